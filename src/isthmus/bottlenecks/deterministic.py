@@ -1,0 +1,50 @@
+"""A plain code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from jaxtyping import Array
+
+from isthmus.contracts import Activation, Bottleneck, Code, Neck
+from isthmus.errors import require
+from isthmus.parts import spelled
+from isthmus.weights import Affine, affine
+
+
+@dataclass(frozen=True)
+class Deterministic(Bottleneck):
+    """A code of `size` numbers, h = a(x W + b): undercomplete where it is smaller than the row.
+
+    Parameters
+    ----------
+    size : numbers in the code, at least 1.
+    activation : of the code; a linear code by default.
+
+    Examples
+    --------
+    >>> Deterministic(2).build(width=32).affine.matrix.shape
+    (32, 2)
+    """
+
+    size: int
+    activation: Activation = spelled("identity")
+
+    def __post_init__(self) -> None:
+        require(self.size >= 1, "Deterministic.size", "at least 1", self.size)
+
+    def build(self, width: int) -> Neck:
+        return DeterministicNeck(
+            affine(width, self.size, self.activation.gain),
+            activation=self.activation.build(self.size),
+        )
+
+
+class DeterministicNeck(Neck):
+    affine: Affine
+    activation: Callable[[Array], Array]
+
+    def __call__(self, hidden: Array, key: Array | None) -> Code:
+        point = self.activation(self.affine(hidden))
+        return Code(draws=point[None], point=point)

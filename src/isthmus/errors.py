@@ -1,0 +1,71 @@
+"""What can go wrong, drawn as a tree.
+
+IsthmusError
+├── InvalidPart          a part was described wrongly
+│   └── UnknownPart      no part has that name
+├── InvalidData          a table cannot be used as it is
+├── ModelFileError       a file is not a model that can be loaded
+├── CheckpointError      a checkpoint belongs to another fit
+├── Diverged             the loss left the numbers and did not come back
+└── MissingExtra         an optional package is not installed
+
+Every message is one sentence or two: where, what is allowed, what came, what to write instead.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class IsthmusError(Exception):
+    """The root of every error that isthmus raises on purpose."""
+
+
+class InvalidPart(IsthmusError, ValueError):
+    """A part was given a value it cannot have."""
+
+
+class UnknownPart(InvalidPart):
+    """No part of the room has that name."""
+
+
+class InvalidData(IsthmusError, ValueError):
+    """A table cannot be used as it is: the message names the place."""
+
+
+class ModelFileError(IsthmusError, ValueError):
+    """A file is not a model that can be loaded."""
+
+
+class CheckpointError(IsthmusError, ValueError):
+    """A checkpoint belongs to other data or other settings."""
+
+
+class Diverged(IsthmusError, ArithmeticError):
+    """The loss is not finite and smaller steps did not help."""
+
+
+class MissingExtra(IsthmusError, ImportError):
+    """An optional package is not installed; the message names the extra."""
+
+
+def require(holds: bool, where: str, allowed: str, got: object) -> None:
+    """Raise `InvalidPart` with the house's sentence unless `holds`.
+
+    Examples
+    --------
+    >>> require(False, "Masking.fraction", "in [0, 1]", 1.3)
+    Traceback (most recent call last):
+        ...
+    isthmus.errors.InvalidPart: Masking.fraction must be in [0, 1]. Got 1.3.
+    """
+    if not holds:
+        raise InvalidPart(f"{where} must be {allowed}. Got {got!r}.")
+
+
+def suggestion(word: str, words: Iterable[str]) -> str:
+    """Return ` Did you mean 'top_k'?` for a near miss, else nothing."""
+    known = list(words)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f" Did you mean {near[0]!r}?" if near else ""

@@ -1,0 +1,283 @@
+"""What every estimator with a network shares: tables opened, a model trained and applied."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import numbers
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from isthmus import checkpoint as checkpoints
+from isthmus import inference, loop
+from isthmus.columns import ColumnSource
+from isthmus.contracts import (
+    Backbone,
+    Bottleneck,
+    Corruption,
+    Likelihood,
+    Optimizer,
+    Penalty,
+    Row,
+    Scaling,
+    Source,
+    Stop,
+)
+from isthmus.errors import Diverged, InvalidData, require
+from isthmus.estimators.parameters import PartParameters
+from isthmus.model import Model, build
+from isthmus.objective import Plan
+from isthmus.parts import resolve
+from isthmus.progress import shown
+from isthmus.reading import (
+    BLOCK,
+    Blocks,
+    build_tables,
+    check_support,
+    checked_weight,
+    finite_blocks,
+    fit_blocks,
+    open_source,
+)
+
+FULL_BATCH = 2048  # rows at a time, where a gradient is gathered over all rows
+HOLD_OUT_FROM = 1000  # rows: below, every row is needed for training
+
+
+def on_device(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Run a method of an estimator on the device that its parameter `device` names."""
+
+    @functools.wraps(method)
+    def run(self: Any, *arguments: Any, **keywords: Any) -> Any:
+        if self.device is None:
+            return method(self, *arguments, **keywords)
+        try:
+            device = jax.devices(self.device)[0]
+        except RuntimeError as error:
+            known = ", ".join(sorted({repr(device.platform) for device in jax.devices()}))
+            raise InvalidData(f"there is no device {self.device!r} here. There are: {known}.") from error
+        with jax.default_device(device):
+            return method(self, *arguments, **keywords)
+
+    return run
+
+
+class Network(PartParameters):
+    """The parts of an autoencoder, and its life from a table to trained weights and back."""
+
+    one_part = {  # noqa: RUF012 -- a constant of the class
+        "bottleneck": Bottleneck,
+        "encoder": Backbone,
+        "decoder": Backbone,
+        "likelihood": Likelihood,
+        "corruption": Corruption,
+        "scaling": Scaling,
+        "optimizer": Optimizer,
+    }
+    many_parts = {"penalties": Penalty, "stops": Stop}  # noqa: RUF012
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self.__dict__.get("_weights") is not None
+
+    def _check_settings(self) -> None:
+        """Resolve every part, so that what is misspelled is said before any work."""
+        for name in self.one_part:
+            if self.part(name) is None and name not in ("decoder", "corruption", "scaling"):
+                require(False, name, f"{self.one_part[name].__name__}, or its spelling", None)
+        for name in self.many_parts:
+            self.parts(name)
+        least = {"max_epochs": 0, "n_starts": 1} | ({} if self.batch_size is None else {"batch_size": 1})
+        for name, lowest in least.items():
+            value = getattr(self, name)
+            is_whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+            require(is_whole and value >= lowest, name, f"a whole number of at least {lowest}", value)
+        share = self.validation_fraction
+        is_share = share is None or (isinstance(share, numbers.Real) and 0 <= float(share) < 1)
+        require(is_share, "validation_fraction", "in [0, 1), or None", share)
+
+    def _open(self, X: Any, *, reset: bool) -> Source:
+        """Return the source of a table, its columns compared with those of `fit`, or remembered at `reset`."""
+        if not reset:
+            check_is_fitted(self)
+        source = open_source(X)
+        is_path = isinstance(X, str | Path)
+        if is_path and not reset and isinstance(source, ColumnSource) and self._row.columns is not None:
+            source.select(self._row.columns)  # a file may hold more columns, in another order
+        elif is_path:
+            # scikit-learn remembers and compares names and number of columns; it need not see the rows.
+            validate_data(self, _heading(source.row), skip_check_array=True, reset=reset)
+        else:
+            validate_data(self, X, skip_check_array=True, reset=reset)
+        if source.n_rows == 0:
+            raise InvalidData(f"X has 0 sample(s) (shape=(0, {source.row.size})): rows are due.")
+        return source
+
+    def _blocks(self, source: Source, sample_weight: Any) -> Blocks:
+        return fit_blocks(source, checked_weight(sample_weight, source.n_rows))
+
+    def _begin(self, source: Source, sample_weight: Any) -> Blocks:
+        """Set what is known before training: the columns, their scaling, the model without numbers."""
+        weight = checked_weight(sample_weight, source.n_rows)
+        _check_size(source, weight)
+        blocks = fit_blocks(source, weight)
+        self._learned = self._scaling().fit(blocks)
+        check_support(blocks, self._scaling(), self._learned, self.part("likelihood"), source)
+        self._row = source.row
+        self._dtype = source.dtype
+        self._form = type(source).__module__.rpartition(".")[2]
+        self._skeleton = self._build(source.row)
+        self._progress: loop.Progress | None = None
+        self.n_components_ = int(self.part("bottleneck").size)
+        self._warn_of_identity(source)
+        return blocks
+
+    def _warn_of_identity(self, source: Source) -> None:
+        bottleneck = self.part("bottleneck")
+        is_bound = bottleneck.room_for_identity(source.row.size) and not self.parts("penalties")
+        if is_bound and self.part("corruption") is None:
+            warnings.warn(
+                f"a code of {bottleneck.size} numbers for {source.row.size} columns leaves nothing to learn: the row "
+                "can be copied. Use a smaller code, penalties, a corruption, or top_k.",
+                stacklevel=4,
+            )
+
+    def _scaling(self) -> Scaling:
+        return self.part("scaling") or resolve(Scaling, "none")
+
+    def _build(self, row: Row) -> Model:
+        encoder = self.part("encoder")
+        decoder = self.part("decoder") or encoder
+        return build(row, encoder, self.part("bottleneck"), decoder, self.part("likelihood"))
+
+    def _share_held_out(self, source: Source) -> float:
+        if self.validation_fraction is None:
+            return 0.1 if source.n_rows >= HOLD_OUT_FROM else 0.0
+        return float(self.validation_fraction)
+
+    def _job(self, source: Source, blocks: Blocks, share: float) -> loop.Job:
+        """Return what the loop needs; the rows are scaled and put on the device here, once."""
+        seed = _seed(self.random_state)
+        table, held_out = build_tables(blocks, self._scaling(), self._learned, share, seed)
+        optimizer = self.part("optimizer")
+        batch = self.batch_size or (FULL_BATCH if optimizer.full_batch else min(max(int(table.rows) // 32, 32), 256))
+        return loop.Job(
+            model=_as_data(self._skeleton),
+            plan=_as_data(Plan(self.part("corruption"), self.parts("penalties"), optimizer)),
+            table=table,
+            held_out=held_out,
+            batch_size=min(int(batch), len(table.x)),
+            max_epochs=int(self.max_epochs),
+            stops=self.parts("stops"),
+            seeds=tuple(int(s) for s in np.random.SeedSequence(seed).generate_state(self.n_starts)),
+        )
+
+    def _train(self, job: loop.Job, start: loop.Progress, checkpoint: str | os.PathLike[str] | None) -> None:
+        """Run the loop to its end, or to Ctrl-C, and keep the best start."""
+        last = start
+        if checkpoint is None:
+            epochs = loop.train(job, start)
+        else:
+            settings = {k: v for k, v in self.to_json().items() if k not in _NOT_DECISIVE}
+            digest = checkpoints.fingerprint(job, settings)
+            last = checkpoints.resume(checkpoint, job, start, digest)
+            epochs = checkpoints.kept(loop.train(job, last), checkpoint, digest)
+        reason = None
+        try:
+            with contextlib.closing(shown(epochs, job.max_epochs, bool(self.verbose))) as watched:
+                for last in watched:  # noqa: B007 -- the last one is what we are after
+                    pass
+        except KeyboardInterrupt:
+            if not last.epoch:
+                raise
+            reason = "interrupted"
+            warnings.warn(f"interrupted after epoch {last.epoch}: what was learned is kept.", stacklevel=4)
+        except Diverged as error:
+            raise Diverged(f"{error}. {self._likely_cause(job)}") from error
+        self._keep(last, reason)
+
+    def _keep(self, last: loop.Progress, reason: str | None) -> None:
+        self._progress = last
+        self._weights = np.asarray(last.best_weights[last.best])
+        self.history_ = [dict(record) for record in last.histories[last.best]]
+        self.n_iter_ = len(self.history_)
+        self.stop_reason_ = reason or last.reasons[last.best]
+
+    def _likely_cause(self, job: loop.Job) -> str:
+        reach = np.abs(np.asarray(job.table.x)).max(axis=0)
+        column = int(reach.argmax())
+        return (
+            f"The likely cause is {self._row.column(column)}, whose scaled values reach {reach[column]:.3g} (those of "
+            f"the median column {np.median(reach):.3g}): use scaling='standard' or 'quantile', or a smaller learning "
+            "rate."
+        )
+
+    def _apply(self, function: Callable[..., Any], source: Source, width: int) -> np.ndarray:
+        """Return a compiled function of the scaled rows of a table, [n, width]."""
+        scaling = self._scaling()
+        blocks = (scaling.apply(self._learned, block).astype(np.float32) for block in finite_blocks(source, BLOCK))
+        return self._run(function, blocks, source, width)
+
+    def _run(
+        self, function: Callable[..., Any], blocks: Iterator[np.ndarray], source: Source, width: int
+    ) -> np.ndarray:
+        weights, skeleton = jax.device_put(self._weights), _as_data(self._skeleton)
+        answer = np.empty((source.n_rows, width), source.dtype)
+        start = 0
+        for block in inference.blockwise(functools.partial(function, weights, skeleton), blocks):
+            answer[start : start + len(block)] = block
+            start += len(block)
+        return answer
+
+    def _unscaled(self, rows: np.ndarray) -> np.ndarray:
+        return self._scaling().undo(self._learned, rows).astype(rows.dtype, copy=False)
+
+    def _framed(self, kind: type[Source], rows: np.ndarray, source: Source) -> Any:
+        columns = self._row.columns or [f"x{i}" for i in range(rows.shape[1])]
+        return kind.frame(rows, columns, source.index)
+
+
+_NOT_DECISIVE = ("max_epochs", "stops", "verbose", "device")
+
+
+def _check_size(source: Source, weight: np.ndarray) -> None:
+    shape = f"shape=({source.n_rows}, {source.row.size})"
+    if source.row.size < 2:
+        raise InvalidData(
+            f"X has {source.row.size} feature(s) ({shape}) while a minimum of 2 is required: with one column there is "
+            "nothing to compress."
+        )
+    count = np.count_nonzero(weight)
+    if count < 2:
+        raise InvalidData(f"X has {count} sample(s) that count ({shape}) while a minimum of 2 is required.")
+
+
+def _heading(row: Row) -> Any:
+    """Return a table without rows that has the columns of a row."""
+    import pandas as pd
+
+    return np.empty((0, row.size)) if row.columns is None else pd.DataFrame(columns=list(row.columns))
+
+
+def _seed(random_state: Any) -> int:
+    """Return a seed from what scikit-learn calls a random state; None draws one from the system."""
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31))
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**31))
+    is_whole = isinstance(random_state, numbers.Integral) and not isinstance(random_state, bool)
+    require(is_whole and 0 <= random_state < 2**32, "random_state", "a whole number in [0, 2**32)", random_state)
+    return int(random_state)
+
+
+def _as_data(tree: Any) -> Any:
+    """Return a tree whose numbers have one type, so that 1 and 1.0 run the same program."""
+    return jax.tree.map(np.float32, tree)

@@ -1,0 +1,152 @@
+"""From an estimator to a model file and back."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import os
+import pkgutil
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from isthmus import modelfile
+from isthmus.contracts import Row
+from isthmus.errors import InvalidPart, ModelFileError, suggestion
+from isthmus.estimators.network import Network
+from isthmus.modelfile import Opened
+from isthmus.reading import kinds
+from isthmus.weights import slots
+
+
+def save(estimator: Network, path: str | os.PathLike[str]) -> None:
+    """Write a fitted estimator to a model file."""
+    header = {
+        "kind": "model",
+        "version": version("isthmus"),
+        "estimator": type(estimator).__name__,
+        "parameters": estimator.to_json(),
+        "row": {"shape": list(estimator._row.shape), "columns": estimator._row.columns},
+        "has_names": "feature_names_in_" in vars(estimator),
+        "form": estimator._form,
+        "history": estimator.history_,
+        "stop_reason": estimator.stop_reason_,
+    }
+    tensors, offset = {}, 0
+    for name, slot in slots(estimator._skeleton).items():
+        tensors[f"weights.{name}"] = estimator._weights[offset : offset + slot.size].reshape(slot.shape)
+        offset += slot.size
+    tensors |= {f"scaling.{name}": array for name, array in estimator._learned.items()}
+    modelfile.write(path, header, tensors)
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """Return the estimator that was saved to a file; nothing in the file is executed.
+
+    Parameters
+    ----------
+    path : of a file that `save` wrote.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is missing, damaged, of a newer version, or describes no model that this version knows.
+    """
+    opened = modelfile.open_file(path, "model")
+    try:
+        estimator = _empty(opened)
+    except InvalidPart as error:
+        raise ModelFileError(f"{path} describes no model that can be built: {error}") from error
+    _compare_shapes(estimator, opened)
+    tensors = opened.read()
+    for name, tensor in tensors.items():
+        if not np.isfinite(tensor).all():
+            raise ModelFileError(f"{path} is damaged: {name} holds values that are not finite.")
+    names = [f"weights.{name}" for name in slots(estimator._skeleton)]
+    estimator._weights = np.concatenate([tensors[name].ravel() for name in names])
+    estimator._learned = {name: tensors[f"scaling.{name}"] for name in estimator._scaling().learned}
+    return estimator
+
+
+@functools.cache
+def estimators() -> dict[str, type[Network]]:
+    """Return the estimators by name: the classes of the floor."""
+    package = importlib.import_module("isthmus.estimators")
+    modules = [importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
+    found = [c for m in modules for c in vars(m).values() if inspect.isclass(c) and issubclass(c, Network)]
+    return {cls.__name__: cls for cls in found if cls is not Network}
+
+
+def _empty(opened: Opened) -> Network:
+    """Return the estimator of a header, its model built of slots: nothing large is allocated."""
+    name = _field(opened, "estimator", str)
+    if name not in estimators():
+        known = ", ".join(estimators())
+        raise ModelFileError(
+            f"{opened.path} holds a {name!r}, which this version does not know.{suggestion(name, estimators())} "
+            f"It knows: {known}."
+        )
+    estimator = estimators()[name].from_json(_field(opened, "parameters", dict))
+    estimator._check_settings()
+    estimator._row = _row(opened)
+    estimator._form = _field(opened, "form", str)
+    if estimator._form not in {kind.__module__.rpartition(".")[2] for kind in kinds()}:
+        raise ModelFileError(f"{opened.path} is damaged: it was fitted on a {estimator._form!r}.")
+    estimator._skeleton = estimator._build(estimator._row)
+    estimator._progress = None
+    estimator.n_components_ = int(estimator.part("bottleneck").size)
+    estimator.n_features_in_ = estimator._row.size
+    if _field(opened, "has_names", bool) and estimator._row.columns:
+        estimator.feature_names_in_ = np.array(estimator._row.columns, dtype=object)
+    estimator.history_ = _history(opened)
+    estimator.n_iter_ = len(estimator.history_)
+    estimator.stop_reason_ = _field(opened, "stop_reason", str)
+    return estimator
+
+
+def _compare_shapes(estimator: Network, opened: Opened) -> None:
+    expected = {f"weights.{name}": slot.shape for name, slot in slots(estimator._skeleton).items()}
+    for name, shape in expected.items():
+        found = opened.shapes.get(name)
+        if found != shape:
+            came = "is missing" if found is None else f"has the shape {found}"
+            raise ModelFileError(f"{opened.path} is damaged: {name} {came}; the model needs {shape}.")
+    columns = estimator._row.size
+    for name in estimator._scaling().learned:
+        found = opened.shapes.get(f"scaling.{name}")
+        if found is None or not 1 <= len(found) <= 2 or found[-1] != columns or 0 in found:
+            raise ModelFileError(f"{opened.path} is damaged: scaling.{name} is {found}; {columns} columns are due.")
+    known = {*expected, *(f"scaling.{name}" for name in estimator._scaling().learned)}
+    if extra := set(opened.shapes) - known:
+        raise ModelFileError(f"{opened.path} is damaged: the model has no tensor {min(extra)!r}.")
+
+
+def _row(opened: Opened) -> Row:
+    data = _field(opened, "row", dict)
+    shape, columns = data.get("shape"), data.get("columns")
+    if not isinstance(shape, list) or not shape or not all(type(axis) is int and 0 < axis < 2**31 for axis in shape):
+        raise ModelFileError(f"{opened.path} is damaged: its rows have the shape {shape!r}.")
+    row = Row(tuple(shape), None if columns is None else tuple(columns) if isinstance(columns, list) else ())
+    if row.columns is not None:
+        is_text = all(isinstance(name, str) for name in row.columns)
+        if len(row.columns) != row.size or not is_text or len(set(row.columns)) != row.size:
+            raise ModelFileError(f"{opened.path} is damaged: its {row.size} columns have no proper names.")
+    return row
+
+
+def _history(opened: Opened) -> list[dict[str, float]]:
+    history = _field(opened, "history", list)
+    for record in history:
+        is_record = isinstance(record, dict) and all(type(value) in (int, float) for value in record.values())
+        if not is_record:
+            raise ModelFileError(f"{opened.path} is damaged: its history holds {str(record)[:60]!r}.")
+    return history
+
+
+def _field(opened: Opened, name: str, kind: type) -> Any:
+    value = opened.header.get(name)
+    if type(value) is not kind:
+        raise ModelFileError(f"{opened.path} is damaged: its {name!r} is not of type {kind.__name__}.")
+    return value

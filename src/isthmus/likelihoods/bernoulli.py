@@ -1,0 +1,52 @@
+"""The Bernoulli distribution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+from jaxtyping import Array
+
+from isthmus.contracts import Head, Likelihood, Outcome, Row
+from isthmus.weights import Affine, affine
+
+
+@dataclass(frozen=True)
+class Bernoulli(Likelihood):
+    """A sigmoid output p with the cross-entropy −Σ x log p + (1 − x) log(1 − p), summed over columns.
+
+    Values must lie in [0, 1] (`scaling="minmax"` brings them there); between 0 and 1 they count as
+    probabilities, and the loss is not zero even where p = x.
+
+    Examples
+    --------
+    >>> outcome = BernoulliOutcome(jnp.array([[[0.0, 0.0]]]))
+    >>> [[round(v, 4) for v in row] for row in outcome.log_prob(jnp.array([[1.0, 0.0]])).tolist()]
+    [[-1.3863]]
+    """
+
+    support = (0.0, 1.0)
+
+    def build(self, row: Row, width: int) -> Head:
+        return BernoulliHead(affine(width, row.size))
+
+
+class BernoulliHead(Head):
+    affine: Affine
+
+    def __call__(self, features: Array) -> Outcome:
+        return BernoulliOutcome(self.affine(features))
+
+
+class BernoulliOutcome(Outcome):
+    logit: Array  # [k, n, d]
+
+    def by_column(self, x: Array) -> Array:
+        # log p = -softplus(-logit) and log(1 - p) = -softplus(logit): finite for every logit.
+        return x * self.logit - jax.nn.softplus(self.logit)
+
+    def mean(self) -> Array:
+        return jax.nn.sigmoid(self.logit)
+
+    def sample(self, key: Array) -> Array:
+        return jax.random.bernoulli(key, self.mean()).astype(self.logit.dtype)

@@ -1,0 +1,229 @@
+"""The model file: one safetensors file, whose JSON header names registered parts and whose tensors are numbers.
+
+Nothing in a file is executed. The header is checked before a tensor is read, and the tensors' shapes are
+compared with the model that the header describes before memory is taken for them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import struct
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from isthmus.errors import ModelFileError
+
+FORMAT = 1
+KEY = "isthmus"
+MOST_HEADER = 64 * 2**20  # bytes
+MOST_DEPTH = 32
+TYPES = {"F32": np.float32, "F64": np.float64, "I32": np.int32, "U32": np.uint32}
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A file whose header has been checked; its tensors have not been read."""
+
+    path: Path
+    header: dict[str, Any]
+    shapes: Mapping[str, tuple[int, ...]]
+
+    def read(self) -> dict[str, np.ndarray]:
+        """Return the tensors.
+
+        Raises
+        ------
+        ModelFileError
+            If the file is damaged: its checksum does not fit.
+        """
+        # The bytes are read, not mapped: a mapped file that is cut short later kills the process.
+        data = self.path.read_bytes()
+        try:
+            tensors = safetensors.numpy.load(data)
+        except safetensors.SafetensorError as error:
+            raise ModelFileError(f"{self.path} is damaged: {error}.") from error
+        if _checksum(self.header, tensors) != self.header["checksum"]:
+            raise ModelFileError(f"{self.path} is damaged: its checksum does not fit its content.")
+        return tensors
+
+
+def write(path: str | os.PathLike[str], header: dict[str, Any], tensors: Mapping[str, np.ndarray]) -> None:
+    """Write a file at once: a reader, or a crash, sees the old one or the new one.
+
+    Raises
+    ------
+    ModelFileError
+        If it cannot be written; what was there before is still there.
+    """
+    target = Path(path)
+    arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    header = {"format": FORMAT, **header}
+    header["checksum"] = _checksum(header, arrays)
+    data = safetensors.numpy.save(arrays, metadata={KEY: _dump(header)})
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
+            temporary = Path(file.name)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(target)
+    except OSError as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        raise ModelFileError(
+            f"cannot write {target}: {error.strerror or error}. What was there before is untouched."
+        ) from error
+
+
+def open_file(path: str | os.PathLike[str], kind: str) -> Opened:
+    """Return a file of a kind (`model`, `checkpoint`) with its header checked.
+
+    Raises
+    ------
+    ModelFileError
+        If it is missing, not of this format, of a newer version, or damaged; the message says which.
+    """
+    source = Path(path)
+    try:
+        total = source.stat().st_size
+        with source.open("rb") as file:
+            if not source.is_file():
+                raise ModelFileError(f"{source} is not a file.")
+            table = _table(source, file.read(8), file, total)
+    except OSError as error:
+        raise ModelFileError(f"cannot read {source}: {error.strerror or error}.") from error
+    header = _header(source, table.pop("__metadata__", None), kind)
+    return Opened(source, header, _shapes(source, table))
+
+
+def _table(path: Path, prefix: bytes, file: Any, total: int) -> dict[str, Any]:
+    """Return the JSON table at the head of a safetensors file, every claim of it compared with the size."""
+    if len(prefix) < 8:
+        raise ModelFileError(f"{path} is not a model file: it has {total} bytes.")
+    (length,) = struct.unpack("<Q", prefix)
+    if length > min(total - 8, MOST_HEADER):
+        raise ModelFileError(
+            f"{path} is not a model file, or cut short: it claims a header of {length} bytes and has {total} in all."
+        )
+    table = _parse(path, file.read(length))
+    tensors = {name: entry for name, entry in table.items() if name != "__metadata__"}
+    end = 0
+    for name, entry in sorted(tensors.items(), key=lambda item: _begin(path, *item)):
+        end = _check_tensor(path, name, entry, end)
+    if end != total - 8 - length:
+        raise ModelFileError(
+            f"{path} is cut short or has been added to: its tensors take {end} bytes, and {total - 8 - length} are "
+            "there."
+        )
+    return table
+
+
+def _begin(path: Path, name: str, entry: Any) -> int:
+    """Return where a tensor begins."""
+    offsets = entry.get("data_offsets") if isinstance(entry, dict) else None
+    if not isinstance(offsets, list) or len(offsets) != 2 or not all(type(offset) is int for offset in offsets):
+        raise ModelFileError(f"{path} is damaged: tensor {name!r} does not say where it begins and ends.")
+    return int(offsets[0])
+
+
+def _check_tensor(path: Path, name: str, entry: Any, begin: int) -> int:
+    """Return where a tensor ends, if it begins at `begin` and is as long as its shape says."""
+    shape, kind = entry.get("shape"), entry.get("dtype")
+    if set(entry) != {"dtype", "shape", "data_offsets"} or kind not in TYPES:
+        raise ModelFileError(f"{path} is damaged: tensor {name!r} is of type {kind!r}; allowed are {', '.join(TYPES)}.")
+    if not isinstance(shape, list) or not all(type(axis) is int and axis >= 0 for axis in shape):
+        raise ModelFileError(f"{path} is damaged: tensor {name!r} has the shape {shape!r}.")
+    size = math.prod(shape) * np.dtype(TYPES[kind]).itemsize
+    first, last = entry["data_offsets"]
+    if first != begin or last - first != size:
+        raise ModelFileError(
+            f"{path} is damaged: tensor {name!r} of shape {shape} takes {size} bytes from {begin}; "
+            f"the file says {first} to {last}."
+        )
+    return int(last)
+
+
+def _header(path: Path, metadata: Any, kind: str) -> dict[str, Any]:
+    if not isinstance(metadata, dict) or not isinstance(metadata.get(KEY), str):
+        raise ModelFileError(f"{path} is a safetensors file, but not one of isthmus: it has no {KEY!r} header.")
+    header = _parse(path, metadata[KEY].encode())
+    version = header.get("format")
+    if type(version) is not int or version < 1:
+        raise ModelFileError(f"{path} is damaged: its format is {version!r}.")
+    if version > FORMAT:
+        raise ModelFileError(
+            f"{path} is of format {version}, written by isthmus {header.get('version')!r}; this one reads up to "
+            f"{FORMAT}: install a newer isthmus."
+        )
+    if header.get("kind") != kind:
+        raise ModelFileError(f"{path} is a {header.get('kind')!r} file; a {kind!r} file is due.")
+    if not isinstance(header.get("checksum"), str):
+        raise ModelFileError(f"{path} is damaged: it has no checksum.")
+    return header
+
+
+def _shapes(path: Path, table: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    for name in table:
+        if not name.isprintable() or len(name) > 500:
+            raise ModelFileError(f"{path} is damaged: a tensor is called {name[:40]!r}.")
+    return {name: tuple(entry["shape"]) for name, entry in table.items()}
+
+
+def _parse(path: Path, text: bytes) -> dict[str, Any]:
+    """Return a JSON object; refuse what JSON itself allows but a model file never holds."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            raise ValueError("a key stands twice")
+        return found
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"it holds {constant}")
+
+    try:
+        data = json.loads(text.decode("utf-8"), object_pairs_hook=unique, parse_constant=refuse)
+        _check_depth(data)
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"{path} is not a model file, or damaged: its header is not valid ({error}).") from error
+    if not isinstance(data, dict):
+        raise ModelFileError(f"{path} is not a model file, or damaged: its header is not an object.")
+    return data
+
+
+def _check_depth(data: Any) -> None:
+    """Raise `ValueError` for what is nested deeper than any model file, without recursing into it."""
+    level = [data]
+    for _ in range(MOST_DEPTH):
+        level = [inner for item in level if isinstance(item, list | dict) for inner in _inside(item)]
+    if level:
+        raise ValueError(f"it is nested more than {MOST_DEPTH} deep")
+
+
+def _inside(item: Any) -> list[Any]:
+    return list(item.values()) if isinstance(item, dict) else item
+
+
+def _checksum(header: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> str:
+    digest = hashlib.sha256(_dump({key: value for key, value in header.items() if key != "checksum"}).encode())
+    for name in sorted(tensors):
+        tensor = np.ascontiguousarray(tensors[name])
+        digest.update(f"\0{name}\0{tensor.dtype.str}\0{tensor.shape}\0".encode())
+        digest.update(tensor.reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def _dump(header: Mapping[str, Any]) -> str:
+    return json.dumps(header, sort_keys=True, separators=(",", ":"), allow_nan=False)

@@ -1,0 +1,69 @@
+"""Arrays as tables of numbers: what the sources of arrays share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from isthmus.contracts import Row
+from isthmus.errors import InvalidData
+
+
+def as_matrix(data: Any) -> np.ndarray:
+    """Return `data` as an array [n, d] of numbers, not copied where it is one.
+
+    Raises
+    ------
+    InvalidData
+        If it has not two dimensions, or holds text or complex numbers; the message names the column.
+    """
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise InvalidData(f"X is not a table: its rows differ in length or depth ({error}).") from error
+    if array.ndim != 2:
+        raise InvalidData(_wrong_dimensions(array))
+    if array.dtype.kind == "c":
+        raise InvalidData("Complex data not supported: split real and imaginary parts into columns.")
+    if array.dtype.kind in "OUS":
+        return _from_objects(array)
+    if array.dtype.kind not in "fiub":
+        raise InvalidData(f"X holds values of type {array.dtype}, and numbers are due.")
+    return array
+
+
+def float_type(array: np.ndarray) -> np.dtype[Any]:
+    """Return the type that answers have: float32 for float32, else float64."""
+    return np.dtype(np.float32 if array.dtype == np.float32 else np.float64)
+
+
+def row_of(array: np.ndarray) -> Row:
+    return Row(array.shape[1:])
+
+
+def _wrong_dimensions(array: np.ndarray) -> str:
+    if array.ndim < 2:
+        return (
+            f"Expected 2D array, got {array.ndim}D array instead. Reshape your data: X.reshape(-1, 1) for one "
+            "column, X.reshape(1, -1) for one row."
+        )
+    size = " x ".join(map(str, array.shape))
+    return f"X has {array.ndim} dimensions ({size}) where 2 are due: X.reshape(len(X), -1) makes each item one row."
+
+
+def _from_objects(array: np.ndarray) -> np.ndarray:
+    """Return an array of objects as numbers, or say which column holds what is none."""
+    try:
+        return array.astype(np.float64)
+    except ValueError as error:
+        for row, column in np.ndindex(array.shape):
+            try:
+                float(array[row, column])
+            except ValueError:
+                value = array[row, column]
+                raise InvalidData(
+                    f"column {column} holds text ({str(value)!r}, row {row}), and numbers are due: turn it into "
+                    "numbers or leave it out."
+                ) from error
+        raise

@@ -1,0 +1,49 @@
+"""Stochastic gradient descent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import optax
+
+from isthmus.contracts import Optimizer, Schedule
+from isthmus.errors import require
+
+
+@dataclass(frozen=True)
+class Sgd(Optimizer):
+    """Gradient descent on batches, plain, with momentum, or with Nesterov momentum.
+
+    With momentum m: v ← m · v + g, and d = v; with Nesterov d = g + m · v.
+
+    Parameters
+    ----------
+    learning_rate : step size, above 0, or a schedule.
+    momentum : how much of the last direction stays, in [0, 1).
+    nesterov : look ahead along the momentum.
+
+    References
+    ----------
+    Nesterov (1983); Sutskever et al. (2013), On the importance of initialization and momentum.
+
+    Examples
+    --------
+    >>> str(Sgd(0.1, momentum=0.9))
+    'sgd(0.1, momentum=0.9)'
+    """
+
+    learning_rate: float | Schedule = 1e-2
+    momentum: float = 0.0
+    nesterov: bool = False
+
+    def __post_init__(self) -> None:
+        require(
+            isinstance(self.learning_rate, Schedule) or self.learning_rate > 0,
+            "Sgd.learning_rate",
+            "above 0",
+            self.learning_rate,
+        )
+        require(0 <= self.momentum < 1, "Sgd.momentum", "in [0, 1)", self.momentum)
+
+    def direction(self) -> optax.GradientTransformation:
+        return optax.trace(self.momentum, nesterov=self.nesterov)

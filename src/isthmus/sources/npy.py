@@ -1,0 +1,50 @@
+"""A NumPy file."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isthmus.contracts import Source
+from isthmus.errors import InvalidData
+from isthmus.numeric import as_matrix, float_type, row_of
+
+
+class Npy(Source):
+    """An array in an NPY file, mapped rather than read, or the array `X` or the only one of an NPZ file."""
+
+    suffixes = (".npy", ".npz")
+
+    def __init__(self, data: Any) -> None:
+        path = Path(data)
+        try:
+            loaded = np.load(path, mmap_mode="r", allow_pickle=False)
+            array = _pick(path, loaded) if path.suffix.lower() == ".npz" else loaded
+        except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+            if isinstance(error, InvalidData):
+                raise
+            raise InvalidData(f"{path} cannot be read as a NumPy file: {str(error).splitlines()[0]}") from error
+        self._array = as_matrix(array)
+        self.row = row_of(self._array)
+        self.n_rows = len(self._array)
+        self.dtype = float_type(self._array)
+
+    @classmethod
+    def accepts(cls, data: Any) -> bool:
+        return isinstance(data, str | Path) and Path(data).suffix.lower() in cls.suffixes
+
+    def blocks(self, rows: int) -> Iterator[np.ndarray]:
+        for start in range(0, self.n_rows, rows):
+            yield np.asarray(self._array[start : start + rows], self.dtype)
+
+
+def _pick(path: Path, archive: Any) -> np.ndarray:
+    names = list(archive)
+    chosen = "X" if "X" in names else names[0] if len(names) == 1 else None
+    if chosen is None:
+        raise InvalidData(f"{path} holds the arrays {', '.join(names) or '(none)'}: one, or one called X, is due.")
+    return archive[chosen]

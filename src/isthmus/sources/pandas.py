@@ -1,0 +1,39 @@
+"""A pandas DataFrame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from isthmus.columns import ColumnSource
+from isthmus.errors import InvalidData
+
+
+class Pandas(ColumnSource):
+    """The columns of a DataFrame; the index is kept for the way out."""
+
+    def __init__(self, data: Any) -> None:
+        names = [str(name) for name in data.columns]
+        fields = []
+        for position, name in enumerate(names):
+            try:
+                fields.append(pa.array(data.iloc[:, position], from_pandas=True))
+            except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+                raise InvalidData(
+                    f"column {name!r} mixes types or holds objects ({error}): make all its values numbers."
+                ) from error
+        self._table = pa.Table.from_arrays(fields, names=names)
+        self.index = data.index
+        self.schema = self._table.schema
+        self.n_rows = len(data)
+        self.check()
+
+    @classmethod
+    def accepts(cls, data: Any) -> bool:
+        kind = type(data)
+        return kind.__module__.partition(".")[0] == "pandas" and kind.__name__ == "DataFrame"
+
+    def record_batches(self, rows: int) -> Iterator[pa.RecordBatch]:
+        yield from self._table.to_batches(max_chunksize=rows)

@@ -1,0 +1,109 @@
+"""Weights before they have numbers: a network is built of slots, then filled from one flat vector."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+
+@jax.tree_util.register_static
+@dataclass(frozen=True)
+class Slot:
+    """A weight's place: its shape, and its start as `value` plus a uniform draw from [-limit, limit].
+
+    A module built of slots holds no array, so it can be compared with a file before memory is taken,
+    and it is structure to the compiler: only the flat vector of weights is data.
+    """
+
+    shape: tuple[int, ...]
+    limit: float = 0.0
+    value: float = 0.0
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+
+class Affine(eqx.Module):
+    """x W + b."""
+
+    matrix: Array  # [inputs, outputs]
+    bias: Array  # [outputs]
+
+    def __call__(self, x: Array) -> Array:
+        return x @ self.matrix + self.bias
+
+
+def affine(inputs: int, outputs: int, gain: float = 1.0) -> Affine:
+    """Return an affine layer of slots: W starts uniform in ±gain · sqrt(6 / (inputs + outputs)), b as 0.
+
+    References
+    ----------
+    Glorot and Bengio (2010), Understanding the difficulty of training deep feedforward neural networks.
+    """
+    limit = gain * math.sqrt(6 / (inputs + outputs))
+    return Affine(matrix=uniform((inputs, outputs), limit), bias=constant((outputs,)))
+
+
+def uniform(shape: tuple[int, ...], limit: float) -> Any:
+    """Return a slot that starts uniform in ±limit."""
+    return Slot(shape, limit=limit)
+
+
+def constant(shape: tuple[int, ...], value: float = 0.0) -> Any:
+    """Return a slot that starts as `value`."""
+    return Slot(shape, value=value)
+
+
+def is_slot(leaf: Any) -> bool:
+    return isinstance(leaf, Slot)
+
+
+def slots(skeleton: Any) -> dict[str, Slot]:
+    """Return the slots of a module by path, as `encoder.layers.0.matrix`, in their order in the flat vector."""
+    leaves = jax.tree_util.tree_leaves_with_path(skeleton, is_leaf=is_slot)
+    return {jax.tree_util.keystr(path, simple=True, separator="."): s for path, s in leaves if is_slot(s)}
+
+
+def draw(skeleton: Any, seed: int) -> np.ndarray:
+    """Return starting weights, one flat float32 vector.
+
+    NumPy draws them: XLA would compile a program for every shape, a second for a common network.
+    """
+    generator = np.random.Generator(np.random.Philox(seed))
+    return np.concatenate(
+        [
+            slot.value + slot.limit * (2 * generator.random(slot.size, dtype=np.float32) - 1)
+            for slot in slots(skeleton).values()
+        ],
+        dtype=np.float32,
+    )
+
+
+def assemble(skeleton: Any, flat: Any) -> Any:
+    """Return the module with its slots filled, in order, from `flat` [weights]."""
+    offset = 0
+
+    def fill(leaf: Any) -> Any:
+        nonlocal offset
+        if not is_slot(leaf):
+            return leaf
+        part = flat[offset : offset + leaf.size].reshape(leaf.shape)
+        offset += leaf.size
+        return part
+
+    return jax.tree.map(fill, skeleton, is_leaf=is_slot)
+
+
+def flatten(skeleton: Any, module: Any) -> Array:
+    """Return the arrays of `module` that stand in the slots of `skeleton`, as one flat vector."""
+    filled: list[Array] = []
+    jax.tree.map(lambda slot, leaf: filled.append(leaf) if is_slot(slot) else None, skeleton, module, is_leaf=is_slot)
+    return jnp.concatenate([leaf.ravel() for leaf in filled])
