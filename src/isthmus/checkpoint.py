@@ -15,8 +15,8 @@ import jax
 import numpy as np
 
 from isthmus import modelfile
+from isthmus.epoch import Job, Progress
 from isthmus.errors import CheckpointError, ModelFileError
-from isthmus.loop import Job, Progress
 
 INTERVAL = 1.0  # seconds between writes
 

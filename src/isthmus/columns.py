@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from isthmus.contracts import Row, Source
+from isthmus.contracts import Source
 from isthmus.errors import InvalidData, suggestion
+from isthmus.flow import Row
 
 
 class ColumnSource(Source):

@@ -1,131 +1,32 @@
-"""The map of the house: what each room promises.
-
-Letters of shapes: n rows, d columns, k draws of the code, size of the code, width of a layer.
-Parts describe; modules compute. A module is an `equinox.Module` whose weights are `Slot`s (shape and way to
-start) until the model is assembled with numbers. Where a `key` may be None, None means inference: no noise.
-"""
+"""The map of the house: what each room promises. What flows between the rooms stands in `flow.py`."""
 
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import optax
 from jaxtyping import Array
 
+from isthmus.flow import Arrays, Blocks, Head, Module, Neck, Pass, Record, Row
 from isthmus.parts import Part
-
-Record = Mapping[str, float]
-"""One epoch of the history: `epoch`, `loss`, every term by name, `held_out_loss`, `weight_change`, `seconds`."""
-
-Arrays = dict[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class Row:
-    """What one row is: its shape, and the names of its columns where they have any."""
-
-    shape: tuple[int, ...]
-    columns: tuple[str, ...] | None = None
-
-    @property
-    def size(self) -> int:
-        return int(np.prod(self.shape))
-
-    def column(self, index: int) -> str:
-        """Return the name of a column for a message."""
-        return f"column {self.columns[index]!r}" if self.columns else f"column {index}"
-
-
-class Batch(NamedTuple):
-    x: Array  # [n, d], clean and scaled
-    weight: Array  # [n], 0 for a row that only fills the batch up
-
-
-class Code(NamedTuple):
-    draws: Array  # [k, n, size]; deterministic codes have k = 1
-    point: Array  # [n, size], the code without noise: what `transform` answers
-    posterior: Any = None
-    prior: Any = None
-
-
-class Outcome(eqx.Module):
-    """A distribution over rows, its arrays [k, n, d]."""
-
-    @abc.abstractmethod
-    def by_column(self, x: Array) -> Array:
-        """Return the log-likelihood of `x` [n, d] by column, [k, n, d]."""
-
-    def log_prob(self, x: Array) -> Array:
-        """Return the log-likelihood of each row, [k, n]: the sum over columns."""
-        return jnp.sum(self.by_column(x), axis=-1)
-
-    @abc.abstractmethod
-    def mean(self) -> Array:
-        """Return the expected row, [k, n, d]."""
-
-    @abc.abstractmethod
-    def sample(self, key: Array) -> Array:
-        """Return one draw of every row, [k, n, d]."""
-
-
-class Pass(NamedTuple):
-    """All that one pass through the model saw; what penalties are computed from."""
-
-    batch: Batch
-    corrupted: Array  # [n, d]
-    code: Code
-    outcome: Outcome
-    model: Any
-    step: Array
-    key: Array | None
-
-
-class Module(eqx.Module):
-    """A road of the network: [n, ...] in, [n, width] out."""
-
-    @abc.abstractmethod
-    def __call__(self, x: Array, key: Array | None) -> Array: ...
-
-
-class Neck(eqx.Module):
-    """The trained form of a bottleneck."""
-
-    @abc.abstractmethod
-    def __call__(self, hidden: Array, key: Array | None) -> Code:
-        """Return the code of `hidden` [n, width]."""
-
-    def terms(self, log_likelihood: Array, code: Code, step: Array) -> dict[str, Array]:
-        """Return what to minimise, by name, [n] each; the likelihood is given as [k, n]."""
-        return {"reconstruction": -jnp.mean(log_likelihood, axis=0)}
-
-
-class Head(eqx.Module):
-    """The trained form of a likelihood."""
-
-    @abc.abstractmethod
-    def __call__(self, features: Array) -> Outcome:
-        """Return the outcome, its arrays [n, d], for `features` [n, width]."""
 
 
 class Corruption(Part, room="corruptions"):
-    """Noise on the input during training; the error is taken against the clean row."""
+    """Noise on the input in training, pure and of the same shape; the error is taken against the clean row."""
 
     @abc.abstractmethod
-    def __call__(self, x: Array, key: Array) -> Array:
-        """Return a corrupted `x` of the same shape; pure."""
+    def __call__(self, x: Array, key: Array) -> Array: ...
 
 
 class Activation(Part, room="activations"):
     """A function of each unit; one with weights of its own builds a module."""
 
-    gain: ClassVar[float] = 1.0
-    """Scale of the starting weights of a layer that ends in it: limit = gain · sqrt(6 / (in + out))."""
+    gain: ClassVar[float] = 1.0  # a layer that ends in it starts in ±gain · sqrt(6 / (inputs + outputs))
 
     def build(self, width: int) -> Callable[[Array], Array]:
         return self
@@ -135,7 +36,7 @@ class Activation(Part, room="activations"):
 
 
 class Backbone(Part, room="backbones"):
-    """The road down and the road up; one part describes both, so a decoder mirrors by default."""
+    """The road down and the road up: one part describes both, so a decoder mirrors by default."""
 
     shorthand = "mlp"
 
@@ -163,35 +64,38 @@ class Bottleneck(Part, room="bottlenecks"):
 
 
 class Likelihood(Part, room="likelihoods"):
-    """How a row is explained: the output layer and its loss, `-log_prob`, summed over columns."""
+    """How a row is explained: the output layer, and the loss `-log_prob`."""
 
-    support: ClassVar[tuple[float, float]] = (-np.inf, np.inf)
-    """The values a row may hold, after scaling."""
+    support: ClassVar[tuple[float, float]] = (-math.inf, math.inf)  # what a scaled row may hold
 
     @abc.abstractmethod
     def build(self, row: Row, width: int) -> Head: ...
 
 
 class Schedule(Part, room="schedules"):
-    """A number that changes in training."""
+    """A number that changes in training; pure."""
 
     @abc.abstractmethod
     def __call__(self, step: Array) -> Array:
-        """Return the value at a step (one step is one batch); pure."""
+        """Return the value at a step; one step is one batch."""
 
     def factor(self, history: Sequence[Record]) -> float:
         """Return a factor on the value, seen from the epochs so far."""
         return 1.0
 
 
+def at(value: float | Schedule, step: Array) -> Array:
+    """Return a number or schedule at a step."""
+    return value(step) if isinstance(value, Schedule) else jnp.asarray(value)
+
+
 class Penalty(Part, room="penalties"):
-    """One named term beside the reconstruction; the objective multiplies it by `weight`."""
+    """One named term beside the reconstruction, for each row [n] or the batch; the objective weighs it."""
 
     weight: float | Schedule
 
     @abc.abstractmethod
-    def __call__(self, seen: Pass) -> Array:
-        """Return the term for each row, [n], or for the whole batch, a scalar."""
+    def __call__(self, seen: Pass) -> Array: ...
 
 
 class Optimizer(Part, room="optimizers"):
@@ -210,25 +114,20 @@ class Optimizer(Part, room="optimizers"):
 
 
 class Stop(Part, room="stops"):
-    """When to stop."""
+    """When to stop; pure."""
 
     @abc.abstractmethod
     def __call__(self, history: Sequence[Record]) -> str | None:
-        """Return the reason to stop, or None; pure."""
+        """Return the reason to stop, or None."""
 
 
 class Scaling(Part, room="scalings"):
     """Columns to a common scale on the way in, undone on the way out; constant columns pass safely."""
 
-    learned: ClassVar[tuple[str, ...]] = ()
-    """The names of the arrays that `fit` returns."""
+    learned: ClassVar[tuple[str, ...]] = ()  # the names of the arrays that `fit` returns, last axis d
 
     @abc.abstractmethod
-    def fit(self, blocks: Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]) -> Arrays:
-        """Return what was learned, float64 arrays with last axis d.
-
-        Each call of `blocks` reads the table anew: pairs of rows [n, d] and their weights [n].
-        """
+    def fit(self, blocks: Blocks) -> Arrays: ...
 
     @abc.abstractmethod
     def apply(self, learned: Arrays, x: np.ndarray) -> np.ndarray: ...
@@ -238,12 +137,13 @@ class Scaling(Part, room="scalings"):
 
 
 class Source(abc.ABC):
-    """A table to be read in blocks of rows, as often as wanted, and answered in its own form."""
+    """A table read in blocks of rows, as often as wanted, and answered in its own form."""
 
     row: Row
     n_rows: int
     dtype: np.dtype[Any]  # float32 where all is float32, else float64
     index: Any = None  # names of the rows, kept for the way out
+    suffixes: ClassVar[tuple[str, ...]] = ()  # of the files it reads
 
     @classmethod
     @abc.abstractmethod
@@ -259,15 +159,5 @@ class Source(abc.ABC):
 
     @classmethod
     def frame(cls, values: np.ndarray, columns: Sequence[str], index: Any = None) -> Any:
-        """Return `values` in the form of this kind; a bare array unless the kind has frames."""
+        """Return `values` in the form of this kind."""
         return values
-
-
-def at(value: float | Schedule, step: Array) -> Array:
-    """Return a number or schedule at a step."""
-    return value(step) if isinstance(value, Schedule) else jnp.asarray(value)
-
-
-def watched(history: Sequence[Record]) -> list[float]:
-    """Return the losses that decide: held out where rows are held out, else of training."""
-    return [record.get("held_out_loss", record["loss"]) for record in history]

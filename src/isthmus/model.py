@@ -6,7 +6,8 @@ import equinox as eqx
 import jax
 from jaxtyping import Array
 
-from isthmus.contracts import Backbone, Bottleneck, Code, Head, Likelihood, Module, Neck, Outcome, Row
+from isthmus.contracts import Backbone, Bottleneck, Likelihood
+from isthmus.flow import Code, Head, Module, Neck, Outcome, Row
 
 
 class Model(eqx.Module):

@@ -6,12 +6,12 @@ compared with the model that the header describes before memory is taken for the
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import math
 import os
 import struct
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,21 +70,37 @@ def write(path: str | os.PathLike[str], header: dict[str, Any], tensors: Mapping
     header = {"format": FORMAT, **header}
     header["checksum"] = _checksum(header, arrays)
     data = safetensors.numpy.save(arrays, metadata={KEY: _dump(header)})
-    temporary = None
+    _remove_leftovers(target)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-            temporary = Path(file.name)
+        with temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(0o644)
         temporary.replace(target)
     except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise ModelFileError(
             f"cannot write {target}: {error.strerror or error}. What was there before is untouched."
         ) from error
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove what killed processes left beside `target`."""
+    for leftover in target.parent.glob(f".{glob.escape(target.name)}.*.part"):
+        process = leftover.name.split(".")[-2]
+        if process.isdigit() and int(process) != os.getpid() and not _is_alive(int(process)):
+            leftover.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 def open_file(path: str | os.PathLike[str], kind: str) -> Opened:

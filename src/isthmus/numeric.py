@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.contracts import Row
 from isthmus.errors import InvalidData
+from isthmus.flow import Row
 
 
 def as_matrix(data: Any) -> np.ndarray:

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Batch, Corruption, Optimizer, Pass, Penalty, at
+from isthmus.contracts import Corruption, Optimizer, Penalty, at
+from isthmus.flow import Batch, Pass
 from isthmus.model import Model
 from isthmus.parts import unique_names
 

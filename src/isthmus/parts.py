@@ -16,18 +16,16 @@ import ast
 import dataclasses
 import functools
 import importlib
-import math
-import numbers
 import pkgutil
 import re
-import types
 import typing
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal, Self, TypeVar, cast
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 import jax
 
 from isthmus.errors import InvalidPart, UnknownPart, suggestion
+from isthmus.values import UNFIT, describe, fit, short
 
 PartType = TypeVar("PartType", bound="Part")
 
@@ -191,9 +189,9 @@ def from_json(room: str, data: Any) -> Part:
         If the data is not of that form, or names an unknown part or setting.
     """
     if not isinstance(data, dict) or set(data) != {"part", "settings"} or not isinstance(data["settings"], dict):
-        raise InvalidPart(f"a part in {room} must be an object of 'part' and 'settings'. Got {_short(data)}.")
+        raise InvalidPart(f"a part in {room} must be an object of 'part' and 'settings'. Got {short(data)}.")
     if not isinstance(data["part"], str):
-        raise InvalidPart(f"the name of a part in {room} must be text. Got {_short(data['part'])}.")
+        raise InvalidPart(f"the name of a part in {room} must be text. Got {short(data['part'])}.")
     cls = find(room, data["part"])
     settings = dict(data["settings"])
     for key, value in settings.items():
@@ -245,7 +243,11 @@ def _normalising(check: Callable[[Any], None]) -> Callable[[Any], None]:
     @functools.wraps(check)
     def post_init(self: Any) -> None:
         for key, hint in _hints(type(self)).items():
-            object.__setattr__(self, key, _coerce(getattr(self, key), hint, f"{type(self).__name__}.{key}"))
+            value = fit(getattr(self, key), hint, _as_part)
+            if value is UNFIT:
+                due = describe(hint, _describe_part)
+                raise InvalidPart(f"{type(self).__name__}.{key} must be {due}. Got {short(getattr(self, key))}.")
+            object.__setattr__(self, key, value)
         check(self)
 
     return post_init
@@ -295,73 +297,18 @@ def _unflatten(cls: type[Part], structure: tuple[Any, ...], children: tuple[Any,
     return part
 
 
-def _coerce(value: Any, hint: Any, where: str) -> Any:
-    fitted = _fit(value, hint)
-    if fitted is _UNFIT:
-        raise InvalidPart(f"{where} must be {_describe(hint)}. Got {_short(value)}.")
-    return fitted
+def _as_part(value: Any, hint: Any) -> Any:
+    """Return `value` as a part of the contract `hint`, or `UNFIT` where it cannot stand for one."""
+    is_candidate = isinstance(value, hint | str) or (value is not None and hint.shorthand)
+    return resolve(hint, value) if is_candidate else UNFIT
 
 
-_UNFIT = object()
-
-
-def _fit(value: Any, hint: Any) -> Any:
-    """Return `value` as `hint` asks for it, or `_UNFIT`."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        options = (_fit(value, argument) for argument in arguments)
-        return next((option for option in options if option is not _UNFIT), _UNFIT)
-    if origin is tuple:
-        if not isinstance(value, list | tuple):
-            return _UNFIT
-        items = tuple(_fit(item, arguments[0]) for item in value)
-        return _UNFIT if any(item is _UNFIT for item in items) else items
-    if origin is Literal:
-        return value if isinstance(value, str) and value in arguments else _UNFIT
-    return _fit_plain(value, hint)
-
-
-def _fit_plain(value: Any, hint: Any) -> Any:
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if hint is types.NoneType:
-        return None if value is None else _UNFIT
-    if hint is float:
-        return float(value) if is_number and math.isfinite(value) else _UNFIT
-    if hint is int:
-        return int(value) if is_number and isinstance(value, numbers.Integral) else _UNFIT
-    if isinstance(hint, type) and issubclass(hint, Part):
-        is_candidate = isinstance(value, hint | str) or (value is not None and hint.shorthand)
-        return resolve(hint, value) if is_candidate else _UNFIT
-    return value if isinstance(value, hint) else _UNFIT
-
-
-def _describe(hint: Any) -> str:
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        return " or ".join(_describe(argument) for argument in arguments)
-    if origin is tuple:
-        return f"a list of {_describe(arguments[0]).removeprefix('a ').removeprefix('an ')}s"
-    if origin is Literal:
-        return "one of " + ", ".join(map(repr, arguments))
-    if isinstance(hint, type) and issubclass(hint, Part):
-        return f"{_article(singular(hint.room))} {singular(hint.room)}"
-    plain = {
-        float: "a finite number",
-        int: "a whole number",
-        bool: "True or False",
-        str: "text",
-        types.NoneType: "None",
-    }
-    return plain[hint]
+def _describe_part(hint: Any) -> str:
+    return f"{_article(singular(hint.room))} {singular(hint.room)}"
 
 
 def _article(word: str) -> str:
     return "an" if word[0] in "aeiou" else "a"
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def _make(room: str, name: str, arguments: list[Any], keywords: dict[str, Any]) -> Part:

@@ -8,12 +8,12 @@ from collections.abc import Generator
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from isthmus import loop
+from isthmus import epoch
 
 
 def shown(
-    epochs: Generator[loop.Progress, None, None], most: int, is_wanted: bool
-) -> Generator[loop.Progress, None, None]:
+    epochs: Generator[epoch.Progress, None, None], most: int, is_wanted: bool
+) -> Generator[epoch.Progress, None, None]:
     """Yield the epochs, drawing a bar on standard error if it is a terminal and the bar is wanted."""
     if not (is_wanted and sys.stderr.isatty()):
         yield from epochs
@@ -28,8 +28,8 @@ def shown(
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("fit", total=most, loss=float("nan"))
-        for epoch in epochs:
-            history = max(epoch.histories, key=len)
+        for latest in epochs:
+            history = max(latest.histories, key=len)
             last = history[-1] if history else {}
             bar.update(task, completed=len(history), loss=last.get("held_out_loss", last.get("loss", float("nan"))))
-            yield epoch
+            yield latest

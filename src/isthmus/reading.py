@@ -6,7 +6,7 @@ import functools
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,14 @@ import jax
 import numpy as np
 
 from isthmus import sources
-from isthmus.contracts import Arrays, Likelihood, Scaling, Source
+from isthmus.contracts import Likelihood, Scaling, Source
 from isthmus.errors import InvalidData, suggestion
+from isthmus.flow import Arrays
 from isthmus.steps import Table
 
-BLOCK = 8192  # rows read at a time
+CELLS = 2**20  # read at a time
+MOST = 1e17  # the square of a scaled value, summed over columns, is still a number
 FOLD = 1024  # up to so many rows, equal rows are folded into one with their weight
-
-Blocks = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]
 
 
 @functools.cache
@@ -85,92 +85,104 @@ def checked_weight(weight: Any, rows: int) -> np.ndarray:
     return array
 
 
-def finite_blocks(source: Source, rows: int) -> Iterator[np.ndarray]:
-    """Yield the source's blocks, each checked.
+def finite_blocks(source: Source) -> Iterator[np.ndarray]:
+    """Yield the source's rows in blocks of about a million cells, each checked.
 
     Raises
     ------
     InvalidData
         If a cell is missing or infinite; the message names the column, counts the rows and gives the first.
     """
+    rows = min(max(CELLS // source.row.size, 256), 8192)
     for block in source.blocks(rows):
         if not np.isfinite(block).all():
             raise InvalidData(_not_finite(source, rows))
         yield block
 
 
-def fit_blocks(source: Source, weight: np.ndarray) -> Blocks:
-    """Return the rows that count, with their weights, to be read as often as wanted.
+class Rows:
+    """The rows of a table that count, with their weights, read anew at each call.
 
     A small table is held, its equal rows folded into one with the sum of their weights: then a row of weight 2
     is the row twice, to the bit.
     """
 
-    def stream() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        start = 0
-        for block in finite_blocks(source, BLOCK):
-            weights = weight[start : start + len(block)]
-            start += len(block)
-            counts = weights > 0
-            if counts.all():
-                yield block, weights
-            elif counts.any():
-                yield block[counts], weights[counts]
+    def __init__(self, source: Source, weight: np.ndarray) -> None:
+        self.source = source
+        self.count = int(np.count_nonzero(weight))
+        self._weight = weight
+        self._folded: tuple[np.ndarray, np.ndarray] | None = None
+        if source.n_rows <= FOLD:
+            blocks, weights = zip(*self._stream(), strict=True)
+            rows, inverse = np.unique(np.concatenate(blocks), axis=0, return_inverse=True)
+            self._folded = rows, np.bincount(inverse.ravel(), np.concatenate(weights))
+            self.count = len(rows)
 
-    if source.n_rows > FOLD:
-        return stream
-    pairs = list(stream())
-    rows, inverse = np.unique(np.concatenate([block for block, _ in pairs]), axis=0, return_inverse=True)
-    folded = np.bincount(inverse.ravel(), np.concatenate([weights for _, weights in pairs]))
-    return lambda: iter([(rows, folded)])
+    def __call__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield rows [n, d] and weights [n]."""
+        return self._stream() if self._folded is None else iter([self._folded])
+
+    def _stream(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        start = 0
+        for block in finite_blocks(self.source):
+            weight = self._weight[start : start + len(block)]
+            start += len(block)
+            counts = weight > 0
+            if counts.all():
+                yield block, weight
+            elif counts.any():
+                yield block[counts], weight[counts]
 
 
 def build_tables(
-    blocks: Blocks, scaling: Scaling, learned: Arrays, held_out: float, seed: int
+    rows: Rows, scaling: Scaling, learned: Arrays, likelihood: Likelihood, held_out: float, seed: int
 ) -> tuple[Table, Table | None]:
     """Return the scaled rows to train on and those held out, on the device.
 
     Parameters
     ----------
+    likelihood : what every scaled row must be explained by.
     held_out : the share of rows, in [0, 1), drawn with `seed`.
+
+    Raises
+    ------
+    InvalidData
+        If a value is none that the likelihood can explain; the message names the column.
     """
-    rows = sum(len(weights) for _, weights in blocks())
-    size = next(blocks())[0].shape[1]
-    is_out = np.zeros(rows, bool)
-    count = min(round(held_out * rows), rows - 1)
-    is_out[np.random.Generator(np.random.Philox([seed, 1 << 40])).permutation(rows)[:count]] = True
-    tables = [_empty(rows - count, size), _empty(count, size)]
+    count = min(round(held_out * rows.count), rows.count - 1)
+    is_out = np.zeros(rows.count, bool)
+    is_out[np.random.Generator(np.random.Philox([seed, 1 << 40])).permutation(rows.count)[:count]] = True
+    size = rows.source.row.size
+    tables = [_empty(rows.count - count, size), _empty(count, size)]
     filled, start = [0, 0], 0
-    for block, weights in blocks():
+    for block, weight in rows():
         scaled = scaling.apply(learned, block)
+        _check_support(block, scaled, likelihood, rows.source)
         out = is_out[start : start + len(block)]
         start += len(block)
         for which, chosen in enumerate((~out, out)):
             end = filled[which] + int(chosen.sum())
             tables[which].x[filled[which] : end] = scaled if chosen.all() else scaled[chosen]
-            tables[which].weight[filled[which] : end] = weights if chosen.all() else weights[chosen]
+            tables[which].weight[filled[which] : end] = weight if chosen.all() else weight[chosen]
             filled[which] = end
     return _on_device(tables[0]), _on_device(tables[1]) if count else None
 
 
-def check_support(blocks: Blocks, scaling: Scaling, learned: Arrays, likelihood: Likelihood, source: Source) -> None:
-    """Raise `InvalidData` where a scaled value is none that the likelihood can explain."""
+def _check_support(block: np.ndarray, scaled: np.ndarray, likelihood: Likelihood, source: Source) -> None:
+    """Raise `InvalidData` where a scaled value is none that the likelihood can explain, or that can be squared."""
     low, high = likelihood.support
-    largest = float(np.finfo(np.float32).max) ** 0.5 / 10  # its square, summed over columns, is still a number
-    for block, _ in blocks():
-        scaled = scaling.apply(learned, block)
-        slack = 1e-6 * (high - low) if np.isfinite(high - low) else 0.0
-        is_off = (scaled < low - slack) | (scaled > high + slack) | (np.abs(scaled) > largest)
-        if not is_off.any():
-            continue
-        row, column = np.argwhere(is_off)[0]
-        value, name = block[row, column], source.row.column(int(column))
-        if abs(scaled[row, column]) > largest:
-            raise InvalidData(f"{name} holds {value:g}, too large to compute with: use scaling='standard'.")
-        raise InvalidData(
-            f"{name} holds {value:g}, and the likelihood {likelihood.name} needs values in [{low:g}, {high:g}]: "
-            "use scaling='minmax' or likelihood='squared_error'."
-        )
+    slack = 1e-6 * (high - low) if np.isfinite(high - low) else 0.0
+    low, high = max(low - slack, -MOST), min(high + slack, MOST)
+    if scaled.min() >= low and scaled.max() <= high:
+        return
+    row, column = np.argwhere((scaled < low) | (scaled > high))[0]
+    value, name = block[row, column], source.row.column(int(column))
+    if abs(scaled[row, column]) > MOST:
+        raise InvalidData(f"{name} holds {value:g}, too large to compute with: use scaling='standard', or drop it.")
+    raise InvalidData(
+        f"{name} holds {value:g}, and the likelihood {likelihood.name} needs values in "
+        f"[{likelihood.support[0]:g}, {likelihood.support[1]:g}]: use scaling='minmax' or likelihood='squared_error'."
+    )
 
 
 def padded(rows: int) -> int:

@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import Batch, at
+from isthmus.contracts import at
+from isthmus.flow import Batch
 from isthmus.objective import Plan, loss
 from isthmus.weights import assemble, flatten, slots
 

@@ -12,8 +12,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Activation, Backbone, Module, Row
+from isthmus.contracts import Activation, Backbone
 from isthmus.errors import require
+from isthmus.flow import Module, Row
 from isthmus.parts import spelled
 from isthmus.weights import Affine, affine
 

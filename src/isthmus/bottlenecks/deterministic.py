@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from jaxtyping import Array
 
-from isthmus.contracts import Activation, Bottleneck, Code, Neck
+from isthmus.contracts import Activation, Bottleneck
 from isthmus.errors import require
+from isthmus.flow import Code, Neck
 from isthmus.parts import spelled
 from isthmus.weights import Affine, affine
 

@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Bottleneck, Code, Neck
+from isthmus.contracts import Bottleneck
 from isthmus.errors import require
+from isthmus.flow import Code, Neck
 from isthmus.weights import Affine, affine
 
 

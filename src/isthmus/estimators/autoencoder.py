@@ -14,7 +14,7 @@ from isthmus import inference, loop
 from isthmus.errors import InvalidData
 from isthmus.estimators.network import Network, on_device
 from isthmus.model import Model
-from isthmus.reading import BLOCK, checked_weight, finite_blocks, kind_called, open_source
+from isthmus.reading import checked_weight, finite_blocks, kind_called, open_source
 from isthmus.weights import assemble
 
 
@@ -133,8 +133,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
         """
         self._check_settings()
         source = self._open(X, reset=True)
-        blocks = self._begin(source, sample_weight)
-        job = self._job(source, blocks, self._share_held_out(source))
+        job = self._job(self._begin(source, sample_weight), self._share_held_out(source))
         self._train(job, loop.start(job), checkpoint)
         return self
 
@@ -148,8 +147,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
         self._check_settings()
         is_first = not self.__sklearn_is_fitted__()
         source = self._open(X, reset=is_first)
-        blocks = self._begin(source, sample_weight) if is_first else self._blocks(source, sample_weight)
-        job = self._job(source, blocks, 0.0)
+        job = self._job((self._begin if is_first else self._rows)(source, sample_weight), 0.0)
         start = self._progress or loop.start(job, None if is_first else self._weights[None])
         job = replace(job, max_epochs=start.epoch + 1, stops=())
         self._train(job, replace(start, reasons=(None,) * len(job.seeds)), None)
@@ -176,7 +174,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
             raise InvalidData(
                 f"the codes have {source.row.size} columns, and those of this model have {self.n_components_}."
             )
-        codes = (block.astype(np.float32) for block in finite_blocks(source, BLOCK))
+        codes = (block.astype(np.float32) for block in finite_blocks(source))
         rows = self._unscaled(self._run(inference.decode, codes, source, self.n_features_in_))
         kind = type(source) if source.row.columns else kind_called(self._form)
         return self._framed(kind, rows, source)

@@ -18,32 +18,20 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from isthmus import checkpoint as checkpoints
 from isthmus import inference, loop
 from isthmus.columns import ColumnSource
-from isthmus.contracts import (
-    Backbone,
-    Bottleneck,
-    Corruption,
-    Likelihood,
-    Optimizer,
-    Penalty,
-    Row,
-    Scaling,
-    Source,
-    Stop,
-)
+from isthmus.contracts import Backbone, Bottleneck, Corruption, Likelihood, Optimizer, Penalty, Scaling, Source, Stop
+from isthmus.epoch import Job, Progress
 from isthmus.errors import Diverged, InvalidData, require
 from isthmus.estimators.parameters import PartParameters
+from isthmus.flow import Row
 from isthmus.model import Model, build
 from isthmus.objective import Plan
 from isthmus.parts import resolve
 from isthmus.progress import shown
 from isthmus.reading import (
-    BLOCK,
-    Blocks,
+    Rows,
     build_tables,
-    check_support,
     checked_weight,
     finite_blocks,
-    fit_blocks,
     open_source,
 )
 
@@ -119,24 +107,23 @@ class Network(PartParameters):
             raise InvalidData(f"X has 0 sample(s) (shape=(0, {source.row.size})): rows are due.")
         return source
 
-    def _blocks(self, source: Source, sample_weight: Any) -> Blocks:
-        return fit_blocks(source, checked_weight(sample_weight, source.n_rows))
+    def _rows(self, source: Source, sample_weight: Any) -> Rows:
+        return Rows(source, checked_weight(sample_weight, source.n_rows))
 
-    def _begin(self, source: Source, sample_weight: Any) -> Blocks:
+    def _begin(self, source: Source, sample_weight: Any) -> Rows:
         """Set what is known before training: the columns, their scaling, the model without numbers."""
         weight = checked_weight(sample_weight, source.n_rows)
         _check_size(source, weight)
-        blocks = fit_blocks(source, weight)
-        self._learned = self._scaling().fit(blocks)
-        check_support(blocks, self._scaling(), self._learned, self.part("likelihood"), source)
+        rows = Rows(source, weight)
+        self._learned = self._scaling().fit(rows)
         self._row = source.row
         self._dtype = source.dtype
         self._form = type(source).__module__.rpartition(".")[2]
         self._skeleton = self._build(source.row)
-        self._progress: loop.Progress | None = None
+        self._progress: Progress | None = None
         self.n_components_ = int(self.part("bottleneck").size)
         self._warn_of_identity(source)
-        return blocks
+        return rows
 
     def _warn_of_identity(self, source: Source) -> None:
         bottleneck = self.part("bottleneck")
@@ -161,13 +148,13 @@ class Network(PartParameters):
             return 0.1 if source.n_rows >= HOLD_OUT_FROM else 0.0
         return float(self.validation_fraction)
 
-    def _job(self, source: Source, blocks: Blocks, share: float) -> loop.Job:
+    def _job(self, rows: Rows, share: float) -> Job:
         """Return what the loop needs; the rows are scaled and put on the device here, once."""
         seed = _seed(self.random_state)
-        table, held_out = build_tables(blocks, self._scaling(), self._learned, share, seed)
+        table, held_out = build_tables(rows, self._scaling(), self._learned, self.part("likelihood"), share, seed)
         optimizer = self.part("optimizer")
         batch = self.batch_size or (FULL_BATCH if optimizer.full_batch else min(max(int(table.rows) // 32, 32), 256))
-        return loop.Job(
+        return Job(
             model=_as_data(self._skeleton),
             plan=_as_data(Plan(self.part("corruption"), self.parts("penalties"), optimizer)),
             table=table,
@@ -178,9 +165,12 @@ class Network(PartParameters):
             seeds=tuple(int(s) for s in np.random.SeedSequence(seed).generate_state(self.n_starts)),
         )
 
-    def _train(self, job: loop.Job, start: loop.Progress, checkpoint: str | os.PathLike[str] | None) -> None:
+    def _train(self, job: Job, start: Progress, checkpoint: str | os.PathLike[str] | None) -> None:
         """Run the loop to its end, or to Ctrl-C, and keep the best start."""
         last = start
+        if checkpoint is not None:
+            is_seed = isinstance(self.random_state, numbers.Integral)
+            require(is_seed, "random_state", "a whole number where a checkpoint is kept", self.random_state)
         if checkpoint is None:
             epochs = loop.train(job, start)
         else:
@@ -202,14 +192,14 @@ class Network(PartParameters):
             raise Diverged(f"{error}. {self._likely_cause(job)}") from error
         self._keep(last, reason)
 
-    def _keep(self, last: loop.Progress, reason: str | None) -> None:
+    def _keep(self, last: Progress, reason: str | None) -> None:
         self._progress = last
         self._weights = np.asarray(last.best_weights[last.best])
         self.history_ = [dict(record) for record in last.histories[last.best]]
         self.n_iter_ = len(self.history_)
         self.stop_reason_ = reason or last.reasons[last.best]
 
-    def _likely_cause(self, job: loop.Job) -> str:
+    def _likely_cause(self, job: Job) -> str:
         reach = np.abs(np.asarray(job.table.x)).max(axis=0)
         column = int(reach.argmax())
         return (
@@ -221,7 +211,7 @@ class Network(PartParameters):
     def _apply(self, function: Callable[..., Any], source: Source, width: int) -> np.ndarray:
         """Return a compiled function of the scaled rows of a table, [n, width]."""
         scaling = self._scaling()
-        blocks = (scaling.apply(self._learned, block).astype(np.float32) for block in finite_blocks(source, BLOCK))
+        blocks = (scaling.apply(self._learned, block).astype(np.float32) for block in finite_blocks(source))
         return self._run(function, blocks, source, width)
 
     def _run(

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from isthmus import modelfile
-from isthmus.contracts import Row
 from isthmus.errors import InvalidPart, ModelFileError, suggestion
 from isthmus.estimators.network import Network
+from isthmus.flow import Row
 from isthmus.modelfile import Opened
 from isthmus.reading import kinds
 from isthmus.weights import slots

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Head, Likelihood, Outcome, Row
+from isthmus.contracts import Likelihood
+from isthmus.flow import Head, Outcome, Row
 from isthmus.weights import Affine, affine
 
 

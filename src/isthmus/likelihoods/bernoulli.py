@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import jax
 from jaxtyping import Array
 
-from isthmus.contracts import Head, Likelihood, Outcome, Row
+from isthmus.contracts import Likelihood
+from isthmus.flow import Head, Outcome, Row
 from isthmus.weights import Affine, affine
 
 

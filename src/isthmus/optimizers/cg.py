@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
 
 from isthmus.contracts import Optimizer
 from isthmus.errors import require
@@ -46,5 +47,7 @@ class Cg(Optimizer):
         self, value_and_gradient: Callable[[np.ndarray], tuple[float, np.ndarray]], start: np.ndarray
     ) -> tuple[np.ndarray, bool]:
         options = {"maxiter": self.iterations, "gtol": self.tolerance}
-        found = minimize(value_and_gradient, start, jac=True, method="CG", options=options)
+        # SciPy's vectors are short for several threads, which would only get into the way of the gradient's.
+        with threadpool_limits(1, user_api="blas"):
+            found = minimize(value_and_gradient, start, jac=True, method="CG", options=options)
         return found.x, found.nit < self.iterations

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
 
 from isthmus.contracts import Optimizer
 from isthmus.errors import require
@@ -55,5 +56,7 @@ class Lbfgs(Optimizer):
             "gtol": 0.0,
             "maxfun": 20 * self.iterations,
         }
-        found = minimize(value_and_gradient, start, jac=True, method="L-BFGS-B", options=options)
+        # SciPy's vectors are short for several threads, which would only get into the way of the gradient's.
+        with threadpool_limits(1, user_api="blas"):
+            found = minimize(value_and_gradient, start, jac=True, method="L-BFGS-B", options=options)
         return found.x, found.nit < self.iterations

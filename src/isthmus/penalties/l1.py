@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Pass, Penalty, Schedule
+from isthmus.contracts import Penalty, Schedule
 from isthmus.errors import require
+from isthmus.flow import Pass
 
 
 @dataclass(frozen=True)

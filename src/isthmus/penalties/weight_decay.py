@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Pass, Penalty, Schedule
+from isthmus.contracts import Penalty, Schedule
 from isthmus.errors import require
+from isthmus.flow import Pass
 
 
 @dataclass(frozen=True)

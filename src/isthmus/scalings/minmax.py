@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from isthmus.contracts import Arrays, Scaling
+from isthmus.contracts import Scaling
+from isthmus.flow import Arrays, Blocks
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Minmax(Scaling):
 
     learned = ("lowest", "range")
 
-    def fit(self, blocks: Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]) -> Arrays:
+    def fit(self, blocks: Blocks) -> Arrays:
         lows, highs = zip(*((x.min(axis=0), x.max(axis=0)) for x, _ in blocks()), strict=True)
         lowest = np.min(lows, axis=0).astype(np.float64)
         reach = np.max(highs, axis=0).astype(np.float64) - lowest

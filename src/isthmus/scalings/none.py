@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from isthmus.contracts import Arrays, Scaling
+from isthmus.contracts import Scaling
+from isthmus.flow import Arrays, Blocks
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class None_(Scaling):  # noqa: N801 -- class = file, and None is taken
     [[2.0]]
     """
 
-    def fit(self, blocks: Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]) -> Arrays:
+    def fit(self, blocks: Blocks) -> Arrays:
         return {}
 
     def apply(self, learned: Arrays, x: np.ndarray) -> np.ndarray:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from isthmus.contracts import Arrays, Scaling
+from isthmus.contracts import Scaling
 from isthmus.errors import require
+from isthmus.flow import Arrays, Blocks
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Quantile(Scaling):
         require(self.quantiles >= 2, "Quantile.quantiles", "at least 2", self.quantiles)
         require(self.rows >= 2, "Quantile.rows", "at least 2", self.rows)
 
-    def fit(self, blocks: Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]) -> Arrays:
+    def fit(self, blocks: Blocks) -> Arrays:
         stride = -(-sum(len(weight) for _, weight in blocks()) // self.rows)
         picked = [(x[::stride], weight[::stride]) for x, weight in blocks()]
         x = np.concatenate([rows for rows, _ in picked]).astype(np.float64)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from isthmus.contracts import Arrays, Scaling
+from isthmus.contracts import Scaling
+from isthmus.flow import Arrays, Blocks
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Standard(Scaling):
 
     learned = ("mean", "deviation")
 
-    def fit(self, blocks: Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]) -> Arrays:
+    def fit(self, blocks: Blocks) -> Arrays:
         total = sum(float(weight.sum()) for _, weight in blocks())
         mean = np.sum([weight @ x for x, weight in blocks()], axis=0) / total
         # A second pass, since E[x²] − E[x]² loses every digit where the mean is large.

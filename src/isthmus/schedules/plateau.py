@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Record, Schedule, watched
+from isthmus.contracts import Schedule
 from isthmus.errors import require
+from isthmus.flow import Record, watched
 
 
 @dataclass(frozen=True)

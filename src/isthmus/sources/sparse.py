@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.contracts import Row, Source
+from isthmus.contracts import Source
 from isthmus.errors import InvalidData
+from isthmus.flow import Row
 
 
 class Sparse(Source):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from isthmus.contracts import Record, Stop
+from isthmus.contracts import Stop
 from isthmus.errors import require
+from isthmus.flow import Record
 
 
 @dataclass(frozen=True)

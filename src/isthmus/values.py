@@ -1,0 +1,69 @@
+"""Plain values as annotations ask for them: lists become tuples, integers become floats, all else is refused."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import types
+import typing
+from collections.abc import Callable
+from typing import Any, Literal
+
+UNFIT = object()
+"""What `fit` returns for a value that an annotation does not allow."""
+
+
+def fit(value: Any, hint: Any, as_part: Callable[[Any, Any], Any]) -> Any:
+    """Return `value` as `hint` asks for it, or `UNFIT`; `as_part` decides where `hint` is a class of its own."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        options = (fit(value, argument, as_part) for argument in arguments)
+        return next((option for option in options if option is not UNFIT), UNFIT)
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            return UNFIT
+        items = tuple(fit(item, arguments[0], as_part) for item in value)
+        return UNFIT if any(item is UNFIT for item in items) else items
+    if origin is Literal:
+        return value if isinstance(value, str) and value in arguments else UNFIT
+    if hint in _PLAIN:
+        return _fit_plain(value, hint)
+    return as_part(value, hint)
+
+
+def describe(hint: Any, describe_part: Callable[[Any], str]) -> str:
+    """Return what an annotation allows, in words."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(describe(argument, describe_part) for argument in arguments)
+    if origin is tuple:
+        return f"a list of {describe(arguments[0], describe_part).removeprefix('a ').removeprefix('an ')}s"
+    if origin is Literal:
+        return "one of " + ", ".join(map(repr, arguments))
+    return _PLAIN.get(hint) or describe_part(hint)
+
+
+def short(value: Any) -> str:
+    """Return a value for a message, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+_PLAIN = {
+    float: "a finite number",
+    int: "a whole number",
+    bool: "True or False",
+    str: "text",
+    types.NoneType: "None",
+}
+
+
+def _fit_plain(value: Any, hint: Any) -> Any:
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if hint is types.NoneType:
+        return None if value is None else UNFIT
+    if hint is float:
+        return float(value) if is_number and math.isfinite(value) else UNFIT
+    if hint is int:
+        return int(value) if is_number and isinstance(value, numbers.Integral) else UNFIT
+    return value if isinstance(value, hint) else UNFIT
