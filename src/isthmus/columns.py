@@ -63,10 +63,10 @@ class ColumnSource(Source):
             yield as_floats(batch.select(self.schema.names), self.dtype)
 
     @classmethod
-    def frame(cls, values: np.ndarray, columns: Sequence[str], index: Any = None) -> Any:
+    def frame(cls, values: np.ndarray, labels: Sequence[str | int], index: Any = None) -> Any:
         import pandas as pd
 
-        return pd.DataFrame(values, columns=list(columns), index=index)
+        return pd.DataFrame(values, columns=list(labels), index=index)
 
     def _refuse(self, field: pa.Field) -> None:
         index = self.schema.get_field_index(field.name)

@@ -157,7 +157,11 @@ class Source(abc.ABC):
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
         """Yield the values in order, [at most rows, d], as floats."""
 
+    def labels(self) -> list[str | int] | None:
+        """Return the names of the columns as the kind has them."""
+        return None if self.row.columns is None else list(self.row.columns)
+
     @classmethod
-    def frame(cls, values: np.ndarray, columns: Sequence[str], index: Any = None) -> Any:
+    def frame(cls, values: np.ndarray, labels: Sequence[str | int], index: Any = None) -> Any:
         """Return `values` in the form of this kind."""
         return values

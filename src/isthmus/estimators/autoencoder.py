@@ -148,7 +148,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
         is_first = not self.__sklearn_is_fitted__()
         source = self._open(X, reset=is_first)
         job = self._job((self._begin if is_first else self._rows)(source, sample_weight), 0.0)
-        start = self._progress or loop.start(job, None if is_first else self._weights[None])
+        weights = None if self._weights is None else np.repeat(self._weights[None], len(job.seeds), axis=0)
+        start = self._last_progress() or loop.start(job, weights)
         job = replace(job, max_epochs=start.epoch + 1, stops=())
         self._train(job, replace(start, reasons=(None,) * len(job.seeds)), None)
         return self

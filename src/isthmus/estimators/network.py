@@ -71,8 +71,11 @@ class Network(PartParameters):
     }
     many_parts = {"penalties": Penalty, "stops": Stop}  # noqa: RUF012
 
+    _weights: np.ndarray | None = None
+    _progress: Progress | None = None  # None after loading: a model file holds no optimizer's memory
+
     def __sklearn_is_fitted__(self) -> bool:
-        return self.__dict__.get("_weights") is not None
+        return self._weights is not None
 
     def _check_settings(self) -> None:
         """Resolve every part, so that what is misspelled is said before any work."""
@@ -96,13 +99,12 @@ class Network(PartParameters):
             check_is_fitted(self)
         source = open_source(X)
         is_path = isinstance(X, str | Path)
+        has_rows = not is_path and type(X).__name__ != "LazyFrame"
         if is_path and not reset and isinstance(source, ColumnSource) and self._row.columns is not None:
             source.select(self._row.columns)  # a file may hold more columns, in another order
-        elif is_path:
-            # scikit-learn remembers and compares names and number of columns; it need not see the rows.
-            validate_data(self, _heading(source.row), skip_check_array=True, reset=reset)
         else:
-            validate_data(self, X, skip_check_array=True, reset=reset)
+            # scikit-learn remembers and compares the names and the number of columns.
+            validate_data(self, X if has_rows else _heading(source.row), skip_check_array=True, reset=reset)
         if source.n_rows == 0:
             raise InvalidData(f"X has 0 sample(s) (shape=(0, {source.row.size})): rows are due.")
         return source
@@ -115,12 +117,15 @@ class Network(PartParameters):
         weight = checked_weight(sample_weight, source.n_rows)
         _check_size(source, weight)
         rows = Rows(source, weight)
-        self._learned = self._scaling().fit(rows)
+        self._weights = None  # until training ends well
+        self._progress = None
+        self._settings = self.to_json()  # what the weights belong to, whatever is set afterwards
+        self._scaling: Scaling = self.part("scaling") or resolve(Scaling, "none")
+        self._learned = self._scaling.fit(rows)
         self._row = source.row
-        self._dtype = source.dtype
+        self._labels = source.labels()
         self._form = type(source).__module__.rpartition(".")[2]
         self._skeleton = self._build(source.row)
-        self._progress: Progress | None = None
         self.n_components_ = int(self.part("bottleneck").size)
         self._warn_of_identity(source)
         return rows
@@ -135,9 +140,6 @@ class Network(PartParameters):
                 stacklevel=4,
             )
 
-    def _scaling(self) -> Scaling:
-        return self.part("scaling") or resolve(Scaling, "none")
-
     def _build(self, row: Row) -> Model:
         encoder = self.part("encoder")
         decoder = self.part("decoder") or encoder
@@ -151,7 +153,7 @@ class Network(PartParameters):
     def _job(self, rows: Rows, share: float) -> Job:
         """Return what the loop needs; the rows are scaled and put on the device here, once."""
         seed = _seed(self.random_state)
-        table, held_out = build_tables(rows, self._scaling(), self._learned, self.part("likelihood"), share, seed)
+        table, held_out = build_tables(rows, self._scaling, self._learned, self.part("likelihood"), share, seed)
         optimizer = self.part("optimizer")
         batch = self.batch_size or (FULL_BATCH if optimizer.full_batch else min(max(int(table.rows) // 32, 32), 256))
         return Job(
@@ -164,6 +166,13 @@ class Network(PartParameters):
             stops=self.parts("stops"),
             seeds=tuple(int(s) for s in np.random.SeedSequence(seed).generate_state(self.n_starts)),
         )
+
+    def _last_progress(self) -> Progress | None:
+        """Return where the last training stood, if the settings of now can go on from there."""
+        now = self.to_json()
+        is_same = all(now[name] == self._settings[name] for name in ("n_starts", "random_state"))
+        is_same &= now["optimizer"]["part"] == self._settings["optimizer"]["part"]
+        return self._progress if is_same else None
 
     def _train(self, job: Job, start: Progress, checkpoint: str | os.PathLike[str] | None) -> None:
         """Run the loop to its end, or to Ctrl-C, and keep the best start."""
@@ -194,7 +203,7 @@ class Network(PartParameters):
 
     def _keep(self, last: Progress, reason: str | None) -> None:
         self._progress = last
-        self._weights = np.asarray(last.best_weights[last.best])
+        self._weights = np.array(np.asarray(last.best_weights)[last.best])
         self.history_ = [dict(record) for record in last.histories[last.best]]
         self.n_iter_ = len(self.history_)
         self.stop_reason_ = reason or last.reasons[last.best]
@@ -210,7 +219,7 @@ class Network(PartParameters):
 
     def _apply(self, function: Callable[..., Any], source: Source, width: int) -> np.ndarray:
         """Return a compiled function of the scaled rows of a table, [n, width]."""
-        scaling = self._scaling()
+        scaling = self._scaling
         blocks = (scaling.apply(self._learned, block).astype(np.float32) for block in finite_blocks(source))
         return self._run(function, blocks, source, width)
 
@@ -226,11 +235,11 @@ class Network(PartParameters):
         return answer
 
     def _unscaled(self, rows: np.ndarray) -> np.ndarray:
-        return self._scaling().undo(self._learned, rows).astype(rows.dtype, copy=False)
+        return self._scaling.undo(self._learned, rows).astype(rows.dtype, copy=False)
 
     def _framed(self, kind: type[Source], rows: np.ndarray, source: Source) -> Any:
-        columns = self._row.columns or [f"x{i}" for i in range(rows.shape[1])]
-        return kind.frame(rows, columns, source.index)
+        labels = self._labels or [f"x{i}" for i in range(rows.shape[1])]
+        return kind.frame(rows, labels, source.index)
 
 
 _NOT_DECISIVE = ("max_epochs", "stops", "verbose", "device")

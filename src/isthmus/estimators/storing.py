@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 
 from isthmus import modelfile
+from isthmus.contracts import Scaling
 from isthmus.errors import InvalidPart, ModelFileError, suggestion
 from isthmus.estimators.network import Network
 from isthmus.flow import Row
 from isthmus.modelfile import Opened
+from isthmus.parts import resolve
 from isthmus.reading import kinds
 from isthmus.weights import slots
 
@@ -27,16 +29,17 @@ def save(estimator: Network, path: str | os.PathLike[str]) -> None:
         "kind": "model",
         "version": version("isthmus"),
         "estimator": type(estimator).__name__,
-        "parameters": estimator.to_json(),
-        "row": {"shape": list(estimator._row.shape), "columns": estimator._row.columns},
+        # Where it was trained, and how loudly, is not the model's.
+        "parameters": estimator._settings | {"device": None, "verbose": 0},
+        "row": {"shape": list(estimator._row.shape), "columns": estimator._labels},
         "has_names": "feature_names_in_" in vars(estimator),
         "form": estimator._form,
         "history": estimator.history_,
         "stop_reason": estimator.stop_reason_,
     }
-    tensors, offset = {}, 0
+    tensors, offset, weights = {}, 0, np.asarray(estimator._weights)
     for name, slot in slots(estimator._skeleton).items():
-        tensors[f"weights.{name}"] = estimator._weights[offset : offset + slot.size].reshape(slot.shape)
+        tensors[f"weights.{name}"] = weights[offset : offset + slot.size].reshape(slot.shape)
         offset += slot.size
     tensors |= {f"scaling.{name}": array for name, array in estimator._learned.items()}
     modelfile.write(path, header, tensors)
@@ -66,7 +69,7 @@ def load(path: str | os.PathLike[str]) -> Any:
             raise ModelFileError(f"{path} is damaged: {name} holds values that are not finite.")
     names = [f"weights.{name}" for name in slots(estimator._skeleton)]
     estimator._weights = np.concatenate([tensors[name].ravel() for name in names])
-    estimator._learned = {name: tensors[f"scaling.{name}"] for name in estimator._scaling().learned}
+    estimator._learned = {name: tensors[f"scaling.{name}"] for name in estimator._scaling.learned}
     return estimator
 
 
@@ -90,12 +93,14 @@ def _empty(opened: Opened) -> Network:
         )
     estimator = estimators()[name].from_json(_field(opened, "parameters", dict))
     estimator._check_settings()
-    estimator._row = _row(opened)
+    estimator._settings = estimator.to_json()
+    estimator._scaling = estimator.part("scaling") or resolve(Scaling, "none")
+    estimator._labels = _labels(opened)
+    estimator._row = _row(opened, estimator._labels)
     estimator._form = _field(opened, "form", str)
     if estimator._form not in {kind.__module__.rpartition(".")[2] for kind in kinds()}:
         raise ModelFileError(f"{opened.path} is damaged: it was fitted on a {estimator._form!r}.")
     estimator._skeleton = estimator._build(estimator._row)
-    estimator._progress = None
     estimator.n_components_ = int(estimator.part("bottleneck").size)
     estimator.n_features_in_ = estimator._row.size
     if _field(opened, "has_names", bool) and estimator._row.columns:
@@ -114,25 +119,32 @@ def _compare_shapes(estimator: Network, opened: Opened) -> None:
             came = "is missing" if found is None else f"has the shape {found}"
             raise ModelFileError(f"{opened.path} is damaged: {name} {came}; the model needs {shape}.")
     columns = estimator._row.size
-    for name in estimator._scaling().learned:
+    for name in estimator._scaling.learned:
         found = opened.shapes.get(f"scaling.{name}")
         if found is None or not 1 <= len(found) <= 2 or found[-1] != columns or 0 in found:
             raise ModelFileError(f"{opened.path} is damaged: scaling.{name} is {found}; {columns} columns are due.")
-    known = {*expected, *(f"scaling.{name}" for name in estimator._scaling().learned)}
+    known = {*expected, *(f"scaling.{name}" for name in estimator._scaling.learned)}
     if extra := set(opened.shapes) - known:
         raise ModelFileError(f"{opened.path} is damaged: the model has no tensor {min(extra)!r}.")
 
 
-def _row(opened: Opened) -> Row:
-    data = _field(opened, "row", dict)
-    shape, columns = data.get("shape"), data.get("columns")
+def _labels(opened: Opened) -> list[str | int] | None:
+    """Return the names of the columns as their frame had them: text, or whole numbers."""
+    labels = _field(opened, "row", dict).get("columns")
+    if labels is None:
+        return None
+    if not isinstance(labels, list) or not all(type(label) in (str, int) for label in labels):
+        raise ModelFileError(f"{opened.path} is damaged: its columns have no proper names.")
+    return labels
+
+
+def _row(opened: Opened, labels: list[str | int] | None) -> Row:
+    shape = _field(opened, "row", dict).get("shape")
     if not isinstance(shape, list) or not shape or not all(type(axis) is int and 0 < axis < 2**31 for axis in shape):
         raise ModelFileError(f"{opened.path} is damaged: its rows have the shape {shape!r}.")
-    row = Row(tuple(shape), None if columns is None else tuple(columns) if isinstance(columns, list) else ())
-    if row.columns is not None:
-        is_text = all(isinstance(name, str) for name in row.columns)
-        if len(row.columns) != row.size or not is_text or len(set(row.columns)) != row.size:
-            raise ModelFileError(f"{opened.path} is damaged: its {row.size} columns have no proper names.")
+    row = Row(tuple(shape), None if labels is None else tuple(map(str, labels)))
+    if row.columns is not None and not len(row.columns) == len(set(row.columns)) == row.size:
+        raise ModelFileError(f"{opened.path} is damaged: {row.size} columns have {len(set(row.columns))} names.")
     return row
 
 

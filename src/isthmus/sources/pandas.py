@@ -26,9 +26,14 @@ class Pandas(ColumnSource):
                 ) from error
         self._table = pa.Table.from_arrays(fields, names=names)
         self.index = data.index
+        self._labels = list(data.columns)
         self.schema = self._table.schema
         self.n_rows = len(data)
         self.check()
+
+    def labels(self) -> list[str | int] | None:
+        is_plain = all(type(label) in (str, int) for label in self._labels)
+        return self._labels if is_plain else super().labels()
 
     @classmethod
     def accepts(cls, data: Any) -> bool:

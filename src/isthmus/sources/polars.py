@@ -30,7 +30,7 @@ class Polars(ColumnSource):
         yield from self._table.to_batches(max_chunksize=rows)
 
     @classmethod
-    def frame(cls, values: np.ndarray, columns: Sequence[str], index: Any = None) -> Any:
+    def frame(cls, values: np.ndarray, labels: Sequence[str | int], index: Any = None) -> Any:
         import polars as pl
 
-        return pl.DataFrame(np.asarray(values), schema=list(columns))
+        return pl.DataFrame(np.asarray(values), schema=[str(label) for label in labels])
