@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,50 +14,45 @@ from isthmus.contracts import Source
 from isthmus.errors import InvalidData, suggestion
 from isthmus.flow import Row
 
+MOST_NAMED = 12  # columns in a message
+
 
 class ColumnSource(Source):
     """A source whose columns are Arrow's; a subclass sets `schema` and `n_rows` and yields record batches."""
 
     schema: pa.Schema
 
+    @property
+    def names(self) -> Sequence[str]:  # type: ignore[override]
+        return self.schema.names
+
     def record_batches(self, rows: int) -> Iterator[pa.RecordBatch]:
         """Yield the rows in order, at most `rows` at a time."""
         raise NotImplementedError
 
-    def check(self) -> None:
-        """Set `row` and `dtype`, and refuse columns that are not numbers.
-
-        Raises
-        ------
-        InvalidData
-            Naming the first column that holds text, dates or categories, or that stands twice.
-        """
+    def choose(self, columns: Sequence[str] | None) -> None:
         names = self.schema.names
         for name in names:
             if names.count(name) > 1:
                 raise InvalidData(f"column {name!r} stands {names.count(name)} times: give every column its own name.")
-        for field in self.schema:
-            if not _is_number(field.type):
-                self._refuse(field)
-        self.row = Row((len(names),), tuple(names))
-        is_single = bool(names) and all(field.type == pa.float32() for field in self.schema)
+        if columns is not None:
+            self._select(columns)
+        if self.n_rows:
+            self._require_numbers()
+        self.row = Row((len(self.schema),), tuple(self.schema.names))
+        is_single = len(self.schema) > 0 and all(field.type == pa.float32() for field in self.schema)
         self.dtype = np.dtype(np.float32 if is_single else np.float64)
 
-    def select(self, columns: Sequence[str]) -> None:
-        """Keep these columns, in this order.
-
-        Raises
-        ------
-        InvalidData
-            If one of them is missing.
-        """
-        missing = [name for name in columns if name not in self.schema.names]
+    def _select(self, columns: Sequence[str]) -> None:
+        names = self.schema.names
+        missing = [name for name in columns if name not in names]
         if missing:
-            near = suggestion(missing[0], self.schema.names)
             others = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-            raise InvalidData(f"column {missing[0]!r}{others} is missing.{near} The model was fitted with it.")
+            there = ", ".join(names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "")
+            raise InvalidData(
+                f"column {missing[0]!r}{others} is missing.{suggestion(missing[0], names)} There are: {there}."
+            )
         self.schema = pa.schema([self.schema.field(name) for name in columns])
-        self.check()
 
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
         for batch in self.record_batches(rows):
@@ -68,16 +64,25 @@ class ColumnSource(Source):
 
         return pd.DataFrame(values, columns=list(labels), index=index)
 
-    def _refuse(self, field: pa.Field) -> None:
-        index = self.schema.get_field_index(field.name)
-        values = (value for batch in self.record_batches(1000) for value in batch.column(index))
-        example = next((value.as_py() for value in values if value.is_valid), None)
+    def _require_numbers(self) -> None:
+        """Raise the error for the first column that does not hold numbers, with its first value that is none."""
+        refused = [field for field in self.schema if not _is_number(field.type)]
+        if not refused:
+            return
+        field, others = refused[0], len(refused) - 1
+        more = f" (so do {others} more)" if others > 1 else " (so does one more)" if others else ""
+        batches = (batch.column(field.name).to_pylist() for batch in self.record_batches(1000))
+        values = ((row, value) for row, value in enumerate(itertools.chain.from_iterable(batches)) if value is not None)
+        first = next(values, None)
+        if first is None:
+            raise InvalidData(f"column {field.name!r} holds no values at all{more}: leave it out.")
+        row, value = next((pair for pair in itertools.chain([first], values) if not _reads_as_number(pair[1])), first)
         kind = "text" if _is_text(field.type) else f"values of type {field.type}"
-        if example is None:
-            kind = "no values at all"
+        if _is_text(field.type) and _reads_as_number(value):
+            kind = "numbers written as text"
         raise InvalidData(
-            f"column {field.name!r} holds {kind}{f' ({example!r})' if example is not None else ''}, and numbers are "
-            "due: turn it into numbers or leave it out."
+            f"column {field.name!r} holds {kind} ({value!r}, row {row}){more}, and numbers are due: turn it into "
+            "numbers or leave it out."
         )
 
 
@@ -100,3 +105,11 @@ def _is_text(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         return _is_text(kind.value_type)
     return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+def _reads_as_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True

@@ -142,6 +142,7 @@ class Source(abc.ABC):
     row: Row
     n_rows: int
     dtype: np.dtype[Any]  # float32 where all is float32, else float64
+    names: Sequence[str] = ()  # of the columns before they are chosen
     index: Any = None  # names of the rows, kept for the way out
     suffixes: ClassVar[tuple[str, ...]] = ()  # of the files it reads
 
@@ -152,6 +153,9 @@ class Source(abc.ABC):
 
     @abc.abstractmethod
     def __init__(self, data: Any) -> None: ...
+
+    def choose(self, columns: Sequence[str] | None) -> None:  # noqa: B027 -- arrays have no names to choose by
+        """Keep these columns, in this order (None keeps all), and refuse what are no numbers; before all else."""
 
     @abc.abstractmethod
     def blocks(self, rows: int) -> Iterator[np.ndarray]:

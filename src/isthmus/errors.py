@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class IsthmusError(Exception):
@@ -69,3 +70,11 @@ def suggestion(word: str, words: Iterable[str]) -> str:
     known = list(words)
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def no_file(path: Path) -> str:
+    """Return the sentence for a path where no file is."""
+    if path.is_dir():
+        return f"{path} is a folder: the path of a file is due."
+    others = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    return f"there is no file {path}.{suggestion(path.name, others)}"

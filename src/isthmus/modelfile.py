@@ -21,7 +21,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from isthmus.errors import ModelFileError
+from isthmus.errors import ModelFileError, no_file
 
 FORMAT = 1
 KEY = "isthmus"
@@ -78,8 +78,10 @@ def write(path: str | os.PathLike[str], header: dict[str, Any], tensors: Mapping
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(target)
-    except OSError as error:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         raise ModelFileError(
             f"cannot write {target}: {error.strerror or error}. What was there before is untouched."
         ) from error
@@ -112,11 +114,11 @@ def open_file(path: str | os.PathLike[str], kind: str) -> Opened:
         If it is missing, not of this format, of a newer version, or damaged; the message says which.
     """
     source = Path(path)
+    if not source.is_file():
+        raise ModelFileError(no_file(source))
     try:
         total = source.stat().st_size
         with source.open("rb") as file:
-            if not source.is_file():
-                raise ModelFileError(f"{source} is not a file.")
             table = _table(source, file.read(8), file, total)
     except OSError as error:
         raise ModelFileError(f"cannot read {source}: {error.strerror or error}.") from error

@@ -6,7 +6,7 @@ import functools
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from isthmus import sources
 from isthmus.contracts import Likelihood, Scaling, Source
-from isthmus.errors import InvalidData, suggestion
+from isthmus.errors import InvalidData, no_file, suggestion
 from isthmus.flow import Arrays
 from isthmus.steps import Table
 
@@ -39,8 +39,8 @@ def kind_called(name: str) -> type[Source]:
     return next(kind for kind in kinds() if kind.__module__.rpartition(".")[2] == name)
 
 
-def open_source(data: Any) -> Source:
-    """Return the source for a table or the path of one.
+def open_source(data: Any, columns: Sequence[str] | None = None) -> Source:
+    """Return the source for a table or the path of one; of a file with names, only `columns` where they are given.
 
     Raises
     ------
@@ -49,13 +49,20 @@ def open_source(data: Any) -> Source:
     """
     if isinstance(data, Source):
         return data
+    source = find_source(data)
+    source.choose(columns)
+    return source
+
+
+def find_source(data: Any) -> Source:
+    """Return the source for a table or the path of one, its columns not yet chosen."""
     if isinstance(data, str | Path) and not Path(data).is_file():
-        raise InvalidData(_no_file(Path(data)))
+        raise InvalidData(no_file(Path(data)))
     for kind in kinds():
         if kind.accepts(data):
             return kind(data)
     if isinstance(data, str | Path):
-        suffixes = sorted(suffix for kind in kinds() for suffix in getattr(kind, "suffixes", ()))
+        suffixes = sorted(suffix for kind in kinds() for suffix in kind.suffixes)
         near = suggestion(Path(data).suffix, suffixes)
         raise InvalidData(f"{data} has an unsupported suffix.{near} There are: {', '.join(suffixes)}.")
     raise InvalidData(f"a {type(data).__module__}.{type(data).__qualname__} is not a table: pass a frame or an array.")
@@ -204,13 +211,6 @@ def _on_device(table: Table) -> Table:
     """Return the table in the device's memory, with weights that average 1 over its rows."""
     mean = table.weight.sum(dtype=np.float64) / table.rows
     return Table(jax.device_put(table.x), jax.device_put((table.weight / mean).astype(np.float32)), table.rows)
-
-
-def _no_file(path: Path) -> str:
-    if path.is_dir():
-        return f"{path} is a folder: the path of a file is due."
-    others = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
-    return f"there is no file {path}.{suggestion(path.name, others)}"
 
 
 def _not_finite(source: Source, rows: int) -> str:

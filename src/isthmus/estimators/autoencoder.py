@@ -48,6 +48,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
     ----------
     n_components_ : size of the code.
     n_features_in_, feature_names_in_ : columns seen in `fit`, the names only where they are all text.
+    n_samples_ : rows seen in `fit`.
     history_ : one record an epoch: `epoch`, `loss`, every term by name, `held_out_loss`, `weight_change`
         (‖w − w₀‖ / ‖w₀‖), `seconds` since the start. Losses are means over rows of sums over columns, scaled.
     stop_reason_ : why training ended.
@@ -112,7 +113,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
         Parameters
         ----------
         X : array [n, d], nested lists, SciPy sparse matrix, pandas or polars frame, or the path of a CSV, Parquet,
-            NPY or NPZ file.
+            NPY or NPZ file. Of a file, `transform` and the others take the columns they need by name.
         y : not used.
         sample_weight : [n], at least 0; a row of weight 2 counts as the row twice.
         checkpoint : a file to keep the progress in. Where it is there already, training goes on from it, bit for

@@ -17,7 +17,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from isthmus import checkpoint as checkpoints
 from isthmus import inference, loop
-from isthmus.columns import ColumnSource
 from isthmus.contracts import Backbone, Bottleneck, Corruption, Likelihood, Optimizer, Penalty, Scaling, Source, Stop
 from isthmus.epoch import Job, Progress
 from isthmus.errors import Diverged, InvalidData, require
@@ -97,13 +96,19 @@ class Network(PartParameters):
         """Return the source of a table, its columns compared with those of `fit`, or remembered at `reset`."""
         if not reset:
             check_is_fitted(self)
-        source = open_source(X)
-        is_path = isinstance(X, str | Path)
-        has_rows = not is_path and type(X).__name__ != "LazyFrame"
-        if is_path and not reset and isinstance(source, ColumnSource) and self._row.columns is not None:
-            source.select(self._row.columns)  # a file may hold more columns, in another order
+        is_file = isinstance(X, str | Path)
+        # A file may hold more columns than the model needs, in another order.
+        source = open_source(X, self._row.columns if is_file and not reset else None)
+        if is_file and not reset:
+            if source.row.size != self.n_features_in_:
+                raise InvalidData(
+                    f"{X} has {source.row.size} columns, and the model was fitted with {self.n_features_in_}."
+                )
+            if self._row.columns is not None and not source.names:
+                warnings.warn(f"{X} names no columns: they are taken in the order of the fit.", stacklevel=4)
         else:
             # scikit-learn remembers and compares the names and the number of columns.
+            has_rows = not is_file and not isinstance(X, Source) and type(X).__name__ != "LazyFrame"
             validate_data(self, X if has_rows else _heading(source.row), skip_check_array=True, reset=reset)
         if source.n_rows == 0:
             raise InvalidData(f"X has 0 sample(s) (shape=(0, {source.row.size})): rows are due.")
@@ -124,6 +129,7 @@ class Network(PartParameters):
         self._learned = self._scaling.fit(rows)
         self._row = source.row
         self._labels = source.labels()
+        self.n_samples_ = source.n_rows
         self._form = type(source).__module__.rpartition(".")[2]
         self._skeleton = self._build(source.row)
         self.n_components_ = int(self.part("bottleneck").size)

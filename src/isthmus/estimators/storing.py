@@ -34,6 +34,7 @@ def save(estimator: Network, path: str | os.PathLike[str]) -> None:
         "row": {"shape": list(estimator._row.shape), "columns": estimator._labels},
         "has_names": "feature_names_in_" in vars(estimator),
         "form": estimator._form,
+        "n_samples": estimator.n_samples_,
         "history": estimator.history_,
         "stop_reason": estimator.stop_reason_,
     }
@@ -105,6 +106,7 @@ def _empty(opened: Opened) -> Network:
     estimator.n_features_in_ = estimator._row.size
     if _field(opened, "has_names", bool) and estimator._row.columns:
         estimator.feature_names_in_ = np.array(estimator._row.columns, dtype=object)
+    estimator.n_samples_ = _field(opened, "n_samples", int)
     estimator.history_ = _history(opened)
     estimator.n_iter_ = len(estimator.history_)
     estimator.stop_reason_ = _field(opened, "stop_reason", str)

@@ -31,7 +31,6 @@ class Csv(ColumnSource):
         self._table = frame.to_arrow()
         self.schema = self._table.schema
         self.n_rows = self._table.num_rows
-        self.check()
 
     @classmethod
     def accepts(cls, data: Any) -> bool:

@@ -29,7 +29,6 @@ class Pandas(ColumnSource):
         self._labels = list(data.columns)
         self.schema = self._table.schema
         self.n_rows = len(data)
-        self.check()
 
     def labels(self) -> list[str | int] | None:
         is_plain = all(type(label) in (str, int) for label in self._labels)

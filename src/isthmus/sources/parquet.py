@@ -26,7 +26,6 @@ class Parquet(ColumnSource):
                 self.n_rows = file.metadata.num_rows
         except (pa.ArrowException, OSError) as error:
             raise InvalidData(f"{self._path} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
-        self.check()
 
     @classmethod
     def accepts(cls, data: Any) -> bool:

@@ -19,7 +19,6 @@ class Polars(ColumnSource):
         self._table = frame.to_arrow()
         self.schema = self._table.schema
         self.n_rows = self._table.num_rows
-        self.check()
 
     @classmethod
     def accepts(cls, data: Any) -> bool:

@@ -1,0 +1,150 @@
+"""`isthmus demo`: the main job, from a table to a picture, on handwritten digits."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from isthmus.cli import output, screen
+from isthmus.errors import IsthmusError, ModelFileError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SIDE = 8  # pixels
+SIZES = (8, 2)  # numbers in a code; that of two can be drawn
+
+
+@dataclass(frozen=True)
+class Digits:
+    """Pictures to learn from and pictures held out, as tables on disk and in memory."""
+
+    files: tuple[Path, Path]
+    rows: tuple[np.ndarray, np.ndarray]  # [n, pixels] each
+    labels: np.ndarray  # [n], of those held out
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A fitted model, and what it makes of the pictures held out."""
+
+    name: str
+    model: Any
+    seconds: float
+    codes: np.ndarray  # [n, size]
+    rows: np.ndarray  # [n, pixels]
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="The folder for the files; it is made if need be.")] = Path("demo"),
+    quiet: screen.Quiet = False,
+) -> None:
+    """Run the main job on handwritten digits: train, use, save and load, and compare with PCA."""
+    from isthmus import plots  # says what is missing before any work
+
+    if out.exists() and not out.is_dir():
+        raise IsthmusError(f"{out} is a file: name a folder for what the demo writes.")
+    out.mkdir(parents=True, exist_ok=True)
+    digits = _written(out)
+    trials = [trial for size in SIZES for trial in (_autoencoder(digits, size, quiet), _pca(digits, size))]
+    model, picture = out / "model.safetensors", out / "digits.png"
+    _save(trials[0], model, digits)
+    drawn = {"digits": digits.rows[1]} | {f"{trial.name},\n{SIZES[0]} numbers": trial.rows for trial in trials[:2]}
+    first = [int((digits.labels == label).argmax()) for label in range(10)]
+    figure = plots.reconstructions(
+        {name: rows[first].reshape(-1, SIDE, SIDE) for name, rows in drawn.items()},
+        {f"{trial.name}: codes of {SIZES[1]} numbers": trial.codes for trial in trials[2:]},
+        digits.labels,
+        "Digits the models have not seen",
+    )
+    output.at_once(picture, lambda file: figure.savefig(file, format="png"))
+    if not quiet:
+        _tell(digits, trials, [*digits.files, model, picture])
+
+
+def _written(folder: Path) -> Digits:
+    """Return scikit-learn's digits, a fifth of them held out, written to two Parquet files."""
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    pixels, labels = load_digits(return_X_y=True)
+    train, held_out, _, labels = train_test_split(pixels, labels, test_size=0.2, random_state=0, stratify=labels)
+    files = folder / "digits.parquet", folder / "held_out.parquet"
+    names = [f"pixel_{row}_{column}" for row in range(SIDE) for column in range(SIDE)]
+    for file, rows in zip(files, (train, held_out), strict=True):
+        output.write(file, rows, names)
+    return Digits(files, (train, held_out), labels)
+
+
+def _autoencoder(digits: Digits, size: int, quiet: bool) -> Trial:
+    from isthmus import Autoencoder
+
+    train, held_out = digits.files
+    began = time.perf_counter()
+    model = Autoencoder(size, scaling="minmax", verbose=int(not quiet)).fit(train)
+    seconds = time.perf_counter() - began
+    return Trial("autoencoder", model, seconds, model.transform(held_out), model.reconstruct(held_out).to_numpy())
+
+
+def _pca(digits: Digits, size: int) -> Trial:
+    from sklearn.decomposition import PCA
+
+    train, held_out = digits.rows
+    began = time.perf_counter()
+    model = PCA(size, random_state=0).fit(train)
+    seconds = time.perf_counter() - began
+    codes = model.transform(held_out)
+    return Trial("PCA", model, seconds, codes, model.inverse_transform(codes))
+
+
+def _save(trial: Trial, path: Path, digits: Digits) -> None:
+    """Save the model, and load it again: the codes must be the same."""
+    import isthmus
+
+    trial.model.save(path)
+    if (isthmus.load(path).transform(digits.files[1]) != trial.codes).any():
+        raise ModelFileError(
+            f"{path}, loaded again, gives other codes than the model that was saved: please report it."
+        )
+
+
+def _tell(digits: Digits, trials: list[Trial], files: list[Path]) -> None:
+    scores = trials[0].model.score_samples(digits.files[1])
+    told = {
+        "loaded": f"{files[2]} gives the same codes as the model that was saved",
+        "score": f"{scores.mean():.3g} on average; {scores.min():.3g} for the least usual digit, row {scores.argmin()}",
+        "wrote": "\n".join(map(str, files)),
+    }
+    heading = f"{len(digits.labels)} digits held out of training, {SIDE} x {SIDE} pixels from 0 to 16:"
+    screen.show(heading, _compared(digits, trials), "", screen.facts(told), "\nto go on with:")
+    typer.echo("\n".join(f"  {command}" for command in _next(files)))  # unfolded, to be copied
+
+
+def _compared(digits: Digits, trials: list[Trial]) -> Table:
+    held_out = digits.rows[1]
+    table = screen.plain()
+    table.add_column("model")
+    for name in ("numbers in the code", "squared error of a pixel", "seconds to train"):
+        table.add_column(name, justify="right")
+    for trial in trials:
+        error = ((trial.rows - held_out) ** 2).mean()
+        table.add_row(trial.name, f"{trial.codes.shape[1]}", f"{error:.2f}", f"{trial.seconds:.2f}")
+    return table
+
+
+def _next(files: list[Path]) -> list[str]:
+    """Return commands to go on with."""
+    train, held_out, model, _ = (shlex.quote(str(file)) for file in files)
+    codes, sparse = (shlex.quote(str(files[0].parent / name)) for name in ("codes.csv", "sparse.safetensors"))
+    return [
+        f"isthmus inspect {model}",
+        f"isthmus transform {model} {held_out} --out {codes}",
+        f"isthmus score {model} {held_out} --per-feature",
+        f"isthmus fit {train} --bottleneck 'top_k(64, k=8)' --scaling minmax --out {sparse}",
+    ]

@@ -1,0 +1,95 @@
+"""The door: the commands, and what is said when one fails."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Annotated, Any
+
+import typer
+
+from isthmus.cli import demo, fit, screen, show, use
+from isthmus.errors import IsthmusError
+
+DEBUG: ContextVar[bool] = ContextVar("debug", default=False)
+
+app = typer.Typer(
+    help="Autoencoders for tables: train one, and use it for codes, reconstructions and scores.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def guarded(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command that ends with one sentence and exit code 1 where it fails."""
+
+    @functools.wraps(command)
+    def run_command(*arguments: Any, **keywords: Any) -> None:
+        try:
+            with screen.notes():
+                command(*arguments, **keywords)
+        except BrokenPipeError as error:  # the reader has left, as in `isthmus parts | head -1`
+            _leave_output()
+            raise typer.Exit(1) from error
+        except KeyboardInterrupt as error:
+            screen.say("interrupted.")
+            raise typer.Exit(1) from error
+        except Exception as error:  # whatever it is, it is told in a sentence
+            if DEBUG.get():
+                raise
+            screen.say(sentence(error))
+            raise typer.Exit(1) from error
+
+    return run_command
+
+
+def sentence(error: Exception) -> str:
+    """Return what is said about an error, on one line."""
+    text = " ".join(line.strip() for line in str(error).splitlines())
+    if isinstance(error, IsthmusError):
+        return text
+    if isinstance(error, MemoryError):
+        return f"there is not enough memory ({text or 'no more was given'}): use fewer rows or columns at a time."
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror or text}."
+    if isinstance(error, ValueError):  # scikit-learn's own: not fitted, another number of columns
+        return text
+    return f"this should not have failed ({type(error).__name__}: {text}). ISTHMUS_DEBUG=1 shows where, for a report."
+
+
+@app.callback()
+def options(
+    version: Annotated[  # noqa: ARG001 -- its callback prints and ends
+        bool, typer.Option("--version", callback=show.version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", envvar="ISTHMUS_DEBUG", help="Show the traceback of an error.")
+    ] = False,
+) -> None:
+    DEBUG.set(debug)
+
+
+for command in (fit.fit, use.transform, use.reconstruct, use.score, show.inspect, show.parts, demo.demo):
+    app.command()(guarded(command))
+
+
+def run() -> None:
+    """Run the command line; the entry point."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # no name of a column breaks a terminal
+    try:
+        app(prog_name="isthmus")
+    finally:
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _leave_output()
+
+
+def _leave_output() -> None:
+    """Point standard output nowhere, so that nothing fails when Python flushes it at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

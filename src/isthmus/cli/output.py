@@ -1,0 +1,106 @@
+"""Writing a table in the format that the name of the file asks for, at once or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from isthmus.errors import IsthmusError, suggestion
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MODELS = (".safetensors",)
+
+
+def check(path: Path, suffixes: Sequence[str], *taken: Path) -> None:
+    """Refuse an output that cannot be written, before any work is done for it.
+
+    Parameters
+    ----------
+    suffixes : those that the file may have; none for any.
+    taken : files that it must not take the place of.
+
+    Raises
+    ------
+    IsthmusError
+        Saying what is wrong with the name.
+    """
+    if suffixes and path.suffix.lower() not in suffixes:
+        known = ", ".join(suffixes)
+        near = suggestion(path.suffix.lower(), suffixes)
+        raise IsthmusError(f"the output {path} has an unsupported suffix.{near} There are: {known}.")
+    folder = path.parent
+    if not folder.is_dir():
+        others = [other.name for other in folder.parent.iterdir()] if folder.parent.is_dir() else []
+        raise IsthmusError(
+            f"there is no folder {folder} for {path.name}.{suggestion(folder.name, others)} Make it first."
+        )
+    if path.is_dir():
+        raise IsthmusError(f"the output {path} is a folder: name a file in it.")
+    if not os.access(folder, os.W_OK):
+        raise IsthmusError(f"the folder {folder} may not be written to: name an output elsewhere.")
+    if path.resolve() in [other.resolve() for other in taken]:
+        raise IsthmusError(f"{path} is named twice: give the output another name than the other files have.")
+
+
+def write(path: Path, values: np.ndarray, names: Sequence[str]) -> None:
+    """Write `values` [rows, columns] in the format of the suffix, as `at_once` does."""
+    at_once(path, lambda file: FORMATS[path.suffix.lower()](file, values, names))
+
+
+def at_once(path: Path, fill: Callable[[IO[bytes]], Any]) -> None:
+    """Write a file so that a reader, or a crash, sees the old one or the new one.
+
+    Raises
+    ------
+    IsthmusError
+        If it cannot be written; what was there before is still there.
+    """
+    target = path.resolve()
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
+            temporary = Path(file.name)
+            fill(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(target)
+    except BaseException as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            reason = error.strerror or error
+            raise IsthmusError(f"cannot write {path}: {reason}. What was there before is untouched.") from error
+        raise
+
+
+def _csv(file: IO[bytes], values: np.ndarray, names: Sequence[str], separator: str = ",") -> None:
+    import polars as pl
+
+    pl.DataFrame(values, schema=list(names)).write_csv(file, separator=separator)
+
+
+def _tsv(file: IO[bytes], values: np.ndarray, names: Sequence[str]) -> None:
+    _csv(file, values, names, "\t")
+
+
+def _parquet(file: IO[bytes], values: np.ndarray, names: Sequence[str]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = [pa.array(values[:, i]) for i in range(values.shape[1])]
+    pq.write_table(pa.Table.from_arrays(columns, names=list(names)), file)
+
+
+def _npy(file: IO[bytes], values: np.ndarray, _: Sequence[str]) -> None:
+    import numpy as np
+
+    np.save(file, values, allow_pickle=False)
+
+
+FORMATS: dict[str, Callable[..., Any]] = {".csv": _csv, ".tsv": _tsv, ".parquet": _parquet, ".npy": _npy}

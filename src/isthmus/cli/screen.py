@@ -1,0 +1,90 @@
+"""What is shown: results on standard output, messages on standard error."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+Data = Annotated[Path, typer.Argument(help="A CSV, TSV, Parquet, NPY or NPZ file.", show_default=False)]
+Model = Annotated[Path, typer.Argument(help="A file that isthmus fit wrote.", show_default=False)]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show errors only.")]
+
+WIDE = 1000  # characters in a line where no terminal folds it
+
+
+def show(*results: RenderableType) -> None:
+    """Write results to standard output; the names in them are shown as they are, never read as markup."""
+    on_terminal = sys.stdout.isatty()
+    console = Console(width=None if on_terminal else WIDE, markup=False, highlight=False, emoji=False)
+    if on_terminal:
+        console.print(*results, sep="\n")
+        return
+    with console.capture() as captured:
+        console.print(*results, sep="\n")
+    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def plain(show_header: bool = True) -> Table:
+    """Return an empty table without lines."""
+    return Table(box=None, show_header=show_header, pad_edge=False, padding=(0, 3, 0, 0))
+
+
+def facts(pairs: Mapping[str, str]) -> Table:
+    """Return a table of two columns: what, and its value."""
+    table = plain(show_header=False)
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in pairs.items():
+        table.add_row(name, Text(value))
+    return table
+
+
+def say(message: str) -> None:
+    """Write a message to standard error."""
+    typer.echo(f"isthmus: {message}", err=True)
+
+
+@contextmanager
+def notes() -> Iterator[None]:
+    """Show each warning as one line, once; what libraries warn their developers of is not for here."""
+    seen = set()
+
+    def note(message: Warning | str, *_: Any, **__: Any) -> None:
+        text = " ".join(str(message).split())
+        if text not in seen:
+            seen.add(text)
+            say(f"note: {text}")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = note
+        yield
+
+
+@contextmanager
+def hushed(quiet: bool) -> Iterator[None]:
+    """Show no notes if it is to be quiet."""
+    with warnings.catch_warnings():
+        if quiet:
+            warnings.simplefilter("ignore")
+        yield
+
+
+def size_of(path: Path) -> str:
+    """Return the size of a file, as `12.3 kB`."""
+    size = float(path.stat().st_size)
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.4g} {unit}"
+        size /= 1000
+    return f"{size:.4g} GB"

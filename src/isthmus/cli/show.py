@@ -1,0 +1,124 @@
+"""What there is: in a model file, and in the rooms."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect as inspection
+import math
+import typing
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import RenderableType
+from rich.text import Text
+
+from isthmus.cli import screen, summary
+from isthmus.errors import UnknownPart, suggestion
+
+if TYPE_CHECKING:
+    from isthmus.estimators.autoencoder import Autoencoder
+    from isthmus.parts import Part
+
+MOST_NAMED = 20  # columns
+
+
+def version(wanted: bool) -> None:
+    """Print the version and end, if it was asked for."""
+    if wanted:
+        import isthmus
+
+        typer.echo(f"isthmus {isthmus.__version__}")
+        raise typer.Exit
+
+
+def inspect(model: screen.Model) -> None:
+    """Show what is in a model file."""
+    import isthmus
+    from isthmus import modelfile
+
+    loaded = isthmus.load(model)
+    opened = modelfile.open_file(model, "model")
+    weights = sum(math.prod(shape) for name, shape in opened.shapes.items() if name.startswith("weights."))
+    told = {
+        "file": f"{model} ({screen.size_of(model)}), written by isthmus {opened.header['version']}",
+        "model": f"{type(loaded).__name__} with {weights:,} weights",
+        **_parameters(loaded),
+        **summary.of(loaded),
+        "names": _names(loaded),
+        "history": _history(loaded),
+    }
+    screen.show(screen.facts(told))
+
+
+def parts(
+    room: Annotated[str | None, typer.Argument(help="One room only, as bottlenecks.", show_default=False)] = None,
+) -> None:
+    """Show the rooms and the parts in them, each with its settings and their defaults."""
+    from isthmus.parts import find, names, rooms
+
+    if room is not None and room not in rooms():
+        raise UnknownPart(f"no room is called {room!r}.{suggestion(room, rooms())} There are: {', '.join(rooms())}.")
+    tables: list[RenderableType] = []
+    for each in rooms() if room is None else [room]:
+        table = screen.plain(show_header=False)
+        table.add_column(style="cyan", overflow="fold")
+        table.add_column()
+        for name in names(each):
+            part = find(each, name)
+            table.add_row(Text(spelling(part)), Text((inspection.getdoc(part) or "").partition("\n")[0]))
+        tables += [Text(each if not tables else f"\n{each}", style="bold"), table]
+    screen.show(*tables)
+
+
+def spelling(part: type[Part]) -> str:
+    """Return how a part is written, with every setting and its default: `top_k(size, k=8)`."""
+    hints = typing.get_type_hints(part)
+    settings = []
+    for field in dataclasses.fields(part):  # type: ignore[arg-type]  # every part is a dataclass
+        default = field.default
+        if default is dataclasses.MISSING:
+            settings.append(field.name)
+        else:
+            # A part inside a part is written without quotes.
+            is_part = isinstance(default, str) and _holds_part(hints[field.name])
+            settings.append(f"{field.name}={default if is_part else repr(default)}")
+    return f"{part.name}({', '.join(settings)})" if settings else part.name
+
+
+def _holds_part(hint: Any) -> bool:
+    from isthmus.parts import Part
+
+    return any(isinstance(each, type) and issubclass(each, Part) for each in (hint, *typing.get_args(hint)))
+
+
+def _parameters(model: Autoencoder) -> dict[str, str]:
+    """Return the parameters that decide what a model is, parts as they are spelled."""
+    many = {name: ", ".join(map(str, model.parts(name))) or "none" for name in model.many_parts}
+    one = {name: str(model.part(name) or "none") for name in model.one_part if name != "bottleneck"}
+    if model.decoder is None:
+        one["decoder"] = "mirrors the encoder"
+    plain = {
+        name: str(value)
+        for name, value in model.get_params(deep=False).items()
+        if name not in {*many, *one, "bottleneck", "verbose", "device"} and value is not None
+    }
+    return one | many | plain
+
+
+def _names(model: Autoencoder) -> str:
+    names = list(vars(model).get("feature_names_in_", ()))
+    if not names:
+        return "none: the table had none"
+    others = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + others
+
+
+def _history(model: Autoencoder) -> str:
+    """Return the losses of a few epochs, from the first to the last, and the seconds they took."""
+    history: list[dict[str, Any]] = model.history_
+    if not history:
+        return "none: no epoch was taken"
+    count = len(history)
+    chosen = sorted({0, (count - 1) // 3, 2 * (count - 1) // 3, count - 1})
+    lines = [f"epoch {history[i]['epoch']:.0f}: {summary.loss(history[i])}" for i in chosen]
+    return "\n".join([*lines, f"{history[-1]['seconds']:.1f} seconds"])

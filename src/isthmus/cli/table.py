@@ -1,0 +1,66 @@
+"""Choosing columns of a file by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from isthmus.errors import InvalidData, suggestion
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MOST_NAMED = 12  # columns in a message
+
+
+def choose(path: Path, keep: Sequence[str], drop: Sequence[str], weight: str | None) -> tuple[Any, np.ndarray | None]:
+    """Return a file with its columns chosen, and its column of weights [rows] where one is named.
+
+    Parameters
+    ----------
+    keep : names of columns, several in one text where commas part them; none keeps all.
+    drop : names of columns to leave out, in the same form.
+    weight : the column of weights; it is taken out of the others.
+
+    Raises
+    ------
+    InvalidData
+        If the file cannot be read, holds no names, or has not the columns.
+    """
+    if not keep and not drop and weight is None:
+        return path, None
+    from isthmus.reading import find_source
+
+    source = find_source(path)
+    known = source.names
+    if not known:
+        raise InvalidData(f"{path} has no names of columns to choose by: choose from a CSV or Parquet file.")
+    weights = [] if weight is None else _named(path, [weight], known)
+    left_out = {*_named(path, drop, known), *weights}
+    chosen = [name for name in _named(path, keep, known) or known if name not in left_out]
+    if not chosen:
+        raise InvalidData(f"no column of {path} is left to learn from: leave out fewer.")
+    source.choose(chosen)
+    return source, _column(path, weights[0]) if weights else None
+
+
+def _named(path: Path, texts: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Return the names in texts: each is a name, or several with commas between."""
+    found = []
+    for text in texts:
+        found += [text] if text in known else [name.strip() for name in text.split(",")]
+    for name in found:
+        if name not in known:
+            others = ", ".join(known[:MOST_NAMED]) + (", …" if len(known) > MOST_NAMED else "")
+            raise InvalidData(f"{path} has no column {name!r}.{suggestion(name, known)} There are: {others}.")
+    return list(dict.fromkeys(found))
+
+
+def _column(path: Path, name: str) -> np.ndarray:
+    import numpy as np
+
+    from isthmus.reading import open_source
+
+    source = open_source(path, [name])
+    return np.concatenate([np.empty(0), *(block[:, 0] for block in source.blocks(65_536))])

@@ -1,0 +1,96 @@
+"""What a model file is for: codes, reconstructions, scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from isthmus.cli import output, screen
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from isthmus.estimators.autoencoder import Autoencoder
+
+LEAST_USUAL = 5  # rows shown
+
+Out = Annotated[Path, typer.Option(help="The file to write: .csv, .tsv, .parquet or .npy.", show_default=False)]
+MaybeOut = Annotated[Path | None, typer.Option(help="The file to write; else a summary is shown.", show_default=False)]
+PerFeature = Annotated[bool, typer.Option("--per-feature", help="Add the squared error of each column, scaled.")]
+
+
+def transform(model: screen.Model, data: screen.Data, out: Out, quiet: screen.Quiet = False) -> None:
+    """Write the code of each row of a table."""
+    output.check(out, list(output.FORMATS), model, data)
+    with screen.hushed(quiet):
+        loaded = _load(model)
+        _write(out, loaded.transform(data), list(loaded.get_feature_names_out()), quiet)
+
+
+def reconstruct(model: screen.Model, data: screen.Data, out: Out, quiet: screen.Quiet = False) -> None:
+    """Write what the model makes of each row of a table, in the table's units."""
+    import numpy as np
+
+    output.check(out, list(output.FORMATS), model, data)
+    with screen.hushed(quiet):
+        loaded = _load(model)
+        _write(out, np.asarray(loaded.reconstruct(data)), _columns(loaded), quiet)
+
+
+def score(
+    model: screen.Model,
+    data: screen.Data,
+    out: MaybeOut = None,
+    per_feature: PerFeature = False,
+    quiet: screen.Quiet = False,
+) -> None:
+    """Write how usual each row of a table is: its log-likelihood, higher is more usual."""
+    import numpy as np
+
+    if out is not None:
+        output.check(out, list(output.FORMATS), model, data)
+    with screen.hushed(quiet):
+        loaded = _load(model)
+        scores = loaded.score_samples(data)
+        errors = loaded.reconstruction_error(data, per_feature=True) if per_feature else np.empty((len(scores), 0))
+        columns = _columns(loaded) if per_feature else []
+        if out is not None:
+            _write(out, np.column_stack([scores, errors]), ["score", *(f"error_{name}" for name in columns)], quiet)
+        elif not quiet:
+            _show(scores, errors, columns)
+
+
+def _load(path: Path) -> Autoencoder:
+    import isthmus
+
+    return isthmus.load(path)
+
+
+def _columns(model: Autoencoder) -> list[str]:
+    """Return the names of the columns, `x0` and so on where `fit` saw none."""
+    return list(vars(model).get("feature_names_in_", [f"x{i}" for i in range(model.n_features_in_)]))
+
+
+def _write(path: Path, values: np.ndarray, names: Sequence[str], quiet: bool) -> None:
+    output.write(path, values, names)
+    if not quiet:
+        rows, columns = values.shape
+        typer.echo(f"{path}: {rows:,} rows, {columns:,} column{'s' * (columns > 1)}")
+
+
+def _show(scores: np.ndarray, errors: np.ndarray, columns: Sequence[str]) -> None:
+    import numpy as np
+
+    told = {"rows": f"{len(scores):,}", "mean": f"{scores.mean():.4g}", "median": f"{np.median(scores):.4g}"}
+    least = screen.plain()
+    least.add_column("row", justify="right")
+    least.add_column("score", justify="right")
+    if columns:
+        least.add_column("largest error in", overflow="fold")
+    for row in np.argsort(scores, kind="stable")[:LEAST_USUAL]:
+        worst = [columns[int(errors[row].argmax())]] if columns else []
+        least.add_row(f"{row}", f"{scores[row]:.4g}", *worst)
+    screen.show(screen.facts(told), "\nthe least usual rows, counted from 0:", least)

@@ -1,0 +1,100 @@
+"""An output is written at once or not at all, and what is wrong with its name is said before any work."""
+
+import errno
+import os
+
+import numpy as np
+import pytest
+
+from isthmus.cli import output
+from isthmus.errors import IsthmusError
+
+COMMANDS = {
+    "fit": ("fit", "absent.csv", "--out"),
+    "transform": ("transform", "absent.safetensors", "absent.csv", "--out"),
+    "reconstruct": ("reconstruct", "absent.safetensors", "absent.csv", "--out"),
+    "score": ("score", "absent.safetensors", "absent.csv", "--out"),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_unsupported_suffix_is_said_before_any_work(refused, command):
+    known = ".safetensors" if command == "fit" else ".csv, .tsv, .parquet, .npy"
+    message = refused(*COMMANDS[command], "out.xlsx")
+    assert message == f"the output out.xlsx has an unsupported suffix. There are: {known}."
+
+
+def test_a_misspelled_suffix_is_suggested(refused):
+    message = refused(*COMMANDS["transform"], "out.parqet")
+    assert message.startswith("the output out.parqet has an unsupported suffix. Did you mean '.parquet'?")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_missing_folder_is_said_before_any_work(refused, tmp_path, command):
+    (tmp_path / "results").mkdir()
+    name = "out.safetensors" if command == "fit" else "out.csv"
+    message = refused(*COMMANDS[command], f"result/{name}")
+    assert message == f"there is no folder result for {name}. Did you mean 'results'? Make it first."
+
+
+def test_a_missing_folder_of_a_checkpoint_is_said_before_any_work(refused):
+    message = refused(*COMMANDS["fit"], "model.safetensors", "--checkpoint", "absent/progress")
+    assert message == "there is no folder absent for progress. Make it first."
+
+
+def test_a_folder_is_no_output(refused, tmp_path):
+    (tmp_path / "out.csv").mkdir()
+    assert refused(*COMMANDS["score"], "out.csv") == "the output out.csv is a folder: name a file in it."
+
+
+def test_an_input_is_no_output(refused, table):
+    message = refused("score", "absent.safetensors", table, "--out", "table.csv")
+    assert message == "table.csv is named twice: give the output another name than the other files have."
+
+
+def test_a_folder_that_may_not_be_written_to_is_said_before_any_work(refused, monkeypatch):
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert refused(*COMMANDS["score"], "out.csv") == ("the folder . may not be written to: name an output elsewhere.")
+
+
+@pytest.mark.parametrize("suffix", output.FORMATS)
+def test_a_full_disk_is_said_and_the_old_file_stays(tmp_path, monkeypatch, suffix):
+    path = tmp_path / f"out{suffix}"
+    path.write_text("old")
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(IsthmusError) as caught:
+        output.write(path, np.ones((3, 2)), ["a", "b"])
+    message = f"cannot write {path}: No space left on device. What was there before is untouched."
+    assert str(caught.value) == message
+    assert [other.name for other in tmp_path.iterdir()] == [path.name]
+    assert path.read_text() == "old"
+
+
+def test_an_interrupted_write_leaves_nothing_behind(tmp_path):
+    def interrupt(file):
+        file.write(b"half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        output.at_once(tmp_path / "out.csv", interrupt)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_is_followed(tmp_path):
+    (tmp_path / "real.csv").write_text("old")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "real.csv")
+    output.write(tmp_path / "link.csv", np.array([[1.5]]), ["a"])
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "real.csv").read_text() == "a\n1.5\n"
+
+
+def test_the_formats_keep_every_digit(tmp_path):
+    values = np.random.default_rng(0).normal(size=(7, 2)) * 1e-7
+    output.write(tmp_path / "out.csv", values, ["a", 'odd, "name"'])
+    head, *lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert head == 'a,"odd, ""name"""'
+    np.testing.assert_array_equal([[float(cell) for cell in line.split(",")] for line in lines], values)

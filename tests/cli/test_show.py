@@ -1,0 +1,83 @@
+"""`inspect`, `parts` and the version."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+import isthmus
+from isthmus.cli import show
+from isthmus.parts import find, names, resolve, rooms
+
+
+def of_the_house(room):
+    """The parts of a room that are files in it; other tests may have defined more."""
+    return [part for part in (find(room, name) for name in names(room)) if part.__module__.startswith("isthmus.")]
+
+
+def test_inspect_shows_what_is_in_a_model_file(told, table):
+    words = ["--bottleneck", "top_k(4, k=2)", "--penalty", "l1(0.01)", "--encoder", "(16,)"]
+    told("fit", table, *words, "--max-epochs", 9, "--validation-fraction", 0.2, "--out", "model.safetensors")
+    facts = told("inspect", "model.safetensors")
+    size = (table.parent / "model.safetensors").stat().st_size
+    assert facts["file"] == f"model.safetensors ({size / 1000:.4g} kB), written by isthmus {isthmus.__version__}"
+    assert facts["model"] == f"Autoencoder with {6 * 16 + 17 * 4 + 5 * 16 + 17 * 5} weights"
+    assert facts["encoder"] == "mlp((16,))"
+    assert facts["decoder"] == "mirrors the encoder"
+    assert facts["penalties"] == "l1(0.01)"
+    assert facts["corruption"] == "none"
+    assert facts["code"] == "4 numbers: top_k(4, k=2)"
+    assert facts["names"] == "a, b, c, d, e"
+    assert facts["max_epochs"] == "9"
+    assert facts["stopped"] == "max_epochs"
+    assert facts["history"].startswith("epoch 1: ")
+
+
+def test_inspect_shows_some_of_many_names_and_epochs(told, call):
+    pl.DataFrame({f"column {i}": [0.0, i, 1.0] for i in range(30)}).write_csv("data.csv")
+    told("fit", "data.csv", "--max-epochs", 9, "--out", "model.safetensors")
+    shown = call("inspect", "model.safetensors").stdout
+    assert "column 19 and 10 more\n" in shown
+    assert [f"epoch {number}: " in shown for number in range(1, 10)].count(True) == 4
+    assert "epoch 9: " in shown
+
+
+def test_inspect_shows_a_model_that_took_no_epoch_and_saw_no_names(told, call, frame):
+    np.save("data.npy", frame.to_numpy())
+    call("fit", "data.npy", "--max-epochs", 0, "--out", "model.safetensors")
+    facts = told("inspect", "model.safetensors")
+    assert (facts["epochs"], facts["loss"]) == ("0", "none: no epoch was taken")
+    assert facts["history"] == "none: no epoch was taken"
+    assert facts["names"] == "none: the table had none"
+
+
+@pytest.mark.parametrize("room", rooms())
+def test_parts_shows_every_part_of_a_room(told, room):
+    shown = told("parts", room)
+    for part in of_the_house(room):
+        assert shown[show.spelling(part)] == part.__doc__.splitlines()[0]
+    assert next(iter(shown)) == room
+
+
+def test_parts_shows_every_room(call):
+    lines = call("parts").stdout.splitlines()
+    assert set(rooms()) <= set(lines)
+    assert sum(line != "" for line in lines) == sum(1 + len(names(room)) for room in rooms())
+
+
+def test_what_parts_shows_can_be_written(told):
+    for room, contract in rooms().items():
+        for part in of_the_house(room):
+            name, spelling = part.name, show.spelling(part)
+            required = {"size": "16", "seconds": "1.0", "loss": "1.0", "start": "0.1", "end": "0.0", "steps": "5"}
+            inside = spelling.removeprefix(name).strip("()")
+            settings = [required.get(setting, setting) for setting in inside.split(", ")] if inside else []
+            assert resolve(contract, f"{name}({', '.join(settings)})").name == name
+
+
+def test_an_unknown_room_is_refused_with_a_suggestion(refused):
+    message = refused("parts", "bottlenecs")
+    assert message.startswith("no room is called 'bottlenecs'. Did you mean 'bottlenecks'? There are: corruptions, ")
+
+
+def test_the_version(call):
+    assert call("--version").stdout == f"isthmus {isthmus.__version__}\n"

@@ -1,0 +1,55 @@
+"""The README's snippets run, and what it lists exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from isthmus.cli.main import app
+from isthmus.parts import names, rooms
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    snippets = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    assert len(snippets) == 2
+    names_so_far: dict[str, object] = {}
+    for snippet in snippets:
+        exec(compile(snippet, "README.md", "exec"), names_so_far)  # noqa: S102 -- it is our own page
+    assert names_so_far["Z"].shape == (500, 2)
+    assert list(names_so_far["X2"].columns) == list("abcdef")
+
+
+def test_the_commands_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(64, 12)), columns=[f"sensor{i}" for i in range(12)])
+    table.to_parquet("sensors.parquet")
+    (commands,) = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
+    for command in commands.strip().splitlines():
+        program, *words = command.split()
+        assert program == "isthmus"
+        done = CliRunner().invoke(app, words)
+        assert done.exit_code == 0, done.output
+    assert pd.read_parquet("codes.parquet").shape == (64, 8)
+    assert pd.read_csv("clean.csv").columns.tolist() == table.columns.tolist()
+
+
+def test_the_table_of_parts_is_complete() -> None:
+    listed = {
+        room: set(re.findall(r"`(\w+)`", cell)) for room, cell in re.findall(r"^\| (\w+) \| (`.*) \|$", README, re.M)
+    }
+    assert listed == {room: set(names(room)) for room in rooms()}
+
+
+def test_the_readme_names_files_that_exist() -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).exists(), target
