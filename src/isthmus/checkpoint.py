@@ -17,7 +17,10 @@ import numpy as np
 from isthmus import modelfile
 from isthmus.epoch import Job, Progress
 from isthmus.errors import CheckpointError, ModelFileError
+from isthmus.flow import Record
+from isthmus.loop import why_end
 
+_ARRAYS = ("state", "good", "good_loss", "best_weights", "best_loss", "factor")
 INTERVAL = 1.0  # seconds between writes
 
 
@@ -66,17 +69,41 @@ def resume(path: str | os.PathLike[str], job: Job, progress: Progress, fingerpri
             f"{path} is the checkpoint of another fit, with other data or settings: delete it, or name another file."
         )
     start = _arrays(progress)
-    if {name: array.shape for name, array in start.items()} != dict(opened.shapes):
+    if opened.tensors != modelfile.described(start):
         raise ModelFileError(f"{path} is damaged: its tensors are not those of this fit.")
+    histories, reasons = _told(path, header, len(job.seeds))
     found = opened.read()
-    leaves = [found[name].astype(array.dtype) for name, array in start.items()]
-    restored = jax.tree.unflatten(jax.tree.structure(_tree(progress)), leaves)
-    histories = tuple(tuple(history) for history in header["histories"])
+    restored = jax.tree.unflatten(jax.tree.structure(_tree(progress)), [found[name] for name in start])
+    # Other stops, or more epochs, may be asked for now: what has not failed or settled is decided anew.
     reasons = tuple(
-        None if reason == "max_epochs" and len(history) < job.max_epochs else reason
-        for reason, history in zip(header["reasons"], histories, strict=True)
+        reason if reason and reason.endswith(("diverged", "has settled")) else why_end(job, history)
+        for reason, history in zip(reasons, histories, strict=True)
     )
     return replace(progress, **restored, histories=histories, reasons=reasons)
+
+
+def _told(
+    path: str | os.PathLike[str], header: dict[str, Any], starts: int
+) -> tuple[tuple[tuple[Record, ...], ...], tuple[str | None, ...]]:
+    """Return the histories and the reasons of a header, one for each start."""
+    histories: Any = header.get("histories")
+    reasons: Any = header.get("reasons")
+    is_told = isinstance(histories, list) and isinstance(reasons, list) and len(histories) == len(reasons) == starts
+    if not is_told or not all(_is_history(history) for history in histories):
+        raise ModelFileError(f"{path} is damaged: it does not tell what was trained.")
+    if not all(reason is None or isinstance(reason, str) for reason in reasons):
+        raise ModelFileError(f"{path} is damaged: it does not tell why training ended.")
+    return tuple(tuple(history) for history in histories), tuple(reasons)
+
+
+def _is_history(history: Any) -> bool:
+    return isinstance(history, list) and all(_is_record(record) for record in history)
+
+
+def _is_record(record: Any) -> bool:
+    due = {"epoch", "loss", "weight_change", "seconds"}
+    is_full = isinstance(record, dict) and due <= set(record)
+    return is_full and all(type(value) in (int, float) for value in record.values())
 
 
 def fingerprint(job: Job, settings: dict[str, Any]) -> str:
@@ -90,7 +117,7 @@ def fingerprint(job: Job, settings: dict[str, Any]) -> str:
 
 
 def _tree(progress: Progress) -> dict[str, Any]:
-    return {name: getattr(progress, name) for name in ("state", "best_weights", "best_loss", "factor")}
+    return {name: getattr(progress, name) for name in _ARRAYS}
 
 
 def _arrays(progress: Progress) -> dict[str, np.ndarray]:

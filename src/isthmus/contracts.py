@@ -124,7 +124,8 @@ class Stop(Part, room="stops"):
 class Scaling(Part, room="scalings"):
     """Columns to a common scale on the way in, undone on the way out; constant columns pass safely."""
 
-    learned: ClassVar[tuple[str, ...]] = ()  # the names of the arrays that `fit` returns, last axis d
+    learned: ClassVar[tuple[str, ...]] = ()  # the names of the float64 arrays that `fit` returns, last axis d
+    axes: ClassVar[int] = 1  # of each of them
 
     @abc.abstractmethod
     def fit(self, blocks: Blocks) -> Arrays: ...

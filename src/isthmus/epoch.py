@@ -34,6 +34,8 @@ class Progress:
     """Where training stands after an epoch; every array has the starts as its first axis."""
 
     state: State
+    good: State  # before the epoch of the lowest training loss: where to go back to when the loss leaves the numbers
+    good_loss: np.ndarray  # [starts]
     best_weights: np.ndarray  # [starts, weights], at the lowest held-out loss, else the last
     best_loss: np.ndarray  # [starts]
     factor: np.ndarray  # [starts], on the learning rate: lowered when an epoch fails
@@ -51,19 +53,28 @@ class Progress:
         return int(np.argmin(self.best_loss))
 
 
-def by_steps(job: Job, before: Progress, factor: np.ndarray) -> tuple[State, steps.Seen, np.ndarray]:
+def take(job: Job, before: Progress) -> tuple[State, dict[str, np.ndarray], np.ndarray]:
+    """Return the state after one epoch, what it tells by name, [starts] each, and which starts have settled."""
+    state, seen, settled = _by_rounds(job, before) if job.plan.optimizer.full_batch else _by_steps(job, before)
+    found = {"loss": seen.loss, **seen.terms, "weight_change": seen.weight_change}
+    if job.held_out is not None:
+        found["held_out_loss"] = steps.held_out_loss(state.weights, job.model, job.plan, job.held_out)
+    return state, found, settled
+
+
+def _by_steps(job: Job, before: Progress) -> tuple[State, steps.Seen, np.ndarray]:
     """Take one step a batch, all starts at once."""
     number = before.epoch
     order = np.stack([_order(job, seed, number) for seed in job.seeds])
     key = np.array([[seed, number] for seed in job.seeds], np.uint32)
-    rate = job.plan.optimizer.learning_rate
+    rate, factor = job.plan.optimizer.learning_rate, before.factor
     if isinstance(rate, Schedule):
         factor = factor * np.array([rate.factor(history) for history in before.histories], np.float32)
     state, seen = steps.epoch(before.state, order, key, factor, job.model, job.plan, job.table, _batches(job))
     return state, jax.device_get(seen), np.zeros(len(job.seeds), bool)
 
 
-def by_rounds(job: Job, before: Progress) -> tuple[State, steps.Seen, np.ndarray]:
+def _by_rounds(job: Job, before: Progress) -> tuple[State, steps.Seen, np.ndarray]:
     """Take one round of a full-batch optimizer, one start after the other; the noise is that of epoch 0."""
     weights, found, settled = [], [], []
     for seed, begin in zip(job.seeds, np.asarray(before.state.weights), strict=True):

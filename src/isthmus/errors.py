@@ -67,7 +67,7 @@ def require(holds: bool, where: str, allowed: str, got: object) -> None:
 
 def suggestion(word: str, words: Iterable[str]) -> str:
     """Return ` Did you mean 'top_k'?` for a near miss, else nothing."""
-    known = list(words)
+    known = list(words) if len(word) <= 100 else []
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return f" Did you mean {near[0]!r}?" if near else ""
 
@@ -76,5 +76,7 @@ def no_file(path: Path) -> str:
     """Return the sentence for a path where no file is."""
     if path.is_dir():
         return f"{path} is a folder: the path of a file is due."
+    if path.exists():
+        return f"{path} is not a file that can be read."
     others = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
     return f"there is no file {path}.{suggestion(path.name, others)}"

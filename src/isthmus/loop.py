@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 import jax
 import numpy as np
 
 from isthmus import steps
-from isthmus.epoch import Job, Progress, by_rounds, by_steps
+from isthmus.epoch import Job, Progress, take
 from isthmus.errors import Diverged
 from isthmus.flow import Record
-from isthmus.steps import State
 from isthmus.weights import draw
 
-RETRIES = 8  # of an epoch whose loss is not finite, each with a quarter of the step before
+RETRIES = 9  # of an epoch whose loss is not finite, each with a quarter of the step before
+MOST_CHANGE = 1e4  # an epoch that moves the weights further, in their own lengths, has left the numbers
 
 
 def start(job: Job, weights: np.ndarray | None = None) -> Progress:
@@ -24,17 +25,23 @@ def start(job: Job, weights: np.ndarray | None = None) -> Progress:
     if weights is None:
         weights = np.stack([draw(job.model, seed) for seed in job.seeds])
     count = len(job.seeds)
-    infinite = np.full(count, np.inf)
-    reasons: tuple[str | None, ...] = ("max_epochs" if job.max_epochs < 1 else None,) * count
+    state = steps.begin(job.plan, weights)
     return Progress(
-        steps.begin(job.plan, weights), weights, infinite, np.ones(count, np.float32), ((),) * count, reasons
+        state=state,
+        good=state,
+        good_loss=np.full(count, np.inf),
+        best_weights=weights,
+        best_loss=np.full(count, np.inf),
+        factor=np.ones(count, np.float32),
+        histories=((),) * count,
+        reasons=("max_epochs" if job.max_epochs < 1 else None,) * count,
     )
 
 
 def train(job: Job, progress: Progress) -> Generator[Progress, None, None]:
     """Yield the progress after every epoch, until every start has a reason to end.
 
-    The state after epoch e depends on the job and the state after epoch e - 1 only, so training taken up
+    The state after epoch e depends on the job and the progress after epoch e - 1 only, so training taken up
     from any yielded progress goes on bit for bit as if it had not been left.
 
     Raises
@@ -48,66 +55,64 @@ def train(job: Job, progress: Progress) -> Generator[Progress, None, None]:
 
 
 def _next(job: Job, before: Progress) -> Progress:
+    """Take an epoch; where the loss leaves the numbers, again from the last good state with smaller steps."""
     began = time.perf_counter()
     running = np.array([reason is None for reason in before.reasons])
-    state, found, settled, factor = _finite_epoch(job, before, running)
-    is_lost = running & ~np.isfinite(found["loss"] + found["weight_change"])
+    origin, factor = before.state, before.factor
+    for _ in range(RETRIES):
+        state, found, settled = take(job, replace(before, state=origin, factor=factor))
+        is_lost = running & ~_is_sound(found)
+        if not is_lost.any():
+            break
+        origin = _choose(~is_lost, origin, before.good)
+        factor = np.where(is_lost, factor / 4, factor).astype(np.float32)
     keeps = running & ~is_lost
-    losses = found["loss"]
-    if job.held_out is not None:
-        losses = found["held_out_loss"] = steps.held_out_loss(state.weights, job.model, job.plan, job.held_out)
-    seconds = time.perf_counter() - began
+    losses = found.get("held_out_loss", found["loss"])
     histories = tuple(
-        (*past, _record(past, {name: float(value[i]) for name, value in found.items()}, seconds)) if keeps[i] else past
+        (*past, _record(past, {name: float(value[i]) for name, value in found.items()}, began)) if keeps[i] else past
         for i, past in enumerate(before.histories)
     )
+    reasons = tuple(
+        reason or ("diverged" if is_lost[i] else why_end(job, histories[i], bool(settled[i])))
+        for i, reason in enumerate(before.reasons)
+    )
+    if all(reason == "diverged" for reason in reasons):
+        raise Diverged("the loss is not finite, and smaller steps did not help")
+    is_good = keeps & (found["loss"] < before.good_loss)
     is_best = keeps & (losses < before.best_loss) if job.held_out is not None else keeps
     return Progress(
         state=_choose(keeps, state, before.state),
+        good=_choose(is_good, origin, before.good),
+        good_loss=np.where(is_good, found["loss"], before.good_loss),
         best_weights=_choose(is_best, state.weights, before.best_weights),
         best_loss=np.where(is_lost, np.inf, np.where(is_best, losses, before.best_loss)),
         factor=factor,
         histories=histories,
-        reasons=tuple(
-            reason or ("diverged" if is_lost[i] else _reason(job, histories[i], bool(settled[i])))
-            for i, reason in enumerate(before.reasons)
-        ),
+        reasons=reasons,
     )
 
 
-def _finite_epoch(
-    job: Job, before: Progress, running: np.ndarray
-) -> tuple[State, dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """Take an epoch; where the loss leaves the numbers, take it again from the same state with smaller steps."""
-    factor = before.factor
-    for _ in range(RETRIES):
-        state, seen, settled = (
-            by_rounds(job, before) if job.plan.optimizer.full_batch else by_steps(job, before, factor)
-        )
-        is_lost = running & ~np.isfinite(seen.loss + seen.weight_change)
-        if not is_lost.any():
-            break
-        factor = np.where(is_lost, factor / 4, factor).astype(np.float32)
-    if is_lost[running].all():
-        raise Diverged("the loss is not finite, and smaller steps did not help")
-    return state, {"loss": seen.loss, **seen.terms, "weight_change": seen.weight_change}, settled, factor
+def _is_sound(found: dict[str, np.ndarray]) -> np.ndarray:
+    """Say which starts are still among the numbers."""
+    return np.isfinite(sum(found.values())) & (found["weight_change"] < MOST_CHANGE)
 
 
-def _record(past: tuple[Record, ...], found: dict[str, float], seconds: float) -> Record:
-    return {"epoch": len(past) + 1, **found, "seconds": (past[-1]["seconds"] if past else 0.0) + seconds}
+def _record(past: tuple[Record, ...], found: dict[str, float], began: float) -> Record:
+    seconds = time.perf_counter() - began + (past[-1]["seconds"] if past else 0.0)
+    return {"epoch": len(past) + 1, **found, "seconds": seconds}
 
 
-def _reason(job: Job, history: tuple[Record, ...], is_settled: bool) -> str | None:
+def why_end(job: Job, history: tuple[Record, ...], is_settled: bool = False) -> str | None:
+    """Return why training ends after these epochs, or None."""
     if is_settled:
         return f"{job.plan.optimizer.name} has settled"
-    found = next((reason for stop in job.stops if (reason := stop(history))), None)
-    return found or ("max_epochs" if len(history) >= job.max_epochs else None)
+    is_over = len(history) >= job.max_epochs
+    return next((reason for stop in job.stops if (reason := stop(history))), "max_epochs" if is_over else None)
 
 
 def _choose(chosen: np.ndarray, new: Any, old: Any) -> Any:
     """Return `new` for the chosen starts and `old` for the others."""
     if chosen.all():
         return new
-    return jax.tree.map(
-        lambda a, b: np.where(chosen.reshape(-1, *[1] * (np.ndim(a) - 1)), np.asarray(a), np.asarray(b)), new, old
-    )
+    axes = [chosen.reshape(-1, *[1] * count) for count in range(3)]
+    return jax.tree.map(lambda a, b: np.where(axes[np.ndim(a) - 1], np.asarray(a), np.asarray(b)), new, old)

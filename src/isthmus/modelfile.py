@@ -6,6 +6,7 @@ compared with the model that the header describes before memory is taken for the
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import hashlib
 import json
@@ -22,11 +23,14 @@ import safetensors
 import safetensors.numpy
 
 from isthmus.errors import ModelFileError, no_file
+from isthmus.values import short
 
 FORMAT = 1
 KEY = "isthmus"
 MOST_HEADER = 64 * 2**20  # bytes
 MOST_DEPTH = 32
+MOST_AXES = 8
+MOST_NAME = 500  # characters
 TYPES = {"F32": np.float32, "F64": np.float64, "I32": np.int32, "U32": np.uint32}
 
 
@@ -36,7 +40,7 @@ class Opened:
 
     path: Path
     header: dict[str, Any]
-    shapes: Mapping[str, tuple[int, ...]]
+    tensors: Mapping[str, tuple[str, tuple[int, ...]]]  # type and shape, by name
 
     def read(self) -> dict[str, np.ndarray]:
         """Return the tensors.
@@ -70,21 +74,28 @@ def write(path: str | os.PathLike[str], header: dict[str, Any], tensors: Mapping
     header = {"format": FORMAT, **header}
     header["checksum"] = _checksum(header, arrays)
     data = safetensors.numpy.save(arrays, metadata={KEY: _dump(header)})
-    _remove_leftovers(target)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
+        _remove_leftovers(target)
         with temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(target)
     except BaseException as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         if not isinstance(error, OSError):
             raise
         raise ModelFileError(
             f"cannot write {target}: {error.strerror or error}. What was there before is untouched."
         ) from error
+
+
+def described(arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Return the type and the shape of arrays by name, as `Opened.tensors` has them."""
+    kinds = {np.dtype(kind): name for name, kind in TYPES.items()}
+    return {name: (kinds[array.dtype], array.shape) for name, array in arrays.items()}
 
 
 def _remove_leftovers(target: Path) -> None:
@@ -123,7 +134,7 @@ def open_file(path: str | os.PathLike[str], kind: str) -> Opened:
     except OSError as error:
         raise ModelFileError(f"cannot read {source}: {error.strerror or error}.") from error
     header = _header(source, table.pop("__metadata__", None), kind)
-    return Opened(source, header, _shapes(source, table))
+    return Opened(source, header, {name: (entry["dtype"], tuple(entry["shape"])) for name, entry in table.items()})
 
 
 def _table(path: Path, prefix: bytes, file: Any, total: int) -> dict[str, Any]:
@@ -151,55 +162,54 @@ def _table(path: Path, prefix: bytes, file: Any, total: int) -> dict[str, Any]:
 def _begin(path: Path, name: str, entry: Any) -> int:
     """Return where a tensor begins."""
     offsets = entry.get("data_offsets") if isinstance(entry, dict) else None
-    if not isinstance(offsets, list) or len(offsets) != 2 or not all(type(offset) is int for offset in offsets):
-        raise ModelFileError(f"{path} is damaged: tensor {name!r} does not say where it begins and ends.")
+    if not isinstance(offsets, list) or len(offsets) != 2 or not all(_is_size(offset) for offset in offsets):
+        raise ModelFileError(f"{path} is damaged: tensor {short(name)} does not say where it begins and ends.")
     return int(offsets[0])
 
 
 def _check_tensor(path: Path, name: str, entry: Any, begin: int) -> int:
     """Return where a tensor ends, if it begins at `begin` and is as long as its shape says."""
+    damaged = f"{path} is damaged: tensor {short(name)}"
+    if not name.isprintable() or len(name) > MOST_NAME:
+        raise ModelFileError(f"{path} is damaged: a tensor is called {short(name)}.")
     shape, kind = entry.get("shape"), entry.get("dtype")
-    if set(entry) != {"dtype", "shape", "data_offsets"} or kind not in TYPES:
-        raise ModelFileError(f"{path} is damaged: tensor {name!r} is of type {kind!r}; allowed are {', '.join(TYPES)}.")
-    if not isinstance(shape, list) or not all(type(axis) is int and axis >= 0 for axis in shape):
-        raise ModelFileError(f"{path} is damaged: tensor {name!r} has the shape {shape!r}.")
+    if set(entry) != {"dtype", "shape", "data_offsets"} or not isinstance(kind, str) or kind not in TYPES:
+        raise ModelFileError(f"{damaged} is of type {short(kind)}; allowed are {', '.join(TYPES)}.")
+    if not isinstance(shape, list) or len(shape) > MOST_AXES or not all(_is_size(axis) for axis in shape):
+        raise ModelFileError(f"{damaged} has the shape {short(shape)}.")
     size = math.prod(shape) * np.dtype(TYPES[kind]).itemsize
     first, last = entry["data_offsets"]
     if first != begin or last - first != size:
         raise ModelFileError(
-            f"{path} is damaged: tensor {name!r} of shape {shape} takes {size} bytes from {begin}; "
-            f"the file says {first} to {last}."
+            f"{damaged} of shape {shape} takes {size} bytes from {begin}; the file says {first} to {last}."
         )
     return int(last)
+
+
+def _is_size(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**48
 
 
 def _header(path: Path, metadata: Any, kind: str) -> dict[str, Any]:
     if not isinstance(metadata, dict) or not isinstance(metadata.get(KEY), str):
         raise ModelFileError(f"{path} is a safetensors file, but not one of isthmus: it has no {KEY!r} header.")
-    header = _parse(path, metadata[KEY].encode())
+    header = _parse(path, metadata[KEY])
     version = header.get("format")
     if type(version) is not int or version < 1:
-        raise ModelFileError(f"{path} is damaged: its format is {version!r}.")
+        raise ModelFileError(f"{path} is damaged: its format is {short(version)}.")
     if version > FORMAT:
         raise ModelFileError(
-            f"{path} is of format {version}, written by isthmus {header.get('version')!r}; this one reads up to "
-            f"{FORMAT}: install a newer isthmus."
+            f"{path} is of format {short(version)}, written by isthmus {short(header.get('version'))}; this one reads "
+            f"up to {FORMAT}: install a newer isthmus."
         )
     if header.get("kind") != kind:
-        raise ModelFileError(f"{path} is a {header.get('kind')!r} file; a {kind!r} file is due.")
+        raise ModelFileError(f"{path} is a {short(header.get('kind'))} file; a {kind!r} file is due.")
     if not isinstance(header.get("checksum"), str):
         raise ModelFileError(f"{path} is damaged: it has no checksum.")
     return header
 
 
-def _shapes(path: Path, table: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    for name in table:
-        if not name.isprintable() or len(name) > 500:
-            raise ModelFileError(f"{path} is damaged: a tensor is called {name[:40]!r}.")
-    return {name: tuple(entry["shape"]) for name, entry in table.items()}
-
-
-def _parse(path: Path, text: bytes) -> dict[str, Any]:
+def _parse(path: Path, text: str | bytes) -> dict[str, Any]:
     """Return a JSON object; refuse what JSON itself allows but a model file never holds."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -212,7 +222,9 @@ def _parse(path: Path, text: bytes) -> dict[str, Any]:
         raise ValueError(f"it holds {constant}")
 
     try:
-        data = json.loads(text.decode("utf-8"), object_pairs_hook=unique, parse_constant=refuse)
+        text = text.decode("utf-8") if isinstance(text, bytes) else text
+        text.encode("utf-8")  # half a character may hide behind an escape
+        data = json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
         _check_depth(data)
     except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{path} is not a model file, or damaged: its header is not valid ({error}).") from error

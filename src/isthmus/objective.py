@@ -32,7 +32,7 @@ def loss(model: Model, plan: Plan, batch: Batch, step: Array, key: Array | None)
     found = model.neck.terms(outcome.log_prob(batch.x), code, step)
     seen = Pass(batch, corrupted, code, outcome, model, step, key)
     for name, penalty in zip(unique_names(plan.penalties), plan.penalties, strict=True):
-        found[name] = at(penalty.weight, step) * penalty(seen)
+        found[f"{name}_penalty" if name in found else name] = at(penalty.weight, step) * penalty(seen)
     means = {name: _mean(term, batch.weight) for name, term in found.items()}
     return sum(means.values(), start=jnp.zeros(())), means
 

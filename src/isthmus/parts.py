@@ -52,10 +52,10 @@ class Part:
             return
         cls.name = _name_of(cls)
         known = _REGISTER.setdefault(cls.room, {})
-        if cls.name in known and known[cls.name].__module__ != cls.__module__:
+        owner = known[cls.name].__module__ if cls.name in known else f"isthmus.{cls.room}.{cls.name}"
+        if owner != cls.__module__ and cls.name in names(cls.room):
             raise InvalidPart(
-                f"{cls.room} has a part called {cls.name!r} already ({known[cls.name].__module__}): "
-                f"give {cls.__qualname__} another name."
+                f"{cls.room} has a part called {cls.name!r} already ({owner}): give {cls.__qualname__} another name."
             )
         known[cls.name] = cls
         setattr(cls, "__post_init__", _normalising(cls.__post_init__))  # noqa: B010
@@ -78,7 +78,7 @@ class Part:
             head, _, tail = key.partition("__")
             if head not in _hints(type(self)):
                 settings = ", ".join(_hints(type(self))) or "none"
-                raise InvalidPart(f"{self.name} has no setting {head!r}. It has: {settings}.")
+                raise InvalidPart(f"{self.name} has no setting {short(head)}. It has: {settings}.")
             if tail:
                 inner.setdefault(head, {})[tail] = value
             else:
@@ -149,7 +149,7 @@ def find(room: str, name: str) -> type[Part]:
     known = names(room)
     if name not in known:
         raise UnknownPart(
-            f"no {singular(room)} is called {name!r}.{suggestion(name, known)} There are: {', '.join(known)}."
+            f"no {singular(room)} is called {short(name)}.{suggestion(name, known)} There are: {', '.join(known)}."
         )
     if name not in _REGISTER.get(room, {}):
         importlib.import_module(f"isthmus.{room}.{name}")
@@ -176,7 +176,7 @@ def resolve(contract: type[PartType], value: Any) -> PartType:
         return cast(PartType, _read(contract.room, value))
     if isinstance(value, Part) or not contract.shorthand:
         what = f"{singular(contract.room)} or its spelling"
-        raise InvalidPart(f"{_article(what)} {what} is due. Got {value!r}.")
+        raise InvalidPart(f"{_article(what)} {what} is due. Got {short(value)}.")
     return cast(PartType, _make(contract.room, contract.shorthand, [value], {}))
 
 
@@ -227,7 +227,9 @@ def doors(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     def getattr_(attribute: str) -> Any:
         for name in names(room):
             if name.replace("_", "") == attribute.replace("_", "").lower():
-                return find(room, name)
+                cls = find(room, name)
+                if cls.__name__ == attribute:  # `top_k` is the module
+                    return cls
         raise AttributeError(f"module {package!r} has no attribute {attribute!r}")
 
     return getattr_, lambda: [find(room, name).__name__ for name in names(room)]
@@ -320,7 +322,7 @@ def _make(room: str, name: str, arguments: list[Any], keywords: dict[str, Any]) 
     for key, value in keywords.items():
         if key not in fields:
             raise InvalidPart(
-                f"{name} has no setting {key!r}.{suggestion(key, fields)} It has: {', '.join(fields) or 'none'}."
+                f"{name} has no setting {short(key)}.{suggestion(key, fields)} It has: {', '.join(fields) or 'none'}."
             )
         if key in values:
             raise InvalidPart(f"{name} got its setting {key!r} twice.")
@@ -335,11 +337,12 @@ def _make(room: str, name: str, arguments: list[Any], keywords: dict[str, Any]) 
 def _read(room: str, text: str) -> Part:
     """Read a spelling: a name, or a name with literals and further spelled parts in brackets."""
     if len(text) > 10_000:
-        raise InvalidPart(f"the spelling of a {singular(room)} has {len(text)} characters; 10000 are allowed.")
+        what = f"{_article(singular(room))} {singular(room)}"
+        raise InvalidPart(f"the spelling of {what} has {len(text)} characters; 10000 are allowed.")
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise InvalidPart(f"{text!r} does not spell a {singular(room)}: write as in 'name(1, key=2)'.") from error
+        raise _misspelled(room, text) from error
     return _read_part(room, tree, text)
 
 
@@ -347,7 +350,7 @@ def _read_part(room: str, node: ast.expr, text: str) -> Part:
     if isinstance(node, ast.Name):
         return _make(room, node.id, [], {})
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
-        raise InvalidPart(f"{text!r} does not spell a {singular(room)}: write as in 'name(1, key=2)'.")
+        raise _misspelled(room, text)
     cls = find(room, node.func.id)
     hints = _hints(cls)
     fields = list(hints)
@@ -355,7 +358,13 @@ def _read_part(room: str, node: ast.expr, text: str) -> Part:
         _read_value(argument, hints.get(fields[i]) if i < len(fields) else None, text)
         for i, argument in enumerate(node.args)
     ]
-    keywords = {k.arg or "**": _read_value(k.value, hints.get(k.arg or ""), text) for k in node.keywords}
+    keys = [keyword.arg or "**" for keyword in node.keywords]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise InvalidPart(f"{node.func.id} got its setting {key!r} twice.")
+    keywords = {
+        k: _read_value(keyword.value, hints.get(k), text) for k, keyword in zip(keys, node.keywords, strict=True)
+    }
     return _make(room, node.func.id, arguments, keywords)
 
 
@@ -366,4 +375,10 @@ def _read_value(node: ast.expr, hint: Any, text: str) -> Any:
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
-        raise InvalidPart(f"{text!r} may hold literals and names of parts only. Got {ast.unparse(node)!r}.") from error
+        got = short(ast.get_source_segment(text.strip(), node))
+        raise InvalidPart(f"{short(text)} may hold literals and names of parts only. Got {got}.") from error
+
+
+def _misspelled(room: str, text: str) -> InvalidPart:
+    kind = singular(room)
+    return InvalidPart(f"{short(text)} does not spell {_article(kind)} {kind}: write as in 'name(1, key=2)'.")

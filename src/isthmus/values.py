@@ -9,6 +9,7 @@ import typing
 from collections.abc import Callable
 from typing import Any, Literal
 
+LARGEST = 2**63  # no setting is a whole number as large
 UNFIT = object()
 """What `fit` returns for a value that an annotation does not allow."""
 
@@ -25,7 +26,7 @@ def fit(value: Any, hint: Any, as_part: Callable[[Any, Any], Any]) -> Any:
         items = tuple(fit(item, arguments[0], as_part) for item in value)
         return UNFIT if any(item is UNFIT for item in items) else items
     if origin is Literal:
-        return value if isinstance(value, str) and value in arguments else UNFIT
+        return arguments[arguments.index(value)] if isinstance(value, str) and value in arguments else UNFIT
     if hint in _PLAIN:
         return _fit_plain(value, hint)
     return as_part(value, hint)
@@ -45,7 +46,9 @@ def describe(hint: Any, describe_part: Callable[[Any], str]) -> str:
 
 def short(value: Any) -> str:
     """Return a value for a message, cut where it is long."""
-    text = repr(value)
+    if isinstance(value, int) and value.bit_length() > 10_000:  # Python refuses to write it
+        return f"a number of {value.bit_length()} bits"
+    text = repr(value[:100] if isinstance(value, str | bytes | list | tuple) else value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 
@@ -63,7 +66,18 @@ def _fit_plain(value: Any, hint: Any) -> Any:
     if hint is types.NoneType:
         return None if value is None else UNFIT
     if hint is float:
-        return float(value) if is_number and math.isfinite(value) else UNFIT
+        return _fit_float(value) if is_number else UNFIT
     if hint is int:
-        return int(value) if is_number and isinstance(value, numbers.Integral) else UNFIT
+        is_whole = is_number and isinstance(value, numbers.Integral)
+        return int(value) if is_whole and abs(int(value)) < LARGEST else UNFIT
+    if hint is str:
+        return str(value) if isinstance(value, str) else UNFIT
     return value if isinstance(value, hint) else UNFIT
+
+
+def _fit_float(value: Any) -> Any:
+    try:
+        number = float(value)
+    except OverflowError:
+        return UNFIT
+    return number if math.isfinite(number) else UNFIT

@@ -32,5 +32,5 @@ class Elu(Activation):
     gain = 2**0.5
 
     def __call__(self, x: Array) -> Array:
-        # min(x, 0) keeps the branch that is not taken finite, and so its gradient.
-        return jnp.where(x > 0, x, self.alpha * jnp.expm1(jnp.minimum(x, 0)))
+        # Zero in the branch that is not taken keeps it finite, and so its gradient; min(x, 0) would halve it at 0.
+        return jnp.where(x > 0, x, self.alpha * jnp.expm1(jnp.where(x > 0, 0, x)))

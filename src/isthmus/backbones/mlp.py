@@ -18,6 +18,8 @@ from isthmus.flow import Module, Row
 from isthmus.parts import spelled
 from isthmus.weights import Affine, affine
 
+MOST_LAYERS = 1000
+
 
 @dataclass(frozen=True)
 class MLP(Backbone):
@@ -48,6 +50,8 @@ class MLP(Backbone):
 
     def __post_init__(self) -> None:
         require(0 <= self.dropout < 1, "MLP.dropout", "in [0, 1)", self.dropout)
+        depth = len(self.hidden or ())
+        require(depth <= MOST_LAYERS, "MLP.hidden", f"at most {MOST_LAYERS} widths", depth)
         require(all(width >= 1 for width in self.hidden or ()), "MLP.hidden", "widths of at least 1", self.hidden)
 
     def encoder(self, row: Row) -> tuple[Module, int]:

@@ -38,7 +38,7 @@ def inspect(model: screen.Model) -> None:
 
     loaded = isthmus.load(model)
     opened = modelfile.open_file(model, "model")
-    weights = sum(math.prod(shape) for name, shape in opened.shapes.items() if name.startswith("weights."))
+    weights = sum(math.prod(shape) for name, (_, shape) in opened.tensors.items() if name.startswith("weights."))
     told = {
         "file": f"{model} ({screen.size_of(model)}), written by isthmus {opened.header['version']}",
         "model": f"{type(loaded).__name__} with {weights:,} weights",

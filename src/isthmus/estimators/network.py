@@ -90,6 +90,8 @@ class Network(PartParameters):
             require(is_whole and value >= lowest, name, f"a whole number of at least {lowest}", value)
         share = self.validation_fraction
         is_share = share is None or (isinstance(share, numbers.Real) and 0 <= float(share) < 1)
+        check_seed(self.random_state)
+        require(self.device in (None, "cpu", "gpu", "tpu"), "device", "None, 'cpu', 'gpu' or 'tpu'", self.device)
         require(is_share, "validation_fraction", "in [0, 1), or None", share)
 
     def _open(self, X: Any, *, reset: bool) -> Source:
@@ -216,11 +218,12 @@ class Network(PartParameters):
 
     def _likely_cause(self, job: Job) -> str:
         reach = np.abs(np.asarray(job.table.x)).max(axis=0)
-        column = int(reach.argmax())
+        column, usual = int(reach.argmax()), float(np.median(reach))
+        if reach[column] < 100 * usual:
+            return "No column stands out: use a smaller learning rate."
         return (
             f"The likely cause is {self._row.column(column)}, whose scaled values reach {reach[column]:.3g} (those of "
-            f"the median column {np.median(reach):.3g}): use scaling='standard' or 'quantile', or a smaller learning "
-            "rate."
+            f"the median column {usual:.3g}): use scaling='standard' or 'quantile', or a smaller learning rate."
         )
 
     def _apply(self, function: Callable[..., Any], source: Source, width: int) -> np.ndarray:
@@ -278,9 +281,16 @@ def _seed(random_state: Any) -> int:
         return int(random_state.randint(2**31))
     if isinstance(random_state, np.random.Generator):
         return int(random_state.integers(2**31))
-    is_whole = isinstance(random_state, numbers.Integral) and not isinstance(random_state, bool)
-    require(is_whole and 0 <= random_state < 2**32, "random_state", "a whole number in [0, 2**32)", random_state)
     return int(random_state)
+
+
+def check_seed(random_state: Any) -> None:
+    """Raise `InvalidPart` for what is no random state."""
+    is_whole = isinstance(random_state, numbers.Integral) and not isinstance(random_state, bool)
+    is_seed = is_whole and 0 <= random_state < 2**32
+    is_generator = isinstance(random_state, np.random.RandomState | np.random.Generator)
+    is_allowed = random_state is None or is_seed or is_generator
+    require(is_allowed, "random_state", "None, a generator of NumPy, or a whole number in [0, 2**32)", random_state)
 
 
 def _as_data(tree: Any) -> Any:

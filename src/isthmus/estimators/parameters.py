@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator
 
 from isthmus.errors import InvalidPart, suggestion
 from isthmus.parts import Part, from_json, resolve, unique_names
+from isthmus.values import short
 
 
 class PartParameters(BaseEstimator):
@@ -130,15 +131,15 @@ class PartParameters(BaseEstimator):
         values: dict[str, Any] = {}
         for name, value in data.items():
             if name not in known:
-                raise InvalidPart(f"{cls.__name__} has no parameter {name!r}.{suggestion(name, known)}")
+                raise InvalidPart(f"{cls.__name__} has no parameter {short(name)}.{suggestion(name, known)}")
             if name in cls.one_part:
                 values[name] = None if value is None else from_json(cls.one_part[name].room, value)
             elif name in cls.many_parts:
                 if not isinstance(value, list):
-                    raise InvalidPart(f"{name} must be a list of parts. Got {value!r}.")
+                    raise InvalidPart(f"{name} must be a list of parts. Got {short(value)}.")
                 values[name] = [from_json(cls.many_parts[name].room, each) for each in value]
             elif value is None or isinstance(value, bool | int | float | str):
                 values[name] = value
             else:
-                raise InvalidPart(f"{name} must be a plain value. Got {value!r}.")
+                raise InvalidPart(f"{name} must be a plain value. Got {short(value)}.")
         return cls(**values)

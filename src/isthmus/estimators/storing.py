@@ -17,9 +17,10 @@ from isthmus.contracts import Scaling
 from isthmus.errors import InvalidPart, ModelFileError, suggestion
 from isthmus.estimators.network import Network
 from isthmus.flow import Row
-from isthmus.modelfile import Opened
+from isthmus.modelfile import MOST_AXES, Opened
 from isthmus.parts import resolve
 from isthmus.reading import kinds
+from isthmus.values import short
 from isthmus.weights import slots
 
 
@@ -89,7 +90,7 @@ def _empty(opened: Opened) -> Network:
     if name not in estimators():
         known = ", ".join(estimators())
         raise ModelFileError(
-            f"{opened.path} holds a {name!r}, which this version does not know.{suggestion(name, estimators())} "
+            f"{opened.path} holds a {short(name)}, which this version does not know.{suggestion(name, estimators())} "
             f"It knows: {known}."
         )
     estimator = estimators()[name].from_json(_field(opened, "parameters", dict))
@@ -100,7 +101,7 @@ def _empty(opened: Opened) -> Network:
     estimator._row = _row(opened, estimator._labels)
     estimator._form = _field(opened, "form", str)
     if estimator._form not in {kind.__module__.rpartition(".")[2] for kind in kinds()}:
-        raise ModelFileError(f"{opened.path} is damaged: it was fitted on a {estimator._form!r}.")
+        raise ModelFileError(f"{opened.path} is damaged: it was fitted on a {short(estimator._form)}.")
     estimator._skeleton = estimator._build(estimator._row)
     estimator.n_components_ = int(estimator.part("bottleneck").size)
     estimator.n_features_in_ = estimator._row.size
@@ -114,19 +115,19 @@ def _empty(opened: Opened) -> Network:
 
 
 def _compare_shapes(estimator: Network, opened: Opened) -> None:
-    expected = {f"weights.{name}": slot.shape for name, slot in slots(estimator._skeleton).items()}
-    for name, shape in expected.items():
-        found = opened.shapes.get(name)
-        if found != shape:
-            came = "is missing" if found is None else f"has the shape {found}"
-            raise ModelFileError(f"{opened.path} is damaged: {name} {came}; the model needs {shape}.")
-    columns = estimator._row.size
+    """Raise `ModelFileError` where the tensors of a file are not those of its model."""
+    expected = {f"weights.{name}": ("F32", slot.shape) for name, slot in slots(estimator._skeleton).items()}
     for name in estimator._scaling.learned:
-        found = opened.shapes.get(f"scaling.{name}")
-        if found is None or not 1 <= len(found) <= 2 or found[-1] != columns or 0 in found:
-            raise ModelFileError(f"{opened.path} is damaged: scaling.{name} is {found}; {columns} columns are due.")
-    known = {*expected, *(f"scaling.{name}" for name in estimator._scaling.learned)}
-    if extra := set(opened.shapes) - known:
+        _, shape = opened.tensors.get(f"scaling.{name}", ("", ()))
+        is_free = len(shape) == estimator._scaling.axes and 0 not in shape
+        rest = shape[:-1] if is_free else (1,) * (estimator._scaling.axes - 1)
+        expected[f"scaling.{name}"] = ("F64", (*rest, estimator._row.size))
+    for name, due in expected.items():
+        found = opened.tensors.get(name)
+        if found != due:
+            came = "is missing" if found is None else f"is {found[0]} {list(found[1])}"
+            raise ModelFileError(f"{opened.path} is damaged: {name} {came}; the model needs {due[0]} {list(due[1])}.")
+    if extra := set(opened.tensors) - set(expected):
         raise ModelFileError(f"{opened.path} is damaged: the model has no tensor {min(extra)!r}.")
 
 
@@ -142,8 +143,9 @@ def _labels(opened: Opened) -> list[str | int] | None:
 
 def _row(opened: Opened, labels: list[str | int] | None) -> Row:
     shape = _field(opened, "row", dict).get("shape")
-    if not isinstance(shape, list) or not shape or not all(type(axis) is int and 0 < axis < 2**31 for axis in shape):
-        raise ModelFileError(f"{opened.path} is damaged: its rows have the shape {shape!r}.")
+    is_shape = isinstance(shape, list) and 1 <= len(shape) <= MOST_AXES
+    if not is_shape or not all(type(axis) is int and 0 < axis < 2**31 for axis in shape):
+        raise ModelFileError(f"{opened.path} is damaged: its rows have the shape {short(shape)}.")
     row = Row(tuple(shape), None if labels is None else tuple(map(str, labels)))
     if row.columns is not None and not len(row.columns) == len(set(row.columns)) == row.size:
         raise ModelFileError(f"{opened.path} is damaged: {row.size} columns have {len(set(row.columns))} names.")
@@ -155,7 +157,7 @@ def _history(opened: Opened) -> list[dict[str, float]]:
     for record in history:
         is_record = isinstance(record, dict) and all(type(value) in (int, float) for value in record.values())
         if not is_record:
-            raise ModelFileError(f"{opened.path} is damaged: its history holds {str(record)[:60]!r}.")
+            raise ModelFileError(f"{opened.path} is damaged: its history holds {short(record)}.")
     return history
 
 

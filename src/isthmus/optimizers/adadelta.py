@@ -42,6 +42,7 @@ class Adadelta(Optimizer):
             self.learning_rate,
         )
         require(0 <= self.decay < 1, "Adadelta.decay", "in [0, 1)", self.decay)
+        require(self.epsilon > 0, "Adadelta.epsilon", "above 0", self.epsilon)
 
     def direction(self) -> optax.GradientTransformation:
         return optax.scale_by_adadelta(self.decay, self.epsilon)

@@ -39,6 +39,7 @@ class Adagrad(Optimizer):
             "above 0",
             self.learning_rate,
         )
+        require(self.epsilon > 0, "Adagrad.epsilon", "above 0", self.epsilon)
 
     def direction(self) -> optax.GradientTransformation:
         return optax.scale_by_rss(initial_accumulator_value=0.0, eps=self.epsilon)

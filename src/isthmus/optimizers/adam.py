@@ -44,6 +44,7 @@ class Adam(Optimizer):
         )
         require(0 <= self.beta1 < 1, "Adam.beta1", "in [0, 1)", self.beta1)
         require(0 <= self.beta2 < 1, "Adam.beta2", "in [0, 1)", self.beta2)
+        require(self.epsilon > 0, "Adam.epsilon", "above 0", self.epsilon)
 
     def direction(self) -> optax.GradientTransformation:
         return optax.scale_by_adam(self.beta1, self.beta2, self.epsilon)

@@ -42,6 +42,7 @@ class Rmsprop(Optimizer):
             self.learning_rate,
         )
         require(0 <= self.decay < 1, "Rmsprop.decay", "in [0, 1)", self.decay)
+        require(self.epsilon > 0, "Rmsprop.epsilon", "above 0", self.epsilon)
 
     def direction(self) -> optax.GradientTransformation:
         return optax.scale_by_rms(self.decay, self.epsilon)

@@ -35,6 +35,7 @@ class Quantile(Scaling):
     rows: int = 100_000
 
     learned = ("landmarks",)
+    axes = 2
 
     def __post_init__(self) -> None:
         require(self.quantiles >= 2, "Quantile.quantiles", "at least 2", self.quantiles)
@@ -42,7 +43,10 @@ class Quantile(Scaling):
 
     def fit(self, blocks: Blocks) -> Arrays:
         stride = -(-sum(len(weight) for _, weight in blocks()) // self.rows)
-        picked = [(x[::stride], weight[::stride]) for x, weight in blocks()]
+        picked, start = [], 0
+        for x, weight in blocks():
+            picked.append((x[-start % stride :: stride], weight[-start % stride :: stride]))
+            start += len(weight)
         x = np.concatenate([rows for rows, _ in picked]).astype(np.float64)
         weight = np.concatenate([weights for _, weights in picked])
         count = min(self.quantiles, len(x))

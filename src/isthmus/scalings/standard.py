@@ -26,7 +26,9 @@ class Standard(Scaling):
 
     def fit(self, blocks: Blocks) -> Arrays:
         total = sum(float(weight.sum()) for _, weight in blocks())
-        mean = np.sum([weight @ x for x, weight in blocks()], axis=0) / total
+        # From the first row on: a constant column then sums to exactly zero, and a large mean costs no digits.
+        origin = next(iter(blocks()))[0][0].astype(np.float64)
+        mean = origin + np.sum([weight @ (x - origin) for x, weight in blocks()], axis=0) / total
         # A second pass, since E[x²] − E[x]² loses every digit where the mean is large.
         variance = np.sum([weight @ np.square(x - mean) for x, weight in blocks()], axis=0) / total
         deviation = np.sqrt(variance)

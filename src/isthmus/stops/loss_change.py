@@ -33,5 +33,5 @@ class LossChange(Stop):
         if len(history) < 2:
             return None
         before, now = history[-2]["loss"], history[-1]["loss"]
-        is_settled = abs(before - now) < self.tolerance * abs(before)
+        is_settled = before == now or abs(before - now) < self.tolerance * abs(before)
         return f"the loss changed by less than {self.tolerance:g} of itself" if is_settled else None

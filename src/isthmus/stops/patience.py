@@ -37,6 +37,6 @@ class Patience(Stop):
     def __call__(self, history: Sequence[Record]) -> str | None:
         lowest, waited = float("inf"), 0
         for loss in watched(history):
-            is_lower = loss < lowest - self.margin * abs(lowest) if lowest < float("inf") else True
+            is_lower = loss < (lowest - self.margin * abs(lowest) if lowest < float("inf") else lowest)
             lowest, waited = (loss, 0) if is_lower else (lowest, waited + 1)
         return f"no lower loss for {self.epochs} epochs" if waited >= self.epochs else None

@@ -1,0 +1,70 @@
+"""What every neck keeps: codes of its size, no noise at inference, and two steps of training lower its loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from isthmus.backbones import MLP
+from isthmus.flow import Batch, Row
+from isthmus.likelihoods import SquaredError
+from isthmus.model import build
+from isthmus.objective import Plan, loss
+from isthmus.optimizers import Sgd
+from isthmus.parts import find, names
+from isthmus.weights import assemble, draw
+
+ROWS, COLUMNS, WIDTH = 30, 6, 5
+X = (np.random.default_rng(0).normal(size=(ROWS, 2)) @ np.ones((2, COLUMNS))).astype(np.float32)
+HIDDEN = np.random.default_rng(1).normal(size=(ROWS, WIDTH)).astype(np.float32)
+
+every = pytest.mark.parametrize("name", names("bottlenecks"))
+
+
+@every
+def test_codes_have_the_shapes_and_the_size_it_promises(name: str, example: Callable[[Any], Any]) -> None:
+    part = example(find("bottlenecks", name))
+    skeleton = part.build(WIDTH)
+    neck = assemble(skeleton, draw(skeleton, 0))
+    for key in (None, jax.random.key(0)):
+        code = jax.eval_shape(neck.__call__, HIDDEN, key)
+        draws = code.draws.shape[0]
+        assert code.draws.shape == (draws, ROWS, part.size)
+        assert code.point.shape == (ROWS, part.size)
+        terms = jax.eval_shape(neck.terms, np.ones((draws, ROWS), np.float32), code, np.int32(0))
+        assert {name: term.shape for name, term in terms.items()} == dict.fromkeys(terms, (ROWS,))
+
+
+@every
+def test_inference_is_without_noise(name: str, example: Callable[[Any], Any]) -> None:
+    skeleton = example(find("bottlenecks", name)).build(WIDTH)
+    neck = jax.jit(assemble(skeleton, draw(skeleton, 0)).__call__)
+    first, again = neck(HIDDEN, None), neck(HIDDEN, None)
+    np.testing.assert_array_equal(first.point, again.point)
+    np.testing.assert_array_equal(first.draws, again.draws)
+    np.testing.assert_array_equal(neck(HIDDEN, jax.random.key(0)).point, first.point)
+
+
+@every
+def test_two_steps_lower_the_loss(name: str, example: Callable[[Any], Any]) -> None:
+    part, road = example(find("bottlenecks", name)), MLP((WIDTH,), activation="tanh")
+    skeleton = build(Row((COLUMNS,)), road, part, road, SquaredError())
+    batch, plan = Batch(jnp.array(X), jnp.ones(ROWS)), Plan(None, (), Sgd())
+
+    @jax.jit
+    @jax.value_and_grad
+    def evaluate(weights: Any) -> Any:
+        return loss(assemble(skeleton, weights), plan, batch, jnp.int32(0), None)[0]
+
+    weights = draw(skeleton, 0)
+    losses = []
+    for _ in range(3):
+        value, gradient = evaluate(weights)
+        losses.append(float(value))
+        weights = weights - 1e-3 * np.asarray(gradient)
+    assert losses[2] < losses[1] < losses[0]

@@ -1,0 +1,60 @@
+"""What every penalty keeps: a number for each row or for the batch, a weight, a finite gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from isthmus.backbones import MLP
+from isthmus.bottlenecks import TopK
+from isthmus.flow import Batch, Pass, Row
+from isthmus.likelihoods import SquaredError
+from isthmus.model import build
+from isthmus.objective import Plan, loss
+from isthmus.optimizers import Sgd
+from isthmus.parts import find, names
+from isthmus.schedules import Linear
+from isthmus.weights import assemble, draw
+
+ROWS = 6
+ROAD = MLP((5,), activation="tanh")
+SKELETON = build(Row((4,)), ROAD, TopK(8, k=3), ROAD, SquaredError())
+X = np.random.default_rng(0).normal(size=(ROWS, 4)).astype(np.float32)
+
+every = pytest.mark.parametrize("name", names("penalties"))
+
+
+@every
+def test_it_is_one_number_a_row_or_one_in_all(name: str, example: Callable[[Any], Any]) -> None:
+    @jax.jit
+    def term_of(penalty: Any, weights: Any, batch: Batch) -> Any:
+        model = assemble(SKELETON, weights)
+        code = model.encode(batch.x)
+        return penalty(Pass(batch, batch.x, code, model.decode(code.draws), model, jnp.int32(0), None))
+
+    term = term_of(example(find("penalties", name)), draw(SKELETON, 0), Batch(X, np.ones(ROWS, np.float32)))
+    assert jnp.shape(term) in ((), (ROWS,))
+    assert np.isfinite(term).all()
+
+
+@every
+def test_its_weight_may_change_in_training(name: str, example: Callable[[Any], Any]) -> None:
+    penalty = example(find("penalties", name)).replace(weight=Linear(0.0, 1.0, 10))
+    batch = Batch(jnp.array(X), jnp.ones(ROWS))
+
+    @jax.jit
+    @jax.grad
+    def slope(weights: Any, step: Any) -> Any:
+        return loss(assemble(SKELETON, weights), Plan(None, (penalty,), Sgd()), batch, step, None)[1][name]
+
+    weights = draw(SKELETON, 0)
+    none, half, full = (np.asarray(slope(weights, jnp.int32(step))) for step in (0, 5, 10))
+    assert np.isfinite(full).all()
+    assert np.abs(full).max() > 0, "it teaches nothing"
+    np.testing.assert_array_equal(none, 0)
+    np.testing.assert_allclose(half, full / 2, rtol=1e-5, atol=1e-8)

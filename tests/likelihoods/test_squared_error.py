@@ -1,0 +1,54 @@
+"""The squared error: minus the squared distance, a normal distribution with variance 1/2."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy import stats
+
+from isthmus.flow import Row
+from isthmus.likelihoods import SquaredError
+from isthmus.weights import assemble
+
+DRAWS, ROWS, COLUMNS, WIDTH = 2, 3, 4, 5
+RANDOM = np.random.default_rng(0)
+FEATURES = RANDOM.normal(size=(ROWS, WIDTH))
+MATRIX = RANDOM.normal(size=(WIDTH, COLUMNS))
+BIAS = RANDOM.normal(size=COLUMNS)
+X = RANDOM.normal(size=(ROWS, COLUMNS))
+
+
+def outcome_of(features: np.ndarray) -> object:
+    head = assemble(SquaredError().build(Row((COLUMNS,)), WIDTH), jnp.array(np.concatenate([MATRIX.ravel(), BIAS])))
+    return head(jnp.array(features))
+
+
+def test_the_log_probability_by_hand() -> None:
+    with jax.enable_x64(True):
+        outcome = outcome_of(FEATURES)
+        center = FEATURES @ MATRIX + BIAS
+        np.testing.assert_allclose(outcome.mean(), center, rtol=1e-12)
+        np.testing.assert_allclose(outcome.by_column(X), -((X - center) ** 2), rtol=1e-12)
+        np.testing.assert_allclose(outcome.log_prob(X), -((X - center) ** 2).sum(axis=1), rtol=1e-12)
+
+
+def test_one_row_by_mind() -> None:
+    outcome = type(outcome_of(FEATURES))(jnp.array([[[1.0, 2.0], [0.0, 0.0]], [[4.0, 0.0], [0.5, 0.5]]]))
+    x = jnp.array([[4.0, 2.0], [0.0, 1.0]])
+    np.testing.assert_array_equal(outcome.by_column(x), [[[-9, 0], [0, -1]], [[0, -4], [-0.25, -0.25]]])
+    np.testing.assert_array_equal(outcome.log_prob(x), [[-9, -1], [-4, -0.5]])
+
+
+def test_it_is_a_normal_distribution_up_to_a_constant() -> None:
+    center = FEATURES @ MATRIX + BIAS
+    density = stats.norm(loc=center, scale=np.sqrt(0.5)).logpdf(X)
+    with jax.enable_x64(True):
+        np.testing.assert_allclose(outcome_of(FEATURES).by_column(X), density + 0.5 * np.log(np.pi), rtol=1e-12)
+
+
+def test_a_sample_is_of_that_distribution() -> None:
+    outcome = type(outcome_of(FEATURES))(jnp.full((1, 5000, 4), 3.0))
+    sample = np.asarray(outcome.sample(jax.random.key(0)), np.float64)
+    assert sample.shape == (1, 5000, 4)
+    assert stats.kstest(sample.ravel(), stats.norm(3.0, np.sqrt(0.5)).cdf).pvalue > 1e-3

@@ -1,0 +1,219 @@
+"""The house is built as it is drawn: who may import whom, how long a file may be, and what is never used."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import isthmus
+from isthmus import errors, parts
+
+ROOT = Path(isthmus.__path__[0])
+ROOMS = {*parts.rooms(), "sources"}
+FLOORS: list[set[str]] = [
+    {"errors", "values", "weights", "flow"},
+    {"parts"},
+    {"contracts"},
+    {"columns", "numeric"},
+    ROOMS,
+    {"model"},
+    {"objective"},
+    {"steps"},
+    {"epoch", "inference"},
+    {"loop"},
+    {"modelfile", "progress", "reading"},
+    {"checkpoint"},
+    {"estimators"},
+    {"isthmus"},
+    {"presets", "plots"},
+    {"cli", "explorer"},
+    {"__main__"},
+]
+"""From the ground up; a file imports from the floors below its own. `isthmus` is what `import isthmus` gives."""
+
+FILES = {file.relative_to(ROOT).with_suffix("").as_posix(): file for file in sorted(ROOT.rglob("*.py"))}
+TREES = {name: ast.parse(file.read_text()) for name, file in FILES.items()}
+
+
+def floor_of(module: str) -> int:
+    """Return the floor of a module's path below `isthmus`, as `sources.csv`."""
+    house = module.partition(".")[0] or "isthmus"
+    return next((i for i, floor in enumerate(FLOORS) if house in floor), -1)
+
+
+def own_imports(tree: ast.AST) -> Iterator[str]:
+    """Yield the modules of the house that a file imports anywhere, by their path below `isthmus`."""
+    houses = set.union(*FLOORS)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.partition(".")[0] == "isthmus":
+                    yield alias.name.partition(".")[2]
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "imports are absolute"
+            if node.module == "isthmus":
+                yield from (alias.name if alias.name in houses else "" for alias in node.names)
+            elif (node.module or "").startswith("isthmus."):
+                yield (node.module or "").removeprefix("isthmus.")
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    """Yield every module that a file imports, with the names that it takes from it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), node
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef]:
+    yield from (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+
+
+def test_the_files_are_found() -> None:
+    assert {"parts", "contracts", "loop", "estimators/autoencoder", "bottlenecks/top_k"} <= set(FILES)
+    assert {f"{room}/__init__" for room in ROOMS} <= set(FILES)
+
+
+def test_every_file_stands_on_a_floor() -> None:
+    assert [name for name in FILES if name != "__init__" and floor_of(name.replace("/", ".")) < 0] == []
+
+
+def test_a_file_imports_from_the_floors_below() -> None:
+    wrong = []
+    for name, tree in TREES.items():
+        module = name.removesuffix("/__init__").replace("/", ".")
+        package = module.partition(".")[0]
+        own = floor_of("" if name == "__init__" else module)
+        for target in own_imports(tree):
+            # Within a package files may know each other, but a room's parts may not.
+            is_own = "/" in name and target.partition(".")[0] == package and package not in ROOMS
+            if not is_own and not 0 <= floor_of(target) < own:
+                wrong.append(f"{name} imports {target or 'isthmus'}")
+    assert wrong == []
+
+
+def test_no_floor_above_the_rooms_names_a_variant() -> None:
+    named = [(name, target) for name, tree in TREES.items() for target in own_imports(tree) if floor_of(target) == 4]
+    assert [f"{name} imports {target}" for name, target in named if target != "sources"] == []
+
+
+def test_only_estimators_know_scikit_learn() -> None:
+    knowing = {name for name, tree in TREES.items() if any(m.partition(".")[0] == "sklearn" for m in imports(tree))}
+    # The demonstration takes its digits from it, and compares itself with its PCA.
+    assert {name for name in knowing if not name.startswith("estimators/")} <= {"cli/demo"}
+
+
+def test_nothing_is_called_what_says_nothing() -> None:
+    empty = ("utils", "util", "helpers", "helper", "manager", "handler", "process", "misc", "common")
+    words = {
+        word
+        for name, tree in TREES.items()
+        for word in [
+            *name.split("/"),
+            *(n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)),
+        ]
+    }
+    assert [w for w in words if set(w.lower().split("_")) & set(empty) or w.lower().endswith(empty[:6])] == []
+
+
+def test_a_file_fits_in_the_head() -> None:
+    most = {"contracts": 199, "loop": 119}
+    lengths = {name: len(file.read_text().splitlines()) for name, file in FILES.items()}
+    assert {name: length for name, length in lengths.items() if length > most.get(name, 400)} == {}
+    assert statistics.median(lengths.values()) < 120
+    assert [name for name, tree in TREES.items() if not ast.get_docstring(tree)] == []
+
+
+def test_a_function_fits_on_a_screen() -> None:
+    lengths = {}
+    for name, tree in TREES.items():
+        for function in functions(tree):
+            body = function.body[1:] if ast.get_docstring(function) and len(function.body) > 1 else function.body
+            lengths[name, function.name] = (function.end_lineno or 0) - body[0].lineno + 1
+    assert {where: length for where, length in lengths.items() if length > 40} == {}
+    assert statistics.median(lengths.values()) < 8
+
+
+def test_nothing_is_asked_for_by_hasattr() -> None:
+    assert [name for name, tree in TREES.items() if "hasattr" in [called for called, _ in calls(tree)]] == []
+
+
+def test_a_constructor_says_what_it_takes() -> None:
+    constructors = [
+        (name, function.args)
+        for name, tree in TREES.items()
+        for function in functions(tree)
+        if function.name in ("__init__", "__post_init__")
+    ]
+    assert len(constructors) > 10
+    assert [name for name, arguments in constructors if arguments.kwarg or arguments.vararg] == []
+
+
+def test_no_code_is_made_from_data() -> None:
+    modules = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "jsonpickle"}
+    builtin = {"eval", "exec", "compile", "__import__"}
+    wrong = []
+    for name, tree in TREES.items():
+        wrong += [(name, module) for module in imports(tree) if module.partition(".")[0] in modules]
+        for called, node in calls(tree):
+            allows = [k.value for k in node.keywords if k.arg == "allow_pickle" and ast.unparse(k.value) != "False"]
+            if called.removeprefix("builtins.") in builtin or allows:
+                wrong.append((name, ast.unparse(node)))
+    assert wrong == []
+
+
+def test_no_randomness_comes_from_a_global_state() -> None:
+    types = {"Generator", "Philox", "SeedSequence", "RandomState"}
+    wrong = []
+    for name, tree in TREES.items():
+        wrong += [(name, m) for m in imports(tree) if m.partition(".")[0] == "random" or m.startswith("numpy.random")]
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("np.random", "numpy.random"):
+                wrong += [(name, ast.unparse(node))] if node.attr not in types else []
+        for called, node in calls(tree):
+            is_unseeded = called.endswith(".Philox") and not node.args
+            if called.rpartition(".")[2] in ("RandomState", "default_rng", "seed") or is_unseeded:
+                wrong.append((name, ast.unparse(node)))
+    assert wrong == []
+
+
+def test_importing_the_library_imports_nothing_heavy() -> None:
+    code = "import sys, isthmus; dir(isthmus); print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(ran.stdout.split())
+    assert "isthmus" in loaded
+    heavy = {"jax", "jaxlib", "equinox", "optax", "numpy", "scipy", "sklearn", "pandas", "polars", "pyarrow"}
+    assert not loaded & (heavy | {"safetensors", "matplotlib", "typer", "rich"})
+
+
+def test_every_public_name_leads_somewhere() -> None:
+    assert {"Autoencoder", "load", "__version__", "IsthmusError"} <= set(dir(isthmus))
+    for name in dir(isthmus):
+        assert getattr(isthmus, name) is not None
+    with pytest.raises(AttributeError, match=r"^module 'isthmus' has no attribute 'Autoencodr'$"):
+        isthmus.Autoencodr  # noqa: B018 -- asking is the test
+
+
+def test_every_error_is_exported_and_drawn_in_the_tree() -> None:
+    kinds = {name: kind for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, Exception)}
+    assert set(kinds) <= set(dir(isthmus))
+    drawn = (errors.__doc__ or "").splitlines()
+    for name, kind in kinds.items():
+        assert getattr(isthmus, name) is kind
+        assert issubclass(kind, errors.IsthmusError)
+        assert sum(name in line.replace("─", " ").split() for line in drawn) == 1, f"{name} is not in the tree"
+        assert kind.__doc__
