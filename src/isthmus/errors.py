@@ -72,11 +72,23 @@ def suggestion(word: str, words: Iterable[str]) -> str:
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
+def is_file(path: Path) -> bool:
+    """Say whether a path is of a file; one that cannot be is not."""
+    try:
+        return path.is_file()
+    except OSError:  # as of a name too long
+        return False
+
+
 def no_file(path: Path) -> str:
     """Return the sentence for a path where no file is."""
-    if path.is_dir():
-        return f"{path} is a folder: the path of a file is due."
-    if path.exists():
-        return f"{path} is not a file that can be read."
+    shown = path if len(str(path)) <= 300 else f"{str(path)[:300]}..."
+    try:
+        if path.is_dir():
+            return f"{shown} is a folder: the path of a file is due."
+        if path.exists():
+            return f"{shown} is not a file that can be read."
+    except OSError:
+        return f"there is no file {shown}."
     others = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
-    return f"there is no file {path}.{suggestion(path.name, others)}"
+    return f"there is no file {shown}.{suggestion(path.name, others)}"

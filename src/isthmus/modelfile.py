@@ -22,7 +22,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from isthmus.errors import ModelFileError, no_file
+from isthmus.errors import ModelFileError, is_file, no_file
 from isthmus.values import short
 
 FORMAT = 1
@@ -125,7 +125,7 @@ def open_file(path: str | os.PathLike[str], kind: str) -> Opened:
         If it is missing, not of this format, of a newer version, or damaged; the message says which.
     """
     source = Path(path)
-    if not source.is_file():
+    if not is_file(source):
         raise ModelFileError(no_file(source))
     try:
         total = source.stat().st_size

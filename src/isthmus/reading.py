@@ -15,12 +15,13 @@ import numpy as np
 
 from isthmus import sources
 from isthmus.contracts import Likelihood, Scaling, Source
-from isthmus.errors import InvalidData, no_file, suggestion
+from isthmus.errors import InvalidData, is_file, no_file, suggestion
 from isthmus.flow import Arrays
 from isthmus.steps import Table
 
 CELLS = 2**20  # read at a time
-MOST = 1e17  # the square of a scaled value, summed over columns, is still a number
+LARGEST = 1e100  # in float64 its square can still be summed
+MOST = 1e17  # in float32 the square of a scaled value, summed over columns, is still a number
 FOLD = 1024  # up to so many rows, equal rows are folded into one with their weight
 
 
@@ -56,7 +57,7 @@ def open_source(data: Any, columns: Sequence[str] | None = None) -> Source:
 
 def find_source(data: Any) -> Source:
     """Return the source for a table or the path of one, its columns not yet chosen."""
-    if isinstance(data, str | Path) and not Path(data).is_file():
+    if isinstance(data, str | Path) and not is_file(Path(data)):
         raise InvalidData(no_file(Path(data)))
     for kind in kinds():
         if kind.accepts(data):
@@ -78,14 +79,17 @@ def checked_weight(weight: Any, rows: int) -> np.ndarray:
     """
     if weight is None:
         return np.ones(rows)
-    array = np.asarray(weight, np.float64)
+    try:
+        array = np.asarray(weight, np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidData(f"sample_weight must hold one number for each row ({error}).") from error
     if array.ndim == 0:
         array = np.full(rows, array)
     if array.ndim != 1:
         raise InvalidData(f"Sample weights must be 1D array or scalar. Got {array.ndim} dimensions.")
     if len(array) != rows:
         raise InvalidData(f"sample_weight.shape == {array.shape}, expected ({rows},): one weight for each row is due.")
-    if not np.isfinite(array).all() or (array < 0).any():
+    if not np.isfinite(array).all() or (array < 0).any() or (array > LARGEST).any():
         raise InvalidData("sample_weight must be finite and at least 0 in every row.")
     if not array.any():
         raise InvalidData("sample_weight is zero in every row: at least 2 rows must count.")
@@ -98,13 +102,32 @@ def finite_blocks(source: Source) -> Iterator[np.ndarray]:
     Raises
     ------
     InvalidData
-        If a cell is missing or infinite; the message names the column, counts the rows and gives the first.
+        If a cell is missing, infinite or beyond 1e100; the message names the column, counts the rows and gives the
+        first.
     """
     rows = min(max(CELLS // source.row.size, 256), 8192)
     for block in source.blocks(rows):
-        if not np.isfinite(block).all():
+        low, high = float(block.min()), float(block.max())  # NaN where a cell is
+        if not (np.isfinite(low) and np.isfinite(high)):
             raise InvalidData(_not_finite(source, rows))
+        if max(high, -low) > LARGEST:
+            raise InvalidData(_too_large(block, block, source, LARGEST))
         yield block
+
+
+def scaled_blocks(source: Source, scaling: Scaling, learned: Arrays) -> Iterator[np.ndarray]:
+    """Yield the source's rows in blocks as the model sees them, [n, d] float32.
+
+    Raises
+    ------
+    InvalidData
+        As `finite_blocks`, and if a scaled value is too large to be squared.
+    """
+    for block in finite_blocks(source):
+        scaled = scaling.apply(learned, block)
+        if max(float(scaled.max()), -float(scaled.min())) > MOST:
+            raise InvalidData(_too_large(block, scaled, source, MOST))
+        yield scaled.astype(np.float32)
 
 
 class Rows:
@@ -179,16 +202,15 @@ def _check_support(block: np.ndarray, scaled: np.ndarray, likelihood: Likelihood
     """Raise `InvalidData` where a scaled value is none that the likelihood can explain, or that can be squared."""
     low, high = likelihood.support
     slack = 1e-6 * (high - low) if np.isfinite(high - low) else 0.0
-    low, high = max(low - slack, -MOST), min(high + slack, MOST)
-    if scaled.min() >= low and scaled.max() <= high:
+    if max(float(scaled.max()), -float(scaled.min())) > MOST:
+        raise InvalidData(_too_large(block, scaled, source, MOST))
+    if scaled.min() >= low - slack and scaled.max() <= high + slack:
         return
-    row, column = np.argwhere((scaled < low) | (scaled > high))[0]
+    row, column = np.argwhere((scaled < low - slack) | (scaled > high + slack))[0]
     value, name = block[row, column], source.row.column(int(column))
-    if abs(scaled[row, column]) > MOST:
-        raise InvalidData(f"{name} holds {value:g}, too large to compute with: use scaling='standard', or drop it.")
     raise InvalidData(
         f"{name} holds {value:g}, and the likelihood {likelihood.name} needs values in "
-        f"[{likelihood.support[0]:g}, {likelihood.support[1]:g}]: use scaling='minmax' or likelihood='squared_error'."
+        f"[{low:g}, {high:g}]: use scaling='minmax' or likelihood='squared_error'."
     )
 
 
@@ -213,21 +235,30 @@ def _on_device(table: Table) -> Table:
     return Table(jax.device_put(table.x), jax.device_put((table.weight / mean).astype(np.float32)), table.rows)
 
 
+def _too_large(block: np.ndarray, scaled: np.ndarray, source: Source, most: float) -> str:
+    row, column = np.argwhere(np.abs(scaled) > most)[0]
+    return (
+        f"{source.row.column(int(column))} holds {block[row, column]:g}, too large to compute with: use "
+        "scaling='standard', or drop such rows."
+    )
+
+
 def _not_finite(source: Source, rows: int) -> str:
-    missing = infinite = np.zeros(source.row.size, np.int64)
-    first = np.full(source.row.size, -1)
+    """Return the sentence for the first column that holds NaN or inf: how many rows do, and which is the first."""
+    counts = {"NaN (missing)": np.zeros(source.row.size, np.int64), "inf": np.zeros(source.row.size, np.int64)}
+    firsts = {kind: np.full(source.row.size, -1) for kind in counts}
     start = 0
     for block in source.blocks(rows):
-        bad = ~np.isfinite(block)
-        missing = missing + np.isnan(block).sum(axis=0)
-        infinite = infinite + np.isinf(block).sum(axis=0)
-        first = np.where((first < 0) & bad.any(axis=0), start + bad.argmax(axis=0), first)
+        for kind, bad in zip(counts, (np.isnan(block), np.isinf(block)), strict=True):
+            firsts[kind] = np.where((counts[kind] == 0) & bad.any(axis=0), start + bad.argmax(axis=0), firsts[kind])
+            counts[kind] += bad.sum(axis=0)
         start += len(block)
-    column = int(np.argmax(missing + infinite > 0))
-    others = int(np.sum(missing + infinite > 0)) - 1
+    is_bad = sum(counts.values()) > 0
+    column, others = int(np.argmax(is_bad)), int(np.sum(is_bad)) - 1
+    kind = next(kind for kind, count in counts.items() if count[column])
+    count, first = counts[kind][column], firsts[kind][column]
     more = f", and {others} more columns hold such" if others > 1 else ", and one more column holds such"
-    kind, count = ("NaN (missing)", missing[column]) if missing[column] else ("inf", infinite[column])
     return (
-        f"{source.row.column(column)} holds {kind} in {count} row{'s' if count > 1 else ''} (first: {first[column]})"
+        f"{source.row.column(column)} holds {kind} in {count} row{'s' if count > 1 else ''} (first: {first})"
         f"{more if others else ''}: fill or drop them first."
     )

@@ -11,10 +11,12 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus import inference, loop
+from isthmus.contracts import Scaling
 from isthmus.errors import InvalidData
 from isthmus.estimators.network import Network, on_device
 from isthmus.model import Model
-from isthmus.reading import checked_weight, finite_blocks, kind_called, open_source
+from isthmus.parts import resolve
+from isthmus.reading import checked_weight, kind_called, open_source, scaled_blocks
 from isthmus.weights import assemble
 
 
@@ -176,7 +178,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
             raise InvalidData(
                 f"the codes have {source.row.size} columns, and those of this model have {self.n_components_}."
             )
-        codes = (block.astype(np.float32) for block in finite_blocks(source))
+        codes = scaled_blocks(source, resolve(Scaling, "none"), {})
         rows = self._unscaled(self._run(inference.decode, codes, source, self.n_features_in_))
         kind = type(source) if source.row.columns else kind_called(self._form)
         return self._framed(kind, rows, source)

@@ -8,6 +8,7 @@ import numbers
 import os
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,8 @@ from isthmus.reading import (
     Rows,
     build_tables,
     checked_weight,
-    finite_blocks,
     open_source,
+    scaled_blocks,
 )
 
 FULL_BATCH = 2048  # rows at a time, where a gradient is gathered over all rows
@@ -45,6 +46,7 @@ def on_device(method: Callable[..., Any]) -> Callable[..., Any]:
     def run(self: Any, *arguments: Any, **keywords: Any) -> Any:
         if self.device is None:
             return method(self, *arguments, **keywords)
+        require(self.device in ("cpu", "gpu", "tpu"), "device", "None, 'cpu', 'gpu' or 'tpu'", self.device)
         try:
             device = jax.devices(self.device)[0]
         except RuntimeError as error:
@@ -176,11 +178,13 @@ class Network(PartParameters):
         )
 
     def _last_progress(self) -> Progress | None:
-        """Return where the last training stood, if the settings of now can go on from there."""
+        """Return where the last training stood, with the weights that were kept, if the settings of now allow it."""
         now = self.to_json()
         is_same = all(now[name] == self._settings[name] for name in ("n_starts", "random_state"))
         is_same &= now["optimizer"]["part"] == self._settings["optimizer"]["part"]
-        return self._progress if is_same else None
+        if self._progress is None or not is_same:
+            return None
+        return replace(self._progress, state=self._progress.state._replace(weights=self._progress.best_weights))
 
     def _train(self, job: Job, start: Progress, checkpoint: str | os.PathLike[str] | None) -> None:
         """Run the loop to its end, or to Ctrl-C, and keep the best start."""
@@ -228,8 +232,7 @@ class Network(PartParameters):
 
     def _apply(self, function: Callable[..., Any], source: Source, width: int) -> np.ndarray:
         """Return a compiled function of the scaled rows of a table, [n, width]."""
-        scaling = self._scaling
-        blocks = (scaling.apply(self._learned, block).astype(np.float32) for block in finite_blocks(source))
+        blocks = scaled_blocks(source, self._scaling, self._learned)
         return self._run(function, blocks, source, width)
 
     def _run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ class Array(Source):
     @classmethod
     def accepts(cls, data: Any) -> bool:
         kind = type(data)
+        if data is None or isinstance(data, dict | set | bytes | numbers.Number):
+            return False
         is_other = kind.__module__.partition(".")[0] in ("pandas", "polars") and kind.__name__ != "Series"
         return not is_other and not kind.__module__.startswith("scipy.sparse") and not isinstance(data, str | Path)
 

@@ -22,12 +22,21 @@ class Csv(ColumnSource):
 
         path = Path(data)
         separator = "\t" if path.suffix.lower() == ".tsv" else ","
+        with path.open("rb") as file:
+            if b"\0" in file.read(4096):
+                raise InvalidData(f"{path} cannot be read as CSV: it is not text in UTF-8.")
         try:
+            # Without a header, so that a name that stands twice is seen and not renamed.
+            head = pl.read_csv(path, separator=separator, n_rows=1, has_header=False, infer_schema=False)
             frame = pl.read_csv(path, separator=separator, infer_schema_length=None)
         except pl.exceptions.NoDataError as error:
             raise InvalidData(f"{path} is empty: a header line and rows are due.") from error
-        except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
+        except (pl.exceptions.PolarsError, OSError, ValueError) as error:
             raise InvalidData(f"{path} cannot be read as CSV: {str(error).splitlines()[0]}") from error
+        names = list(head.row(0))
+        for name in names:
+            if names.count(name) > 1:
+                raise InvalidData(f"column {name!r} stands {names.count(name)} times: give every column its own name.")
         self._table = frame.to_arrow()
         self.schema = self._table.schema
         self.n_rows = self._table.num_rows

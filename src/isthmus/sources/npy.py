@@ -23,11 +23,13 @@ class Npy(Source):
         path = Path(data)
         try:
             loaded = np.load(path, mmap_mode="r", allow_pickle=False)
-            array = _pick(path, loaded) if path.suffix.lower() == ".npz" else loaded
+            array = _pick(path, loaded) if isinstance(loaded, np.lib.npyio.NpzFile) else loaded
         except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
             if isinstance(error, InvalidData):
                 raise
-            raise InvalidData(f"{path} cannot be read as a NumPy file: {str(error).splitlines()[0]}") from error
+            # NumPy takes what it does not know for a pickle, and advises to open it as one.
+            why = "it is none, or holds objects" if "ickle" in str(error) else str(error).splitlines()[0]
+            raise InvalidData(f"{path} cannot be read as a NumPy file: {why}") from error
         self._array = as_matrix(array)
         self.row = row_of(self._array)
         self.n_rows = len(self._array)

@@ -22,7 +22,9 @@ class Parquet(ColumnSource):
         self._path = Path(data)
         try:
             with pq.ParquetFile(self._path) as file:
-                self.schema = file.schema_arrow
+                indexes = (file.schema_arrow.pandas_metadata or {}).get("index_columns", [])
+                fields = [field for field in file.schema_arrow if field.name not in indexes]
+                self.schema = pa.schema(fields)
                 self.n_rows = file.metadata.num_rows
         except (pa.ArrowException, OSError) as error:
             raise InvalidData(f"{self._path} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
