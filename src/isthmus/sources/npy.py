@@ -22,8 +22,7 @@ class Npy(Source):
     def __init__(self, data: Any) -> None:
         path = Path(data)
         try:
-            loaded = np.load(path, mmap_mode="r", allow_pickle=False)
-            array = _pick(path, loaded) if isinstance(loaded, np.lib.npyio.NpzFile) else loaded
+            array = _read(path)
         except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
             if isinstance(error, InvalidData):
                 raise
@@ -42,6 +41,15 @@ class Npy(Source):
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
         for start in range(0, self.n_rows, rows):
             yield np.asarray(self._array[start : start + rows], self.dtype)
+
+
+def _read(path: Path) -> np.ndarray:
+    with path.open("rb") as file:
+        if file.read(2) == b"PK":  # an archive, whatever it is called
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as archive:
+                return _pick(path, archive)
+    return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
 def _pick(path: Path, archive: Any) -> np.ndarray:
