@@ -134,9 +134,6 @@ def test_ten_kills_and_a_ctrl_c_change_no_bit(folder: Path, whole: Callable[[], 
     assert [left.name for left in folder.iterdir() if left.name.startswith(".")] == []
 
 
-# Within one process: every kind of training, left at every epoch.
-
-
 @dataclass(frozen=True)
 class Press(Stop):
     """Ctrl-C in an epoch, once."""
@@ -258,9 +255,6 @@ def test_the_progress_is_written_while_it_is_made(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(checkpoint, "INTERVAL", 1000.0)
     autoencoder(stops=Look()).fit(X, checkpoint=path)
     assert seen == [0] * 8
-
-
-# What is refused.
 
 
 @pytest.fixture

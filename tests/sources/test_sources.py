@@ -199,8 +199,6 @@ def test_a_sparse_matrix_is_never_dense_as_a_whole() -> None:
     np.testing.assert_array_equal(first, wide.tocsr()[:16].toarray())
 
 
-# What a file may be instead.
-
 BAD_FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "csv empty": (lambda f: write(f, "x.csv", ""), r"x\.csv is empty: a header line and rows are due"),
     "csv with a header only": (lambda f: write(f, "x.csv", "a,b,c\n"), r"X has 0 sample\(s\) .*rows are due"),
@@ -326,9 +324,6 @@ def test_nothing_in_a_table_is_unpickled(name: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidData):
         Autoencoder(1, encoder=(4,), max_epochs=1).fit(path)
     assert not fuse.exists()
-
-
-# Of a file, a fitted model takes the columns it knows, by name.
 
 
 def test_a_file_may_hold_more_columns_in_another_order(tmp_path: Path) -> None:
