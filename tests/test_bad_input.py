@@ -122,9 +122,9 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "one column": (lambda: X[:, :1], r"^X has 1 feature\(s\) \(shape=\(40, 1\)\).*there is nothing to compress"),
     "1-D": (lambda: X[0], r"^Expected 2D array, got 1D array instead.*X\.reshape\(-1, 1\) for one column"),
     "1-D series": (lambda: pd.Series([1.0, 2.0]), "^Expected 2D array, got 1D array instead"),
-    "3-D": (
-        lambda: X.reshape(4, 10, 5),
-        r"^X has 3 dimensions \(4 x 10 x 5\) where 2 are due: X\.reshape\(len\(X\), -1",
+    "5-D": (
+        lambda: X.reshape(4, 5, 2, 1, 5),
+        r"^X has 5 dimensions \(4 x 5 x 2 x 1 x 5\) where 2 are due, 3 or 4 for images: X\.reshape\(len\(X\), -1",
     ),
     "sparse 1-D": (lambda: scipy.sparse.coo_array(X[0]), r"^X has 1 dimension\(s\) where 2 are due"),
     "complex": (lambda: X + 1j, "^Complex data not supported: split real and imaginary parts"),
@@ -164,7 +164,7 @@ IN_USE = [
     "complex",
     "ragged",
     "1-D",
-    "3-D",
+    "5-D",
     "a dict",
     "None",
 ]
@@ -232,7 +232,7 @@ def test_names_that_are_not_all_text_are_no_names() -> None:
         (np.ones((3, 5)), "the codes have 5 columns, and those of this model have 2"),
         (np.ones((3, 1)), "the codes have 1 columns, and those of this model have 2"),
         (np.ones(2), "Expected 2D array, got 1D array"),
-        (np.ones((3, 2, 1)), "X has 3 dimensions"),
+        (np.ones((3, 1, 1, 1, 2)), "X has 5 dimensions"),
         (np.array([[1, 2], [NAN, 3]]), r"column 0 holds NaN \(missing\) in 1 row \(first: 1\)"),
         (np.array([[1, 2], [3, INF]]), r"column 1 holds inf in 1 row \(first: 1\)"),
         ([["a", "b"]], r"column 0 holds text \('a', row 0\)"),

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from isthmus.contracts import at
-from isthmus.flow import Code, Neck, Row, watched
+from isthmus.flow import LAST, Code, Neck, Pass, Row, watched
 from isthmus.schedules import Linear
 
 
@@ -21,11 +21,12 @@ def test_a_row_knows_its_size_and_names_its_columns() -> None:
 
 def test_the_reconstruction_is_the_mean_over_the_draws_of_a_code() -> None:
     class Plain(Neck):
-        def __call__(self, hidden: Any, key: Any) -> Code:
+        def __call__(self, hidden: Any, key: Any, step: Any = LAST) -> Code:
             return Code(hidden[None], hidden)
 
     log_likelihood = jnp.array([[-1.0, -2.0, -3.0], [-5.0, 0.0, -4.0]])
-    terms = Plain().terms(log_likelihood, Code(jnp.zeros((2, 3, 1)), jnp.zeros((3, 1))), jnp.int32(0))
+    code: Any = Code(jnp.zeros((2, 3, 1)), jnp.zeros((3, 1)))
+    terms = Plain().terms(log_likelihood, Pass(None, None, code, None, None, jnp.int32(0), None))  # type: ignore[arg-type]
     assert list(terms) == ["reconstruction"]
     np.testing.assert_array_equal(terms["reconstruction"], [3.0, 1.0, 3.5])
 

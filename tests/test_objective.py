@@ -59,8 +59,8 @@ def compiled(weights: Any, plan: Plan, batch: Batch, step: Any, key: Any) -> Any
 
 def evaluate(x: np.ndarray, weight: np.ndarray, plan: Plan, step: int = 0, key: Any = None) -> tuple[float, Any]:
     with jax.enable_x64(True):
-        total, terms = compiled(WEIGHTS, plan, Batch(x, weight), np.int32(step), key)
-        return float(total), {name: float(term) for name, term in terms.items()}
+        total, found = compiled(WEIGHTS, plan, Batch(x, weight), np.int32(step), key)
+        return float(total), {name: float(term) for name, term in found.terms.items()}
 
 
 def test_each_term_is_a_sum_over_features_and_a_weighted_mean_over_rows() -> None:

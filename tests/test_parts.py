@@ -180,7 +180,7 @@ def test_a_part_with_every_kind_of_setting_is_spelled_in_the_order_of_its_fields
     [
         (Corruption, 0.3, "a corruption or its spelling is due. Got 0.3."),
         (Corruption, None, "a corruption or its spelling is due. Got None."),
-        (Corruption, TopK(64), "a corruption or its spelling is due. Got TopK(size=64, k=8)."),
+        (Corruption, TopK(64), "a corruption or its spelling is due. Got TopK(size=64, k=8, alpha=1.0)."),
         (Optimizer, [1], "an optimizer or its spelling is due. Got [1]."),
         (Bottleneck, Masking(0.5), "a bottleneck or its spelling is due. Got Masking(fraction=0.5)."),
         (Bottleneck, 8.0, "Deterministic.size must be a whole number. Got 8.0."),
@@ -217,13 +217,13 @@ def test_a_new_inner_part_and_a_setting_of_it_can_come_together() -> None:
 @pytest.mark.parametrize(
     ("part", "changes", "message"),
     [
-        (TopK(64), {"kk": 4}, "top_k has no setting 'kk'. It has: size, k."),
+        (TopK(64), {"kk": 4}, "top_k has no setting 'kk'. It has: size, k, alpha."),
         (Relu(), {"slope": 0.1}, "relu has no setting 'slope'. It has: none."),
         (TopK(64), {"k__x": 4}, "top_k.k is 8, not a part: it has no settings to change."),
         (L1(0.5), {"weight__steps": 4}, "l1.weight is 0.5, not a part: it has no settings to change."),
         (MLP(), {"activation__alpha": 1.0}, "relu has no setting 'alpha'. It has: none."),
         (TopK(64), {"k": 65}, "TopK.k must be from 1 to the size of the code, 64. Got 65."),
-        (TopK(64), {"k": 4.0}, "TopK.k must be a whole number. Got 4.0."),
+        (TopK(64), {"k": 4.0}, "TopK.k must be a whole number or a schedule. Got 4.0."),
         (MLP(activation=Elu()), {"activation__alpha": "x"}, "Elu.alpha must be a finite number. Got 'x'."),
     ],
 )
@@ -233,7 +233,7 @@ def test_a_change_that_cannot_be_is_refused(part: Part, changes: dict[str, Any],
 
 
 def test_settings_are_listed_with_those_of_the_parts_inside() -> None:
-    assert TopK(64).settings() == {"size": 64, "k": 8}
+    assert TopK(64).settings() == {"size": 64, "k": 8, "alpha": 1.0}
     assert Relu().settings() == {}
     assert MLP((8,), activation=Elu(0.5)).settings() == {
         "hidden": (8,),
@@ -309,7 +309,8 @@ def test_a_refusal_of_large_data_is_short() -> None:
 
 def test_floats_and_parts_are_data_and_all_else_is_structure() -> None:
     assert jax.tree.leaves(Sgd(0.5, momentum=0.25, nesterov=True)) == [0.5, 0.25]
-    assert jax.tree.leaves(TopK(64)) == []
+    assert jax.tree.leaves(TopK(64)) == [1.0]
+    assert jax.tree.structure(TopK(64, k=8)) != jax.tree.structure(TopK(64, k=4))
     assert jax.tree.leaves(MLP((8,), activation=Elu(0.5), dropout=0.25)) == [0.5, 0.25]
     paths = [jax.tree_util.keystr(path) for path, _ in jax.tree.leaves_with_path(L1(Linear(1.0, 0.5, 9)))]
     assert paths == [".weight.start", ".weight.end"]

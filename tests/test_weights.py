@@ -17,7 +17,7 @@ from isthmus.bottlenecks import TopK
 from isthmus.flow import Row
 from isthmus.likelihoods import Bernoulli
 from isthmus.model import build
-from isthmus.weights import Affine, Slot, affine, assemble, constant, draw, flatten, is_slot, slots, uniform
+from isthmus.weights import Affine, Slot, affine, assemble, constant, cut, draw, is_slot, join, slots, uniform
 
 ROAD = MLP((40, 30), activation="prelu")
 SKELETON = build(Row((20,)), ROAD, TopK(16, k=4), ROAD, Bernoulli())
@@ -48,7 +48,7 @@ def test_slots_are_named_by_their_path_in_order() -> None:
 
 
 def test_a_skeleton_is_structure_to_the_compiler() -> None:
-    assert not [leaf for leaf in jax.tree.leaves(SKELETON) if not isinstance(leaf, float)]
+    assert not [leaf for leaf in jax.tree.leaves(SKELETON) if not isinstance(leaf, float | int)]
     assert jax.tree.structure(SKELETON) == jax.tree.structure(build(Row((20,)), ROAD, TopK(16, k=4), ROAD, Bernoulli()))
     assert is_slot(constant((2,)))
     assert not is_slot(np.zeros(2))
@@ -108,7 +108,7 @@ def test_an_affine_layer_multiplies_rows() -> None:
 def test_filling_and_laying_flat_are_inverse() -> None:
     flat = np.random.default_rng(0).normal(size=sum(slot.size for slot in slots(SKELETON).values()))
     with jax.enable_x64(True):
-        np.testing.assert_array_equal(flatten(SKELETON, assemble(SKELETON, flat)), flat)
+        np.testing.assert_array_equal(join(cut(SKELETON, jnp.array(flat))), flat)
 
 
 def test_what_is_no_slot_stays() -> None:
@@ -121,4 +121,4 @@ def test_what_is_no_slot_stays() -> None:
     filled: Any = assemble(skeleton, np.arange(4.0))
     assert (filled.rate, filled.name) == (0.5, "x")
     np.testing.assert_array_equal(filled.layer.matrix, [[0, 1]])
-    np.testing.assert_array_equal(flatten(skeleton, filled), [0, 1, 2, 3])
+    np.testing.assert_array_equal(filled.layer.bias, [2, 3])

@@ -14,7 +14,27 @@ __version__ = _version("isthmus")
 
 _PLACES = {
     "Autoencoder": "isthmus.estimators.autoencoder",
+    "NetworkClassifier": "isthmus.estimators.classifier",
+    "StackedAutoencoder": "isthmus.estimators.stacked",
     "load": "isthmus.estimators.storing",
+    **dict.fromkeys(
+        (
+            "adversarial",
+            "contractive",
+            "convolutional",
+            "denoising",
+            "embedding",
+            "generalized",
+            "importance_weighted",
+            "k_sparse",
+            "sparse",
+            "variational",
+        ),
+        "isthmus.presets",
+    ),
+    "diagnose": "isthmus.estimators.diagnosis",
+    "log_likelihood": "isthmus.estimators.evidence",
+    "from_equinox": "isthmus.foreign",
     "CheckpointError": "isthmus.errors",
     "Diverged": "isthmus.errors",
     "InvalidData": "isthmus.errors",
@@ -24,7 +44,21 @@ _PLACES = {
     "ModelFileError": "isthmus.errors",
     "UnknownPart": "isthmus.errors",
 }
-_ROOMS = ("activations", "backbones", "bottlenecks", "likelihoods", "penalties", "optimizers", "schedules", "stops")
+_ROOMS = (
+    "activations",
+    "affinities",
+    "backbones",
+    "bottlenecks",
+    "corruptions",
+    "likelihoods",
+    "neighborhoods",
+    "optimizers",
+    "penalties",
+    "priors",
+    "scalings",
+    "schedules",
+    "stops",
+)
 
 
 def __getattr__(name: str) -> Any:
@@ -32,12 +66,17 @@ def __getattr__(name: str) -> Any:
     if name in _PLACES:
         return getattr(importlib.import_module(_PLACES[name]), name)
     if name[:1].isupper():
-        for room in (*_ROOMS, "corruptions", "scalings"):
-            try:
-                return getattr(importlib.import_module(f"isthmus.{room}"), name)
-            except AttributeError:
-                continue
+        found = {room: part for room in _ROOMS if (part := _in_room(room, name)) is not None}
+        if len(found) > 1:
+            several = " or ".join(f"isthmus.{room}.{name}" for room in found)
+            raise AttributeError(f"isthmus.{name} could be {several}: write which.")
+        if found:
+            return next(iter(found.values()))
     raise AttributeError(f"module 'isthmus' has no attribute {name!r}")
+
+
+def _in_room(room: str, name: str) -> Any:
+    return getattr(importlib.import_module(f"isthmus.{room}"), name, None)
 
 
 def __dir__() -> list[str]:

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from isthmus.contracts import Source
 from isthmus.errors import InvalidData, suggestion
 from isthmus.flow import Row
+from isthmus.source import Source
 
 MOST_NAMED = 12  # columns in a message
 

@@ -1,10 +1,13 @@
-"""The map of the house: what each room promises. What flows between the rooms stands in `flow.py`."""
+"""The map of the house: what each room promises. What flows between the rooms stands in `flow.py`.
+
+The room `sources` keeps another kind of promise, in `source.py`: its classes read tables and are no parts.
+"""
 
 from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
@@ -12,15 +15,19 @@ import numpy as np
 import optax
 from jaxtyping import Array
 
-from isthmus.flow import Arrays, Blocks, Head, Module, Neck, Pass, Record, Row
+from isthmus.flow import Arrays, Blocks, Head, Links, Module, Neck, Pass, Record, Row
 from isthmus.parts import Part
+from isthmus.weights import affine
+
+Outlet = Callable[[int], Callable[[Array], Array]]
 
 
 class Corruption(Part, room="corruptions"):
     """Noise on the input in training, pure and of the same shape; the error is taken against the clean row."""
 
     @abc.abstractmethod
-    def __call__(self, x: Array, key: Array) -> Array: ...
+    def __call__(self, x: Array, key: Array) -> Array:
+        """Return `x` [n, *row.shape] with noise."""
 
 
 class Activation(Part, room="activations"):
@@ -48,12 +55,22 @@ class Backbone(Part, room="backbones"):
     def decoder(self, row: Row, size: int) -> tuple[Module, int]:
         """Return the road from a code of `size`, and the width at its end."""
 
+    def outlet(self, row: Row, width: int, total: int) -> Callable[[Array], Array]:
+        """Return the last layer, from the end of the decoder's road to the `total` numbers a likelihood needs."""
+        return affine(width, total)
+
 
 class Bottleneck(Part, room="bottlenecks"):
     """The code: what passes the narrow land."""
 
     shorthand = "deterministic"
     size: int
+    is_sparse: ClassVar[bool] = False  # units of its code are exactly zero
+
+    @property
+    def rival_optimizer(self) -> Optimizer | None:
+        """Return how the neck's rival learns, or None where it has none."""
+        return None
 
     def room_for_identity(self, columns: int) -> bool:
         """Say whether a row of so many columns can be copied through, so that nothing need be learned."""
@@ -67,9 +84,15 @@ class Likelihood(Part, room="likelihoods"):
     """How a row is explained: the output layer, and the loss `-log_prob`."""
 
     support: ClassVar[tuple[float, float]] = (-math.inf, math.inf)  # what a scaled row may hold
+    bears_repulsion: ClassVar[bool] = True  # bounded below where rows count negatively, all in all positively
 
     @abc.abstractmethod
-    def build(self, row: Row, width: int) -> Head: ...
+    def build(self, row: Row, outlet: Outlet) -> Head:
+        """Return the head; `outlet(total)` gives the layer from features to so many numbers, d for each purpose."""
+
+    def link(self, x: np.ndarray) -> np.ndarray:
+        """Return what the outlet should give so that the mean is `x`: where a start from PCA aims."""
+        return x
 
 
 class Schedule(Part, room="schedules"):
@@ -96,6 +119,42 @@ class Penalty(Part, room="penalties"):
 
     @abc.abstractmethod
     def __call__(self, seen: Pass) -> Array: ...
+
+    def start(self, size: int) -> Any:
+        """Return what to remember before the first step, a tree of NumPy arrays, for a code of `size`."""
+        return None
+
+    def remember(self, seen: Pass) -> Any:
+        """Return what to remember after this step: `seen.memory`, changed; the same tree of shapes."""
+        return seen.memory
+
+
+class Neighborhood(Part, room="neighborhoods"):
+    """Which rows each row must explain, and how strongly; without one each row explains itself."""
+
+    every: int  # epochs from one search to the next, from then on in the space of codes
+    tolerance: float  # once no larger a share of links has changed, the search rests
+    repels: ClassVar[bool] = False  # some strengths are negative
+
+    @abc.abstractmethod
+    def __call__(self, points: np.ndarray, label: np.ndarray | None, seed: int) -> Links:
+        """Return the links of `points` [n, ...] with labels [n]; pure."""
+
+
+class Affinity(Part, room="affinities"):
+    """How the rows of a batch go together, two by two; rows of weight 0 only fill it up."""
+
+    @abc.abstractmethod
+    def __call__(self, x: Array, weight: Array, label: Array | None) -> Array:
+        """Return φ [n, n], symmetric, of `x` [n, d]."""
+
+
+class Prior(Part, room="priors"):
+    """A distribution over codes."""
+
+    @abc.abstractmethod
+    def __call__(self, key: Array, n: int, size: int, label: Array | None = None) -> Array:
+        """Return `n` codes of `size`; where a row has a label of at least 0, from the part that belongs to it."""
 
 
 class Optimizer(Part, room="optimizers"):
@@ -126,6 +185,7 @@ class Scaling(Part, room="scalings"):
 
     learned: ClassVar[tuple[str, ...]] = ()  # the names of the float64 arrays that `fit` returns, last axis d
     axes: ClassVar[int] = 1  # of each of them
+    is_affine: ClassVar[bool] = False  # each column by itself, a x + b
 
     @abc.abstractmethod
     def fit(self, blocks: Blocks) -> Arrays: ...
@@ -135,38 +195,3 @@ class Scaling(Part, room="scalings"):
 
     @abc.abstractmethod
     def undo(self, learned: Arrays, x: np.ndarray) -> np.ndarray: ...
-
-
-class Source(abc.ABC):
-    """A table read in blocks of rows, as often as wanted, and answered in its own form."""
-
-    row: Row
-    n_rows: int
-    dtype: np.dtype[Any]  # float32 where all is float32, else float64
-    names: Sequence[str] = ()  # of the columns before they are chosen
-    index: Any = None  # names of the rows, kept for the way out
-    suffixes: ClassVar[tuple[str, ...]] = ()  # of the files it reads
-
-    @classmethod
-    @abc.abstractmethod
-    def accepts(cls, data: Any) -> bool:
-        """Say whether `data` is of this kind, without importing what it would need."""
-
-    @abc.abstractmethod
-    def __init__(self, data: Any) -> None: ...
-
-    def choose(self, columns: Sequence[str] | None) -> None:  # noqa: B027 -- arrays have no names to choose by
-        """Keep these columns, in this order (None keeps all), and refuse what are no numbers; before all else."""
-
-    @abc.abstractmethod
-    def blocks(self, rows: int) -> Iterator[np.ndarray]:
-        """Yield the values in order, [at most rows, d], as floats."""
-
-    def labels(self) -> list[str | int] | None:
-        """Return the names of the columns as the kind has them."""
-        return None if self.row.columns is None else list(self.row.columns)
-
-    @classmethod
-    def frame(cls, values: np.ndarray, labels: Sequence[str | int], index: Any = None) -> Any:
-        """Return `values` in the form of this kind."""
-        return values

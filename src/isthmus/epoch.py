@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
 import numpy as np
 
 from isthmus import steps
-from isthmus.contracts import Schedule, Stop
+from isthmus.contracts import Neighborhood, Schedule, Stop
 from isthmus.flow import Record
+from isthmus.linking import refined
 from isthmus.objective import Plan
 from isthmus.steps import State, Table
 
@@ -27,6 +28,7 @@ class Job:
     max_epochs: int
     stops: tuple[Stop, ...]
     seeds: tuple[int, ...]  # one for each start
+    neighborhood: Neighborhood | None = None
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,13 @@ class Progress:
 
 def take(job: Job, before: Progress) -> tuple[State, dict[str, np.ndarray], np.ndarray]:
     """Return the state after one epoch, what it tells by name, [starts] each, and which starts have settled."""
+    before = replace(
+        before, state=refined(before.state, job.neighborhood, job.model, job.table, job.seeds, before.epoch)
+    )
     state, seen, settled = _by_rounds(job, before) if job.plan.optimizer.full_batch else _by_steps(job, before)
     found = {"loss": seen.loss, **seen.terms, "weight_change": seen.weight_change}
+    if state.changed is not None:
+        found["changed_links"] = np.asarray(state.changed)
     if job.held_out is not None:
         found["held_out_loss"] = steps.held_out_loss(state.weights, job.model, job.plan, job.held_out)
     return state, found, settled
@@ -77,26 +84,33 @@ def _by_steps(job: Job, before: Progress) -> tuple[State, steps.Seen, np.ndarray
 def _by_rounds(job: Job, before: Progress) -> tuple[State, steps.Seen, np.ndarray]:
     """Take one round of a full-batch optimizer, one start after the other; the noise is that of epoch 0."""
     weights, found, settled = [], [], []
-    for seed, begin in zip(job.seeds, np.asarray(before.state.weights), strict=True):
+    for start, seed in enumerate(job.seeds):
         order, key = _order(job, seed, 0), np.array([seed, 0], np.uint32)
-        step = np.int32(len(before.histories[0]))
+        origin = jax.tree.map(lambda array, start=start: np.asarray(array)[start], before.state)
+        begin = origin.weights
 
-        def evaluate(flat: np.ndarray, order: Any = order, key: Any = key, step: Any = step) -> tuple[Any, Any, Any]:
-            flat = flat.astype(np.float32)
-            return steps.gradient(flat, order, key, step, job.model, job.plan, job.table, _batches(job))
+        def evaluate(
+            flat: np.ndarray, order: Any = order, key: Any = key, origin: Any = origin
+        ) -> tuple[Any, Any, Any]:
+            # In float64: what a line search compares differs in digits that float32 does not have.
+            with jax.enable_x64(True):
+                state = origin._replace(weights=flat)
+                found = steps.gradient(state, order, key, job.model, job.plan, job.table, _batches(job))
+                return jax.device_get(found)
 
         def value_and_gradient(flat: np.ndarray, evaluate: Any = evaluate) -> tuple[float, np.ndarray]:
             loss, _, gradient = evaluate(flat)
             return float(loss), np.asarray(gradient, np.float64)
 
         end, is_settled = job.plan.optimizer.round(value_and_gradient, begin.astype(np.float64))
-        loss, terms, _ = jax.device_get(evaluate(end))
+        loss, terms, _ = evaluate(end)
         change = np.linalg.norm(end - begin) / np.linalg.norm(begin)
         weights.append(end.astype(np.float32))
         found.append(steps.Seen(loss, terms, np.float32(change)))
         settled.append(is_settled)
     seen = jax.tree.map(lambda *values: np.stack(values), *found)
-    return State(np.stack(weights), before.state.optimizer, before.state.step + 1), seen, np.array(settled)
+    after = before.state._replace(weights=np.stack(weights), step=before.state.step + 1)
+    return after, seen, np.array(settled)
 
 
 def _order(job: Job, seed: int, number: int) -> np.ndarray:

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+LAST: Any = np.int32(2**31 - 1)  # the step at which every schedule has ended: that of inference
 Record = Mapping[str, float]  # an epoch: epoch, loss, every term by name, held_out_loss, weight_change, seconds
 Arrays = dict[str, np.ndarray]
 Blocks = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]  # reads a table anew: rows [n, d], weights [n]
@@ -38,16 +39,26 @@ class Row:
         return f"column {self.columns[index]!r}" if self.columns else f"column {index}"
 
 
+class Links(NamedTuple):
+    """The rows that each row must explain: Ω_i and s_ij of a neighborhood."""
+
+    index: Any  # [n, m] int32, places in the table
+    strength: Any  # [n, m] float32, 0 where a row has fewer than m
+
+
 class Batch(NamedTuple):
     x: Array  # [n, d], clean and scaled
     weight: Array  # [n], 0 for a row that only fills the batch up
+    label: Array | None = None  # [n] int32, -1 for an unlabelled row; None where no part needs labels
+    neighbors: Array | None = None  # [n, m, d], the rows that each row must explain; None for itself
+    strength: Array | None = None  # [n, m]
+    target: Array | None = None  # [n, t], what the code must explain in place of the row
 
 
 class Code(NamedTuple):
-    draws: Array  # [k, n, size]; deterministic codes have k = 1
+    draws: Array  # [k, n, size], what is decoded; k = 1 without a key, and always where the code is deterministic
     point: Array  # [n, size], the code without noise: what `transform` answers
-    posterior: Any = None
-    prior: Any = None
+    posterior: Any = None  # what the neck's own terms and penalties on such codes are computed from
 
 
 class Outcome(eqx.Module):
@@ -80,6 +91,7 @@ class Pass(NamedTuple):
     model: Any
     step: Array
     key: Array | None
+    memory: Any = None  # what a penalty remembers of the steps before
 
 
 class Module(eqx.Module):
@@ -88,17 +100,56 @@ class Module(eqx.Module):
     @abc.abstractmethod
     def __call__(self, x: Array, key: Array | None) -> Array: ...
 
+    @property
+    def is_identity(self) -> bool:
+        """Say whether the road only passes on what it is given, flat."""
+        return False
+
 
 class Neck(eqx.Module):
     """The module of a bottleneck."""
 
     @abc.abstractmethod
-    def __call__(self, hidden: Array, key: Array | None) -> Code:
-        """Return the code of `hidden` [n, width]."""
+    def __call__(self, hidden: Array, key: Array | None, step: Array = LAST) -> Code:
+        """Return the code of `hidden` [n, width]; without a key as it is after the last step."""
 
-    def terms(self, log_likelihood: Array, code: Code, step: Array) -> dict[str, Array]:
-        """Return what to minimise, by name, [n] each; the likelihood is given as [k, n]."""
+    def terms(self, log_likelihood: Array, seen: Pass) -> dict[str, Array]:
+        """Return what to minimise, by name, [n] each or a scalar; the likelihood is given as [k, n]."""
         return {"reconstruction": -jnp.mean(log_likelihood, axis=0)}
+
+    def rival_terms(self, seen: Pass) -> dict[str, Array]:
+        """Return what the rival, the weights below the field `rival`, minimises, by name; none without a rival.
+
+        The two sides see each other, but learn apart: `terms` holds the rival's weights fixed by
+        `jax.lax.stop_gradient`, and these terms the code.
+        """
+        return {}
+
+    def slopes(self, hidden: Array) -> tuple[Array, Array] | None:
+        """Return s [n, size] and W [width, size] where the code is a(hidden W + b) unit by unit, s the slope of a.
+
+        Then the Jacobian of row i is diag(s_i) Wᵀ; None where it has no such form.
+        """
+        return None
+
+    def sample(self, key: Array, n: int) -> Array | None:
+        """Return codes [n, size] drawn from the prior, or None where the code has none."""
+        return None
+
+    def draw(self, hidden: Array, key: Array, count: int) -> Code | None:
+        """Return `count` draws of the code of `hidden` [n, width], or None where it is a point."""
+        return None
+
+    def log_weights(self, log_likelihood: Array, code: Code) -> Array | None:
+        """Return log p(x | z) + log p(z) − log q(z | x) of each draw, [k, n], or None where the code is a point.
+
+        The mean of their exponentials over many draws comes near p(x).
+        """
+        return None
+
+    def information(self, code: Code) -> Array | None:
+        """Return KL(q(z | x) ‖ p(z)) by unit, [n, size], in nats, or None where the code is a point."""
+        return None
 
 
 class Head(eqx.Module):

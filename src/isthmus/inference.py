@@ -34,14 +34,14 @@ def decode(weights: Array, model: Any, code: Array) -> Array:
 def reconstruct(weights: Array, model: Any, x: Array) -> Array:
     """Return the expected rows [n, d] of `x` [n, d]."""
     network = assemble(model, weights)
-    return network.decode(network.encode(x).point[None]).mean()[0]
+    return network.decode(network.encode(x).draws).mean()[0]
 
 
 @jax.jit
 def explain(weights: Array, model: Any, x: Array) -> Array:
     """Return the log-likelihood of `x` [n, d] by column, [n, d]."""
     network = assemble(model, weights)
-    return network.decode(network.encode(x).point[None]).by_column(x)[0]
+    return network.decode(network.encode(x).draws).by_column(x)[0]
 
 
 @jax.jit

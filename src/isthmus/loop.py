@@ -14,6 +14,7 @@ from isthmus import steps
 from isthmus.epoch import Job, Progress, take
 from isthmus.errors import Diverged
 from isthmus.flow import Record
+from isthmus.linking import linked
 from isthmus.weights import draw
 
 RETRIES = 9  # of an epoch whose loss is not finite, each with a quarter of the step before
@@ -25,7 +26,7 @@ def start(job: Job, weights: np.ndarray | None = None) -> Progress:
     if weights is None:
         weights = np.stack([draw(job.model, seed) for seed in job.seeds])
     count = len(job.seeds)
-    state = steps.begin(job.plan, weights)
+    state = linked(steps.begin(job.plan, job.model, weights), job.neighborhood, job.table, job.seeds)
     return Progress(
         state=state,
         good=state,

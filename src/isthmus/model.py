@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import equinox as eqx
 import jax
 from jaxtyping import Array
 
 from isthmus.contracts import Backbone, Bottleneck, Likelihood
-from isthmus.flow import Code, Head, Module, Neck, Outcome, Row
+from isthmus.errors import InvalidPart
+from isthmus.flow import LAST, Code, Head, Module, Neck, Outcome, Row
+from isthmus.weights import Mirror, is_slot, slots
 
 
 class Model(eqx.Module):
@@ -17,10 +22,12 @@ class Model(eqx.Module):
     neck: Neck
     decoder: Module
     head: Head
+    shape: tuple[int, ...] = eqx.field(static=True)  # of a row
+    size: int = eqx.field(static=True)  # of the code
 
-    def encode(self, x: Array, key: Array | None = None) -> Code:
+    def encode(self, x: Array, key: Array | None = None, step: Array = LAST) -> Code:
         """Return the code of `x` [n, d]."""
-        return self.neck(self.encoder(x, _fold(key, 0)), _fold(key, 1))
+        return self.neck(self.encoder(x, _fold(key, 0)), _fold(key, 1), step)
 
     def decode(self, draws: Array, key: Array | None = None) -> Outcome:
         """Return the outcome, arrays [k, n, d], of codes `draws` [k, n, size]."""
@@ -32,9 +39,34 @@ class Model(eqx.Module):
 def build(row: Row, encoder: Backbone, bottleneck: Bottleneck, decoder: Backbone, likelihood: Likelihood) -> Model:
     """Return the model of these parts, its weights still slots."""
     down, width = encoder.encoder(row)
-    neck = bottleneck.build(width)
     up, end = decoder.decoder(row, bottleneck.size)
-    return Model(encoder=down, neck=neck, decoder=up, head=likelihood.build(row, end))
+    head = likelihood.build(row, partial(decoder.outlet, row, end))
+    return Model(down, bottleneck.build(width), up, head, row.shape, bottleneck.size)
+
+
+def tie(model: Model) -> Model:
+    """Return the model with every matrix on the way up the transpose of its mirror image on the way down.
+
+    Raises
+    ------
+    InvalidPart
+        If the way up does not mirror the way down, matrix by matrix.
+    """
+    placed = [(i, path, slot.shape) for i, (path, slot) in enumerate(slots(model).items()) if len(slot.shape) > 1]
+    own = [entry for entry in placed if not entry[1].startswith("neck.rival.")]
+    down = [(i, shape) for i, path, shape in own if path.startswith(("encoder.", "neck."))]
+    up = {path: shape for _, path, shape in own if path.startswith(("decoder.", "head."))}
+    if [shape[::-1] for _, shape in reversed(down)] != list(up.values()):
+        raise InvalidPart(
+            "tied weights need a decoder that mirrors the encoder, matrix by matrix: here the way down has "
+            f"{[shape for _, shape in down]} and the way up {list(up.values())}. Use tied=False."
+        )
+    mirrors = {path: Mirror(i) for path, (i, _) in zip(up, reversed(down), strict=True)}
+
+    def tied(path: Any, leaf: Any) -> Any:
+        return mirrors.get(jax.tree_util.keystr(path, simple=True, separator="."), leaf)
+
+    return jax.tree_util.tree_map_with_path(tied, model, is_leaf=is_slot)
 
 
 def _fold(key: Array | None, number: int) -> Array | None:

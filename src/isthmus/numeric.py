@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,19 +12,21 @@ from isthmus.errors import InvalidData
 from isthmus.flow import Row
 
 
-def as_matrix(data: Any) -> np.ndarray:
-    """Return `data` as an array [n, d] of numbers, not copied where it is one.
+def as_rows(data: Any) -> np.ndarray:
+    """Return `data` as an array of numbers, not copied where it is one.
+
+    A table is [n, d]; images are [n, height, width] or [n, channels, height, width].
 
     Raises
     ------
     InvalidData
-        If it has not two dimensions, or holds text or complex numbers; the message names the column.
+        If it has not two to four dimensions, or holds text or complex numbers; the message names the column.
     """
     try:
         array = np.asarray(data)
     except ValueError as error:
         raise InvalidData(f"X is not a table: its rows differ in length or depth ({error}).") from error
-    if array.ndim != 2:
+    if not 2 <= array.ndim <= 4:
         raise InvalidData(_wrong_dimensions(array))
     if array.dtype.kind == "c":
         raise InvalidData("Complex data not supported: split real and imaginary parts into columns.")
@@ -42,6 +46,13 @@ def row_of(array: np.ndarray) -> Row:
     return Row(array.shape[1:])
 
 
+def flat_blocks(array: np.ndarray, rows: int, dtype: np.dtype[Any]) -> Iterator[np.ndarray]:
+    """Yield an array in blocks of rows, each row laid flat, [at most rows, d]."""
+    for start in range(0, len(array), rows):
+        block = np.asarray(array[start : start + rows], dtype)
+        yield block.reshape(len(block), math.prod(array.shape[1:]))
+
+
 def _wrong_dimensions(array: np.ndarray) -> str:
     if array.ndim < 2:
         return (
@@ -49,7 +60,10 @@ def _wrong_dimensions(array: np.ndarray) -> str:
             "column, X.reshape(1, -1) for one row."
         )
     size = " x ".join(map(str, array.shape))
-    return f"X has {array.ndim} dimensions ({size}) where 2 are due: X.reshape(len(X), -1) makes each item one row."
+    return (
+        f"X has {array.ndim} dimensions ({size}) where 2 are due, 3 or 4 for images: X.reshape(len(X), -1) makes each "
+        "item one row."
+    )
 
 
 def _from_objects(array: np.ndarray) -> np.ndarray:
@@ -57,11 +71,12 @@ def _from_objects(array: np.ndarray) -> np.ndarray:
     try:
         return array.astype(np.float64)
     except ValueError as error:
-        for row, column in np.ndindex(array.shape):
+        table = array.reshape(len(array), -1)
+        for row, column in np.ndindex(table.shape):
             try:
-                float(array[row, column])
+                float(table[row, column])
             except ValueError:
-                value = array[row, column]
+                value = table[row, column]
                 raise InvalidData(
                     f"column {column} holds text ({str(value)!r}, row {row}), and numbers are due: turn it into "
                     "numbers or leave it out."

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
 from isthmus.contracts import Corruption, Optimizer, Penalty, at
-from isthmus.flow import Batch, Pass
+from isthmus.flow import Batch, Outcome, Pass
 from isthmus.model import Model
 from isthmus.parts import unique_names
+
+RESERVED = ("loss", "epoch", "held_out_loss", "weight_change", "changed_links", "seconds")  # names in a record
 
 
 class Plan(NamedTuple):
@@ -20,21 +22,71 @@ class Plan(NamedTuple):
     corruption: Corruption | None
     penalties: tuple[Penalty, ...]
     optimizer: Optimizer
+    rival: Optimizer | None = None
+    mobility: Any = None  # [weights], factors on their steps: 0 holds a weight; None lets all move
 
 
-def loss(model: Model, plan: Plan, batch: Batch, step: Array, key: Array | None) -> tuple[Array, dict[str, Array]]:
-    """Return the loss and its terms by name: means over rows, weighted; `key=None` computes without noise."""
+class Findings(NamedTuple):
+    """What one pass found."""
+
+    loss: Array  # scalar: without the terms of a rival
+    terms: dict[str, Array]  # scalars
+    memory: tuple[Any, ...]  # of each penalty
+
+
+def start_memory(plan: Plan, size: int) -> tuple[Any, ...]:
+    """Return what each penalty remembers before the first step."""
+    return tuple(penalty.start(size) for penalty in plan.penalties)
+
+
+def loss(
+    model: Model, plan: Plan, batch: Batch, step: Array, key: Array | None, memory: tuple[Any, ...] | None = None
+) -> tuple[Array, Findings]:
+    """Return what to minimise, and what was found: means over rows, weighted; `key=None` computes without noise.
+
+    Where the neck has a rival, the sum holds its terms too: its weights, and nothing else, learn from them.
+    """
+    before = start_memory(plan, model.size) if memory is None else memory
     corrupted = batch.x
     if key is not None and plan.corruption is not None:
-        corrupted = plan.corruption(batch.x, jax.random.fold_in(key, 3))
-    code = model.encode(corrupted, key)
+        rows = batch.x.reshape(-1, *model.shape)
+        corrupted = plan.corruption(rows, jax.random.fold_in(key, 3)).reshape(batch.x.shape)
+    code = model.encode(corrupted, key, step)
     outcome = model.decode(code.draws, key)
-    found = model.neck.terms(outcome.log_prob(batch.x), code, step)
     seen = Pass(batch, corrupted, code, outcome, model, step, key)
-    for name, penalty in zip(unique_names(plan.penalties), plan.penalties, strict=True):
-        found[f"{name}_penalty" if name in found else name] = at(penalty.weight, step) * penalty(seen)
+    found = model.neck.terms(_log_likelihood(outcome, batch), seen)
+    after, held = [], _without_rival(model)
+    for name, penalty, kept in zip(unique_names(plan.penalties), plan.penalties, before, strict=True):
+        own = seen._replace(model=held, memory=kept)
+        is_taken = name in found or name in RESERVED
+        found[f"{name}_penalty" if is_taken else name] = at(penalty.weight, step) * penalty(own)
+        after.append(jax.lax.stop_gradient(penalty.remember(own)))
     means = {name: _mean(term, batch.weight) for name, term in found.items()}
-    return sum(means.values(), start=jnp.zeros(())), means
+    total = sum(means.values(), start=jnp.zeros(()))
+    against = {} if key is None else model.neck.rival_terms(seen)
+    other = {name: _mean(term, batch.weight) for name, term in against.items()}
+    everything = sum(other.values(), start=total)
+    return everything, Findings(total, means | other, tuple(after))
+
+
+def _without_rival(model: Model) -> Model:
+    """Return the model as penalties see it: no gradient of theirs reaches a rival."""
+
+    def held(path: Any, leaf: Any) -> Any:
+        place = jax.tree_util.keystr(path, simple=True, separator=".")
+        return jax.lax.stop_gradient(leaf) if place.startswith("neck.rival.") else leaf
+
+    return jax.tree_util.tree_map_with_path(held, model)
+
+
+def _log_likelihood(outcome: Outcome, batch: Batch) -> Array:
+    """Return the log-likelihood [k, n] of what each row must explain: itself, a target, or rows by their strengths."""
+    if batch.target is not None:
+        return outcome.log_prob(batch.target)
+    if batch.neighbors is None or batch.strength is None:
+        return outcome.log_prob(batch.x)
+    each = jax.vmap(outcome.log_prob, in_axes=1)(batch.neighbors)  # [m, k, n]
+    return jnp.einsum("nm,mkn->kn", batch.strength, each)
 
 
 def _mean(term: Array, weight: Array) -> Array:

@@ -25,7 +25,7 @@ from typing import Any, ClassVar, Self, TypeVar, cast
 import jax
 
 from isthmus.errors import InvalidPart, UnknownPart, suggestion
-from isthmus.values import UNFIT, describe, fit, short
+from isthmus.values import UNFIT, article, describe, fit, short, singular
 
 PartType = TypeVar("PartType", bound="Part")
 
@@ -42,6 +42,16 @@ class Part:
     name: ClassVar[str] = ""
     shorthand: ClassVar[str] = ""
     """The variant that a bare value stands for: `bottleneck=8` is `deterministic(8)`."""
+
+    @property
+    def needs_labels(self) -> bool:
+        """Say whether `fit` must be given labels."""
+        return False
+
+    @property
+    def most_classes(self) -> int | None:
+        """Return how many classes the labels may have; None for any number."""
+        return None
 
     def __init_subclass__(cls, *, room: str = "", abstract: bool = False) -> None:
         super().__init_subclass__()
@@ -176,7 +186,7 @@ def resolve(contract: type[PartType], value: Any) -> PartType:
         return cast(PartType, _read(contract.room, value))
     if isinstance(value, Part) or not contract.shorthand:
         what = f"{singular(contract.room)} or its spelling"
-        raise InvalidPart(f"{_article(what)} {what} is due. Got {short(value)}.")
+        raise InvalidPart(f"{article(what)} {what} is due. Got {short(value)}.")
     return cast(PartType, _make(contract.room, contract.shorthand, [value], {}))
 
 
@@ -208,11 +218,6 @@ def unique_names(parts: tuple[Part, ...]) -> list[str]:
         count = sum(other.name == part.name for other in parts[: len(found)])
         found.append(part.name if not count else f"{part.name}_{count + 1}")
     return found
-
-
-def singular(room: str) -> str:
-    """Return the name of one part of a room: `penalties` holds a `penalty`."""
-    return re.sub(r"ies$", "y", room) if room.endswith("ies") else room.removesuffix("s")
 
 
 def spelled(text: str) -> Any:
@@ -280,9 +285,19 @@ def _layout(cls: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return _LAYOUTS[cls]
 
 
+# A whole number where a part could stand: structure, though the part would be data.
+_Whole: Any = jax.tree_util.register_static(dataclasses.make_dataclass("Whole", [("value", int)], frozen=True))
+
+
+def _held(value: Any, hint: Any) -> Any:
+    return _Whole(value) if isinstance(value, int) and int in _flat_hints(hint) else value
+
+
 def _flatten(part: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     data, structure = _layout(type(part))
-    return tuple(getattr(part, key) for key in data), tuple(getattr(part, key) for key in structure)
+    hints = _hints(type(part))
+    children = tuple(_held(getattr(part, key), hints[key]) for key in data)
+    return children, tuple(getattr(part, key) for key in structure)
 
 
 def _flatten_with_keys(part: Any) -> tuple[tuple[tuple[Any, Any], ...], tuple[Any, ...]]:
@@ -295,7 +310,7 @@ def _unflatten(cls: type[Part], structure: tuple[Any, ...], children: tuple[Any,
     part = object.__new__(cls)  # values may be tracers here: no checks
     data, fixed = _layout(cls)
     for key, value in [*zip(data, children, strict=True), *zip(fixed, structure, strict=True)]:
-        object.__setattr__(part, key, value)
+        object.__setattr__(part, key, value.value if isinstance(value, _Whole) else value)
     return part
 
 
@@ -306,11 +321,7 @@ def _as_part(value: Any, hint: Any) -> Any:
 
 
 def _describe_part(hint: Any) -> str:
-    return f"{_article(singular(hint.room))} {singular(hint.room)}"
-
-
-def _article(word: str) -> str:
-    return "an" if word[0] in "aeiou" else "a"
+    return f"{article(singular(hint.room))} {singular(hint.room)}"
 
 
 def _make(room: str, name: str, arguments: list[Any], keywords: dict[str, Any]) -> Part:
@@ -337,7 +348,7 @@ def _make(room: str, name: str, arguments: list[Any], keywords: dict[str, Any]) 
 def _read(room: str, text: str) -> Part:
     """Read a spelling: a name, or a name with literals and further spelled parts in brackets."""
     if len(text) > 10_000:
-        what = f"{_article(singular(room))} {singular(room)}"
+        what = f"{article(singular(room))} {singular(room)}"
         raise InvalidPart(f"the spelling of {what} has {len(text)} characters; 10000 are allowed.")
     try:
         tree = ast.parse(text.strip(), mode="eval").body
@@ -381,4 +392,4 @@ def _read_value(node: ast.expr, hint: Any, text: str) -> Any:
 
 def _misspelled(room: str, text: str) -> InvalidPart:
     kind = singular(room)
-    return InvalidPart(f"{short(text)} does not spell {_article(kind)} {kind}: write as in 'name(1, key=2)'.")
+    return InvalidPart(f"{short(text)} does not spell {article(kind)} {kind}: write as in 'name(1, key=2)'.")

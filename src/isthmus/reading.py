@@ -14,9 +14,10 @@ import jax
 import numpy as np
 
 from isthmus import sources
-from isthmus.contracts import Likelihood, Scaling, Source
+from isthmus.contracts import Likelihood, Scaling
 from isthmus.errors import InvalidData, is_file, no_file, suggestion
 from isthmus.flow import Arrays
+from isthmus.source import Source
 from isthmus.steps import Table
 
 CELLS = 2**20  # read at a time
@@ -96,6 +97,46 @@ def checked_weight(weight: Any, rows: int) -> np.ndarray:
     return array
 
 
+def checked_labels(y: Any, rows: int, whose: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels as places in the sorted classes, int32 [rows] with -1 for none, and the classes.
+
+    Parameters
+    ----------
+    y : numbers or texts, one for each row. None, NaN and, beside two other classes, -1 mark a row without a label.
+    whose : what needs them, for messages.
+
+    Raises
+    ------
+    InvalidData
+        If there are none, not one for each row, or they are no classes.
+    """
+    if y is None:
+        raise InvalidData(
+            f"{whose} needs labels: call fit(X, y). It requires y to be passed, but the target y is None."
+        )
+    array = np.asarray(y)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.shape != (rows,):
+        raise InvalidData(f"y has shape {array.shape}, expected ({rows},): one label for each row is due.")
+    is_none = np.array([label is None or label != label for label in array.tolist()])
+    if array.dtype.kind == "f" and np.isinf(array).any():
+        raise InvalidData(f"y holds inf: {whose} needs classes.")
+    if array.dtype.kind == "f" and (array[~is_none] % 1 != 0).any():
+        value = array[~is_none][array[~is_none] % 1 != 0][0]
+        raise InvalidData(f"y holds {value:g} (Unknown label type: continuous): {whose} needs classes.")
+    if array.dtype.kind in "iuf" and len(np.unique(array[~is_none])) > 2:
+        is_none |= array == -1
+    known = array[~is_none]
+    if not len(known):
+        raise InvalidData(f"y holds no label: {whose} needs some.")
+    if known.dtype.kind == "O" and len({type(label) for label in known.tolist()}) > 1:
+        raise InvalidData(f"y mixes labels of several types: {whose} needs classes of one type.")
+    labels = np.full(rows, -1, np.int32)
+    classes, labels[~is_none] = np.unique(known, return_inverse=True)
+    return labels, classes
+
+
 def finite_blocks(source: Source) -> Iterator[np.ndarray]:
     """Yield the source's rows in blocks of about a million cells, each checked.
 
@@ -137,14 +178,20 @@ class Rows:
     is the row twice, to the bit.
     """
 
-    def __init__(self, source: Source, weight: np.ndarray) -> None:
+    def __init__(self, source: Source, weight: np.ndarray, label: np.ndarray | None = None) -> None:
         self.source = source
         self.count = int(np.count_nonzero(weight))
+        self.label = None if label is None else label[weight > 0]  # [count]
         self._weight = weight
         self._folded: tuple[np.ndarray, np.ndarray] | None = None
         if source.n_rows <= FOLD:
             blocks, weights = zip(*self._stream(), strict=True)
-            rows, inverse = np.unique(np.concatenate(blocks), axis=0, return_inverse=True)
+            rows = np.concatenate(blocks)
+            if self.label is not None:
+                rows = np.column_stack([rows, self.label])
+            rows, inverse = np.unique(rows, axis=0, return_inverse=True)
+            if self.label is not None:
+                rows, self.label = rows[:, :-1].astype(blocks[0].dtype), rows[:, -1].astype(np.int32)
             self._folded = rows, np.bincount(inverse.ravel(), np.concatenate(weights))
             self.count = len(rows)
 
@@ -165,13 +212,13 @@ class Rows:
 
 
 def build_tables(
-    rows: Rows, scaling: Scaling, learned: Arrays, likelihood: Likelihood, held_out: float, seed: int
+    rows: Rows, scaling: Scaling, learned: Arrays, likelihood: Likelihood | None, held_out: float, seed: int
 ) -> tuple[Table, Table | None]:
     """Return the scaled rows to train on and those held out, on the device.
 
     Parameters
     ----------
-    likelihood : what every scaled row must be explained by.
+    likelihood : what every scaled row must be explained by, or None.
     held_out : the share of rows, in [0, 1), drawn with `seed`.
 
     Raises
@@ -184,6 +231,8 @@ def build_tables(
     is_out[np.random.Generator(np.random.Philox([seed, 1 << 40])).permutation(rows.count)[:count]] = True
     size = rows.source.row.size
     tables = [_empty(rows.count - count, size), _empty(count, size)]
+    if rows.label is not None:
+        tables = [_labelled(tables[0], rows.label[~is_out]), _labelled(tables[1], rows.label[is_out])]
     filled, start = [0, 0], 0
     for block, weight in rows():
         scaled = scaling.apply(learned, block)
@@ -198,12 +247,14 @@ def build_tables(
     return _on_device(tables[0]), _on_device(tables[1]) if count else None
 
 
-def _check_support(block: np.ndarray, scaled: np.ndarray, likelihood: Likelihood, source: Source) -> None:
+def _check_support(block: np.ndarray, scaled: np.ndarray, likelihood: Likelihood | None, source: Source) -> None:
     """Raise `InvalidData` where a scaled value is none that the likelihood can explain, or that can be squared."""
-    low, high = likelihood.support
-    slack = 1e-6 * (high - low) if np.isfinite(high - low) else 0.0
     if max(float(scaled.max()), -float(scaled.min())) > MOST:
         raise InvalidData(_too_large(block, scaled, source, MOST))
+    if likelihood is None:
+        return
+    low, high = likelihood.support
+    slack = 1e-6 * (high - low) if np.isfinite(high - low) else 0.0
     if scaled.min() >= low - slack and scaled.max() <= high + slack:
         return
     row, column = np.argwhere((scaled < low - slack) | (scaled > high + slack))[0]
@@ -229,10 +280,16 @@ def _empty(rows: int, size: int) -> Table:
     return Table(x, np.zeros(count, np.float32), np.int32(rows))
 
 
+def _labelled(table: Table, label: np.ndarray) -> Table:
+    return table._replace(label=np.pad(label, (0, len(table.x) - len(label)), constant_values=-1))
+
+
 def _on_device(table: Table) -> Table:
     """Return the table in the device's memory, with weights that average 1 over its rows."""
     mean = table.weight.sum(dtype=np.float64) / table.rows
-    return Table(jax.device_put(table.x), jax.device_put((table.weight / mean).astype(np.float32)), table.rows)
+    weight = (table.weight / mean).astype(np.float32)
+    label = None if table.label is None else jax.device_put(table.label)
+    return Table(jax.device_put(table.x), jax.device_put(weight), table.rows, label)
 
 
 def _too_large(block: np.ndarray, scaled: np.ndarray, source: Source, most: float) -> str:

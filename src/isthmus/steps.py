@@ -15,17 +15,22 @@ import numpy as np
 from jaxtyping import Array
 
 from isthmus.contracts import at
-from isthmus.flow import Batch
-from isthmus.objective import Plan, loss
-from isthmus.weights import assemble, flatten, slots
+from isthmus.flow import LAST, Batch, Links
+from isthmus.objective import Findings, Plan, loss, start_memory
+from isthmus.weights import assemble, cut, fill, join, span
+
+RIVAL = "neck.rival"  # the path of a rival's weights
 
 
 class State(NamedTuple):
     """What training changes; with several starts every array has them as its first axis."""
 
     weights: Any  # [weights]
-    optimizer: Any
+    optimizer: Any  # the memory of the optimizer, and that of the rival's
     step: Any  # scalar
+    memory: tuple[Any, ...] = ()  # of each penalty
+    links: Links | None = None  # for every row of the table, where rows explain others
+    changed: Any = None  # scalar, the share of links that the last search changed
 
 
 class Table(NamedTuple):
@@ -34,6 +39,8 @@ class Table(NamedTuple):
     x: Any  # [padded n, d] float32
     weight: Any  # [padded n] float32, averages 1 over the real rows
     rows: Any  # how many are real
+    label: Any = None  # [padded n] int32, -1 for none; None where no part needs labels
+    target: Any = None  # [padded n, t] float32, where the code explains something else than its row
 
 
 class Seen(NamedTuple):
@@ -44,14 +51,29 @@ class Seen(NamedTuple):
     weight_change: Any  # ‖w − w₀‖ / ‖w₀‖
 
 
-def begin(plan: Plan, weights: np.ndarray) -> State:
+class Sums(NamedTuple):
+    """What an epoch gathers."""
+
+    rows: Any  # scalar
+    loss: Any  # scalar
+    terms: dict[str, Any]
+
+
+def begin(plan: Plan, model: Any, weights: np.ndarray) -> State:
     """Return the state before the first step, for `weights` [starts, weights]."""
-    return State(weights, _begin(weights, plan), np.zeros(len(weights), np.int32))
+    starts = len(weights)
+    memory = jax.tree.map(lambda array: np.stack([array] * starts), start_memory(plan, model.size))
+    return State(weights, _begin(weights, plan, model), np.zeros(starts, np.int32), memory)
 
 
 @jax.jit
-def _begin(weights: Array, plan: Plan) -> Any:
-    return jax.vmap(plan.optimizer.direction().init)(weights)
+def _begin(weights: Array, plan: Plan, model: Any) -> Any:
+    def one(weights: Array) -> tuple[Any, Any]:
+        low, high = span(model, RIVAL)
+        rival = None if plan.rival is None else plan.rival.direction().init(weights[low:high])
+        return plan.optimizer.direction().init(weights), rival
+
+    return jax.vmap(one)(weights)
 
 
 @jax.jit
@@ -70,41 +92,58 @@ def epoch(
     """
 
     def one(state: State, order: Array, key: Array, factor: Array) -> tuple[State, Seen]:
-        rule = plan.optimizer.direction()
+        def step(i: Array, carry: tuple[State, Sums]) -> tuple[State, Sums]:
+            return _step(*carry, i, order, key, factor, model, plan, table)
 
-        def step(i: Array, carry: tuple[State, dict[str, Array]]) -> tuple[State, dict[str, Array]]:
-            state, sums = carry
-            gradient, found = _gradient(state.weights, order[i], _key(key, i), model, plan, table, state.step)
-            direction, optimizer = rule.update(gradient, state.optimizer, state.weights)
-            size = factor * at(plan.optimizer.learning_rate, state.step)
-            weights = state.weights - size * direction
-            return State(weights, optimizer, state.step + 1), _add(sums, found, order[i])
-
-        end, sums = jax.lax.fori_loop(0, batches, step, (state, _nothing(model, plan, table, order)))
-        change = jnp.linalg.norm(end.weights - state.weights) / jnp.linalg.norm(state.weights)
-        return end, Seen(*_means(sums), change)
+        end, sums = jax.lax.fori_loop(0, batches, step, (state, _nothing(model, plan, table, order, state)))
+        return end, _seen(state.weights, end.weights, sums)
 
     return _over_starts(one, order.shape[0])(state, order, key, factor)
 
 
+def _step(
+    state: State, sums: Sums, i: Array, order: Array, key: Array, factor: Array, model: Any, plan: Plan, table: Table
+) -> tuple[State, Sums]:
+    batch = _take(table, order[i], state.links)
+    gradient, found = _gradient(state.weights, batch, _key(key, i), model, plan, state.step, state.memory)
+    change, optimizer = _change(gradient, state, model, plan)
+    weights = state.weights - factor * change
+    after = state._replace(weights=weights, optimizer=optimizer, step=state.step + 1, memory=found.memory)
+    return after, _add(sums, found, order[i])
+
+
+def _change(gradient: Array, state: State, model: Any, plan: Plan) -> tuple[Array, Any]:
+    """Return the change of the weights, the rival's by its own optimizer, and the memory of both."""
+    memory, rival = state.optimizer
+    direction, memory = plan.optimizer.direction().update(gradient, memory, state.weights)
+    change = at(plan.optimizer.learning_rate, state.step) * direction
+    if plan.rival is not None:
+        low, high = span(model, RIVAL)
+        own, rival = plan.rival.direction().update(gradient[low:high], rival, state.weights[low:high])
+        change = change.at[low:high].set(at(plan.rival.learning_rate, state.step) * own)
+    return (change if plan.mobility is None else change * plan.mobility), (memory, rival)
+
+
 @jax.jit
 def gradient(
-    weights: Array, order: Array, key: Array, step: Array, model: Any, plan: Plan, table: Table, batches: Array
+    state: State, order: Array, key: Array, model: Any, plan: Plan, table: Table, batches: Array
 ) -> tuple[Array, dict[str, Array], Array]:
     """Return the loss over all rows, its terms and its gradient, gathered batch by batch, for one start."""
 
-    def add(i: Array, carry: tuple[Array, dict[str, Array]]) -> tuple[Array, dict[str, Array]]:
+    def add(i: Array, carry: tuple[Array, Sums]) -> tuple[Array, Sums]:
         total, sums = carry
-        slope, found = _gradient(weights, order[i], _key(key, i), model, plan, table, step)
+        batch = _take(table, order[i], state.links)
+        slope, found = _gradient(state.weights, batch, _key(key, i), model, plan, state.step, state.memory)
         return total + slope * jnp.sum(order[i] >= 0), _add(sums, found, order[i])
 
-    start = (jnp.zeros_like(weights), _nothing(model, plan, table, order))
+    start = (jnp.zeros_like(state.weights), _nothing(model, plan, table, order, state))
     total, sums = jax.lax.fori_loop(0, batches, add, start)
-    return *_means(sums), total / sums["rows"]
+    mean = total / sums.rows
+    return *_means(sums), (mean if plan.mobility is None else mean * plan.mobility)
 
 
 def held_out_loss(weights: Any, model: Any, plan: Plan, table: Table) -> np.ndarray:
-    """Return the loss without noise over a table, [starts]."""
+    """Return the loss without noise over a table, [starts], every schedule at its end."""
     return np.asarray(_held_out_loss(weights, model, plan, table, min(len(table.x), 1024)))
 
 
@@ -113,9 +152,9 @@ def _held_out_loss(weights: Array, model: Any, plan: Plan, table: Table, size: i
     def one(weights: Array) -> Array:
         def add(i: Array, total: Array) -> Array:
             index = i * size + jnp.arange(size)
-            batch = _take(table, jnp.where(index < table.rows, index, -1))
-            value, _ = loss(assemble(model, weights), plan, batch, jnp.int32(0), None)
-            return total + value * jnp.sum(index < table.rows)
+            batch = _take(table, jnp.where(index < table.rows, index, -1), None)
+            found = loss(assemble(model, weights), plan, batch, LAST, None)[1]
+            return total + found.loss * jnp.sum(index < table.rows)
 
         return jax.lax.fori_loop(0, -(-table.rows // size), add, jnp.zeros(())) / table.rows
 
@@ -123,37 +162,54 @@ def _held_out_loss(weights: Array, model: Any, plan: Plan, table: Table, size: i
 
 
 def _gradient(
-    weights: Array, index: Array, key: Array, model: Any, plan: Plan, table: Table, step: Array
-) -> tuple[Array, dict[str, Array]]:
-    batch = _take(table, index)
-    (total, terms), slope = jax.value_and_grad(loss, has_aux=True)(assemble(model, weights), plan, batch, step, key)
-    return flatten(model, slope), {"loss": total, **terms}
+    weights: Array, batch: Batch, key: Array, model: Any, plan: Plan, step: Array, memory: tuple[Any, ...]
+) -> tuple[Array, Findings]:
+    def of(arrays: list[Array]) -> tuple[Array, Findings]:
+        return loss(fill(model, arrays), plan, batch, step, key, memory)
+
+    slopes, found = jax.grad(of, has_aux=True)(cut(model, weights))
+    return join(slopes), found
 
 
-def _take(table: Table, index: Array) -> Batch:
-    x = table.x.at[jnp.maximum(index, 0)].get(mode="promise_in_bounds")
-    return Batch(x, jnp.where(index >= 0, table.weight[index], 0))
+def _take(table: Table, index: Array, links: Links | None) -> Batch:
+    place = jnp.maximum(index, 0)
+    x = table.x.at[place].get(mode="promise_in_bounds")
+    batch = Batch(x, jnp.where(index >= 0, table.weight[index], 0))
+    if table.label is not None:
+        batch = batch._replace(label=jnp.where(index >= 0, table.label[place], -1))
+    if table.target is not None:
+        batch = batch._replace(target=table.target[place])
+    if links is not None:
+        batch = batch._replace(neighbors=table.x[links.index[place]], strength=links.strength[place])
+    return batch
 
 
 def _key(key: Array, number: Array) -> Array:
     return jax.random.fold_in(jax.random.wrap_key_data(key), number)
 
 
-def _nothing(model: Any, plan: Plan, table: Table, order: Array) -> dict[str, Array]:
+def _nothing(model: Any, plan: Plan, table: Table, order: Array, state: State) -> Sums:
     """Return zero for the sum of every term."""
-    weights = jnp.zeros(sum(slot.size for slot in slots(model).values()))
-    shapes = jax.eval_shape(_gradient, weights, order[0], jnp.zeros(2, jnp.uint32), model, plan, table, jnp.int32(0))
-    return {"rows": jnp.zeros(()), **jax.tree.map(lambda _: jnp.zeros(()), shapes[1])}
+
+    def found() -> Findings:
+        batch = _take(table, order[0], state.links)
+        return _gradient(state.weights, batch, jax.random.key(0), model, plan, jnp.int32(0), state.memory)[1]
+
+    return Sums(jnp.zeros(()), jnp.zeros(()), {name: jnp.zeros(()) for name in jax.eval_shape(found).terms})
 
 
-def _add(sums: dict[str, Array], found: dict[str, Array], index: Array) -> dict[str, Array]:
+def _add(sums: Sums, found: Findings, index: Array) -> Sums:
     rows = jnp.sum(index >= 0)
-    return {"rows": sums["rows"] + rows, **{name: sums[name] + rows * value for name, value in found.items()}}
+    terms = {name: sums.terms[name] + rows * value for name, value in found.terms.items()}
+    return Sums(sums.rows + rows, sums.loss + rows * found.loss, terms)
 
 
-def _means(sums: dict[str, Array]) -> tuple[Array, dict[str, Array]]:
-    means = {name: value / sums["rows"] for name, value in sums.items() if name != "rows"}
-    return means.pop("loss"), means
+def _means(sums: Sums) -> tuple[Array, dict[str, Array]]:
+    return sums.loss / sums.rows, {name: value / sums.rows for name, value in sums.terms.items()}
+
+
+def _seen(before: Array, after: Array, sums: Sums) -> Seen:
+    return Seen(*_means(sums), jnp.linalg.norm(after - before) / jnp.linalg.norm(before))
 
 
 def _over_starts(function: Any, starts: int) -> Any:

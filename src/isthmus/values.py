@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import re
 import types
 import typing
 from collections.abc import Callable
@@ -81,3 +82,13 @@ def _fit_float(value: Any) -> Any:
     except OverflowError:
         return UNFIT
     return number if math.isfinite(number) else UNFIT
+
+
+def singular(room: str) -> str:
+    """Return the name of one part of a room: `penalties` holds a `penalty`."""
+    return re.sub(r"ies$", "y", room) if room.endswith("ies") else room.removesuffix("s")
+
+
+def article(word: str) -> str:
+    """Return the article before a word."""
+    return "an" if word[0] in "aeiou" else "a"

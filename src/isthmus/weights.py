@@ -31,6 +31,14 @@ class Slot:
         return math.prod(self.shape)
 
 
+@jax.tree_util.register_static
+@dataclass(frozen=True)
+class Mirror:
+    """A matrix that is another one transposed: that of the slot `index`, in their order. It has no weights."""
+
+    index: int
+
+
 class Affine(eqx.Module):
     """x W + b."""
 
@@ -66,6 +74,10 @@ def is_slot(leaf: Any) -> bool:
     return isinstance(leaf, Slot)
 
 
+def is_leaf(leaf: Any) -> bool:
+    return isinstance(leaf, Slot | Mirror)
+
+
 def slots(skeleton: Any) -> dict[str, Slot]:
     """Return the slots of a module by path, as `encoder.layers.0.matrix`, in their order in the flat vector."""
     leaves = jax.tree_util.tree_leaves_with_path(skeleton, is_leaf=is_slot)
@@ -87,23 +99,49 @@ def draw(skeleton: Any, seed: int) -> np.ndarray:
     )
 
 
+def cut(skeleton: Any, flat: Any) -> list[Any]:
+    """Return the arrays of the slots, in order, from `flat` [weights]."""
+    arrays, offset = [], 0
+    for slot in slots(skeleton).values():
+        arrays.append(flat[offset : offset + slot.size].reshape(slot.shape))
+        offset += slot.size
+    return arrays
+
+
+def fill(skeleton: Any, arrays: list[Any]) -> Any:
+    """Return the module with its slots filled, in order, and its mirrors turned."""
+    rest = iter(arrays)
+
+    def filled(leaf: Any) -> Any:
+        if isinstance(leaf, Mirror):
+            return arrays[leaf.index].T
+        return next(rest) if is_slot(leaf) else leaf
+
+    return jax.tree.map(filled, skeleton, is_leaf=is_leaf)
+
+
+def join(arrays: list[Any]) -> Array:
+    """Return arrays as one flat vector: the way back from `cut`."""
+    return jnp.concatenate([array.ravel() for array in arrays])
+
+
+def taken(skeleton: Any, module: Any) -> list[Any]:
+    """Return the arrays of a filled module that stand in the slots of its skeleton, in their order."""
+    found: list[Any] = []
+    jax.tree.map(lambda slot, leaf: found.append(leaf) if is_slot(slot) else None, skeleton, module, is_leaf=is_leaf)
+    return found
+
+
 def assemble(skeleton: Any, flat: Any) -> Any:
     """Return the module with its slots filled, in order, from `flat` [weights]."""
-    offset = 0
-
-    def fill(leaf: Any) -> Any:
-        nonlocal offset
-        if not is_slot(leaf):
-            return leaf
-        part = flat[offset : offset + leaf.size].reshape(leaf.shape)
-        offset += leaf.size
-        return part
-
-    return jax.tree.map(fill, skeleton, is_leaf=is_slot)
+    return fill(skeleton, cut(skeleton, flat))
 
 
-def flatten(skeleton: Any, module: Any) -> Array:
-    """Return the arrays of `module` that stand in the slots of `skeleton`, as one flat vector."""
-    filled: list[Array] = []
-    jax.tree.map(lambda slot, leaf: filled.append(leaf) if is_slot(slot) else None, skeleton, module, is_leaf=is_slot)
-    return jnp.concatenate([leaf.ravel() for leaf in filled])
+def span(skeleton: Any, prefix: str) -> tuple[int, int]:
+    """Return where the slots whose path begins with `prefix` stand in the flat vector: from, to."""
+    low = high = offset = 0
+    for path, slot in slots(skeleton).items():
+        offset += slot.size
+        if path.startswith(prefix):
+            low, high = (low if high else offset - slot.size), offset
+    return low, high

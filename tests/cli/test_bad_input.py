@@ -48,7 +48,7 @@ def test_a_bad_table_is_refused_by_a_model(refused, frame, trained, name, tmp_pa
     ("array", "message"),
     [
         (np.ones(5), "1"),
-        (np.ones((4, 3, 2, 2)), "4"),
+        (np.ones((4, 3, 2, 2, 2)), "5"),
         (np.ones((4, 3), complex), "Complex data not supported"),
         (np.array([["a", "b"]]), "numbers"),
     ],

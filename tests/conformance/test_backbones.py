@@ -9,22 +9,58 @@ import jax
 import numpy as np
 import pytest
 
+from isthmus.errors import InvalidPart
 from isthmus.flow import Row
 from isthmus.parts import find, names
 from isthmus.weights import assemble, draw
 
-ROWS, COLUMNS, SIZE = 5, 6, 3
+ROWS, SIZE = 5, 3
+FORMS = (Row((6,)), Row((1, 4, 4)))  # a flat row, an image
+
+every = pytest.mark.parametrize("name", names("backbones"))
 
 
-@pytest.mark.parametrize("name", names("backbones"))
+def taken(part: Any) -> list[Row]:
+    """Return the forms of rows that a backbone takes; a form that it does not take it must refuse on both roads."""
+    found = []
+    for row in FORMS:
+        try:
+            part.encoder(row)
+        except InvalidPart:
+            with pytest.raises(InvalidPart):
+                part.decoder(row, SIZE)
+            with pytest.raises(InvalidPart):
+                part.outlet(row, SIZE, row.size)
+        else:
+            found.append(row)
+    assert found, f"{part.name} takes neither a flat row nor an image"
+    return found
+
+
+@every
 @pytest.mark.parametrize("road", ["down", "up"])
 def test_its_roads(name: str, road: str, example: Callable[[Any], Any]) -> None:
     part = example(find("backbones", name))
-    row = Row((COLUMNS,))
-    skeleton, width = part.encoder(row) if road == "down" else part.decoder(row, SIZE)
-    module = assemble(skeleton, draw(skeleton, 0))
-    walk = jax.jit(lambda x: module(x, None))
-    x = np.random.default_rng(0).normal(size=(ROWS, COLUMNS if road == "down" else SIZE)).astype(np.float32)
+    for row in taken(part):
+        skeleton, width = part.encoder(row) if road == "down" else part.decoder(row, SIZE)
+        module = assemble(skeleton, draw(skeleton, 0))
+        walk = jax.jit(lambda x, module=module: module(x, None))
+        check(walk, row.size if road == "down" else SIZE, width)
+
+
+@every
+def test_its_outlet_gives_what_is_asked_for(name: str, example: Callable[[Any], Any]) -> None:
+    part = example(find("backbones", name))
+    for row in taken(part):
+        width = part.decoder(row, SIZE)[1]
+        for purposes in (1, 2):
+            skeleton = part.outlet(row, width, purposes * row.size)
+            check(jax.jit(assemble(skeleton, draw(skeleton, 0)).__call__), width, purposes * row.size)
+
+
+def check(walk: Callable[[np.ndarray], Any], given: int, width: int) -> None:
+    """Check that rows [n, given] become rows [n, width], each for itself, the same ones again."""
+    x = np.random.default_rng(0).normal(size=(ROWS, given)).astype(np.float32)
     end = np.asarray(walk(x))
     assert end.shape == (ROWS, width)
     assert end.dtype == np.float32

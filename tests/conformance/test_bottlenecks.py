@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from isthmus.backbones import MLP
-from isthmus.flow import Batch, Row
+from isthmus.flow import Batch, Pass, Row
 from isthmus.likelihoods import SquaredError
 from isthmus.model import build
 from isthmus.objective import Plan, loss
@@ -35,9 +35,18 @@ def test_codes_have_the_shapes_and_the_size_it_promises(name: str, example: Call
         code = jax.eval_shape(neck.__call__, HIDDEN, key)
         draws = code.draws.shape[0]
         assert code.draws.shape == (draws, ROWS, part.size)
+        assert draws == 1 or key is not None
         assert code.point.shape == (ROWS, part.size)
-        terms = jax.eval_shape(neck.terms, np.ones((draws, ROWS), np.float32), code, np.int32(0))
-        assert {name: term.shape for name, term in terms.items()} == dict.fromkeys(terms, (ROWS,))
+        batch = Batch(X, np.ones(ROWS, np.float32), np.arange(ROWS, dtype=np.int32) % 2)
+
+        def terms(code: Any, key: Any = key, batch: Any = batch) -> Any:
+            seen = Pass(batch, batch.x, code, None, None, jnp.int32(0), key)  # type: ignore[arg-type]
+            return neck.terms(jnp.ones((code.draws.shape[0], ROWS)), seen), neck.rival_terms(
+                seen
+            ) if key is not None else {}
+
+        for found in jax.eval_shape(terms, code):
+            assert all(term.shape in ((), (ROWS,)) for term in found.values())
 
 
 @every

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,7 +13,7 @@ import pytest
 
 from isthmus.flow import Row
 from isthmus.parts import find, names
-from isthmus.weights import assemble, draw
+from isthmus.weights import affine, assemble, draw
 
 ROWS, COLUMNS, WIDTH, STEP = 6, 3, 4, 1e-6
 RANDOM = np.random.default_rng(0)
@@ -25,7 +26,7 @@ every = pytest.mark.parametrize("name", names("likelihoods"))
 
 @pytest.fixture
 def head(name: str, example: Callable[[Any], Any]) -> Any:
-    skeleton = example(find("likelihoods", name)).build(Row((COLUMNS,)), WIDTH)
+    skeleton = example(find("likelihoods", name)).build(Row((COLUMNS,)), partial(affine, WIDTH))
     return assemble(skeleton, draw(skeleton, 0))
 
 

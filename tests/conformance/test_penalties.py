@@ -25,8 +25,14 @@ ROWS = 6
 ROAD = MLP((5,), activation="tanh")
 SKELETON = build(Row((4,)), ROAD, TopK(8, k=3), ROAD, SquaredError())
 X = np.random.default_rng(0).normal(size=(ROWS, 4)).astype(np.float32)
+LABEL = np.array([0, 1, 2, 0, 1, -1], np.int32)
 
 every = pytest.mark.parametrize("name", names("penalties"))
+
+
+def idle(memory: Any) -> Any:
+    """Return what is remembered, its counts those after many rows in which nothing happened."""
+    return jax.tree.map(lambda array: array + 10**6 if array.dtype.kind == "i" else array, memory)
 
 
 @every
@@ -35,9 +41,11 @@ def test_it_is_one_number_a_row_or_one_in_all(name: str, example: Callable[[Any]
     def term_of(penalty: Any, weights: Any, batch: Batch) -> Any:
         model = assemble(SKELETON, weights)
         code = model.encode(batch.x)
-        return penalty(Pass(batch, batch.x, code, model.decode(code.draws), model, jnp.int32(0), None))
+        outcome = model.decode(code.draws)
+        return penalty(Pass(batch, batch.x, code, outcome, model, jnp.int32(0), None, penalty.start(8)))
 
-    term = term_of(example(find("penalties", name)), draw(SKELETON, 0), Batch(X, np.ones(ROWS, np.float32)))
+    batch = Batch(X, np.ones(ROWS, np.float32), LABEL)
+    term = term_of(example(find("penalties", name)), draw(SKELETON, 0), batch)
     assert jnp.shape(term) in ((), (ROWS,))
     assert np.isfinite(term).all()
 
@@ -45,12 +53,14 @@ def test_it_is_one_number_a_row_or_one_in_all(name: str, example: Callable[[Any]
 @every
 def test_its_weight_may_change_in_training(name: str, example: Callable[[Any], Any]) -> None:
     penalty = example(find("penalties", name)).replace(weight=Linear(0.0, 1.0, 10))
-    batch = Batch(jnp.array(X), jnp.ones(ROWS))
+    batch = Batch(jnp.array(X), jnp.ones(ROWS), jnp.array(LABEL))
+    memory = (idle(penalty.start(8)),)
 
     @jax.jit
     @jax.grad
     def slope(weights: Any, step: Any) -> Any:
-        return loss(assemble(SKELETON, weights), Plan(None, (penalty,), Sgd()), batch, step, None)[1][name]
+        plan = Plan(None, (penalty,), Sgd())
+        return loss(assemble(SKELETON, weights), plan, batch, step, None, memory)[1].terms[name]
 
     weights = draw(SKELETON, 0)
     none, half, full = (np.asarray(slope(weights, jnp.int32(step))) for step in (0, 5, 10))

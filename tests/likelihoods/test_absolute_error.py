@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +11,7 @@ from scipy import stats
 
 from isthmus.flow import Row
 from isthmus.likelihoods import AbsoluteError
-from isthmus.weights import assemble
+from isthmus.weights import affine, assemble
 
 ROWS, COLUMNS, WIDTH = 3, 4, 5
 RANDOM = np.random.default_rng(0)
@@ -20,7 +22,10 @@ X = RANDOM.normal(size=(ROWS, COLUMNS))
 
 
 def outcome_of(features: np.ndarray) -> object:
-    head = assemble(AbsoluteError().build(Row((COLUMNS,)), WIDTH), jnp.array(np.concatenate([MATRIX.ravel(), BIAS])))
+    head = assemble(
+        AbsoluteError().build(Row((COLUMNS,)), partial(affine, WIDTH)),
+        jnp.array(np.concatenate([MATRIX.ravel(), BIAS])),
+    )
     return head(jnp.array(features))
 
 

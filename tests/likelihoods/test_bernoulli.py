@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +14,7 @@ from sklearn.metrics import log_loss
 from isthmus.flow import Row
 from isthmus.likelihoods import Bernoulli
 from isthmus.likelihoods.bernoulli import BernoulliOutcome
-from isthmus.weights import assemble
+from isthmus.weights import affine, assemble
 
 LOGITS = np.random.default_rng(0).normal(scale=3, size=(2, 30, 4))
 BITS = np.random.default_rng(1).integers(0, 2, size=(30, 4)).astype(float)
@@ -26,7 +28,7 @@ def by_column(logits: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 def test_the_head_is_affine() -> None:
     matrix, bias = np.arange(8.0).reshape(2, 4), np.array([0.5, -0.5, 0.0, 1.0])
-    head = assemble(Bernoulli().build(Row((4,)), 2), jnp.array(np.concatenate([matrix.ravel(), bias])))
+    head = assemble(Bernoulli().build(Row((4,)), partial(affine, 2)), jnp.array(np.concatenate([matrix.ravel(), bias])))
     features = np.array([[1.0, -1.0], [0.5, 0.0]])
     np.testing.assert_allclose(head(jnp.array(features)).mean(), special.expit(features @ matrix + bias), rtol=1e-5)
 

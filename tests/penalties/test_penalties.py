@@ -53,7 +53,7 @@ def evaluate(weights: Any, penalty: Any, x: Any) -> Any:
     """Return the codes and the terms of a loss with one penalty, at step 5."""
     model = assemble(SKELETON, weights)
     plan = Plan(None, (penalty,), Sgd())
-    return model.encode(x).point, loss(model, plan, Batch(x, jnp.ones(len(x))), jnp.int32(5), None)[1]
+    return model.encode(x).point, loss(model, plan, Batch(x, jnp.ones(len(x))), jnp.int32(5), None)[1].terms
 
 
 @pytest.mark.parametrize(

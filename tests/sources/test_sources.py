@@ -19,8 +19,8 @@ import pytest
 import scipy.sparse
 
 from isthmus import Autoencoder, InvalidData
-from isthmus.contracts import Source
 from isthmus.reading import kind_called, kinds, open_source
+from isthmus.source import Source
 
 X = np.random.default_rng(0).normal(size=(23, 3))
 NAMES = ["a", "b", "c"]
@@ -247,7 +247,10 @@ BAD_FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
     ),
     "npy of complex numbers": (lambda f: saved(f, "x.npy", X + 1j), "Complex data not supported"),
     "npy of one dimension": (lambda f: saved(f, "x.npy", X[0]), "Expected 2D array, got 1D array"),
-    "npy of three": (lambda f: saved(f, "x.npy", X[None]), r"X has 3 dimensions \(1 x 23 x 3\) where 2 are due"),
+    "npy of five": (
+        lambda f: saved(f, "x.npy", X[None, None, None]),
+        r"X has 5 dimensions \(1 x 1 x 1 x 23 x 3\) where 2",
+    ),
     "npz empty": (lambda f: write(f, "x.npz", b""), r"x\.npz cannot be read as a NumPy file"),
     "npz of text": (lambda f: write(f, "x.npz", "a,b\n1,2\n"), r"x\.npz cannot be read as a NumPy file"),
     "npz cut": (

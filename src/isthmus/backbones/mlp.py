@@ -100,3 +100,7 @@ class Road(Module):
         for i, layer in enumerate(self.layers):
             hidden = layer(hidden, None if key is None else jax.random.fold_in(key, i))
         return hidden
+
+    @property
+    def is_identity(self) -> bool:
+        return not self.layers

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import jax
+import jax.numpy as jnp
 from jaxtyping import Array
 
 from isthmus.contracts import Activation, Bottleneck
 from isthmus.errors import require
-from isthmus.flow import Code, Neck
+from isthmus.flow import LAST, Code, Neck
 from isthmus.parts import spelled
 from isthmus.weights import Affine, affine
 
@@ -46,6 +48,11 @@ class DeterministicNeck(Neck):
     affine: Affine
     activation: Callable[[Array], Array]
 
-    def __call__(self, hidden: Array, key: Array | None) -> Code:
+    def __call__(self, hidden: Array, key: Array | None, step: Array = LAST) -> Code:
         point = self.activation(self.affine(hidden))
         return Code(draws=point[None], point=point)
+
+    def slopes(self, hidden: Array) -> tuple[Array, Array] | None:
+        before = self.affine(hidden)
+        _, slope = jax.jvp(self.activation, (before,), (jnp.ones_like(before),))
+        return slope, self.affine.matrix

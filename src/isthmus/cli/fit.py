@@ -33,6 +33,9 @@ Decoder = Annotated[Text, _option("--decoder", "The road up; else it mirrors the
 Likelihood = Annotated[Text, _option("--likelihood", "How a row is explained.", PARTS, "PART")]
 Corruption = Annotated[Text, _option("--corruption", "Noise in training, as 'masking(0.3)'.", PARTS, "PART")]
 Penalties = Annotated[Texts, _option("--penalty", "A further term, as 'l1(0.001)'; for several, again.", PARTS, "PART")]
+Neighborhood = Annotated[Text, _option("--neighborhood", "Which rows each row must explain.", PARTS, "PART")]
+Tied = Annotated[bool, _option("--tied", "The decoder's matrices are the encoder's, transposed.", PARTS)]
+Init = Annotated[Text, _option("--init", "pca starts near principal components.", PARTS, "PCA")]
 Scaling = Annotated[Text, _option("--scaling", "Of the columns; undone on the way out.", PARTS, "PART")]
 Optimizer = Annotated[Text, _option("--optimizer", "How the weights learn, as 'adam(0.01)'.", PARTS, "PART")]
 Stops = Annotated[
@@ -50,6 +53,7 @@ Checkpoint = Annotated[
 Keep = Annotated[Texts, _option("--columns", "Only these, as a,b; or again for each.", COLUMNS, "NAMES")]
 Drop = Annotated[Texts, _option("--drop", "All but these, as a,b; or again for each.", COLUMNS, "NAMES")]
 Weight = Annotated[Text, _option("--weight-column", "Holds the weight of each row; not learned.", COLUMNS, "NAME")]
+Label = Annotated[Text, _option("--label-column", "Holds a label of each row; not learned.", COLUMNS, "NAME")]
 
 
 def fit(
@@ -61,6 +65,9 @@ def fit(
     likelihood: Likelihood = None,
     corruption: Corruption = None,
     penalties: Penalties = None,
+    neighborhood: Neighborhood = None,
+    tied: Tied = False,
+    init: Init = None,
     scaling: Scaling = None,
     optimizer: Optimizer = None,
     stops: Stops = None,
@@ -74,6 +81,7 @@ def fit(
     columns: Keep = None,
     drop: Drop = None,
     weight_column: Weight = None,
+    label_column: Label = None,
     quiet: screen.Quiet = False,
 ) -> None:
     """Train an autoencoder on a table and write it to a model file.
@@ -85,9 +93,9 @@ def fit(
     output.check(out, output.MODELS, data)
     if checkpoint is not None:
         output.check(checkpoint, (), data, out)
-    X, weight = table.choose(data, columns or (), drop or (), weight_column)
+    X, weight, label = table.choose(data, columns or (), drop or (), weight_column, label_column)
     with screen.hushed(quiet):
-        model, seconds = _train(X, weight, settings, checkpoint)
+        model, seconds = _train(X, label, weight, settings, checkpoint)
         model.save(out)
     if not quiet:
         rest = {"seconds": f"{seconds:.1f}", "file": f"{out} ({screen.size_of(out)})"}
@@ -95,7 +103,8 @@ def fit(
 
 
 PARAMETERS = (
-    *("bottleneck", "encoder", "decoder", "likelihood", "corruption", "penalties", "scaling", "optimizer", "stops"),
+    *("bottleneck", "encoder", "decoder", "likelihood", "corruption", "penalties", "neighborhood", "tied"),
+    *("init", "scaling", "optimizer", "stops"),
     *("batch_size", "max_epochs", "validation_fraction", "n_starts", "random_state", "device"),
 )
 
@@ -128,10 +137,10 @@ def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _train(X: Any, weight: Any, settings: dict[str, Any], checkpoint: Path | None) -> tuple[Autoencoder, float]:
+def _train(X: Any, y: Any, weight: Any, settings: dict[str, Any], checkpoint: Path | None) -> tuple[Autoencoder, float]:
     """Return the fitted model, and the seconds it took."""
     from isthmus import Autoencoder
 
     began = time.perf_counter()
-    model = Autoencoder(**settings).fit(X, sample_weight=weight, checkpoint=checkpoint)
+    model = Autoencoder(**settings).fit(X, y, sample_weight=weight, checkpoint=checkpoint)
     return model, time.perf_counter() - began

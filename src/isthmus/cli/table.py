@@ -14,22 +14,24 @@ if TYPE_CHECKING:
 MOST_NAMED = 12  # columns in a message
 
 
-def choose(path: Path, keep: Sequence[str], drop: Sequence[str], weight: str | None) -> tuple[Any, np.ndarray | None]:
-    """Return a file with its columns chosen, and its column of weights [rows] where one is named.
+def choose(
+    path: Path, keep: Sequence[str], drop: Sequence[str], weight: str | None, label: str | None = None
+) -> tuple[Any, np.ndarray | None, np.ndarray | None]:
+    """Return a file with its columns chosen, and its columns of weights and labels [rows] where they are named.
 
     Parameters
     ----------
     keep : names of columns, several in one text where commas part them; none keeps all.
     drop : names of columns to leave out, in the same form.
-    weight : the column of weights; it is taken out of the others.
+    weight, label : the columns of weights and of labels; they are taken out of the others.
 
     Raises
     ------
     InvalidData
         If the file cannot be read, holds no names, or has not the columns.
     """
-    if not keep and not drop and weight is None:
-        return path, None
+    if not keep and not drop and weight is None and label is None:
+        return path, None, None
     from isthmus.reading import find_source
 
     source = find_source(path)
@@ -37,12 +39,13 @@ def choose(path: Path, keep: Sequence[str], drop: Sequence[str], weight: str | N
     if not known:
         raise InvalidData(f"{path} has no names of columns to choose by: choose from a CSV or Parquet file.")
     weights = [] if weight is None else _named(path, [weight], known)
-    left_out = {*_named(path, drop, known), *weights}
+    labels = [] if label is None else _named(path, [label], known)
+    left_out = {*_named(path, drop, known), *weights, *labels}
     chosen = [name for name in _named(path, keep, known) or known if name not in left_out]
     if not chosen:
         raise InvalidData(f"no column of {path} is left to learn from: leave out fewer.")
     source.choose(chosen)
-    return source, _column(path, weights[0]) if weights else None
+    return source, _column(path, weights[0]) if weights else None, _texts(path, labels[0]) if labels else None
 
 
 def _named(path: Path, texts: Sequence[str], known: Sequence[str]) -> list[str]:
@@ -64,3 +67,12 @@ def _column(path: Path, name: str) -> np.ndarray:
 
     source = open_source(path, [name])
     return np.concatenate([np.empty(0), *(block[:, 0] for block in source.blocks(65_536))])
+
+
+def _texts(path: Path, name: str) -> np.ndarray:
+    """Return a column as it is: numbers, or texts."""
+    import pandas as pd
+
+    is_csv = path.suffix == ".csv"
+    frame = pd.read_csv(path, usecols=[name]) if is_csv else pd.read_parquet(path, columns=[name])
+    return frame[name].to_numpy(dtype=object if frame[name].dtype.kind not in "iufb" else None)

@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import replace
-from typing import Any, Self
+from functools import partial
+from typing import Any, ClassVar, Self
 
+import jax
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
 
 from isthmus import inference, loop
-from isthmus.contracts import Scaling
-from isthmus.errors import InvalidData
-from isthmus.estimators.network import Network, on_device
-from isthmus.model import Model
-from isthmus.parts import resolve
-from isthmus.reading import checked_weight, kind_called, open_source, scaled_blocks
-from isthmus.weights import assemble
+from isthmus.contracts import (
+    Backbone,
+    Bottleneck,
+    Corruption,
+    Likelihood,
+    Neighborhood,
+    Optimizer,
+    Penalty,
+    Scaling,
+    Stop,
+)
+from isthmus.epoch import Job, Progress
+from isthmus.errors import InvalidData, InvalidPart, require
+from isthmus.estimators.network import on_device
+from isthmus.estimators.reconstructor import Reconstructor
+from isthmus.flow import Row
+from isthmus.model import Model, build, tie
+from isthmus.objective import Plan
+from isthmus.parts import Part
+from isthmus.pca import toward_pca
+from isthmus.reading import Rows, checked_labels
+from isthmus.source import Source
+from isthmus.values import singular
 
 
-class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
+class Autoencoder(Reconstructor):
     """An autoencoder: encoder, code, decoder, trained so that each row can be told from its code.
 
     Any parameter that is a part may be given as the part, as its spelling (`"top_k(256, k=16)"`), or as what
@@ -34,6 +51,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
     likelihood : how a row is explained, of `isthmus.likelihoods`.
     corruption : noise on the input in training, of `isthmus.corruptions`; None for none.
     penalties : terms beside the reconstruction, a list of `isthmus.penalties`.
+    neighborhood : which rows each row must explain, of `isthmus.neighborhoods`; None for itself.
+    tied : whether the matrices of the decoder are those of the encoder, transposed.
+    init : `"pca"` starts the last layer of each road where the code comes near the principal components and the
+        output near the row; None draws them.
     scaling : of the columns, of `isthmus.scalings`; undone in `inverse_transform` and `reconstruct`.
     optimizer : of `isthmus.optimizers`.
     batch_size : rows in a step; None takes a 32nd of the rows, within 32 and 256.
@@ -55,6 +76,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
         (‖w − w₀‖ / ‖w₀‖), `seconds` since the start. Losses are means over rows of sums over columns, scaled.
     stop_reason_ : why training ended.
     n_iter_ : epochs taken.
+    dead_units_ : of a sparse code as `top_k`, the units that are zero in every training row.
     model_ : the trained `isthmus.model.Model`, an Equinox module.
 
     Examples
@@ -65,6 +87,19 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
     ((200, 1), (200, 6))
     """
 
+    one_part: ClassVar[dict[str, type[Part]]] = {
+        "bottleneck": Bottleneck,
+        "encoder": Backbone,
+        "decoder": Backbone,
+        "likelihood": Likelihood,
+        "corruption": Corruption,
+        "neighborhood": Neighborhood,
+        "scaling": Scaling,
+        "optimizer": Optimizer,
+    }
+    many_parts: ClassVar[dict[str, type[Part]]] = {"penalties": Penalty, "stops": Stop}
+    optional = frozenset({"decoder", "corruption", "neighborhood", "scaling"})
+
     def __init__(
         self,
         bottleneck: Any = 2,
@@ -74,6 +109,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
         likelihood: Any = "squared_error",
         corruption: Any = None,
         penalties: Any = (),
+        neighborhood: Any = None,
+        tied: bool = False,
+        init: str | None = None,
         scaling: Any = "standard",
         optimizer: Any = "adam",
         batch_size: int | None = None,
@@ -91,6 +129,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
         self.likelihood = likelihood
         self.corruption = corruption
         self.penalties = penalties
+        self.neighborhood = neighborhood
+        self.tied = tied
+        self.init = init
         self.scaling = scaling
         self.optimizer = optimizer
         self.batch_size = batch_size
@@ -116,7 +157,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
         ----------
         X : array [n, d], nested lists, SciPy sparse matrix, pandas or polars frame, or the path of a CSV, Parquet,
             NPY or NPZ file. Of a file, `transform` and the others take the columns they need by name.
-        y : not used.
+        y : labels [n], where a part needs them; -1 marks a row without one. Else not used.
         sample_weight : [n], at least 0; a row of weight 2 counts as the row twice.
         checkpoint : a file to keep the progress in. Where it is there already, training goes on from it, bit for
             bit as if it had not been interrupted.
@@ -136,8 +177,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
         """
         self._check_settings()
         source = self._open(X, reset=True)
-        job = self._job(self._begin(source, sample_weight), self._share_held_out(source))
-        self._train(job, loop.start(job), checkpoint)
+        rows = self._begin(source, y, sample_weight)
+        job = self._job(rows, self._share_held_out(rows))
+        self._train(job, loop.start(job, self._first_weights(job)), checkpoint)
         return self
 
     @on_device
@@ -150,99 +192,114 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
         self._check_settings()
         is_first = not self.__sklearn_is_fitted__()
         source = self._open(X, reset=is_first)
-        job = self._job((self._begin if is_first else self._rows)(source, sample_weight), 0.0)
-        weights = None if self._weights is None else np.repeat(self._weights[None], len(job.seeds), axis=0)
-        start = self._last_progress() or loop.start(job, weights)
+        job = self._job((self._begin if is_first else self._rows)(source, y, sample_weight), 0.0)
+        known = self._weights
+        weights = self._first_weights(job) if known is None else np.repeat(known[None], len(job.seeds), axis=0)
+        start = self._last_progress(job) or loop.start(job, weights)
         job = replace(job, max_epochs=start.epoch + 1, stops=())
         self._train(job, replace(start, reasons=(None,) * len(job.seeds)), None)
         return self
 
-    @on_device
-    def transform(self, X: Any) -> np.ndarray:
-        """Return the code of each row, [n, n_components_], without noise."""
-        source = self._open(X, reset=False)
-        return self._apply(inference.encode, source, self.n_components_)
-
-    @on_device
-    def inverse_transform(self, X: Any) -> Any:
-        """Return the rows that codes [n, n_components_] stand for, [n, d], in the units, names and frame of `fit`.
-
-        Raises
-        ------
-        InvalidData
-            If the codes are not of the model's size, or not finite.
-        """
-        check_is_fitted(self)
-        source = open_source(X)
-        if source.row.size != self.n_components_:
-            raise InvalidData(
-                f"the codes have {source.row.size} columns, and those of this model have {self.n_components_}."
+    def _check_settings(self) -> None:
+        super()._check_settings()
+        neighborhood, likelihood, rival = (
+            self.part("neighborhood"),
+            self.part("likelihood"),
+            self.part("bottleneck").rival_optimizer,
+        )
+        if neighborhood is not None and neighborhood.repels and not likelihood.bears_repulsion:
+            raise InvalidPart(
+                f"the neighborhood {neighborhood.name} counts some rows negatively, and the loss of the likelihood "
+                f"{likelihood.name} then has no lower bound: use likelihood='squared_error'."
             )
-        codes = scaled_blocks(source, resolve(Scaling, "none"), {})
-        rows = self._unscaled(self._run(inference.decode, codes, source, self.n_features_in_))
-        kind = type(source) if source.row.columns else kind_called(self._form)
-        return self._framed(kind, rows, source)
+        if rival is not None and (rival.full_batch or self.part("optimizer").full_batch):
+            raise InvalidPart(
+                "an adversarial code needs an optimizer that goes step by step, as 'adam': its two sides learn in turn."
+            )
+        require(isinstance(self.tied, bool | np.bool_), "tied", "True or False", self.tied)
+        require(self.init in (None, "pca"), "init", "None or 'pca'", self.init)
 
-    @on_device
-    def reconstruct(self, X: Any) -> Any:
-        """Return what the model makes of each row, [n, d], in the units, names and frame of `X`."""
-        source = self._open(X, reset=False)
-        rows = self._unscaled(self._apply(inference.reconstruct, source, self.n_features_in_))
-        return self._framed(type(source), rows, source)
+    def _build(self, row: Row) -> Model:
+        encoder = self.part("encoder")
+        decoder = self.part("decoder") or encoder
+        model = build(row, encoder, self.part("bottleneck"), decoder, self.part("likelihood"))
+        return tie(model) if self.tied else model
 
-    @on_device
-    def score_samples(self, X: Any) -> np.ndarray:
-        """Return the log-likelihood of each row, [n]: higher is more usual.
+    def _plan(self) -> Plan:
+        rival = self.part("bottleneck").rival_optimizer
+        return Plan(self.part("corruption"), self.parts("penalties"), self.part("optimizer"), rival)
 
-        It is the sum over columns, in scaled units, without noise; for `squared_error` minus the squared distance
-        to the reconstruction.
-        """
-        source = self._open(X, reset=False)
-        return self._apply(inference.explain, source, self.n_features_in_).sum(axis=1)
+    def _explains_rows_by(self) -> Likelihood | None:
+        likelihood: Likelihood = self.part("likelihood")
+        return likelihood
 
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Return the weighted mean of `score_samples`: higher is better."""
-        scores = self.score_samples(X)
-        return float(np.average(scores, weights=checked_weight(sample_weight, len(scores))))
+    def _labels_of(self, y: Any, rows: int) -> np.ndarray | None:
+        one = [self.part(name) for name in self.one_part]
+        needs = [part for part in (*one, *self.parts("penalties")) if part is not None and part.needs_labels]
+        if not needs:
+            return None
+        labels, classes = checked_labels(y, rows, f"the {singular(needs[0].room)} {needs[0].name}")
+        for part in needs:
+            if part.most_classes is not None and len(classes) > part.most_classes:
+                raise InvalidData(
+                    f"y holds {len(classes)} classes, and the {singular(part.room)} {part.name} has places for "
+                    f"{part.most_classes}."
+                )
+        return labels
 
-    @on_device
-    def reconstruction_error(self, X: Any, per_feature: bool = False) -> np.ndarray:
-        """Return the squared difference between rows and reconstructions in scaled units: higher is odder.
+    def _begin(self, source: Source, y: Any, sample_weight: Any) -> Rows:
+        rows = super()._begin(source, y, sample_weight)
+        bottleneck = self.part("bottleneck")
+        is_bound = bottleneck.room_for_identity(source.row.size) and not self.parts("penalties")
+        if is_bound and self.part("corruption") is None and self.part("neighborhood") is None:
+            warnings.warn(
+                f"a code of {bottleneck.size} numbers for {source.row.size} columns leaves nothing to learn: the row "
+                "can be copied. Use a smaller code, penalties, a corruption, or top_k.",
+                stacklevel=4,
+            )
+        return rows
 
-        Parameters
-        ----------
-        X : a table.
-        per_feature : return it for each column, [n, d]; else the sum over columns, [n].
-        """
-        source = self._open(X, reset=False)
-        error = self._apply(inference.error, source, self.n_features_in_)
-        return error if per_feature else error.sum(axis=1)
+    def _keep(self, last: Progress, job: Job, reason: str | None) -> None:
+        super()._keep(last, job, reason)
+        if self.part("bottleneck").is_sparse:
+            self.dead_units_ = self._dead_units(job)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model to one safetensors file, at once or not at all; `isthmus.load` reads it.
+    def _dead_units(self, job: Job) -> np.ndarray:
+        """Return which units of the code are zero in every training row."""
+        weights, is_active = jax.device_put(self._weights), np.zeros(self.n_components_, bool)
+        encode = partial(inference.encode, weights, job.model)
+        for codes in inference.blockwise(encode, iter([np.asarray(job.table.x)[: int(job.table.rows)]])):
+            is_active |= (codes != 0).any(axis=0)
+        return np.flatnonzero(~is_active)
 
-        Raises
-        ------
-        ModelFileError
-            If it cannot be written.
-        """
-        check_is_fitted(self)
-        from isthmus.estimators.storing import save  # it knows the estimators
+    def _facts(self) -> dict[str, Any]:
+        return {"dead_units": self.dead_units_.tolist()} if self.part("bottleneck").is_sparse else {}
 
-        save(self, path)
+    def _take_facts(self, facts: dict[str, Any]) -> None:
+        if not self.part("bottleneck").is_sparse:
+            return super()._take_facts(facts)
+        units: Any = facts.get("dead_units")
+        is_list = isinstance(units, list) and all(type(unit) is int and unit >= 0 for unit in units)
+        require(is_list and units == sorted(set(units)), "dead_units", "places of units, in order", units)
+        self.dead_units_ = np.array(units, np.intp)
+        return None
 
-    @property
-    def model_(self) -> Model:
-        """The trained model, an Equinox module."""
-        check_is_fitted(self)
-        return assemble(self._skeleton, self._weights)
+    def _job(self, rows: Rows, share: float) -> Job:
+        return replace(super()._job(rows, share), neighborhood=self.part("neighborhood"))
 
-    @property
-    def _n_features_out(self) -> int:
-        return self.n_components_
+    def _share_held_out(self, rows: Rows) -> float:
+        # The loss of rows held out does not tell which weights are best where rows explain others, or two sides play.
+        is_other = self.part("neighborhood") is not None or self.part("bottleneck").rival_optimizer is not None
+        if is_other and self.validation_fraction:
+            raise InvalidPart(
+                "validation_fraction must be None or 0 with a neighborhood or an adversarial code: the loss of rows "
+                "held out does not tell which weights are best there."
+            )
+        return 0.0 if is_other else super()._share_held_out(rows)
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
+    def _first_weights(self, job: Job) -> np.ndarray | None:
+        """Return the weights to start from, [starts, weights], or None where they are drawn."""
+        if self.init is None:
+            return None
+        x = np.asarray(job.table.x)[: int(job.table.rows)]
+        return np.stack([toward_pca(self._skeleton, x, self.part("likelihood"), seed) for seed in job.seeds])

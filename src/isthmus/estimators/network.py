@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import functools
 import numbers
@@ -10,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
@@ -18,12 +19,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from isthmus import checkpoint as checkpoints
 from isthmus import inference, loop
-from isthmus.contracts import Backbone, Bottleneck, Corruption, Likelihood, Optimizer, Penalty, Scaling, Source, Stop
+from isthmus.contracts import Likelihood, Scaling
 from isthmus.epoch import Job, Progress
 from isthmus.errors import Diverged, InvalidData, require
 from isthmus.estimators.parameters import PartParameters
 from isthmus.flow import Row
-from isthmus.model import Model, build
+from isthmus.linking import linked
+from isthmus.model import Model
 from isthmus.objective import Plan
 from isthmus.parts import resolve
 from isthmus.progress import shown
@@ -34,6 +36,8 @@ from isthmus.reading import (
     open_source,
     scaled_blocks,
 )
+from isthmus.source import Source
+from isthmus.weights import assemble
 
 FULL_BATCH = 2048  # rows at a time, where a gradient is gathered over all rows
 HOLD_OUT_FROM = 1000  # rows: below, every row is needed for training
@@ -58,19 +62,12 @@ def on_device(method: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-class Network(PartParameters):
-    """The parts of an autoencoder, and its life from a table to trained weights and back."""
+class Network(PartParameters, abc.ABC):
+    """The life of a network, from a table to trained weights and back."""
 
-    one_part = {  # noqa: RUF012 -- a constant of the class
-        "bottleneck": Bottleneck,
-        "encoder": Backbone,
-        "decoder": Backbone,
-        "likelihood": Likelihood,
-        "corruption": Corruption,
-        "scaling": Scaling,
-        "optimizer": Optimizer,
-    }
-    many_parts = {"penalties": Penalty, "stops": Stop}  # noqa: RUF012
+    optional: ClassVar[frozenset[str]] = frozenset({"scaling"})
+    """Parts that may be None."""
+    n_starts: int
 
     _weights: np.ndarray | None = None
     _progress: Progress | None = None  # None after loading: a model file holds no optimizer's memory
@@ -78,10 +75,29 @@ class Network(PartParameters):
     def __sklearn_is_fitted__(self) -> bool:
         return self._weights is not None
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model to one safetensors file, at once or not at all; `isthmus.load` reads it.
+
+        Raises
+        ------
+        ModelFileError
+            If it cannot be written.
+        """
+        check_is_fitted(self)
+        from isthmus.estimators.storing import save  # it knows the estimators
+
+        save(self, path)
+
+    @property
+    def model_(self) -> Model:
+        """The trained model, an Equinox module."""
+        check_is_fitted(self)
+        return assemble(self._skeleton, self._weights)
+
     def _check_settings(self) -> None:
         """Resolve every part, so that what is misspelled is said before any work."""
         for name in self.one_part:
-            if self.part(name) is None and name not in ("decoder", "corruption", "scaling"):
+            if self.part(name) is None and name not in self.optional:
                 require(False, name, f"{self.one_part[name].__name__}, or its spelling", None)
         for name in self.many_parts:
             self.parts(name)
@@ -112,20 +128,23 @@ class Network(PartParameters):
                 warnings.warn(f"{X} names no columns: they are taken in the order of the fit.", stacklevel=4)
         else:
             # scikit-learn remembers and compares the names and the number of columns.
-            has_rows = not is_file and not isinstance(X, Source) and type(X).__name__ != "LazyFrame"
+            is_flat = len(source.row.shape) == 1
+            has_rows = not is_file and is_flat and not isinstance(X, Source) and type(X).__name__ != "LazyFrame"
             validate_data(self, X if has_rows else _heading(source.row), skip_check_array=True, reset=reset)
+        if not reset and 1 not in (len(source.row.shape), len(self._row.shape)) and source.row.shape != self._row.shape:
+            raise InvalidData(f"X holds images of {source.row.shape}, and the model was fitted on {self._row.shape}.")
         if source.n_rows == 0:
             raise InvalidData(f"X has 0 sample(s) (shape=(0, {source.row.size})): rows are due.")
         return source
 
-    def _rows(self, source: Source, sample_weight: Any) -> Rows:
-        return Rows(source, checked_weight(sample_weight, source.n_rows))
-
-    def _begin(self, source: Source, sample_weight: Any) -> Rows:
-        """Set what is known before training: the columns, their scaling, the model without numbers."""
+    def _rows(self, source: Source, y: Any, sample_weight: Any) -> Rows:
         weight = checked_weight(sample_weight, source.n_rows)
         _check_size(source, weight)
-        rows = Rows(source, weight)
+        return Rows(source, weight, self._labels_of(y, source.n_rows))
+
+    def _begin(self, source: Source, y: Any, sample_weight: Any) -> Rows:
+        """Set what is known before training: the columns, their scaling, the model without numbers."""
+        rows = self._rows(source, y, sample_weight)
         self._weights = None  # until training ends well
         self._progress = None
         self._settings = self.to_json()  # what the weights belong to, whatever is set afterwards
@@ -136,55 +155,70 @@ class Network(PartParameters):
         self.n_samples_ = source.n_rows
         self._form = type(source).__module__.rpartition(".")[2]
         self._skeleton = self._build(source.row)
-        self.n_components_ = int(self.part("bottleneck").size)
-        self._warn_of_identity(source)
+        self.n_components_ = self._skeleton.size
         return rows
 
-    def _warn_of_identity(self, source: Source) -> None:
-        bottleneck = self.part("bottleneck")
-        is_bound = bottleneck.room_for_identity(source.row.size) and not self.parts("penalties")
-        if is_bound and self.part("corruption") is None:
-            warnings.warn(
-                f"a code of {bottleneck.size} numbers for {source.row.size} columns leaves nothing to learn: the row "
-                "can be copied. Use a smaller code, penalties, a corruption, or top_k.",
-                stacklevel=4,
-            )
-
+    @abc.abstractmethod
     def _build(self, row: Row) -> Model:
-        encoder = self.part("encoder")
-        decoder = self.part("decoder") or encoder
-        return build(row, encoder, self.part("bottleneck"), decoder, self.part("likelihood"))
+        """Return the model for rows, its weights still slots."""
 
-    def _share_held_out(self, source: Source) -> float:
+    @abc.abstractmethod
+    def _plan(self) -> Plan:
+        """Return how the model is trained."""
+
+    @abc.abstractmethod
+    def _labels_of(self, y: Any, rows: int) -> np.ndarray | None:
+        """Return the labels that training needs, [rows] int32 with -1 for none, or None where it needs none."""
+
+    def _facts(self) -> dict[str, Any]:
+        """Return what a model file must hold beside parameters, columns and weights, as plain JSON values."""
+        return {}
+
+    def _take_facts(self, facts: dict[str, Any]) -> None:
+        """Take what `_facts` returned, from a file: it may be anything.
+
+        Raises
+        ------
+        InvalidPart
+            If it is not of that form.
+        """
+        require(not facts, "facts", "empty", facts)
+
+    def _explains_rows_by(self) -> Likelihood | None:
+        """Return the likelihood that must bear every row, or None where rows are not explained."""
+        return None
+
+    def _share_held_out(self, rows: Rows) -> float:
+        """Return the share of rows held out."""
         if self.validation_fraction is None:
-            return 0.1 if source.n_rows >= HOLD_OUT_FROM else 0.0
+            return 0.1 if rows.count >= HOLD_OUT_FROM else 0.0
         return float(self.validation_fraction)
 
     def _job(self, rows: Rows, share: float) -> Job:
         """Return what the loop needs; the rows are scaled and put on the device here, once."""
-        seed = _seed(self.random_state)
-        table, held_out = build_tables(rows, self._scaling, self._learned, self.part("likelihood"), share, seed)
-        optimizer = self.part("optimizer")
-        batch = self.batch_size or (FULL_BATCH if optimizer.full_batch else min(max(int(table.rows) // 32, 32), 256))
+        seed, plan = _seed(self.random_state), self._plan()
+        table, held_out = build_tables(rows, self._scaling, self._learned, self._explains_rows_by(), share, seed)
+        whole = FULL_BATCH if plan.optimizer.full_batch else min(max(int(table.rows) // 32, 32), 256)
         return Job(
             model=_as_data(self._skeleton),
-            plan=_as_data(Plan(self.part("corruption"), self.parts("penalties"), optimizer)),
+            plan=_as_data(plan),
             table=table,
             held_out=held_out,
-            batch_size=min(int(batch), len(table.x)),
+            batch_size=min(int(self.batch_size or whole), len(table.x)),
             max_epochs=int(self.max_epochs),
             stops=self.parts("stops"),
             seeds=tuple(int(s) for s in np.random.SeedSequence(seed).generate_state(self.n_starts)),
         )
 
-    def _last_progress(self) -> Progress | None:
+    def _last_progress(self, job: Job) -> Progress | None:
         """Return where the last training stood, with the weights that were kept, if the settings of now allow it."""
         now = self.to_json()
         is_same = all(now[name] == self._settings[name] for name in ("n_starts", "random_state"))
         is_same &= now["optimizer"]["part"] == self._settings["optimizer"]["part"]
         if self._progress is None or not is_same:
             return None
-        return replace(self._progress, state=self._progress.state._replace(weights=self._progress.best_weights))
+        state = self._progress.state._replace(weights=self._progress.best_weights)
+        return replace(self._progress, state=linked(state, job.neighborhood, job.table, job.seeds))
 
     def _train(self, job: Job, start: Progress, checkpoint: str | os.PathLike[str] | None) -> None:
         """Run the loop to its end, or to Ctrl-C, and keep the best start."""
@@ -211,9 +245,10 @@ class Network(PartParameters):
             warnings.warn(f"interrupted after epoch {last.epoch}: what was learned is kept.", stacklevel=4)
         except Diverged as error:
             raise Diverged(f"{error}. {self._likely_cause(job)}") from error
-        self._keep(last, reason)
+        self._keep(last, job, reason)
 
-    def _keep(self, last: Progress, reason: str | None) -> None:
+    def _keep(self, last: Progress, job: Job, reason: str | None) -> None:
+        """Keep the best start, and what it tells."""
         self._progress = last
         self._weights = np.array(np.asarray(last.best_weights)[last.best])
         self.history_ = [dict(record) for record in last.histories[last.best]]
@@ -249,9 +284,10 @@ class Network(PartParameters):
     def _unscaled(self, rows: np.ndarray) -> np.ndarray:
         return self._scaling.undo(self._learned, rows).astype(rows.dtype, copy=False)
 
-    def _framed(self, kind: type[Source], rows: np.ndarray, source: Source) -> Any:
+    def _framed(self, kind: type[Source], rows: np.ndarray, source: Source, shape: tuple[int, ...]) -> Any:
         labels = self._labels or [f"x{i}" for i in range(rows.shape[1])]
-        return kind.frame(rows, labels, source.index)
+        framed = kind.frame(rows, labels, source.index)
+        return framed if len(shape) == 1 else framed.reshape(-1, *shape)
 
 
 _NOT_DECISIVE = ("max_epochs", "stops", "verbose", "device")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 
 from isthmus.errors import InvalidPart, suggestion
 from isthmus.parts import Part, from_json, resolve, unique_names
 from isthmus.values import short
+
+MOST_DEPTH = 8  # of estimators inside estimators, in a file
 
 
 class PartParameters(BaseEstimator):
@@ -23,6 +25,12 @@ class PartParameters(BaseEstimator):
     """Parameters that hold a part, by name, and the contract it keeps."""
     many_parts: ClassVar[dict[str, type[Part]]] = {}
     """Parameters that hold a list of parts."""
+    known: ClassVar[dict[str, type[PartParameters]]] = {}
+    """The estimators by name."""
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        PartParameters.known[cls.__name__] = cls
 
     def part(self, name: str) -> Any:
         """Return the part that a parameter spells, or None where it is None.
@@ -55,6 +63,11 @@ class PartParameters(BaseEstimator):
                     inner[f"{name}__{key}"] = part
                 prefix = f"{name}__{key}__" if key else f"{name}__"
                 inner |= {prefix + setting: value for setting, value in part.settings().items()}
+            for key, estimator in _estimators(found[name]).items():
+                if key:
+                    inner[f"{name}__{key}"] = estimator
+                prefix = f"{name}__{key}__" if key else f"{name}__"
+                inner |= {prefix + setting: value for setting, value in estimator.get_params().items()}
         return found | inner
 
     def set_params(self, **params: Any) -> Self:
@@ -91,6 +104,8 @@ class PartParameters(BaseEstimator):
         return {}
 
     def _changed(self, name: str, tail: str, value: Any) -> Any:
+        if inside := _estimators(getattr(self, name)):
+            return _with_changed_estimator(name, inside, tail, value)
         if name in self.one_part and (part := self.part(name)) is not None:
             return part.replace(**{tail: value})
         if name not in self.many_parts:
@@ -114,12 +129,15 @@ class PartParameters(BaseEstimator):
                 found[name] = None if part is None else part.to_json()
             elif name in self.many_parts:
                 found[name] = [part.to_json() for part in self.parts(name)]
+            elif inside := _estimators(value):
+                each = [{"estimator": type(one).__name__, "parameters": one.to_json()} for one in inside.values()]
+                found[name] = each if isinstance(value, list | tuple) else each[0]
             else:
                 found[name] = value if value is None or isinstance(value, bool | int | float | str) else None
         return found
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Self:
+    def from_json(cls, data: dict[str, Any], depth: int = 0) -> Self:
         """Return an unfitted estimator with the parameters that `to_json` wrote.
 
         Raises
@@ -140,6 +158,36 @@ class PartParameters(BaseEstimator):
                 values[name] = [from_json(cls.many_parts[name].room, each) for each in value]
             elif value is None or isinstance(value, bool | int | float | str):
                 values[name] = value
+            elif isinstance(value, list):
+                values[name] = [_estimator_from_json(name, each, depth) for each in value]
             else:
-                raise InvalidPart(f"{name} must be a plain value. Got {short(value)}.")
+                values[name] = _estimator_from_json(name, value, depth)
         return cls(**values)
+
+
+def _estimators(value: Any) -> dict[str, PartParameters]:
+    """Return the estimators in a parameter by key: '' for the only one, else their place in the list."""
+    if isinstance(value, PartParameters):
+        return {"": value}
+    is_list = isinstance(value, list | tuple) and value and all(isinstance(each, PartParameters) for each in value)
+    return {str(i): each for i, each in enumerate(value)} if is_list else {}
+
+
+def _with_changed_estimator(name: str, inside: dict[str, PartParameters], tail: str, value: Any) -> Any:
+    """Return the parameter with one of its estimators, or a setting of it, changed in a copy."""
+    if "" in inside:
+        return clone(inside[""]).set_params(**{tail: value})
+    key, _, setting = tail.partition("__")
+    if key not in inside:
+        raise InvalidPart(f"{name} has no place {key!r}. It has: {', '.join(inside)}.")
+    changed = clone(inside[key]).set_params(**{setting: value}) if setting else value
+    return [changed if each == key else one for each, one in inside.items()]
+
+
+def _estimator_from_json(name: str, value: Any, depth: int) -> PartParameters:
+    is_form = isinstance(value, dict) and set(value) == {"estimator", "parameters"}
+    if not is_form or not isinstance(value["parameters"], dict) or depth > MOST_DEPTH:
+        raise InvalidPart(f"{name} must be a plain value or an estimator. Got {short(value)}.")
+    if value["estimator"] not in PartParameters.known:
+        raise InvalidPart(f"there is no estimator {short(value['estimator'])}.")
+    return PartParameters.known[value["estimator"]].from_json(value["parameters"], depth + 1)

@@ -38,6 +38,7 @@ def save(estimator: Network, path: str | os.PathLike[str]) -> None:
         "n_samples": estimator.n_samples_,
         "history": estimator.history_,
         "stop_reason": estimator.stop_reason_,
+        "facts": estimator._facts(),
     }
     tensors, offset, weights = {}, 0, np.asarray(estimator._weights)
     for name, slot in slots(estimator._skeleton).items():
@@ -81,7 +82,7 @@ def estimators() -> dict[str, type[Network]]:
     package = importlib.import_module("isthmus.estimators")
     modules = [importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
     found = [c for m in modules for c in vars(m).values() if inspect.isclass(c) and issubclass(c, Network)]
-    return {cls.__name__: cls for cls in found if cls is not Network}
+    return {cls.__name__: cls for cls in found if "__init__" in vars(cls)}
 
 
 def _empty(opened: Opened) -> Network:
@@ -102,8 +103,9 @@ def _empty(opened: Opened) -> Network:
     estimator._form = _field(opened, "form", str)
     if estimator._form not in {kind.__module__.rpartition(".")[2] for kind in kinds()}:
         raise ModelFileError(f"{opened.path} is damaged: it was fitted on a {short(estimator._form)}.")
+    estimator._take_facts(_field(opened, "facts", dict) if "facts" in opened.header else {})
     estimator._skeleton = estimator._build(estimator._row)
-    estimator.n_components_ = int(estimator.part("bottleneck").size)
+    estimator.n_components_ = estimator._skeleton.size
     estimator.n_features_in_ = estimator._row.size
     if _field(opened, "has_names", bool) and estimator._row.columns:
         estimator.feature_names_in_ = np.array(estimator._row.columns, dtype=object)

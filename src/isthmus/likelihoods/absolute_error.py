@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Likelihood
+from isthmus.contracts import Likelihood, Outlet
 from isthmus.flow import Head, Outcome, Row
-from isthmus.weights import Affine, affine
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class AbsoluteError(Likelihood):
     [[-3.0]]
     """
 
-    def build(self, row: Row, width: int) -> Head:
-        return AbsoluteErrorHead(affine(width, row.size))
+    def build(self, row: Row, outlet: Outlet) -> Head:
+        return AbsoluteErrorHead(outlet(row.size))
 
 
 class AbsoluteErrorHead(Head):
-    affine: Affine
+    affine: Callable[[Array], Array]
 
     def __call__(self, features: Array) -> Outcome:
         return AbsoluteErrorOutcome(self.affine(features))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax
+import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import Likelihood
+from isthmus.contracts import Likelihood, Outlet
 from isthmus.flow import Head, Outcome, Row
-from isthmus.weights import Affine, affine
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,19 @@ class Bernoulli(Likelihood):
     """
 
     support = (0.0, 1.0)
+    # Rows that count negatively can bring the weighted mean out of [0, 1]: then p runs to 0 or 1 and the loss to -inf.
+    bears_repulsion = False
 
-    def build(self, row: Row, width: int) -> Head:
-        return BernoulliHead(affine(width, row.size))
+    def build(self, row: Row, outlet: Outlet) -> Head:
+        return BernoulliHead(outlet(row.size))
+
+    def link(self, x: np.ndarray) -> np.ndarray:
+        share = np.clip(x, 0.01, 0.99)
+        return np.log(share / (1 - share))
 
 
 class BernoulliHead(Head):
-    affine: Affine
+    affine: Callable[[Array], Array]
 
     def __call__(self, features: Array) -> Outcome:
         return BernoulliOutcome(self.affine(features))

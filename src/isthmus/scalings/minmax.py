@@ -23,6 +23,7 @@ class Minmax(Scaling):
     """
 
     learned = ("lowest", "range")
+    is_affine = True
 
     def fit(self, blocks: Blocks) -> Arrays:
         lows, highs = zip(*((x.min(axis=0), x.max(axis=0)) for x, _ in blocks()), strict=True)

@@ -20,6 +20,8 @@ class None_(Scaling):  # noqa: N801 -- class = file, and None is taken
     [[2.0]]
     """
 
+    is_affine = True
+
     def fit(self, blocks: Blocks) -> Arrays:
         return {}
 

@@ -23,6 +23,7 @@ class Standard(Scaling):
     """
 
     learned = ("mean", "deviation")
+    is_affine = True
 
     def fit(self, blocks: Blocks) -> Arrays:
         total = sum(float(weight.sum()) for _, weight in blocks())

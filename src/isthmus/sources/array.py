@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.contracts import Source
-from isthmus.numeric import as_matrix, float_type, row_of
+from isthmus.numeric import as_rows, flat_blocks, float_type, row_of
+from isthmus.source import Source
 
 
 class Array(Source):
-    """A NumPy array, a JAX array, nested lists; rows along the first axis."""
+    """A NumPy array, a JAX array, nested lists; rows along the first axis, images along further ones."""
 
     def __init__(self, data: Any) -> None:
-        self._array = as_matrix(data)
+        self._array = as_rows(data)
         self.row = row_of(self._array)
         self.n_rows = len(self._array)
         self.dtype = float_type(self._array)
@@ -31,5 +31,4 @@ class Array(Source):
         return not is_other and not kind.__module__.startswith("scipy.sparse") and not isinstance(data, str | Path)
 
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
-        for start in range(0, self.n_rows, rows):
-            yield np.asarray(self._array[start : start + rows], self.dtype)
+        return flat_blocks(self._array, rows, self.dtype)

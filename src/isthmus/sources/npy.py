@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.contracts import Source
 from isthmus.errors import InvalidData
-from isthmus.numeric import as_matrix, float_type, row_of
+from isthmus.numeric import as_rows, flat_blocks, float_type, row_of
+from isthmus.source import Source
 
 
 class Npy(Source):
@@ -29,7 +29,7 @@ class Npy(Source):
             # NumPy takes what it does not know for a pickle, and advises to open it as one.
             why = "it is none, or holds objects" if "ickle" in str(error) else str(error).splitlines()[0]
             raise InvalidData(f"{path} cannot be read as a NumPy file: {why}") from error
-        self._array = as_matrix(array)
+        self._array = as_rows(array)
         self.row = row_of(self._array)
         self.n_rows = len(self._array)
         self.dtype = float_type(self._array)
@@ -39,8 +39,7 @@ class Npy(Source):
         return isinstance(data, str | Path) and Path(data).suffix.lower() in cls.suffixes
 
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
-        for start in range(0, self.n_rows, rows):
-            yield np.asarray(self._array[start : start + rows], self.dtype)
+        return flat_blocks(self._array, rows, self.dtype)
 
 
 def _read(path: Path) -> np.ndarray:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.contracts import Source
 from isthmus.errors import InvalidData
 from isthmus.flow import Row
+from isthmus.source import Source
 
 
 class Sparse(Source):

@@ -1,0 +1,127 @@
+"""What every autoencoder answers once it is fitted: codes, rows, scores, its model, its file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from isthmus import inference
+from isthmus.contracts import Scaling
+from isthmus.errors import InvalidData, InvalidPart, require
+from isthmus.estimators.network import Network, _seed, check_seed, on_device
+from isthmus.parts import resolve
+from isthmus.reading import checked_weight, kind_called, open_source, scaled_blocks
+
+
+class Reconstructor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
+    """A network that gives each row a code, and rows for codes."""
+
+    optional = frozenset({"decoder", "corruption", "neighborhood", "scaling"})
+
+    @on_device
+    def transform(self, X: Any) -> np.ndarray:
+        """Return the code of each row, [n, n_components_], without noise."""
+        source = self._open(X, reset=False)
+        return self._apply(inference.encode, source, self.n_components_)
+
+    @on_device
+    def inverse_transform(self, X: Any) -> Any:
+        """Return the rows that codes [n, n_components_] stand for, [n, d], in the units, names and frame of `fit`.
+
+        Raises
+        ------
+        InvalidData
+            If the codes are not of the model's size, or not finite.
+        """
+        check_is_fitted(self)
+        source = open_source(X)
+        if source.row.shape != (self.n_components_,):
+            raise InvalidData(
+                f"the codes have {source.row.size} columns, and those of this model have {self.n_components_}."
+            )
+        codes = scaled_blocks(source, resolve(Scaling, "none"), {})
+        rows = self._unscaled(self._run(inference.decode, codes, source, self.n_features_in_))
+        if source.row.columns:
+            return self._framed(type(source), rows, source, (source.row.size,))
+        return self._framed(kind_called(self._form), rows, source, self._row.shape)
+
+    @on_device
+    def reconstruct(self, X: Any) -> Any:
+        """Return what the model makes of each row, [n, d], in the units, names and frame of `X`."""
+        source = self._open(X, reset=False)
+        rows = self._unscaled(self._apply(inference.reconstruct, source, self.n_features_in_))
+        return self._framed(type(source), rows, source, source.row.shape)
+
+    @on_device
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Return the log-likelihood of each row, [n]: higher is more usual.
+
+        It is the sum over columns, in scaled units, without noise; for `squared_error` minus the squared distance
+        to the reconstruction.
+        """
+        source = self._open(X, reset=False)
+        return self._apply(inference.explain, source, self.n_features_in_).sum(axis=1)
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Return the weighted mean of `score_samples`: higher is better."""
+        scores = self.score_samples(X)
+        return float(np.average(scores, weights=checked_weight(sample_weight, len(scores))))
+
+    @on_device
+    def reconstruction_error(self, X: Any, per_feature: bool = False) -> np.ndarray:
+        """Return the squared difference between rows and reconstructions in scaled units: higher is odder.
+
+        Parameters
+        ----------
+        X : a table.
+        per_feature : return it for each column, [n, d]; else the sum over columns, [n].
+        """
+        source = self._open(X, reset=False)
+        error = self._apply(inference.error, source, self.n_features_in_)
+        return error if per_feature else error.sum(axis=1)
+
+    @on_device
+    def sample(self, n: int = 1, random_state: Any = 0) -> Any:
+        """Return `n` new rows, [n, d], in the units, names and frame of `fit`: expected rows of codes from the prior.
+
+        Parameters
+        ----------
+        n : rows, at least 1.
+        random_state : seed of the draws.
+
+        Raises
+        ------
+        InvalidPart
+            If the code has no prior, as that of `deterministic`.
+        """
+        check_is_fitted(self)
+        is_whole = isinstance(n, int | np.integer) and not isinstance(n, bool)
+        require(is_whole and n >= 1, "n", "a whole number of at least 1", n)
+        check_seed(random_state)
+        codes = self.model_.neck.sample(jax.random.key(_seed(random_state)), int(n))
+        if codes is None:
+            raise InvalidPart(
+                "the code of this model has no prior to draw from: use the bottleneck 'variational', "
+                "'importance_weighted' or 'adversarial'."
+            )
+        return self.inverse_transform(np.asarray(codes))
+
+    def diagnose(self, X: Any) -> Any:
+        """Return what each unit of the code does over the rows of `X`, a frame: see `isthmus.diagnose`."""
+        from isthmus.estimators.diagnosis import diagnose  # it knows this class
+
+        return diagnose(self, X)
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.n_components_
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

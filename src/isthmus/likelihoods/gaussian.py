@@ -1,0 +1,97 @@
+"""The normal distribution, its variance learned."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from isthmus.contracts import Likelihood, Outlet
+from isthmus.errors import require
+from isthmus.flow import Head, Outcome, Row
+from isthmus.weights import constant
+
+Covariance = Literal["shared", "diagonal"]
+UNIT = math.log(math.e - 1)  # softplus(UNIT) = 1: training begins near a standard deviation of 1
+
+
+@dataclass(frozen=True)
+class Gaussian(Likelihood):
+    """Each column normal, N(μ, σ²), with the loss Σ (x − μ)² / 2σ² + log σ + log(2π) / 2: a true density.
+
+    The mean is a linear output, and σ = least + softplus(· + 0.54). The floor keeps the density finite where a
+    column can be told exactly. To compare with other densities, mind that it is one of scaled rows.
+
+    Parameters
+    ----------
+    covariance : `"shared"` learns one σ for each column, the same for every row; `"diagonal"` has the decoder
+        give one for each row and column.
+    least : the smallest σ, above 0.
+
+    References
+    ----------
+    Rybkin, Daniilidis and Levine (2021), Simple and effective VAE training with calibrated decoders.
+    Nix and Weigend (1994), Estimating the mean and variance of the target probability distribution.
+
+    Examples
+    --------
+    >>> outcome = GaussianOutcome(jnp.array([[[1.0, 2.0]]]), jnp.array([[[1.0, 2.0]]]))
+    >>> [[round(v, 4) for v in row] for row in outcome.log_prob(jnp.array([[4.0, 2.0]])).tolist()]
+    [[-7.031]]
+    """
+
+    bears_repulsion = False  # with −(x − μ)² left over the loss falls as σ does, and only the floor ends it
+
+    covariance: Covariance = "shared"
+    least: float = 1e-3
+
+    def __post_init__(self) -> None:
+        require(self.least > 0, "Gaussian.least", "above 0", self.least)
+
+    def build(self, row: Row, outlet: Outlet) -> Head:
+        mean = outlet(row.size)
+        if self.covariance == "shared":
+            return SharedHead(mean, constant((row.size,)), least=self.least)
+        return DiagonalHead(mean, outlet(row.size), least=self.least)
+
+
+class SharedHead(Head):
+    mean: Callable[[Array], Array]
+    spread: Array  # [d]
+    least: float
+
+    def __call__(self, features: Array) -> Outcome:
+        mean = self.mean(features)
+        return GaussianOutcome(mean, jnp.broadcast_to(_deviation(self.spread, self.least), mean.shape))
+
+
+class DiagonalHead(Head):
+    mean: Callable[[Array], Array]  # before the other: a start from PCA fills the first
+    spread: Callable[[Array], Array]
+    least: float
+
+    def __call__(self, features: Array) -> Outcome:
+        return GaussianOutcome(self.mean(features), _deviation(self.spread(features), self.least))
+
+
+class GaussianOutcome(Outcome):
+    center: Array  # [k, n, d], the mean
+    deviation: Array  # [k, n, d]
+
+    def by_column(self, x: Array) -> Array:
+        return -0.5 * ((x - self.center) / self.deviation) ** 2 - jnp.log(self.deviation) - 0.5 * math.log(2 * math.pi)
+
+    def mean(self) -> Array:
+        return self.center
+
+    def sample(self, key: Array) -> Array:
+        return self.center + self.deviation * jax.random.normal(key, self.center.shape)
+
+
+def _deviation(spread: Array, least: float) -> Array:
+    return least + jax.nn.softplus(spread + UNIT)

@@ -1,0 +1,272 @@
+"""The autoencoders of the literature by name: functions that return an `Autoencoder` with the parts set.
+
+Every further parameter of `Autoencoder` may be given, and replaces what the preset would set.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from isthmus.contracts import Penalty
+from isthmus.errors import InvalidPart, require, suggestion
+from isthmus.estimators.autoencoder import Autoencoder
+from isthmus.parts import resolve
+
+CASES = {
+    "self": None,
+    "class": "same_class",
+    "neighbors": "nearest",
+    "margin": "margin",
+}
+"""The cases of the generalized autoencoder, and the neighborhood of each."""
+
+
+def sparse(bottleneck: Any = 128, *, penalty: Any = "l1(0.01)", **settings: Any) -> Autoencoder:
+    """Return a sparse autoencoder: a code that may be larger than the row, most of it near zero.
+
+    Parameters
+    ----------
+    bottleneck : the code.
+    penalty : what keeps it small: `"l1"`, `"l2"`, or `"sparsity(0.05)"` for a code between 0 and 1, as
+        `"deterministic(128, activation='sigmoid')"`. Weight decay is beside it, since a decoder that grows would
+        otherwise let the code shrink to nothing.
+
+    References
+    ----------
+    Ng (2011), Sparse autoencoder, CS294A lecture notes.
+
+    Examples
+    --------
+    >>> sparse(64).penalties
+    ['l1(0.01)', 'weight_decay(0.0001)']
+    """
+    return _made(bottleneck, {"penalties": [penalty, "weight_decay(0.0001)"]}, settings)
+
+
+def denoising(bottleneck: Any = 8, *, noise: Any = "masking(0.3)", **settings: Any) -> Autoencoder:
+    """Return a denoising autoencoder: the input is corrupted anew each time, the error taken against the clean row.
+
+    Parameters
+    ----------
+    bottleneck : the code.
+    noise : of `isthmus.corruptions`.
+
+    References
+    ----------
+    Vincent et al. (2008), Extracting and composing robust features with denoising autoencoders.
+
+    Examples
+    --------
+    >>> denoising(8, noise="gaussian(0.5)").corruption
+    'gaussian(0.5)'
+    """
+    return _made(bottleneck, {"corruption": noise}, settings)
+
+
+def contractive(bottleneck: Any = 8, *, weight: Any = 0.1, curvature: float = 0.0, **settings: Any) -> Autoencoder:
+    """Return a contractive autoencoder: codes that change little with the row, ‖J_f(x)‖² small; tied weights.
+
+    Parameters
+    ----------
+    bottleneck : the code; a number is a sigmoid code of that size on one layer.
+    weight : of the squared norm of the Jacobian.
+    curvature : weight of the change of the Jacobian nearby (CAE+H).
+
+    References
+    ----------
+    Rifai et al. (2011), Contractive auto-encoders; Higher order contractive auto-encoder.
+
+    Examples
+    --------
+    >>> contractive(8).penalties
+    ['contractive(0.1)']
+    """
+    penalties = [f"contractive({weight})"] + ([f"curvature({curvature})"] if curvature else [])
+    own = {"encoder": "mlp(())", "penalties": penalties, "tied": True}
+    return _made(_sigmoid(bottleneck), own, settings)
+
+
+def k_sparse(size: int = 128, k: Any = 16, *, alpha: float = 1.0, **settings: Any) -> Autoencoder:
+    """Return a k-sparse autoencoder: only the k largest units of a linear code pass; tied weights, dead units revived.
+
+    Parameters
+    ----------
+    size : units of the code.
+    k : units that pass, or a schedule of it, as `"linear(100, 25, steps=5000)"`.
+    alpha : `transform` keeps alpha · k units.
+
+    References
+    ----------
+    Makhzani and Frey (2013), k-sparse autoencoders. Gao et al. (2024), Scaling and evaluating sparse autoencoders.
+
+    Examples
+    --------
+    >>> k_sparse(64, 8).bottleneck
+    'top_k(64, k=8, alpha=1.0)'
+    """
+    own = {"encoder": "mlp(())", "penalties": "dead_units", "tied": True}
+    return _made(f"top_k({size}, k={k}, alpha={float(alpha)})", own, settings)
+
+
+def variational(size: int = 8, *, beta: Any = 1.0, free_bits: float = 0.0, **settings: Any) -> Autoencoder:
+    """Return a variational autoencoder: a distribution over codes, near a normal one; it generates.
+
+    Parameters
+    ----------
+    size : of the code.
+    beta : weight of the KL, or a schedule of it, as `"linear(0.0, 1.0, steps=2000)"`.
+    free_bits : KL of each unit, in nats, that costs nothing.
+
+    References
+    ----------
+    Kingma and Welling (2014), Auto-encoding variational Bayes.
+
+    Examples
+    --------
+    >>> variational(2).likelihood
+    'gaussian'
+    """
+    code = f"variational({size}, beta={beta}, free_bits={float(free_bits)})"
+    return _made(code, {"likelihood": "gaussian"}, settings)
+
+
+def importance_weighted(size: int = 8, *, draws: int = 5, **settings: Any) -> Autoencoder:
+    """Return an importance-weighted autoencoder: a tighter bound on the likelihood from several draws of the code.
+
+    Parameters
+    ----------
+    size : of the code.
+    draws : of each row's code in training.
+
+    References
+    ----------
+    Burda, Grosse and Salakhutdinov (2016), Importance weighted autoencoders.
+
+    Examples
+    --------
+    >>> importance_weighted(2, draws=3).bottleneck
+    'importance_weighted(2, draws=3)'
+    """
+    return _made(f"importance_weighted({size}, draws={draws})", {"likelihood": "gaussian"}, settings)
+
+
+def adversarial(size: int = 8, *, prior: str = "normal", **settings: Any) -> Autoencoder:
+    """Return an adversarial autoencoder: a rival tells codes from draws of a prior, until it cannot; it generates.
+
+    Parameters
+    ----------
+    size : of the code.
+    prior : of `isthmus.priors`, spelled.
+
+    References
+    ----------
+    Makhzani et al. (2015), Adversarial autoencoders.
+
+    Examples
+    --------
+    >>> adversarial(2, prior="swiss_roll").bottleneck
+    'adversarial(2, prior=swiss_roll)'
+    """
+    return _made(f"adversarial({size}, prior={prior})", {"stops": None}, settings)
+
+
+def generalized(bottleneck: Any = 8, *, case: str = "neighbors", **settings: Any) -> Autoencoder:
+    """Return a generalized autoencoder: each row explains other rows, Σ_j s_ij ‖x_j − x̂_i‖².
+
+    Parameters
+    ----------
+    bottleneck : the code.
+    case : `"self"`, `"class"` (needs labels), `"neighbors"` (heat kernel), `"margin"` (needs labels).
+
+    Raises
+    ------
+    InvalidPart
+        If there is no such case.
+
+    References
+    ----------
+    Wang et al. (2014), Generalized autoencoder: a neural network framework for dimensionality reduction.
+
+    Examples
+    --------
+    >>> generalized(2, case="margin").neighborhood
+    'margin'
+    """
+    if case not in CASES:
+        raise InvalidPart(f"there is no case {case!r}.{suggestion(str(case), CASES)} There are: {', '.join(CASES)}.")
+    return _made(bottleneck, {"neighborhood": CASES[case]}, settings)
+
+
+def embedding(
+    bottleneck: Any = 8,
+    *,
+    pairs: str = "laplacian",
+    reconstruction: float = 1.0,
+    sparsity: float = 0.0,
+    decay: float = 1e-4,
+    **settings: Any,
+) -> Autoencoder:
+    """Return an embedding regularised by an autoencoder: L(pairs of codes) + γ reconstruction + β KL + λ/2 ‖W‖².
+
+    The sum is divided by γ, which changes no minimum.
+
+    Parameters
+    ----------
+    bottleneck : the code; with sparsity, a number is a sigmoid code of that size.
+    pairs : the loss over pairs: `"laplacian"`, `"distances"` or `"margin"`, without or with its settings.
+    reconstruction : γ, above 0.
+    sparsity : β, weight of the KL between the mean activation and 0.05.
+    decay : λ, weight of the squared weights.
+
+    Raises
+    ------
+    InvalidPart
+        If γ is not above 0.
+
+    References
+    ----------
+    Yu et al. (2013), Embedding with autoencoder regularization.
+
+    Examples
+    --------
+    >>> embedding(2, reconstruction=2.0).penalties[1]
+    'weight_decay(2.5e-05)'
+    """
+    require(reconstruction > 0, "reconstruction", "above 0", reconstruction)
+    loss: Any = resolve(Penalty, pairs)
+    require(isinstance(loss.weight, float), "pairs", "a penalty whose weight is a number", pairs)
+    penalties = [
+        loss.replace(weight=loss.weight / reconstruction),
+        f"weight_decay({decay / 2 / reconstruction})",
+    ]
+    if sparsity:
+        penalties.append(f"sparsity(0.05, weight={sparsity / reconstruction})")
+    return _made(_sigmoid(bottleneck) if sparsity else bottleneck, {"penalties": penalties}, settings)
+
+
+def convolutional(
+    bottleneck: Any = 32, *, shape: tuple[int, ...] | None = None, kind: str = "conv", **settings: Any
+) -> Autoencoder:
+    """Return a convolutional autoencoder, for images.
+
+    Parameters
+    ----------
+    bottleneck : the code.
+    shape : of an image, (height, width) or (channels, height, width), where rows are flat; None for arrays of images.
+    kind : `"conv"`, `"residual"` or `"squeeze_excite"`.
+
+    Examples
+    --------
+    >>> convolutional(16, shape=(8, 8)).encoder
+    'conv(shape=(8, 8))'
+    """
+    return _made(bottleneck, {"encoder": f"{kind}(shape={shape})"}, settings)
+
+
+def _made(bottleneck: Any, own: dict[str, Any], settings: dict[str, Any]) -> Autoencoder:
+    return Autoencoder(bottleneck, **(own | settings))
+
+
+def _sigmoid(bottleneck: Any) -> Any:
+    """Return a sigmoid code where a size is given."""
+    return f"deterministic({bottleneck}, activation=sigmoid)" if isinstance(bottleneck, int) else bottleneck

@@ -1,0 +1,46 @@
+"""The contract of the room `sources`: tables in any form, read in blocks of rows."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from isthmus.flow import Row
+
+
+class Source(abc.ABC):
+    """A table read in blocks of rows, as often as wanted, and answered in its own form."""
+
+    row: Row
+    n_rows: int
+    dtype: np.dtype[Any]  # float32 where all is float32, else float64
+    names: Sequence[str] = ()  # of the columns before they are chosen
+    index: Any = None  # names of the rows, kept for the way out
+    suffixes: ClassVar[tuple[str, ...]] = ()  # of the files it reads
+
+    @classmethod
+    @abc.abstractmethod
+    def accepts(cls, data: Any) -> bool:
+        """Say whether `data` is of this kind, without importing what it would need."""
+
+    @abc.abstractmethod
+    def __init__(self, data: Any) -> None: ...
+
+    def choose(self, columns: Sequence[str] | None) -> None:  # noqa: B027 -- arrays have no names to choose by
+        """Keep these columns, in this order (None keeps all), and refuse what are no numbers; before all else."""
+
+    @abc.abstractmethod
+    def blocks(self, rows: int) -> Iterator[np.ndarray]:
+        """Yield the values in order, [at most rows, d], as floats."""
+
+    def labels(self) -> list[str | int] | None:
+        """Return the names of the columns as the kind has them."""
+        return None if self.row.columns is None else list(self.row.columns)
+
+    @classmethod
+    def frame(cls, values: np.ndarray, labels: Sequence[str | int], index: Any = None) -> Any:
+        """Return `values` in the form of this kind."""
+        return values

@@ -1,0 +1,154 @@
+"""A classifier on an encoder: its three stages, its classes, its heads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+
+import isthmus
+from isthmus import Autoencoder, InvalidData, InvalidPart, NetworkClassifier, StackedAutoencoder
+
+X, Y = load_digits(return_X_y=True)
+TRAIN, TEST = slice(0, 1200), slice(1200, None)
+FLOWERS = X[:300, 10:20], np.array(["rose", "tulip", "lily"])[Y[:300] % 3]
+
+
+def layer(size: int, epochs: int, seed: int, **settings: Any) -> Autoencoder:
+    own = {"encoder": "mlp(())", "max_epochs": epochs, "stops": None, "random_state": seed, "corruption": "masking"}
+    return Autoencoder(f"deterministic({size}, activation=sigmoid)", **(own | settings))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("target", ["categorical", "bernoulli", "hinge"])
+def test_each_head_learns_the_classes(target: str, tmp_path: Path) -> None:
+    model = NetworkClassifier((64,), target=target, max_epochs=30).fit(X[TRAIN], Y[TRAIN])
+    assert model.score(X[TEST], Y[TEST]) > 0.88
+    share = model.predict_proba(X[TEST])
+    assert share.shape == (len(X[TEST]), 10)
+    np.testing.assert_allclose(share.sum(axis=1), 1, rtol=1e-6)
+    np.testing.assert_array_equal(model.predict(X[TEST]), share.argmax(axis=1))
+    model.save(tmp_path / "m.safetensors")
+    again = isthmus.load(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(again.predict_proba(X[TEST]), share)
+
+
+def test_a_linear_encoder_with_softmax_is_logistic_regression() -> None:
+    x = X[TRAIN] / 16
+    settings = {"scaling": None, "optimizer": "lbfgs", "penalties": "weight_decay(0.001)", "stops": None}
+    ours = NetworkClassifier("mlp(())", **settings, validation_fraction=0).fit(x, Y[TRAIN])  # type: ignore[arg-type]
+    # scikit-learn minimises Σ log-loss + ‖W‖² / 2C, we the mean log-loss + λ ‖W‖².
+    theirs = LogisticRegression(C=1 / (2 * 0.001 * len(x)), tol=1e-8, max_iter=5000).fit(x, Y[TRAIN])
+    np.testing.assert_allclose(ours.predict_proba(x), theirs.predict_proba(x), atol=2e-3)
+
+
+def test_the_pretrained_layers_are_copied_and_kept_while_frozen() -> None:
+    stack = StackedAutoencoder([layer(32, 3, 0), layer(16, 3, 0)], max_epochs=2).fit(X[TRAIN])
+    frozen = stack.to_classifier(frozen_epochs=5, max_epochs=0).fit(X[TRAIN], Y[TRAIN])
+    np.testing.assert_array_equal(frozen.transform(X), stack.transform(X))
+    assert frozen.pretrained_ is stack
+    assert [record["epoch"] for record in frozen.history_] == [1, 2, 3, 4, 5]
+    tuned = stack.to_classifier(frozen_epochs=5, max_epochs=5, stops=None).fit(X[TRAIN], Y[TRAIN])
+    assert (tuned.transform(X) != stack.transform(X)).any()
+    assert tuned.n_iter_ == len(tuned.history_) == 10
+    losses = [record["target"] for record in tuned.history_]
+    assert losses[-1] < losses[4] < losses[0]
+
+
+def test_a_clone_trains_its_autoencoder_anew_and_leaks_no_weights() -> None:
+    fitted = StackedAutoencoder([layer(8, 2, 0)], max_epochs=0).fit(X[TRAIN])
+    model = clone(fitted.to_classifier(frozen_epochs=1, max_epochs=1))
+    assert not model.pretrained.__sklearn_is_fitted__()
+    model.fit(X[:300], Y[:300])
+    assert (model.pretrained_._weights != fitted._weights).any()
+
+
+def test_unlabelled_rows_teach_the_autoencoder_only() -> None:
+    labels = np.where(np.arange(1000) < 60, Y[:1000], -1)
+    stack = StackedAutoencoder([layer(16, 2, 0)], max_epochs=0)
+    model = stack.to_classifier(frozen_epochs=2, max_epochs=2).fit(X[:1000], labels)
+    assert model.classes_.tolist() == list(range(10))
+    assert model.pretrained_.n_samples_ == 1000
+    base = clone(stack).fit(X[:1000])
+    np.testing.assert_array_equal(model.pretrained_._weights, base._weights)
+    few = base.to_classifier(frozen_epochs=2, max_epochs=2).fit(X[:60], Y[:60])
+    np.testing.assert_array_equal(model._weights, few._weights)
+
+
+def test_pretraining_beats_random_initialisation_with_100_labels() -> None:
+    """Over 10 seeds of weights and labels; two sigmoid layers of 100."""
+    margins = []
+    for seed in range(10):
+        labels = np.full(1200, -1)
+        chosen = np.random.default_rng(seed).permutation(1200)[:100]
+        labels[chosen] = Y[chosen]
+        settings: dict[str, Any] = {"corruption": "gaussian(0.3)", "optimizer": "adam(0.003)"}
+        scores = []
+        for epochs in (60, 0):
+            layers = [layer(100, epochs, seed, scaling=scaling, **settings) for scaling in ("minmax", None)]
+            stack = StackedAutoencoder(layers, max_epochs=0)
+            model = stack.to_classifier(frozen_epochs=30, max_epochs=60, random_state=seed, stops=None)
+            scores.append(model.fit(X[TRAIN], labels).score(X[TEST], Y[TEST]))
+        margins.append(scores[0] - scores[1])
+    error = np.std(margins, ddof=1) / np.sqrt(10)
+    assert np.mean(margins) > 2 * error
+    assert np.mean(margins) > 0.005
+
+
+def test_classes_may_be_texts_or_bools_or_minus_one_and_one(tmp_path: Path) -> None:
+    x, names = FLOWERS
+    for y in (names, Y[:300] > 4, np.where(Y[:300] > 4, 1, -1), names.astype(object)):
+        model = NetworkClassifier((8,), max_epochs=2).fit(x, y)
+        assert set(model.predict(x).tolist()) <= set(np.unique(y).tolist())
+        model.save(tmp_path / "m.safetensors")
+        np.testing.assert_array_equal(isthmus.load(tmp_path / "m.safetensors").predict(x), model.predict(x))
+
+
+def test_weight_two_is_the_row_twice() -> None:
+    x, y = X[:60, 20:30], Y[:60] % 2
+    weighted = NetworkClassifier((6,), max_epochs=3).fit(x, y, np.where(np.arange(60) < 20, 2.0, 1.0))
+    repeated = NetworkClassifier((6,), max_epochs=3).fit(np.vstack([x, x[:20]]), np.concatenate([y, y[:20]]))
+    np.testing.assert_array_equal(weighted._weights, repeated._weights)
+
+
+@pytest.mark.parametrize(
+    ("y", "sentence"),
+    [
+        (None, r"NetworkClassifier needs labels: call fit\(X, y\)"),
+        (np.zeros(300), r"y holds one class only, (np.float64\()?0\.0\)?: two classes are due\."),
+        (np.full(300, np.nan), "y holds no label: NetworkClassifier needs some"),
+        (np.linspace(0, 1, 300), r"y holds 0\.00334\d* \(Unknown label type: continuous\)"),
+        (np.full(300, np.inf), "y holds inf: NetworkClassifier needs classes"),
+        (np.zeros(7), r"y has shape \(7,\), expected \(300,\): one label for each row is due\."),
+        (np.zeros((300, 2)), r"y has shape \(300, 2\), expected \(300,\)"),
+        (np.array([1, "a"] * 150, dtype=object), "y mixes labels of several types"),
+    ],
+)
+def test_labels_that_are_none_are_refused(y: Any, sentence: str) -> None:
+    with pytest.raises(InvalidData, match=sentence):
+        NetworkClassifier((4,), max_epochs=1).fit(FLOWERS[0], y)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"pretrained": 3}, r"pretrained must be an autoencoder, or None\. Got 3\."),
+        ({"frozen_epochs": -1}, r"frozen_epochs must be a whole number of at least 0\. Got -1\."),
+        ({"frozen_epochs": True}, r"frozen_epochs must be a whole number of at least 0\. Got True\."),
+        ({"target": "categoric"}, "Did you mean 'categorical'"),
+        ({"target": None}, r"target must be Likelihood, or its spelling\. Got None\."),
+    ],
+)
+def test_settings_that_are_none_are_refused(settings: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(InvalidPart, match=sentence):
+        NetworkClassifier(**settings).fit(*FLOWERS)
+
+
+def test_a_pretrained_autoencoder_of_other_columns_is_refused() -> None:
+    base = Autoencoder(2, max_epochs=1).fit(X[:50, :5])
+    with pytest.raises(ValueError, match="X has 10 features, but Autoencoder is expecting 5 features"):
+        NetworkClassifier(pretrained=base).fit(*FLOWERS)
