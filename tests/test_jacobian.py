@@ -113,9 +113,9 @@ def test_the_estimate_of_one_unit_is_exact() -> None:
     ("form", "size", "columns", "has_closed", "taken"),
     [
         ("auto", 100, 100, True, "closed"),
-        ("auto", 32, 33, False, "exact"),
-        ("auto", 33, 32, False, "exact"),
-        ("auto", 33, 33, False, "estimate"),
+        ("auto", 16, 17, False, "exact"),
+        ("auto", 17, 16, False, "exact"),
+        ("auto", 17, 17, False, "estimate"),
         ("closed", 2, 2, True, "closed"),
         ("exact", 100, 100, True, "exact"),
         ("estimate", 2, 2, True, "estimate"),

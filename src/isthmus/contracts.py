@@ -1,7 +1,4 @@
-"""The map of the house: what each room promises. What flows between the rooms stands in `flow.py`.
-
-The room `sources` keeps another kind of promise, in `source.py`: its classes read tables and are no parts.
-"""
+"""The map: what each room promises. What flows between them stands in `flow.py`, tables in `source.py`."""
 
 from __future__ import annotations
 
@@ -34,6 +31,7 @@ class Activation(Part, room="activations"):
     """A function of each unit; one with weights of its own builds a module."""
 
     gain: ClassVar[float] = 1.0  # a layer that ends in it starts in ±gain · sqrt(6 / (inputs + outputs))
+    span: ClassVar[tuple[float, float]] = (-math.inf, math.inf)  # what it can give
 
     def build(self, width: int) -> Callable[[Array], Array]:
         return self
@@ -83,8 +81,12 @@ class Bottleneck(Part, room="bottlenecks"):
 class Likelihood(Part, room="likelihoods"):
     """How a row is explained: the output layer, and the loss `-log_prob`."""
 
-    support: ClassVar[tuple[float, float]] = (-math.inf, math.inf)  # what a scaled row may hold
     bears_repulsion: ClassVar[bool] = True  # bounded below where rows count negatively, all in all positively
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """Return the range of what a scaled row may hold."""
+        return -math.inf, math.inf
 
     @abc.abstractmethod
     def build(self, row: Row, outlet: Outlet) -> Head:

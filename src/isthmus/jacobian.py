@@ -16,7 +16,7 @@ from jaxtyping import Array
 from isthmus.errors import InvalidPart
 
 Form = Literal["auto", "closed", "exact", "estimate"]
-MOST_SWEEPS = 32  # through the encoder that `auto` spends on an exact norm
+MOST_SWEEPS = 16  # through the encoder that `auto` spends on an exact norm
 
 
 def norm(form: Form, model: Any, x: Array, other: Array | None, key: Array | None, probes: int) -> Array:

@@ -7,8 +7,10 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from scipy import stats
 
+from isthmus import Autoencoder, InvalidData
 from isthmus.flow import Row
 from isthmus.likelihoods import SquaredError
 from isthmus.weights import affine, assemble
@@ -56,3 +58,27 @@ def test_a_sample_is_of_that_distribution() -> None:
     sample = np.asarray(outcome.sample(jax.random.key(0)), np.float64)
     assert sample.shape == (1, 5000, 4)
     assert stats.kstest(sample.ravel(), stats.norm(3.0, np.sqrt(0.5)).cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "bad", "low", "high"),
+    [
+        ("squared_error(sigmoid)", 1.5, "0", "1"),
+        ("absolute_error(output=sigmoid)", -0.1, "0", "1"),
+        ("squared_error(output=tanh)", -1.5, "-1", "1"),
+        ("squared_error(output=relu)", -0.5, "0", "inf"),
+        ("squared_error(output=softplus)", -0.5, "0", "inf"),
+    ],
+)
+def test_an_output_with_a_range_refuses_what_leaves_it(likelihood: str, bad: float, low: str, high: str) -> None:
+    x = np.random.default_rng(0).random((30, 3))
+    ae = Autoencoder(2, encoder=(4,), likelihood=likelihood, scaling=None, max_epochs=2).fit(x)
+    rows = ae.reconstruct(x)
+    assert float(low) <= rows.min()
+    assert rows.max() <= float(high)
+    x[7, 1] = bad
+    sentence = (
+        rf"column 1 holds {bad:g}, and the likelihood \w+ needs values in \[{low}, {high}\]: use scaling='minmax'"
+    )
+    with pytest.raises(InvalidData, match=sentence):
+        ae.fit(x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import jax
@@ -21,6 +22,7 @@ class Relu(Activation):
     """
 
     gain = 2**0.5
+    span = (0.0, math.inf)
 
     def __call__(self, x: Array) -> Array:
         return jax.nn.relu(x)

@@ -21,6 +21,7 @@ class Sigmoid(Activation):
     """
 
     gain = 4.0
+    span = (0.0, 1.0)
 
     def __call__(self, x: Array) -> Array:
         return jax.nn.sigmoid(x)

@@ -21,6 +21,7 @@ class Tanh(Activation):
     """
 
     gain = 1.0
+    span = (-1.0, 1.0)
 
     def __call__(self, x: Array) -> Array:
         return jnp.tanh(x)

@@ -212,7 +212,7 @@ class Autoencoder(Reconstructor):
                 f"the neighborhood {neighborhood.name} counts some rows negatively, and the loss of the likelihood "
                 f"{likelihood.name} then has no lower bound: use likelihood='squared_error'."
             )
-        if rival is not None and (rival.full_batch or self.part("optimizer").full_batch):
+        if rival is not None and self.part("optimizer").full_batch:
             raise InvalidPart(
                 "an adversarial code needs an optimizer that goes step by step, as 'adam': its two sides learn in turn."
             )

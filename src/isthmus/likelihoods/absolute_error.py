@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Likelihood, Outlet
+from isthmus.contracts import Activation, Likelihood, Outlet
 from isthmus.flow import Head, Outcome, Row
+from isthmus.parts import spelled
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,11 @@ class AbsoluteError(Likelihood):
 
     A Laplace distribution with scale 1, up to a constant.
 
+    Parameters
+    ----------
+    output : activation of the output, linear by default, so that no scale is asked of the rows. With `"sigmoid"` they
+        must lie in [0, 1], with `"tanh"` in [-1, 1], with `"relu"` and `"softplus"` from 0 on.
+
     Examples
     --------
     >>> outcome = AbsoluteErrorOutcome(jnp.array([[[1.0, 2.0]]]))
@@ -26,15 +32,22 @@ class AbsoluteError(Likelihood):
     [[-3.0]]
     """
 
+    output: Activation = spelled("identity")
+
+    @property
+    def support(self) -> tuple[float, float]:
+        return self.output.span
+
     def build(self, row: Row, outlet: Outlet) -> Head:
-        return AbsoluteErrorHead(outlet(row.size))
+        return AbsoluteErrorHead(outlet(row.size), self.output.build(row.size))
 
 
 class AbsoluteErrorHead(Head):
     affine: Callable[[Array], Array]
+    output: Callable[[Array], Array]
 
     def __call__(self, features: Array) -> Outcome:
-        return AbsoluteErrorOutcome(self.affine(features))
+        return AbsoluteErrorOutcome(self.output(self.affine(features)))
 
 
 class AbsoluteErrorOutcome(Outcome):

@@ -27,9 +27,12 @@ class Bernoulli(Likelihood):
     [[-1.3863]]
     """
 
-    support = (0.0, 1.0)
     # Rows that count negatively can bring the weighted mean out of [0, 1]: then p runs to 0 or 1 and the loss to -inf.
     bears_repulsion = False
+
+    @property
+    def support(self) -> tuple[float, float]:
+        return 0.0, 1.0
 
     def build(self, row: Row, outlet: Outlet) -> Head:
         return BernoulliHead(outlet(row.size))

@@ -26,8 +26,11 @@ class Categorical(Likelihood):
     [-0.2877]
     """
 
-    support = (0.0, 1.0)
     bears_repulsion = False  # −log p of a class has no upper bound, so minus it has no lower one
+
+    @property
+    def support(self) -> tuple[float, float]:
+        return 0.0, 1.0
 
     def build(self, row: Row, outlet: Outlet) -> Head:
         return CategoricalHead(outlet(row.size))

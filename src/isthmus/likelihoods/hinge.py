@@ -37,11 +37,14 @@ class Hinge(Likelihood):
 
     margin: float = 1.0
 
-    support = (0.0, 1.0)
     bears_repulsion = False  # minus the loss has no lower bound
 
     def __post_init__(self) -> None:
         require(self.margin > 0, "Hinge.margin", "above 0", self.margin)
+
+    @property
+    def support(self) -> tuple[float, float]:
+        return 0.0, 1.0
 
     def build(self, row: Row, outlet: Outlet) -> Head:
         return HingeHead(outlet(row.size), self.margin)

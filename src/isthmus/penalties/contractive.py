@@ -27,7 +27,7 @@ class Contractive(Penalty):
     form : `"closed"`, Σ_j a′(z_j)² ‖W_j‖², for an encoder without hidden layers and a code h = a(z), z = x W + b;
         `"exact"`, by one sweep through any encoder for each unit of the code or each column, whichever are fewer;
         `"estimate"`, without bias, by `probes` sweeps; or `"auto"`, the first that applies, the exact one only
-        for at most 32 sweeps. All but the estimate are deterministic, so that `cg` and `lbfgs` apply to any of
+        for at most 16 sweeps. All but the estimate are deterministic, so that `cg` and `lbfgs` apply to any of
         them: those draw their probes once.
     probes : random sweeps for a row, in an estimate.
 

@@ -1,0 +1,47 @@
+"""Arrays of images go in and come out as images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import isthmus
+from isthmus import Autoencoder, InvalidData
+
+X = np.random.default_rng(0).random((40, 1, 4, 4))
+
+
+@pytest.fixture(scope="module")
+def fitted() -> Autoencoder:
+    return Autoencoder(3, encoder="conv((4,))", corruption="block", max_epochs=2).fit(X)
+
+
+def test_what_comes_back_has_the_shape_that_went_in(fitted: Autoencoder, tmp_path: Path) -> None:
+    codes = fitted.transform(X)
+    assert codes.shape == (40, 3)
+    assert fitted.reconstruct(X).shape == fitted.inverse_transform(codes).shape == X.shape
+    assert fitted.n_features_in_ == 16
+    assert fitted.reconstruction_error(X, per_feature=True).shape == (40, 16)
+    fitted.save(tmp_path / "m.safetensors")
+    again = isthmus.load(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(again.reconstruct(X), fitted.reconstruct(X))
+    np.testing.assert_array_equal(again.inverse_transform(codes), fitted.inverse_transform(codes))
+
+
+def test_flat_rows_are_taken_too_and_come_back_flat(fitted: Autoencoder) -> None:
+    flat = X.reshape(40, 16)
+    np.testing.assert_array_equal(fitted.transform(flat), fitted.transform(X))
+    np.testing.assert_array_equal(fitted.reconstruct(flat), fitted.reconstruct(X).reshape(40, 16))
+
+
+def test_images_of_another_shape_are_refused(fitted: Autoencoder) -> None:
+    with pytest.raises(InvalidData, match=r"X holds images of \(2, 8\), and the model was fitted on \(1, 4, 4\)\."):
+        fitted.transform(X.reshape(40, 2, 8))
+    with pytest.raises(ValueError, match="X has 9 features, but Autoencoder is expecting 16 features"):
+        fitted.transform(X[:, :, :3, :3].reshape(40, 9))
+    with pytest.raises(ValueError, match="X has 9 features, but Autoencoder is expecting 16 features"):
+        fitted.transform(X[:, :, :3, :3])
+    with pytest.raises(InvalidData, match="the codes have 3 columns, and those of this model have 3"):
+        fitted.inverse_transform(np.zeros((2, 3, 1)))
