@@ -110,7 +110,6 @@ class Schedule(Part, room="schedules"):
 
 
 def at(value: float | Schedule, step: Array) -> Array:
-    """Return a number or schedule at a step."""
     return value(step) if isinstance(value, Schedule) else jnp.asarray(value)
 
 
@@ -118,6 +117,7 @@ class Penalty(Part, room="penalties"):
     """One named term beside the reconstruction, for each row [n] or the batch; the objective weighs it."""
 
     weight: float | Schedule
+    step_by_step: ClassVar[bool] = False  # it is nothing without what it remembers of earlier steps
 
     @abc.abstractmethod
     def __call__(self, seen: Pass) -> Array: ...

@@ -117,6 +117,10 @@ class Neck(eqx.Module):
         """Return what to minimise, by name, [n] each or a scalar; the likelihood is given as [k, n]."""
         return {"reconstruction": -jnp.mean(log_likelihood, axis=0)}
 
+    def shown(self, code: Code) -> Code:
+        """Return the code as penalties see it: without what the neck does to its gradient for terms of its own."""
+        return code
+
     def rival_terms(self, seen: Pass) -> dict[str, Array]:
         """Return what the rival, the weights below the field `rival`, minimises, by name; none without a rival.
 

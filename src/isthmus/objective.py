@@ -55,9 +55,9 @@ def loss(
     outcome = model.decode(code.draws, key)
     seen = Pass(batch, corrupted, code, outcome, model, step, key)
     found = model.neck.terms(_log_likelihood(outcome, batch), seen)
-    after, held = [], _without_rival(model)
+    after, shown = [], seen._replace(code=model.neck.shown(code), model=_without_rival(model))
     for name, penalty, kept in zip(unique_names(plan.penalties), plan.penalties, before, strict=True):
-        own = seen._replace(model=held, memory=kept)
+        own = shown._replace(memory=kept)
         is_taken = name in found or name in RESERVED
         found[f"{name}_penalty" if is_taken else name] = at(penalty.weight, step) * penalty(own)
         after.append(jax.lax.stop_gradient(penalty.remember(own)))

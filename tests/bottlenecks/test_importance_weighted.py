@@ -18,6 +18,7 @@ from isthmus.likelihoods import Gaussian
 from isthmus.model import build
 from isthmus.objective import Plan, loss
 from isthmus.optimizers import Sgd
+from isthmus.penalties import L2
 from isthmus.weights import assemble, slots, span
 
 ROWS, COLUMNS, SIZE = 5, 4, 2
@@ -188,3 +189,26 @@ def test_a_setting_that_cannot_be_is_refused(settings: dict[str, Any], message: 
     with pytest.raises(InvalidPart) as caught:
         ImportanceWeighted(**{"size": 2} | settings)
     assert str(caught.value) == message
+
+
+def test_penalties_on_the_draws_keep_their_gradient() -> None:
+    """Only the bound's gradient is weighed by the draws' shares."""
+    x = jnp.array(np.random.default_rng(3).normal(size=(6, 3)), jnp.float32)
+    batch, road = Batch(x, jnp.ones(6)), MLP((4,), activation="tanh")
+
+    def slopes(gradient: str, penalties: Any) -> np.ndarray:
+        skeleton = build(Row((3,)), road, ImportanceWeighted(2, draws=5, gradient=gradient), road, Gaussian())
+        weights = 0.3 * np.random.default_rng(4).normal(size=sum(slot.size for slot in slots(skeleton).values()))
+
+        @jax.jit
+        @jax.grad
+        def slope(flat: Any) -> Any:
+            plan = Plan(None, penalties, Sgd())
+            return loss(assemble(skeleton, flat), plan, batch, jnp.int32(0), jax.random.key(5))[0]
+
+        return np.asarray(slope(weights.astype(np.float32)))
+
+    kinds = ("plain", "doubly_reparametrized")
+    plain, doubly = (slopes(kind, (L2(1.0),)) - slopes(kind, ()) for kind in kinds)
+    assert np.abs(plain).max() > 0.1
+    np.testing.assert_allclose(doubly, plain, rtol=1e-3, atol=1e-4)

@@ -67,6 +67,7 @@ class ImportanceWeighted(Bottleneck):
 class Marked(Normal):
     """A posterior with the zeros of `marked`."""
 
+    draws: Array  # [k, n, size], as they were before
     channel: Array  # [k, n]
     scale: Array  # [k, n]
 
@@ -82,7 +83,11 @@ class ImportanceWeightedNeck(NormalNeck):
         if self.gradient == "plain":
             return code
         draws, channel, scale = marked(code.draws)
-        return Code(draws, code.point, Marked(code.point, code.posterior.log_variance, channel, scale))
+        return Code(draws, code.point, Marked(code.point, code.posterior.log_variance, code.draws, channel, scale))
+
+    def shown(self, code: Code) -> Code:
+        posterior = code.posterior
+        return code._replace(draws=posterior.draws) if isinstance(posterior, Marked) else code
 
     def terms(self, log_likelihood: Array, seen: Pass) -> dict[str, Array]:
         code = seen.code

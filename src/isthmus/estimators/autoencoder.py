@@ -216,6 +216,9 @@ class Autoencoder(Reconstructor):
             raise InvalidPart(
                 "an adversarial code needs an optimizer that goes step by step, as 'adam': its two sides learn in turn."
             )
+        for penalty in self.parts("penalties"):
+            if penalty.step_by_step and self.part("optimizer").full_batch:
+                raise InvalidPart(f"the penalty {penalty.name} needs an optimizer that goes step by step, as 'adam'.")
         require(isinstance(self.tied, bool | np.bool_), "tied", "True or False", self.tied)
         require(self.init in (None, "pca"), "init", "None or 'pca'", self.init)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Self
@@ -10,7 +11,8 @@ from typing import Any, ClassVar, Self
 import jax
 import numpy as np
 from jaxtyping import Array
-from sklearn.base import ClassifierMixin, clone
+from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
+from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus import inference, loop
@@ -28,7 +30,7 @@ from isthmus.steps import Table
 from isthmus.weights import affine, cut, draw, join, span
 
 
-class NetworkClassifier(ClassifierMixin, Network):
+class NetworkClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, Network):
     """An encoder whose code explains the class, by any likelihood over classes.
 
     With `pretrained`, training has three stages: the autoencoder on all rows, also those without a label; the head
@@ -135,6 +137,10 @@ class NetworkClassifier(ClassifierMixin, Network):
         """
         self._check_settings()
         source = self._open(X, reset=True)
+        shape = np.asarray(y).shape
+        if len(shape) == 2 and shape[1] == 1:
+            told = "A column-vector y was passed when a 1d array was expected: it is taken as one class for each row."
+            warnings.warn(told, DataConversionWarning, stacklevel=3)
         labels, self.classes_ = checked_labels(y, source.n_rows, type(self).__name__)
         if len(self.classes_) < 2:
             raise InvalidData(f"y holds one class only, {self.classes_[0]!r}: two classes are due.")
@@ -170,6 +176,16 @@ class NetworkClassifier(ClassifierMixin, Network):
     def transform(self, X: Any) -> np.ndarray:
         """Return the code of each row, [n, n_components_]."""
         return self._apply(inference.encode, self._open(X, reset=False), self.n_components_)
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.n_components_
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
 
     def _check_settings(self) -> None:
         super()._check_settings()

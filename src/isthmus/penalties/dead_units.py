@@ -49,6 +49,8 @@ class DeadUnits(Penalty):
     revived: int | None = None
     after: int = 10_000
 
+    step_by_step = True
+
     def __post_init__(self) -> None:
         is_weight = isinstance(self.weight, Schedule) or self.weight >= 0
         require(is_weight, "DeadUnits.weight", "at least 0", self.weight)

@@ -1,0 +1,294 @@
+"""Each pair of parts either trains, or refuses with a sentence that says why.
+
+Few fits hold every pair: each takes one part of every room, so that pairs which have not met yet meet. Pairs that are
+to refuse stand in `REFUSED`, are kept out of these fits, and are tried alone: a pair that refuses unforeseen fails its
+fit, and a foreseen one that trains fails its own test.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+import random
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from isthmus import Autoencoder, IsthmusError
+from isthmus.parts import find, names
+
+GENERATOR = np.random.default_rng(0)
+X = GENERATOR.random((24, 9)).astype(np.float32)  # images of 3 x 3 pixels, flat
+X[:2] = [[0.0] * 9, [1.0] * 9]
+Y = np.arange(24) % 3
+CANDIDATES = 6  # fits that are put together for each that is taken
+
+Option = tuple[tuple[str, ...], dict[str, Any]]
+"""The parts that one setting brings, as `room=name`, and the parameters of the autoencoder."""
+
+
+def ours(room: str) -> list[str]:
+    """Return the names of the parts of a room that come with the library."""
+    return [name for name in names(room) if find(room, name).__module__.startswith("isthmus.")]
+
+
+def has(room: str, name: str, field: str) -> bool:
+    return field in {each.name for each in dataclasses.fields(find(room, name))}  # type: ignore[arg-type]
+
+
+def codes() -> list[Option]:
+    plain = [name for name in ours("bottlenecks") if not has("bottlenecks", name, "prior")]
+    found: list[Option] = [((f"bottlenecks={name}",), {"bottleneck": small_code(name)}) for name in plain]
+    for name, prior in itertools.product(ours("bottlenecks"), ours("priors")):
+        if name not in plain:
+            spelling = f"{name}(2, hidden=(4,), prior={prior})"
+            found.append(((f"bottlenecks={name}", f"priors={prior}"), {"bottleneck": spelling}))
+    return found
+
+
+def small_code(name: str) -> str:
+    return f"{name}(2, k=1)" if has("bottlenecks", name, "k") else f"{name}(2)"
+
+
+def roads(side: str, width: int) -> list[Option]:
+    """Return every backbone with every activation; `width` tells the two sides apart."""
+    found: list[Option] = []
+    for name, activation in itertools.product(ours("backbones"), ours("activations")):
+        own = (
+            f"channels=({width},), kernel=1, stride=1, shape=(3, 3)"
+            if has("backbones", name, "channels")
+            else f"({width},)"
+        )
+        parts = (f"{side}={name}", f"activations={activation}")
+        found.append((parts, {side: f"{name}({own}, activation={activation})"}))
+    return found
+
+
+def terms() -> list[Option]:
+    found: list[Option] = []
+    for name in ours("penalties"):
+        if has("penalties", name, "affinity"):
+            found += [
+                ((f"penalties={name}", f"affinities={each}"), {"penalties": [f"{name}(affinity={each})"]})
+                for each in ours("affinities")
+            ]
+        else:
+            found.append(((f"penalties={name}",), {"penalties": [name]}))
+    return found
+
+
+def others(room: str, parameter: str) -> list[Option]:
+    return [((f"{room}={name}",), {parameter: spelled(room, name)}) for name in ours(room)]
+
+
+def spelled(room: str, name: str) -> str:
+    return f"{name}(2)" if getattr(find(room, name), "full_batch", False) else name
+
+
+NONE: Option = ((), {})
+
+SLOW = {
+    **dict.fromkeys(("encoder=residual", "encoder=squeeze_excite"), 6.0),
+    **dict.fromkeys(("decoder=residual", "decoder=squeeze_excite"), 4.0),
+    **dict.fromkeys(("penalties=curvature", "penalties=contractive", "bottlenecks=adversarial"), 8.0),
+    **dict.fromkeys(("encoder=conv", "decoder=conv", "penalties=sparsity", "bottlenecks=importance_weighted"), 3.0),
+}
+"""How long a part takes to compile, where it is more than 1 of the 6 that a fit takes anyhow."""
+
+AXES: dict[str, list[Option]] = {
+    "bottleneck": codes(),
+    "encoder": roads("encoder", 4),
+    "decoder": [*roads("decoder", 3), (("tied=True",), {"tied": True})],
+    "likelihood": others("likelihoods", "likelihood"),
+    "corruption": [NONE, *others("corruptions", "corruption")],
+    **{f"penalty {number}": [NONE, *terms()] for number in (1, 2, 3)},
+    "neighborhood": [NONE, *others("neighborhoods", "neighborhood")],
+    "scaling": others("scalings", "scaling"),
+    "optimizer": others("optimizers", "optimizer"),
+    "init": [NONE, (("init=pca",), {"init": "pca"})],
+    "starts": [NONE, (("n_starts=2",), {"n_starts": 2})],
+}
+
+BASE: dict[str, Any] = {"bottleneck": 2, "encoder": "mlp((4,))", "max_epochs": 1, "batch_size": 12, "scaling": None}
+
+REFUSED = {
+    # Rounds over all rows remember nothing from step to step.
+    r"penalties=dead_units optimizers=(cg|lbfgs)": "dead_units needs an optimizer that goes step by step",
+    # A decoder of its own is no mirror; nor is the way up from a code of two layers, or through gates.
+    r"tied=True decoder=.*": "tied weights need a decoder that mirrors the encoder, matrix by matrix: .* tied=False",
+    r"tied=True bottlenecks=(variational|importance_weighted)": "tied weights need a decoder that mirrors",
+    r"tied=True encoder=squeeze_excite": "tied weights need a decoder that mirrors",
+    # A regression gives the last layer only where it is affine and free.
+    r"init=pca decoder=(conv|residual|squeeze_excite)": "init='pca' needs an affine layer .* Use init=None",
+    r"init=pca tied=True": "init='pca' needs an affine layer",
+    # Nothing is chosen among the units, so none can die.
+    r"penalties=dead_units bottlenecks=(?!top_k).*": "dead_units needs a code .* use bottleneck='top_k",
+    r"penalties=dead_units priors=.*": "dead_units needs a code .* use bottleneck='top_k",
+    # Minus their loss has no lower bound.
+    r"neighborhoods=margin likelihoods=(bernoulli|categorical|gaussian|hinge)": "margin counts some rows negatively",
+    # Scaled so, values leave [0, 1].
+    r"scalings=(standard|center) likelihoods=(bernoulli|categorical|hinge)": r"needs values in \[0, 1\]: use scaling",
+    # All rows at once leave a rival no turn.
+    r"optimizers=(cg|lbfgs) bottlenecks=adversarial": "an adversarial code needs an optimizer that goes step by step",
+    r"optimizers=(cg|lbfgs) priors=.*": "an adversarial code needs an optimizer that goes step by step",
+}
+"""The pairs that refuse, and what they say."""
+
+
+def sentence(a: str, b: str) -> str | None:
+    """Return what a pair is to say when it refuses, or None where it is to train."""
+    spellings = (f"{a} {b}", f"{b} {a}")
+    return next((said for pair, said in REFUSED.items() if any(re.fullmatch(pair, each) for each in spellings)), None)
+
+
+def room_of(part: str) -> str:
+    return part.partition("=")[0]
+
+
+def is_pair(a: str, b: str) -> bool:
+    """Say whether two parts are of two rooms, or two penalties, and see each other at all."""
+    if room_of(a) == room_of(b):
+        return a != b and room_of(a) == "penalties"
+    rooms = {room_of(a), room_of(b)}
+    if rooms == {"priors", "activations"}:
+        return False  # the code that the prior belongs to meets every activation
+    # The road up meets its neighbors; the road down meets all the others too.
+    is_near = rooms <= {"decoder", "encoder", "bottlenecks", "likelihoods", "init", "tied"}
+    if rooms == {"priors", "bottlenecks"}:
+        return has("bottlenecks", {room_of(a): a, room_of(b): b}["bottlenecks"].partition("=")[2], "prior")
+    return is_near or "decoder" not in rooms
+
+
+@functools.cache
+def between(some: tuple[str, ...], others: tuple[str, ...]) -> frozenset[tuple[str, str]]:
+    """Return the pairs of a part of one setting with one of another; an activation meets the road that it is in."""
+    roads_apart = {frozenset({"activations", side}) for side in ("encoder", "decoder")} if some != others else ()
+    found = ((min(a, b), max(a, b)) for a in some for b in others if is_pair(a, b))
+    return frozenset(pair for pair in found if {*map(room_of, pair)} not in roads_apart)
+
+
+def pairs_of(fit: dict[str, Option]) -> set[tuple[str, str]]:
+    options = [parts for parts, _ in fit.values()]
+    return set().union(*(between(a, b) for a, b in itertools.combinations_with_replacement(options, 2)))
+
+
+PARTS = sorted({part for options in AXES.values() for parts, _ in options for part in parts})
+EVERY = {pair for pair in itertools.combinations(PARTS, 2) if is_pair(*pair)}
+FORESEEN = {pair: said for pair in sorted(EVERY) if (said := sentence(*pair)) is not None}
+
+
+def fits() -> list[dict[str, Option]]:
+    """Return settings in which every pair that is not to refuse meets at least once, quick ones before slow ones."""
+    left, generator, found = EVERY - set(FORESEEN), random.Random(0), []  # noqa: S311 -- settings of tests
+    while left:
+        tried = [candidate(left, generator) for _ in range(CANDIDATES)]
+        best = max(tried, key=lambda fit: len(left & pairs_of(fit)) / (6 + sum(map(cost, fit.values()))))
+        met = left & pairs_of(best)
+        assert met, f"these pairs meet in no fit: {sorted(left)}"
+        left -= met
+        found.append(best)
+    return found
+
+
+def candidate(left: set[tuple[str, str]], generator: random.Random) -> dict[str, Option]:
+    """Return settings that hold one pair of those left, and at each further place what brings the most of them."""
+    fit: dict[str, Option] = {}
+    missing = set(generator.choice(sorted(left)))
+    order = generator.sample(sorted(AXES), len(AXES))
+    order.sort(key=lambda axis: -max(len(missing & set(parts)) for parts, _ in AXES[axis]))
+    for axis in order:
+        allowed = [option for option in AXES[axis] if is_allowed(option, fit)]
+        if not allowed:
+            return {}
+        generator.shuffle(allowed)
+        fit[axis] = max(allowed, key=lambda o: (len(missing & set(o[0])), 3 * gain(o, fit, left) - cost(o)))
+        missing -= set(fit[axis][0])
+    return {axis: fit[axis] for axis in AXES}
+
+
+def is_allowed(option: Option, fit: dict[str, Option]) -> bool:
+    chosen = {part for parts, _ in fit.values() for part in parts}
+    is_twice = any(part in chosen and room_of(part) == "penalties" for part in option[0])
+    return not is_twice and not any(FORESEEN.keys() & between(option[0], parts) for parts, _ in fit.values())
+
+
+def gain(option: Option, fit: dict[str, Option], left: set[tuple[str, str]]) -> int:
+    return sum(len(left & between(option[0], parts)) for parts in (option[0], *(parts for parts, _ in fit.values())))
+
+
+def cost(option: Option) -> float:
+    return sum(SLOW.get(part, 1.0) for part in option[0])
+
+
+def spelled_out(fit: dict[str, Option]) -> dict[str, Any]:
+    """Return the parameters of the autoencoder."""
+    found: dict[str, Any] = {"penalties": []}
+    for _, parameters in fit.values():
+        found |= parameters | {"penalties": found["penalties"] + parameters.get("penalties", [])}
+    return found
+
+
+def name_of(fit: dict[str, Option]) -> str:
+    """Return the settings in short: `top_k conv/relu mlp/tanh hinge laplacian/ball sgd tied=True`."""
+    plain = ("tied", "init", "n_starts")
+    short = [
+        [part if room_of(part) in plain else part.partition("=")[2] for part in parts] for parts, _ in fit.values()
+    ]
+    return " ".join("/".join(parts) for parts in short if parts)
+
+
+FITS = fits()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_fast() -> Iterator[None]:
+    """Compile without most optimisations: here a program runs once."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.mark.parametrize("settings", [pytest.param(spelled_out(fit), id=name_of(fit)) for fit in FITS])
+def test_parts_that_meet_train(settings: dict[str, Any]) -> None:
+    first, again = (Autoencoder(**(BASE | settings)).fit(X, Y) for _ in range(2))
+    record = first.history_[-1]
+    assert all(np.isfinite(value) for value in record.values())
+    codes, rows = first.transform(X), first.reconstruct(X)
+    assert codes.shape == (24, 2)
+    assert rows.shape == X.shape
+    assert np.isfinite(codes).all()
+    assert np.isfinite(rows).all()
+    np.testing.assert_array_equal(again.transform(X), codes)
+    np.testing.assert_array_equal(again.reconstruct(X), rows)
+    assert {**again.history_[-1], "seconds": 0} == {**record, "seconds": 0}
+
+
+@pytest.mark.parametrize(("pair", "said"), [pytest.param(*each, id=" ".join(each[0])) for each in FORESEEN.items()])
+def test_a_pair_that_does_not_go_together_says_why(pair: tuple[str, str], said: str) -> None:
+    with pytest.raises(IsthmusError, match=said) as caught:
+        Autoencoder(**(BASE | spelled_out(alone(*pair)))).fit(X, Y)
+    assert re.search(r"\.$|=", str(caught.value)), "it ends like a sentence, or names what to write"
+    assert len(str(caught.value)) >= 20
+
+
+def alone(a: str, b: str) -> dict[str, Option]:
+    """Return settings of two parts and no other; what is not tied has a decoder of its own."""
+    fit: dict[str, Option] = {}
+    for part in (a, b):
+        if not any(part in parts for parts, _ in fit.values()):
+            fit |= next({f"{axis} {part}": o} for axis, options in AXES.items() for o in options if part in o[0])
+    if "tied=True" not in (a, b) and not any("decoder" in parameters for _, parameters in fit.values()):
+        fit["decoder"] = AXES["decoder"][0]
+    return fit
+
+
+def test_every_pair_is_tried() -> None:
+    met = set().union(*map(pairs_of, FITS)) & EVERY
+    assert met | set(FORESEEN) == EVERY
+    assert not met & set(FORESEEN)
+    assert len(EVERY) > 1500
