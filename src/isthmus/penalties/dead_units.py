@@ -68,9 +68,15 @@ class DeadUnits(Penalty):
         return jnp.where(is_active, 0, since)
 
     def __call__(self, seen: Pass) -> Array:
+        linear, is_dead = _before_choice(seen), jnp.asarray(seen.memory) >= self.after
+        # Its two decodes are spared where no unit is dead.
+        return jax.lax.cond(
+            jnp.any(is_dead), lambda: self._term(seen, linear, is_dead), lambda: jnp.zeros_like(linear[:, 0])
+        )
+
+    def _term(self, seen: Pass, linear: Array, is_dead: Array) -> Array:
         x, held = seen.batch.x, jax.lax.stop_gradient(seen.code.draws)  # [1, n, size]
-        is_dead = jnp.asarray(seen.memory) >= self.after
-        revived = self._largest_dead(_before_choice(seen), is_dead, x.shape[1])
+        revived = self._largest_dead(linear, is_dead, x.shape[1])
         with_dead, without = (seen.model.decode(z, seen.key).mean()[0] for z in (held + revived, held))
         missed = jax.lax.stop_gradient(x - seen.outcome.mean()[0])  # [n, d]
         variance, left = _variance(x, seen.batch.weight), _variance(missed, seen.batch.weight)
@@ -80,11 +86,10 @@ class DeadUnits(Penalty):
 
     def _largest_dead(self, linear: Array, is_dead: Array, columns: int) -> Array:
         """Return `linear` [n, size] where a unit is dead and among the largest of them, else 0."""
-        n, size = linear.shape
-        most = min(self.revived or max(columns // 2, 1), size)
-        values, places = jax.lax.top_k(jnp.where(is_dead, linear, -jnp.inf), most)
-        values = jnp.where(is_dead[places], values, 0)  # there may be fewer
-        return jnp.zeros_like(linear).at[jnp.arange(n)[:, None], places].set(values)
+        most = min(self.revived or max(columns // 2, 1), linear.shape[1])
+        dead = jnp.where(is_dead, linear, -jnp.inf)
+        least = jax.lax.stop_gradient(jax.lax.top_k(dead, most)[0][:, -1:])  # -inf where there are fewer
+        return jnp.where(is_dead & (dead >= least), linear, 0)
 
 
 def _before_choice(seen: Pass) -> Array:
