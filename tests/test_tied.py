@@ -12,7 +12,7 @@ import pytest
 
 import isthmus
 from isthmus import Autoencoder, InvalidPart
-from isthmus.flow import Batch
+from isthmus.flow import Batch, Row
 from isthmus.objective import Plan, loss
 from isthmus.optimizers import Sgd
 from isthmus.weights import assemble, draw, fill, slots
@@ -37,8 +37,14 @@ def test_the_matrices_up_are_those_down_transposed() -> None:
     assert len(free._weights) - len(ae._weights) == 5 * 4 + 4 * 3 + 3 * 2  # type: ignore[arg-type]
 
 
+def test_a_matrix_starts_between_the_sizes_that_each_way_asks_for() -> None:
+    skeleton = Autoencoder("deterministic(2, activation=sigmoid)", encoder="mlp(())", tied=True)._build(Row((5,)))
+    # Down it would start within 4 sqrt(6 / 7), before a sigmoid, and up within sqrt(6 / 7).
+    assert slots(skeleton)["neck.affine.matrix"].limit == pytest.approx(2 * np.sqrt(6 / 7))
+
+
 def test_the_gradient_is_the_sum_of_both_ways() -> None:
-    skeleton = Autoencoder(2, encoder="mlp((4,), activation=tanh)", tied=True)._build(isthmus.flow.Row((5,)))
+    skeleton = Autoencoder(2, encoder="mlp((4,), activation=tanh)", tied=True)._build(Row((5,)))
     plan, batch = Plan(None, (), Sgd()), Batch(jnp.array(X), jnp.ones(60))
     with jax.enable_x64(True):
         weights = draw(skeleton, 0).astype(np.float64)
@@ -62,7 +68,7 @@ def test_a_saved_model_holds_each_matrix_once(tmp_path: Path) -> None:
 
 
 def test_filling_turns_a_mirror() -> None:
-    skeleton = Autoencoder(2, encoder="mlp(())", tied=True)._build(isthmus.flow.Row((3,)))
+    skeleton = Autoencoder(2, encoder="mlp(())", tied=True)._build(Row((3,)))
     arrays = [jnp.arange(6.0).reshape(3, 2), jnp.zeros(2), jnp.ones(3)]
     model = fill(skeleton, arrays)
     np.testing.assert_array_equal(model.head.affine.matrix, [[0, 2, 4], [1, 3, 5]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,7 @@ from jaxtyping import Array
 from isthmus.contracts import Backbone, Bottleneck, Likelihood
 from isthmus.errors import InvalidPart
 from isthmus.flow import LAST, Code, Head, Module, Neck, Outcome, Row
-from isthmus.weights import Mirror, is_slot, slots
+from isthmus.weights import Mirror, Slot, is_slot, slots
 
 
 class Model(eqx.Module):
@@ -61,10 +62,16 @@ def tie(model: Model) -> Model:
             "tied weights need a decoder that mirrors the encoder, matrix by matrix: here the way down has "
             f"{[shape for _, shape in down]} and the way up {list(up.values())}. Use tied=False."
         )
-    mirrors = {path: Mirror(i) for path, (i, _) in zip(up, reversed(down), strict=True)}
+    found = slots(model)
+    paths = list(found)
+    changed: dict[str, Any] = {}
+    for path, (i, shape) in zip(up, reversed(down), strict=True):
+        # Used both ways, a matrix starts between the sizes that each way asks for.
+        limit = math.sqrt(found[path].limit * found[paths[i]].limit)
+        changed |= {path: Mirror(i), paths[i]: Slot(shape, limit=limit, value=found[paths[i]].value)}
 
     def tied(path: Any, leaf: Any) -> Any:
-        return mirrors.get(jax.tree_util.keystr(path, simple=True, separator="."), leaf)
+        return changed.get(jax.tree_util.keystr(path, simple=True, separator="."), leaf)
 
     return jax.tree_util.tree_map_with_path(tied, model, is_leaf=is_slot)
 

@@ -82,7 +82,7 @@ def contractive(bottleneck: Any = 8, *, weight: Any = 0.1, curvature: float = 0.
     ['contractive(0.1)']
     """
     penalties = [f"contractive({weight})"] + ([f"curvature({curvature})"] if curvature else [])
-    own = {"encoder": "mlp(())", "penalties": penalties, "tied": True}
+    own = {"encoder": "mlp(())", "penalties": penalties, "tied": True, "optimizer": "adam(0.003)"}
     return _made(_sigmoid(bottleneck), own, settings)
 
 
