@@ -64,6 +64,7 @@ def test_a_module_without_a_key_is_called_without() -> None:
     [
         (3, r"from_equinox needs a callable module\. Got a int\."),
         (eqx.nn.Lambda(jnp.arange(3)), r"arrays are all of floats and learned, without a state\."),
+        (eqx.nn.Linear(2, 2, dtype=jnp.complex64, key=KEY), r"arrays are all of floats and learned"),
         (eqx.nn.BatchNorm(3, "batch", mode="batch"), r"arrays are all of floats and learned, without a state\."),
     ],
 )

@@ -68,6 +68,7 @@ def test_every_start_has_its_own() -> None:
     ("settings", "sentence"),
     [
         ({"bottleneck": 40, "corruption": "masking"}, r"init='pca' needs a code of at most 32 numbers. It has 40\."),
+        ({"encoder": "mlp(())", "tied": True}, "one out to the row, not tied to another"),
         ({"init": "random"}, r"init must be None or 'pca'. Got 'random'\."),
     ],
 )
@@ -89,3 +90,18 @@ def test_a_linear_network_trained_with_lbfgs_is_pca(size: int, scaling: str) -> 
     angle = subspace_angles(np.asarray(ae.model_.head.affine.matrix).T, pca.components_.T)  # type: ignore[attr-defined]
     assert angle.max() < 1e-2
     assert ae.reconstruction_error(digits).mean() / error - 1 < 1e-4
+
+
+def test_rows_count_by_their_weight() -> None:
+    x = np.random.default_rng(0).normal(size=(60, 6))
+    often = np.vstack([np.repeat(3 * x[:6], 60, axis=0), x[6:]])
+    settings = {"encoder": "mlp(())", "init": "pca", "max_epochs": 0, "scaling": None}
+    folded = Autoencoder(2, **settings).fit(often)  # type: ignore[arg-type]
+    weighted = Autoencoder(
+        2, **settings
+    ).fit(  # type: ignore[arg-type]
+        np.vstack([3 * x[:6], x[6:]]), sample_weight=np.where(np.arange(60) < 6, 60, 1)
+    )
+    error = np.square(often - PCA(2).fit(often).inverse_transform(PCA(2).fit_transform(often))).sum(axis=1).mean()
+    for ae in (folded, weighted):
+        assert ae.reconstruction_error(often).mean() == pytest.approx(error, rel=1e-4)

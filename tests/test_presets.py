@@ -127,6 +127,7 @@ def test_any_parameter_of_an_autoencoder_replaces_its_own(name: str) -> None:
                 "bottleneck": "deterministic(8, activation=sigmoid)",
                 "encoder": "mlp(())",
                 "penalties": ["contractive(0.1)"],
+                "optimizer": "adam(0.003)",
                 "tied": True,
             },
         ),
@@ -136,6 +137,7 @@ def test_any_parameter_of_an_autoencoder_replaces_its_own(name: str) -> None:
                 "bottleneck": "top_k(9)",
                 "encoder": "mlp(())",
                 "penalties": ["contractive(0.5)", "curvature(0.25)"],
+                "optimizer": "adam(0.003)",
                 "tied": True,
             },
         ),
@@ -228,7 +230,7 @@ def test_a_row_of_weight_2_is_the_row_twice_and_one_of_weight_0_is_none(name: st
     [
         (lambda: presets.generalized(case="neighbours"), "no case 'neighbours'. Did you mean 'neighbors'"),
         (lambda: presets.generalized(case="else"), "There are: self, class, neighbors, margin."),
-        (lambda: presets.embedding(reconstruction=0), "reconstruction must be above 0. Got 0."),
+        (lambda: presets.embedding(reconstruction=0), "reconstruction must be a number above 0. Got 0."),
         (
             lambda: presets.embedding(pairs="laplacian(linear(0.0, 1.0, steps=9))"),
             "pairs must be a penalty whose weight is a number. Got 'laplacian",
@@ -307,3 +309,22 @@ def test_it_can_be_diagnosed(name: str, fitted: Callable[[str], Autoencoder]) ->
     np.testing.assert_allclose(found["active"], (codes != 0).mean(axis=0))
     assert ("kl" in found) == (name in ("variational", "importance_weighted"))
     pd.testing.assert_frame_equal(found, isthmus.diagnose(ae, X))
+
+
+@pytest.mark.parametrize("size", [3, np.int64(3), "3"])
+def test_a_size_in_any_form_is_a_sigmoid_code(size: Any) -> None:
+    for made in (presets.contractive(size), presets.embedding(size, sparsity=1.0)):
+        assert str(made.part("bottleneck")) == "deterministic(3, activation=sigmoid)"
+
+
+def test_what_is_no_case_or_number_is_refused() -> None:
+    with pytest.raises(isthmus.InvalidPart, match=r"there is no case \['x'\]\. There are: self, class"):
+        presets.generalized(2, case=["x"])  # type: ignore[arg-type]
+    with pytest.raises(isthmus.InvalidPart, match=r"reconstruction must be a number above 0\. Got 'a'\."):
+        presets.embedding(2, reconstruction="a")  # type: ignore[arg-type]
+    with pytest.raises(isthmus.InvalidPart, match=r"estimator must be an autoencoder\. Got 'x'\."):
+        isthmus.diagnose("x", [[1.0, 2.0]])
+
+
+def test_rooms_are_found_at_the_door() -> None:
+    assert isthmus.penalties.Margin is not isthmus.neighborhoods.Margin

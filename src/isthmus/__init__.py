@@ -65,6 +65,8 @@ def __getattr__(name: str) -> Any:
     """Import what is asked for when it is asked for: `import isthmus` alone loads no numerics."""
     if name in _PLACES:
         return getattr(importlib.import_module(_PLACES[name]), name)
+    if name in _ROOMS:
+        return importlib.import_module(f"isthmus.{name}")
     if name[:1].isupper():
         found = {room: part for room in _ROOMS if (part := _in_room(room, name)) is not None}
         if len(found) > 1:

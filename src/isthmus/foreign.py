@@ -60,7 +60,8 @@ def from_equinox(module: Callable[..., Any]) -> Module:
         raise InvalidPart(f"from_equinox needs a callable module. Got a {type(module).__name__}.")
     weights, rest = eqx.partition(module, eqx.is_inexact_array)
     leaves, structure = jax.tree.flatten(rest)
-    if any(isinstance(leaf, np.ndarray | jax.Array | eqx.nn.StateIndex) for leaf in leaves):
+    is_complex = any(jnp.iscomplexobj(leaf) for leaf in jax.tree.leaves(weights))
+    if is_complex or any(isinstance(leaf, np.ndarray | jax.Array | eqx.nn.StateIndex) for leaf in leaves):
         raise InvalidPart("from_equinox takes modules whose arrays are all of floats and learned, without a state.")
     takes_key = "key" in inspect.signature(module).parameters
     return Foreign(jax.tree.map(_slot_like, weights), (structure, tuple(leaves)), takes_key)

@@ -14,8 +14,10 @@ RIDGE = 1e-6  # of the mean square of a feature
 MOST_ROWS = 5000
 
 
-def toward_pca(model: Model, x: np.ndarray, likelihood: Likelihood, seed: int) -> np.ndarray:
+def toward_pca(model: Model, x: np.ndarray, weight: np.ndarray, likelihood: Likelihood, seed: int) -> np.ndarray:
     """Return weights [weights] whose code is near the principal components of `x` [n, d], and whose output near `x`.
+
+    Rows count by their `weight` [n].
 
     All layers are drawn but two: that from the encoder's end to the code, and that from the decoder's end to the
     row. These two solve a ridge regression, on the scores of the components and on the row. A network of no other
@@ -31,15 +33,16 @@ def toward_pca(model: Model, x: np.ndarray, likelihood: Likelihood, seed: int) -
         raise InvalidPart(f"init='pca' needs a code of at most {min(x.shape)} numbers. It has {model.size}.")
     places = _places(model)
     random = np.random.Generator(np.random.Philox(seed))
-    rows = x if len(x) <= MOST_ROWS else x[random.permutation(len(x))[:MOST_ROWS]]
-    center = rows.mean(axis=0, dtype=np.float64)
-    scores = (rows - center) @ _components(rows - center, model.size)
+    chosen = slice(None) if len(x) <= MOST_ROWS else random.permutation(len(x))[:MOST_ROWS]
+    rows, weight = x[chosen], weight[chosen].astype(np.float64)
+    centered = rows - np.average(rows, axis=0, weights=weight)
+    scores = centered @ _components(np.sqrt(weight)[:, None] * centered, model.size)
     network = assemble(model, weights)
     hidden = jax.jit(lambda x: network.encoder(x, None))(rows)
-    _put(model, weights, places[0], _regression(hidden, scores))
+    _put(model, weights, places[0], _regression(hidden, scores, weight))
     network = assemble(model, weights)
     features = jax.jit(lambda x: network.decoder(network.encode(x).draws[0], None))(rows)
-    _put(model, weights, places[1], _regression(features, likelihood.link(rows)))
+    _put(model, weights, places[1], _regression(features, likelihood.link(rows), weight))
     return weights
 
 
@@ -51,7 +54,9 @@ def _places(model: Model) -> list[str]:
         for end in ("neck", "head")
     ]
     if not all(found):
-        raise InvalidPart("init='pca' needs an affine layer into the code and one out to the row. Use init=None.")
+        raise InvalidPart(
+            "init='pca' needs an affine layer into the code and one out to the row, not tied to another. Use init=None."
+        )
     return [path.removesuffix(".matrix") for path in found]
 
 
@@ -60,14 +65,14 @@ def _components(centered: np.ndarray, size: int) -> np.ndarray:
     return np.linalg.svd(centered, full_matrices=False)[2][:size].T
 
 
-def _regression(features: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _regression(features: np.ndarray, target: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the matrix and the bias of the ridge regression of `target` [n, t] on `features` [n, f]."""
     features, target = np.asarray(features, np.float64), np.asarray(target, np.float64)
-    mean, aim = features.mean(axis=0), target.mean(axis=0)
+    mean, aim = (np.average(rows, axis=0, weights=weight) for rows in (features, target))
     centered = features - mean
-    gram = centered.T @ centered
+    gram = centered.T @ (weight[:, None] * centered)
     ridge = RIDGE * max(np.trace(gram) / len(gram), 1e-12)
-    matrix = np.linalg.solve(gram + ridge * np.eye(len(gram)), centered.T @ (target - aim))
+    matrix = np.linalg.solve(gram + ridge * np.eye(len(gram)), centered.T @ (weight[:, None] * (target - aim)))
     return matrix, aim - mean @ matrix
 
 

@@ -5,6 +5,7 @@ Every further parameter of `Autoencoder` may be given, and replaces what the pre
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 from isthmus.contracts import Penalty
@@ -192,7 +193,7 @@ def generalized(bottleneck: Any = 8, *, case: str = "neighbors", **settings: Any
     >>> generalized(2, case="margin").neighborhood
     'margin'
     """
-    if case not in CASES:
+    if not isinstance(case, str) or case not in CASES:
         raise InvalidPart(f"there is no case {case!r}.{suggestion(str(case), CASES)} There are: {', '.join(CASES)}.")
     return _made(bottleneck, {"neighborhood": CASES[case]}, settings)
 
@@ -232,7 +233,8 @@ def embedding(
     >>> embedding(2, reconstruction=2.0).penalties[1]
     'weight_decay(2.5e-05)'
     """
-    require(reconstruction > 0, "reconstruction", "above 0", reconstruction)
+    is_number = isinstance(reconstruction, numbers.Real)
+    require(is_number and reconstruction > 0, "reconstruction", "a number above 0", reconstruction)
     loss: Any = resolve(Penalty, pairs)
     require(isinstance(loss.weight, float), "pairs", "a penalty whose weight is a number", pairs)
     penalties = [
@@ -269,4 +271,5 @@ def _made(bottleneck: Any, own: dict[str, Any], settings: dict[str, Any]) -> Aut
 
 def _sigmoid(bottleneck: Any) -> Any:
     """Return a sigmoid code where a size is given."""
-    return f"deterministic({bottleneck}, activation=sigmoid)" if isinstance(bottleneck, int) else bottleneck
+    is_size = isinstance(bottleneck, numbers.Integral) or (isinstance(bottleneck, str) and bottleneck.strip().isdigit())
+    return f"deterministic({bottleneck}, activation=sigmoid)" if is_size else bottleneck

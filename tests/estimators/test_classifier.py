@@ -152,3 +152,33 @@ def test_a_pretrained_autoencoder_of_other_columns_is_refused() -> None:
     base = Autoencoder(2, max_epochs=1).fit(X[:50, :5])
     with pytest.raises(ValueError, match="X has 10 features, but Autoencoder is expecting 5 features"):
         NetworkClassifier(pretrained=base).fit(*FLOWERS)
+
+
+@pytest.mark.parametrize("scaling", ["minmax", None, "center", "quantile"])
+def test_the_scaling_of_the_pretrained_is_saved_with_it(scaling: str | None, tmp_path: Path) -> None:
+    x, y = FLOWERS
+    model = NetworkClassifier(pretrained=Autoencoder(3, encoder=(4,), scaling=scaling, max_epochs=1), max_epochs=1)
+    model.fit(x, y).save(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(isthmus.load(tmp_path / "m.safetensors").predict_proba(x), model.predict_proba(x))
+
+
+def test_a_pretrained_that_needs_labels_is_given_them() -> None:
+    x, y = FLOWERS
+    model = NetworkClassifier(pretrained=isthmus.generalized(3, case="class", max_epochs=1), max_epochs=1).fit(x, y)
+    assert "changed_links" in model.pretrained_.history_[0]
+
+
+def test_rows_without_a_label_do_not_count_in_the_score() -> None:
+    x, y = X[:300, 10:20], np.where(np.arange(300) < 200, Y[:300] % 3, -1)
+    model = NetworkClassifier((8,), max_epochs=5).fit(x, y)
+    assert model.n_labelled_ == 200
+    right = model.predict(x)[:200] == y[:200]
+    assert model.score(x, y) == pytest.approx(right.mean())
+    weight = np.linspace(0, 1, 300)
+    assert model.score(x, y, weight) == pytest.approx(np.average(right, weights=weight[:200]))
+
+
+@pytest.mark.parametrize("target", ["squared_error", "gaussian", "absolute_error"])
+def test_a_likelihood_that_is_not_over_classes_is_refused(target: str) -> None:
+    with pytest.raises(InvalidPart, match=r"target must be 'categorical', 'bernoulli' or 'hinge'\. Got"):
+        NetworkClassifier(target=target).fit(*FLOWERS)

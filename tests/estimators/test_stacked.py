@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from sklearn.datasets import load_digits
 
 import isthmus
 from isthmus import Autoencoder, InvalidPart, NetworkClassifier, StackedAutoencoder
+from isthmus.contracts import Stop
 
 X = load_digits().data[:400]
 
@@ -138,3 +140,33 @@ def test_it_becomes_a_classifier(head: str, target: str) -> None:
     made = StackedAutoencoder(KINDS["plain"]).to_classifier(head, max_epochs=7)
     assert type(made) is NetworkClassifier
     assert (made.target, made.frozen_epochs, made.max_epochs) == (target, 50, 7)
+
+
+RIVAL = "adversarial(2, prior=mixture(by_label=True), rival=adam(0.01))"
+
+
+def test_the_rival_of_the_top_layer_goes_on_in_the_fine_tuning() -> None:
+    top = Autoencoder(RIVAL, encoder="mlp(())", max_epochs=2, stops=None)
+    stack = StackedAutoencoder([layer(24), top], max_epochs=2, stops=None).fit(X, load_digits().target[:400])
+    assert stack._plan().rival == top.part("bottleneck").rival
+    assert stack._labels_of(load_digits().target[:400], 400) is not None
+    assert {"rival", "adversarial"} <= set(stack.history_[-1])
+    with pytest.raises(InvalidPart, match="an adversarial code needs an optimizer that goes step by step"):
+        clone(stack).set_params(optimizer="lbfgs").fit(X, load_digits().target[:400])
+    with pytest.raises(InvalidPart, match="validation_fraction must be None or 0 with a neighborhood or an adver"):
+        clone(stack).set_params(validation_fraction=0.1).fit(X, load_digits().target[:400])
+
+
+@dataclass(frozen=True)
+class InterruptSecondEpoch(Stop):
+    def __call__(self, history: Any) -> str | None:
+        if len(history) == 2:
+            raise KeyboardInterrupt
+        return None
+
+
+def test_ctrl_c_in_a_layer_ends_the_whole_and_keeps_the_layers() -> None:
+    stack = StackedAutoencoder([layer(24), layer(6, stops=[InterruptSecondEpoch()])])
+    with pytest.warns(UserWarning, match="interrupted after epoch 1"), pytest.raises(KeyboardInterrupt):
+        stack.fit(X)
+    assert [each.n_iter_ for each in stack.layers_] == [12, 1]

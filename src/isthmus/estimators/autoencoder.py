@@ -36,6 +36,12 @@ from isthmus.reading import Rows, checked_labels
 from isthmus.source import Source
 from isthmus.values import singular
 
+STEP_BY_STEP = "an adversarial code needs an optimizer that goes step by step, as 'adam': its two sides learn in turn."
+BESIDE_A_RIVAL = (
+    "None or 0 with a neighborhood or an adversarial code: the loss of rows held out does not tell which weights are "
+    "best there"
+)
+
 
 class Autoencoder(Reconstructor):
     """An autoencoder: encoder, code, decoder, trained so that each row can be told from its code.
@@ -213,9 +219,7 @@ class Autoencoder(Reconstructor):
                 f"{likelihood.name} then has no lower bound: use likelihood='squared_error'."
             )
         if rival is not None and self.part("optimizer").full_batch:
-            raise InvalidPart(
-                "an adversarial code needs an optimizer that goes step by step, as 'adam': its two sides learn in turn."
-            )
+            raise InvalidPart(STEP_BY_STEP)
         for penalty in self.parts("penalties"):
             if penalty.step_by_step and self.part("optimizer").full_batch:
                 raise InvalidPart(f"the penalty {penalty.name} needs an optimizer that goes step by step, as 'adam'.")
@@ -293,16 +297,13 @@ class Autoencoder(Reconstructor):
     def _share_held_out(self, rows: Rows) -> float:
         # The loss of rows held out does not tell which weights are best where rows explain others, or two sides play.
         is_other = self.part("neighborhood") is not None or self.part("bottleneck").rival_optimizer is not None
-        if is_other and self.validation_fraction:
-            raise InvalidPart(
-                "validation_fraction must be None or 0 with a neighborhood or an adversarial code: the loss of rows "
-                "held out does not tell which weights are best there."
-            )
+        if is_other:
+            require(not self.validation_fraction, "validation_fraction", BESIDE_A_RIVAL, self.validation_fraction)
         return 0.0 if is_other else super()._share_held_out(rows)
 
     def _first_weights(self, job: Job) -> np.ndarray | None:
         """Return the weights to start from, [starts, weights], or None where they are drawn."""
         if self.init is None:
             return None
-        x = np.asarray(job.table.x)[: int(job.table.rows)]
-        return np.stack([toward_pca(self._skeleton, x, self.part("likelihood"), seed) for seed in job.seeds])
+        x, weight = (np.asarray(array)[: int(job.table.rows)] for array in (job.table.x, job.table.weight))
+        return np.stack([toward_pca(self._skeleton, x, weight, self.part("likelihood"), seed) for seed in job.seeds])

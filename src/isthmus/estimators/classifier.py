@@ -44,12 +44,14 @@ class NetworkClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Class
     pretrained : an autoencoder whose layers are copied, encoder and code without noise, with its scaling. One that is
         fitted is taken as it is, another (also after `clone`) is fitted on the rows first.
     frozen_epochs : epochs at the start in which only the head learns.
-    penalties, scaling, optimizer, batch_size, max_epochs, stops, validation_fraction, n_starts, random_state, device,
+    scaling : of the columns; not used with `pretrained`, which has its own.
+    penalties, optimizer, batch_size, max_epochs, stops, validation_fraction, n_starts, random_state, device,
     verbose : as in `Autoencoder`; max_epochs counts the epochs in which all layers learn.
 
     Attributes
     ----------
     classes_ : the classes, in order.
+    n_labelled_ : rows with a label in `fit`.
     pretrained_ : the fitted autoencoder, where one was given; not kept in a model file.
     n_components_, n_features_in_, feature_names_in_, history_, n_iter_, stop_reason_, model_ : as in `Autoencoder`.
 
@@ -142,10 +144,11 @@ class NetworkClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Class
             told = "A column-vector y was passed when a 1d array was expected: it is taken as one class for each row."
             warnings.warn(told, DataConversionWarning, stacklevel=3)
         labels, self.classes_ = checked_labels(y, source.n_rows, type(self).__name__)
+        self.n_labelled_ = int((labels >= 0).sum())
         if len(self.classes_) < 2:
             raise InvalidData(f"y holds one class only, {self.classes_[0]!r}: two classes are due.")
         weight = checked_weight(sample_weight, source.n_rows)
-        self._take_pretrained(X, sample_weight)
+        self._take_pretrained(X, labels, sample_weight)
         rows = self._begin(source, labels, np.where(labels >= 0, weight, 0))
         job = self._job(rows, self._share_held_out(rows))
         before: list[dict[str, float]] = []
@@ -153,6 +156,8 @@ class NetworkClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Class
         if self.frozen_epochs:
             frozen = replace(self._frozen(job), max_epochs=self.frozen_epochs)
             self._train(frozen, loop.start(frozen, weights), None)
+            if self.stop_reason_ == "interrupted":
+                return self
             before, weights = self.history_, np.stack([self._weights] * len(job.seeds))  # type: ignore[list-item]
         self._train(job, loop.start(job, weights), checkpoint)
         self.history_ = before + [record | {"epoch": record["epoch"] + len(before)} for record in self.history_]
@@ -171,6 +176,14 @@ class NetworkClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Class
         """Return the most probable class of each row, [n]."""
         check_is_fitted(self)
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the share of rows whose class is right; rows without a label, as in `fit`, do not count."""
+        check_is_fitted(self)
+        if self.classes_.dtype.kind in "iuf" and -1 not in self.classes_:
+            weight = checked_weight(sample_weight, len(np.asarray(y)))
+            sample_weight = np.where(np.asarray(y).reshape(-1) == -1, 0, weight)
+        return float(super().score(X, y, sample_weight=sample_weight))
 
     @on_device
     def transform(self, X: Any) -> np.ndarray:
@@ -193,20 +206,25 @@ class NetworkClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Class
         require(
             is_whole and self.frozen_epochs >= 0, "frozen_epochs", "a whole number of at least 0", self.frozen_epochs
         )
+        is_over_classes = self.part("target").support == (0.0, 1.0)
+        require(is_over_classes, "target", "'categorical', 'bernoulli' or 'hinge'", self.target)
         is_autoencoder = self.pretrained is None or isinstance(self.pretrained, Reconstructor)
         require(is_autoencoder, "pretrained", "an autoencoder, or None", self.pretrained)
 
-    def _take_pretrained(self, X: Any, sample_weight: Any) -> None:
+    def _take_pretrained(self, X: Any, labels: np.ndarray, sample_weight: Any) -> None:
         if self.pretrained is None:
             return
         is_fitted = self.pretrained.__sklearn_is_fitted__()
-        self.pretrained_ = self.pretrained if is_fitted else clone(self.pretrained).fit(X, None, sample_weight)
+        self.pretrained_ = self.pretrained if is_fitted else clone(self.pretrained).fit(X, labels, sample_weight)
+        if self.pretrained_.stop_reason_ == "interrupted" and not is_fitted:
+            raise KeyboardInterrupt
         self.pretrained_._open(X, reset=False)  # refuses other columns
 
     def _begin(self, source: Any, y: Any, sample_weight: Any) -> Rows:
         rows = super()._begin(source, y, sample_weight)
         if self.pretrained is not None:
             self._scaling, self._learned = self.pretrained_._scaling, self.pretrained_._learned
+            self._settings["scaling"] = self._scaling.to_json()
         return rows
 
     def _first_weights(self, seed: int) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array
 
-from isthmus.errors import InvalidData
+from isthmus.errors import InvalidData, require
 from isthmus.estimators.network import on_device
 from isthmus.estimators.reconstructor import Reconstructor
 from isthmus.weights import assemble
@@ -19,7 +19,6 @@ LEAST_VARIANCE = 0.01  # of a posterior mean over rows, below which its unit has
 ROUNDING = 1e-6  # a deviation of so much of the mean is none
 
 
-@on_device
 def diagnose(estimator: Reconstructor, X: Any) -> pd.DataFrame:
     """Return what each unit of the code does over the rows of a table: one row for each unit.
 
@@ -54,6 +53,12 @@ def diagnose(estimator: Reconstructor, X: Any) -> pd.DataFrame:
     >>> diagnose(Autoencoder(2, max_epochs=2).fit(X), X).columns.tolist()
     ['mean', 'deviation', 'active', 'verdict']
     """
+    require(isinstance(estimator, Reconstructor), "estimator", "an autoencoder", estimator)
+    return _diagnosed(estimator, X)
+
+
+@on_device
+def _diagnosed(estimator: Reconstructor, X: Any) -> pd.DataFrame:
     source = estimator._open(X, reset=False)
     if source.n_rows < 2:
         raise InvalidData("diagnose compares rows: at least 2 are due. Got 1.")

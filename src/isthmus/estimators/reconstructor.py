@@ -61,7 +61,8 @@ class Reconstructor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
         """Return the log-likelihood of each row, [n]: higher is more usual.
 
         It is the sum over columns, in scaled units, without noise; for `squared_error` minus the squared distance
-        to the reconstruction.
+        to the reconstruction. Where the code is a distribution it is log p(x | mean code): `isthmus.log_likelihood`
+        estimates log p(x).
         """
         source = self._open(X, reset=False)
         return self._apply(inference.explain, source, self.n_features_in_).sum(axis=1)

@@ -12,13 +12,14 @@ from sklearn.base import clone
 from isthmus import loop
 from isthmus.contracts import Likelihood, Optimizer, Stop
 from isthmus.errors import InvalidPart, require
-from isthmus.estimators.autoencoder import Autoencoder
+from isthmus.estimators.autoencoder import BESIDE_A_RIVAL, STEP_BY_STEP, Autoencoder
 from isthmus.estimators.network import on_device
 from isthmus.estimators.reconstructor import Reconstructor
 from isthmus.flow import Row
 from isthmus.model import Model
 from isthmus.objective import Plan
 from isthmus.parts import Part
+from isthmus.reading import Rows
 from isthmus.stacking import Rescale, rescale, stacked
 from isthmus.weights import assemble, join, taken
 
@@ -28,7 +29,8 @@ class StackedAutoencoder(Reconstructor):
 
     Each layer is an `Autoencoder` of any kind: its corruption, penalties, likelihood, epochs and stops hold while it
     is trained. Codes are fed up without noise. Fine-tuning trains the whole, down to the likelihood of the bottom
-    layer, with the terms of the top layer's code; noise and penalties of the layers are not in it.
+    layer, with the terms of the top layer's code (a KL, a rival); noise and penalties of the layers are not in it.
+    Ctrl-C while a layer is trained leaves the layers so far in `layers_`; in the fine-tuning it keeps the whole.
 
     Parameters
     ----------
@@ -117,6 +119,8 @@ class StackedAutoencoder(Reconstructor):
         codes = X
         for layer in self.layers:
             self.layers_.append(clone(layer).fit(codes, y, sample_weight))
+            if self.layers_[-1].stop_reason_ == "interrupted":
+                raise KeyboardInterrupt  # what was learned is in `layers_`, and no whole can be made of it
             codes = self.layers_[-1].transform(codes)
         rows = self._begin(source, y, sample_weight)
         job = self._job(rows, self._share_held_out(rows))
@@ -166,15 +170,24 @@ class StackedAutoencoder(Reconstructor):
                     "'minmax' or None above the first layer."
                 )
         super()._check_settings()
+        if self.layers[-1].part("bottleneck").rival_optimizer is not None and self.part("optimizer").full_batch:
+            raise InvalidPart(STEP_BY_STEP)
 
     def _plan(self) -> Plan:
-        return Plan(None, (), self.part("optimizer"))
+        return Plan(None, (), self.part("optimizer"), self.layers[-1].part("bottleneck").rival_optimizer)
 
     def _explains_rows_by(self) -> Likelihood | None:
         return self.layers[0]._explains_rows_by()
 
     def _labels_of(self, y: Any, rows: int) -> np.ndarray | None:
-        return None  # each layer asks for itself
+        top = self.layers[-1]
+        return top._labels_of(y, rows) if top.part("bottleneck").needs_labels else None
+
+    def _share_held_out(self, rows: Rows) -> float:
+        if self.layers[-1].part("bottleneck").rival_optimizer is None:
+            return super()._share_held_out(rows)
+        require(not self.validation_fraction, "validation_fraction", BESIDE_A_RIVAL, self.validation_fraction)
+        return 0.0
 
     def _build(self, row: Row) -> Model:
         models, scales = [], []
