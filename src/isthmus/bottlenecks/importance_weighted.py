@@ -21,16 +21,13 @@ from isthmus.posterior import Normal, NormalNeck, layers
 class ImportanceWeighted(Bottleneck):
     """A code z ~ N(μ(x), diag σ²(x)) of `size` numbers, under the prior N(0, I), with a bound of several draws z_k.
 
-    What is minimised is minus a lower bound of log p(x), the tighter the more draws there are,
-
-        bound = −log (1/K) Σ_k w_k,    w_k = p(x | z_k) p(z_k) / q(z_k | x).
+    Minimised is −log (1/K) Σ_k w_k, w_k = p(x | z_k) p(z_k) / q(z_k | x): minus a lower bound of log p(x), the
+    tighter the more draws there are.
 
     With v_k = w_k / Σ w, the plain gradient Σ_k v_k ∇ log w_k tells the encoder the less the more draws there are;
     the doubly reparametrized one, Σ_k v_k² (∂ log w_k / ∂z_k) ∇z_k for the encoder and as before for the decoder, is
     the same on average. Penalties on the draws keep their own gradient.
-
-    Rows held out are judged without noise: by the likelihood at z = μ and the KL in closed form. The bound is one
-    on a density where the likelihood is one: `gaussian`, or `bernoulli` on bits.
+    Rows held out are judged without noise: by the likelihood at z = μ and the KL in closed form.
 
     Parameters
     ----------
@@ -65,9 +62,9 @@ class ImportanceWeighted(Bottleneck):
 
 
 class Marked(Normal):
-    """A posterior with the zeros of `marked`."""
+    """A posterior with the zeros of `marked`, and the draws [k, n, size] as they were before."""
 
-    draws: Array  # [k, n, size], as they were before
+    draws: Array
     channel: Array  # [k, n]
     scale: Array  # [k, n]
 
@@ -86,8 +83,7 @@ class ImportanceWeightedNeck(NormalNeck):
         return Code(draws, code.point, Marked(code.point, code.posterior.log_variance, code.draws, channel, scale))
 
     def shown(self, code: Code) -> Code:
-        posterior = code.posterior
-        return code._replace(draws=posterior.draws) if isinstance(posterior, Marked) else code
+        return code._replace(draws=code.posterior.draws) if isinstance(code.posterior, Marked) else code
 
     def terms(self, log_likelihood: Array, seen: Pass) -> dict[str, Array]:
         code = seen.code
@@ -96,7 +92,7 @@ class ImportanceWeightedNeck(NormalNeck):
         is_plain = self.gradient == "plain"
         held = code if is_plain else code._replace(posterior=jax.lax.stop_gradient(code.posterior))
         log_weights = self.log_weights(log_likelihood, held)  # [k, n]
-        bound = jax.nn.logsumexp(log_weights, axis=0) - math.log(len(log_weights))
+        bound = jax.nn.logsumexp(log_weights - math.log(len(log_weights)), axis=0)
         if is_plain:
             return {"bound": -bound}
         share = jax.lax.stop_gradient(jax.nn.softmax(log_weights, axis=0))
