@@ -144,7 +144,7 @@ def test_the_larger_its_weight_the_straighter_the_code(optimizer: str) -> None:
     directions = 0.5 * np.random.default_rng(0).normal(size=(10, 1, 64)) / 8
     table = np.concatenate([(DIGITS[:50] + sign * directions).reshape(-1, 64) for sign in (-1, 0, 1)])
     settings = {"optimizer": optimizer, "max_epochs": 3, "batch_size": None} if optimizer != "adam" else {}
-    fits = [fitted(f"curvature({weight})", **settings) for weight in (0.0, 10.0, 100.0, 100.0)]
+    fits = [fitted(f"curvature({weight})", **settings) for weight in (0.0, 30.0, 300.0, 300.0)]
     codes = [ae.transform(table).reshape(3, 500, 8) for ae in fits]
     bends = [float(((low - 2 * middle + high) ** 2).sum(axis=1).mean()) for low, middle, high in codes]
     assert bends[0] > 1.1 * bends[1] > 1.5 * bends[2] > 0
