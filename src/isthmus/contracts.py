@@ -57,6 +57,18 @@ class Backbone(Part, room="backbones"):
         """Return the last layer, from the end of the decoder's road to the `total` numbers a likelihood needs."""
         return affine(width, total)
 
+    def readout(self, row: Row, width: int, total: int) -> Callable[[Array], Array]:
+        """Return the layer from a code, then the condition, `width` in all, to the numbers that a target needs."""
+        return affine(width, total)
+
+    def condition(self, row: Row) -> tuple[int, ...]:
+        """Return the columns that the roads up must know beside the code: they are handed on, after it."""
+        return ()
+
+    def codes(self, row: Row) -> dict[int, int]:
+        """Return the columns that are read as codes 0, 1, …, unscaled, and how many values each may take."""
+        return {}
+
 
 class Bottleneck(Part, room="bottlenecks"):
     """The code: what passes the narrow land."""
@@ -91,6 +103,10 @@ class Likelihood(Part, room="likelihoods"):
     @abc.abstractmethod
     def build(self, row: Row, outlet: Outlet) -> Head:
         """Return the head; `outlet(total)` gives the layer from features to so many numbers, d for each purpose."""
+
+    def start(self, row: Row, x: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
+        """Return where slots of the head start, by their path in it, as scaled rows `x` [n, d] suggest."""
+        return {}
 
     def link(self, x: np.ndarray) -> np.ndarray:
         """Return what the outlet should give so that the mean is `x`: where a start from PCA aims."""

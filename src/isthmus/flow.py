@@ -29,6 +29,9 @@ class Row:
 
     shape: tuple[int, ...]
     columns: tuple[str, ...] | None = None
+    codes: tuple[int, ...] | None = None  # by column: how many values 0, 1, … it may take, 0 where it holds a number
+    is_sequence: bool = False  # the first axis is time: (steps, features)
+    has_holes: bool = False  # entries may be NaN, not there: what lies behind the end of a ragged sequence, a text
 
     @property
     def size(self) -> int:
@@ -52,13 +55,15 @@ class Batch(NamedTuple):
     label: Array | None = None  # [n] int32, -1 for an unlabelled row; None where no part needs labels
     neighbors: Array | None = None  # [n, m, d], the rows that each row must explain; None for itself
     strength: Array | None = None  # [n, m]
-    target: Array | None = None  # [n, t], what the code must explain in place of the row
+    target: Array | None = None  # [n, t], what the code must explain beside the row or in place of it
+    target_weight: Array | None = None  # [n], factors on the weight of the target; None for 1
 
 
 class Code(NamedTuple):
     draws: Array  # [k, n, size], what is decoded; k = 1 without a key, and always where the code is deterministic
     point: Array  # [n, size], the code without noise: what `transform` answers
     posterior: Any = None  # what the neck's own terms and penalties on such codes are computed from
+    condition: Array | None = None  # [n, c], the columns of the row that the roads up must know beside the code
 
 
 class Outcome(eqx.Module):
@@ -68,9 +73,17 @@ class Outcome(eqx.Module):
     def by_column(self, x: Array) -> Array:
         """Return the log-likelihood of `x` [n, d] by column, [k, n, d]."""
 
-    def log_prob(self, x: Array) -> Array:
-        """Return the log-likelihood of each row, [k, n]."""
-        return jnp.sum(self.by_column(x), axis=-1)
+    def marginal(self, x: Array, observed: Array) -> Array:
+        """Return the log-likelihood by column of the entries that are observed, [k, n, d], the others integrated out.
+
+        `observed` [n, d] is True where `x` counts; the others give 0, and what they hold does not matter. Where columns
+        are independent this is `by_column`, masked; other outcomes override it.
+        """
+        return jnp.where(observed, self.by_column(jnp.where(observed, x, 0)), 0)
+
+    def log_prob(self, x: Array, observed: Array | None = None) -> Array:
+        """Return the log-likelihood of each row, [k, n], of the entries `observed` [n, d] only where it is given."""
+        return jnp.sum(self.by_column(x) if observed is None else self.marginal(x, observed), axis=-1)
 
     @abc.abstractmethod
     def mean(self) -> Array:
@@ -87,7 +100,7 @@ class Pass(NamedTuple):
     batch: Batch
     corrupted: Array  # [n, d]
     code: Code
-    outcome: Outcome
+    outcome: Any  # an Outcome; None where rows are not explained
     model: Any
     step: Array
     key: Array | None
@@ -103,6 +116,11 @@ class Module(eqx.Module):
     @property
     def is_identity(self) -> bool:
         """Say whether the road only passes on what it is given, flat."""
+        return False
+
+    @property
+    def sees_holes(self) -> bool:
+        """Say whether the road tells entries that are NaN from others; for all others they are set to 0."""
         return False
 
 

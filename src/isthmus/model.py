@@ -8,41 +8,69 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from isthmus.contracts import Backbone, Bottleneck, Likelihood
 from isthmus.errors import InvalidPart
-from isthmus.flow import LAST, Code, Head, Module, Neck, Outcome, Row
+from isthmus.flow import LAST, Code, Module, Neck, Outcome, Row
 from isthmus.weights import Mirror, Slot, is_slot, slots
 
 
 class Model(eqx.Module):
-    """An autoencoder. With `key=None` it computes without noise."""
+    """A network around a code: rows are explained by it, or a target is, or both. With `key=None` it has no noise."""
 
     encoder: Module
     neck: Neck
-    decoder: Module
-    head: Head
-    shape: tuple[int, ...] = eqx.field(static=True)  # of a row
-    size: int = eqx.field(static=True)  # of the code
+    decoder: Any  # a Module; None where rows are not explained
+    head: Any  # a Head, or None
+    target: Any = None  # a Head; None where no target is explained
+    shape: tuple[int, ...] = eqx.field(static=True, default=())  # of a row
+    size: int = eqx.field(static=True, default=0)  # of the code
+    condition: tuple[int, ...] = eqx.field(static=True, default=())  # columns that the roads up know beside the code
+    has_holes: bool = eqx.field(static=True, default=False)  # rows may hold NaN
+    target_has_holes: bool = eqx.field(static=True, default=False)
 
     def encode(self, x: Array, key: Array | None = None, step: Array = LAST) -> Code:
         """Return the code of `x` [n, d]."""
-        return self.neck(self.encoder(x, _fold(key, 0)), _fold(key, 1), step)
+        seen = jnp.nan_to_num(x) if self.has_holes and not self.encoder.sees_holes else x
+        code = self.neck(self.encoder(seen, _fold(key, 0)), _fold(key, 1), step)
+        if not self.condition:
+            return code
+        return code._replace(condition=x.reshape(x.shape[0], -1)[:, np.array(self.condition)])
 
-    def decode(self, draws: Array, key: Array | None = None) -> Outcome:
-        """Return the outcome, arrays [k, n, d], of codes `draws` [k, n, size]."""
-        k, n, size = draws.shape
-        outcome = self.head(self.decoder(draws.reshape(k * n, size), _fold(key, 2)))
-        return jax.tree.map(lambda array: array.reshape(k, n, *array.shape[1:]), outcome)
+    def decode(self, draws: Array, key: Array | None = None, condition: Array | None = None) -> Outcome:
+        """Return the outcome of rows, arrays [k, n, d], of codes `draws` [k, n, size] and their condition [n, c]."""
+        k, n, _ = draws.shape
+        return _by_draw(self.head(self.decoder(_beside(draws, condition), _fold(key, 2))), k, n)
+
+    def answer(self, draws: Array, condition: Array | None = None) -> Outcome:
+        """Return the outcome of targets, arrays [k, n, t], of codes `draws` [k, n, size] and their condition [n, c]."""
+        k, n, _ = draws.shape
+        return _by_draw(self.target(_beside(draws, condition)), k, n)
+
+
+def _beside(draws: Array, condition: Array | None) -> Array:
+    """Return draws [k, n, size] as rows [k · n, size + c], each followed by its condition."""
+    k, n, _ = draws.shape
+    if condition is not None:
+        draws = jnp.concatenate([draws, jnp.broadcast_to(condition, (k, *condition.shape))], axis=-1)
+    return draws.reshape(k * n, -1)
+
+
+def _by_draw(outcome: Outcome, k: int, n: int) -> Outcome:
+    return jax.tree.map(lambda array: array.reshape(k, n, *array.shape[1:]), outcome)
 
 
 def build(row: Row, encoder: Backbone, bottleneck: Bottleneck, decoder: Backbone, likelihood: Likelihood) -> Model:
     """Return the model of these parts, its weights still slots."""
+    condition = tuple(sorted({*encoder.condition(row), *decoder.condition(row)}))
     down, width = encoder.encoder(row)
-    up, end = decoder.decoder(row, bottleneck.size)
+    up, end = decoder.decoder(row, bottleneck.size + len(condition))
     head = likelihood.build(row, partial(decoder.outlet, row, end))
-    return Model(down, bottleneck.build(width), up, head, row.shape, bottleneck.size)
+    neck = bottleneck.build(width)
+    return Model(down, neck, up, head, None, row.shape, bottleneck.size, condition, row.has_holes)
 
 
 def tie(model: Model) -> Model:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from isthmus.contracts import Corruption, Optimizer, Penalty, at
-from isthmus.flow import Batch, Outcome, Pass
+from isthmus.flow import Batch, Code, Outcome, Pass
 from isthmus.model import Model
 from isthmus.parts import unique_names
 
@@ -23,6 +23,7 @@ class Plan(NamedTuple):
     penalties: tuple[Penalty, ...]
     optimizer: Optimizer
     rival: Optimizer | None = None
+    reconstruction: Any = 1.0  # weight of explaining rows beside a target
     mobility: Any = None  # [weights], factors on their steps: 0 holds a weight; None lets all move
 
 
@@ -47,14 +48,16 @@ def loss(
     Where the neck has a rival, the sum holds its terms too: its weights, and nothing else, learn from them.
     """
     before = start_memory(plan, model.size) if memory is None else memory
-    corrupted = batch.x
-    if key is not None and plan.corruption is not None:
-        rows = batch.x.reshape(-1, *model.shape)
-        corrupted = plan.corruption(rows, jax.random.fold_in(key, 3)).reshape(batch.x.shape)
+    observed = ~jnp.isnan(batch.x) if model.has_holes else None
+    batch = batch if observed is None else batch._replace(x=jnp.nan_to_num(batch.x))
+    corrupted = _corrupted(model, plan, batch.x, observed, key)
     code = model.encode(corrupted, key, step)
-    outcome = model.decode(code.draws, key)
+    outcome = None if model.head is None else model.decode(code.draws, key, code.condition)
     seen = Pass(batch, corrupted, code, outcome, model, step, key)
-    found = model.neck.terms(_log_likelihood(outcome, batch), seen)
+    found = {} if outcome is None else model.neck.terms(_log_likelihood(outcome, batch, observed), seen)
+    if model.target is not None:
+        found = {name: plan.reconstruction * term for name, term in found.items()}
+        found["target"] = -_explained(model, batch, batch.target, code)
     after, shown = [], seen._replace(code=model.neck.shown(code), model=_without_rival(model))
     for name, penalty, kept in zip(unique_names(plan.penalties), plan.penalties, before, strict=True):
         own = shown._replace(memory=kept)
@@ -79,14 +82,27 @@ def _without_rival(model: Model) -> Model:
     return jax.tree_util.tree_map_with_path(held, model)
 
 
-def _log_likelihood(outcome: Outcome, batch: Batch) -> Array:
-    """Return the log-likelihood [k, n] of what each row must explain: itself, a target, or rows by their strengths."""
-    if batch.target is not None:
-        return outcome.log_prob(batch.target)
+def _corrupted(model: Model, plan: Plan, x: Array, observed: Array | None, key: Array | None) -> Array:
+    """Return `x` [n, d] with noise, and NaN again where nothing is."""
+    if key is not None and plan.corruption is not None:
+        rows = x.reshape(-1, *model.shape)
+        x = plan.corruption(rows, jax.random.fold_in(key, 3)).reshape(x.shape)
+    return x if observed is None else jnp.where(observed, x, jnp.nan)
+
+
+def _log_likelihood(outcome: Outcome, batch: Batch, observed: Array | None) -> Array:
+    """Return the log-likelihood [k, n] of what each row must explain: itself, or rows by their strengths."""
     if batch.neighbors is None or batch.strength is None:
-        return outcome.log_prob(batch.x)
+        return outcome.log_prob(batch.x, observed)
     each = jax.vmap(outcome.log_prob, in_axes=1)(batch.neighbors)  # [m, k, n]
     return jnp.einsum("nm,mkn->kn", batch.strength, each)
+
+
+def _explained(model: Model, batch: Batch, target: Any, code: Code) -> Array:
+    """Return the log-likelihood of each target, [n], the mean over draws, by its weight."""
+    observed = ~jnp.isnan(target) if model.target_has_holes else None
+    found = jnp.mean(model.answer(code.draws, code.condition).log_prob(target, observed), axis=0)
+    return found if batch.target_weight is None else found * batch.target_weight
 
 
 def _mean(term: Array, weight: Array) -> Array:

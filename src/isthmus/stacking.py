@@ -65,6 +65,10 @@ class Climb(Module):
             x = storey(x, None if key is None else jax.random.fold_in(key, i))
         return self.top(x, key)
 
+    @property
+    def sees_holes(self) -> bool:
+        return (self.storeys[0].encoder if self.storeys else self.top).sees_holes
+
 
 class Descent(Module):
     stairs: tuple[Stairs, ...]  # from the top
@@ -96,7 +100,7 @@ def _joined(models: Sequence[Model], scales: Sequence[Rescale | None]) -> Model:
     stairs = [Stairs(m.decoder, m.head, s) for m, s in zip(models[1:], scales, strict=True)]
     up = Climb(tuple(storeys), top.encoder)
     down = Descent(tuple(reversed(stairs)), bottom.decoder)
-    return Model(up, top.neck, down, bottom.head, bottom.shape, top.size)
+    return Model(up, top.neck, down, bottom.head, None, bottom.shape, top.size, has_holes=bottom.has_holes)
 
 
 def _marked(model: Model, number: int) -> Model:

@@ -25,6 +25,7 @@ class Slot:
     shape: tuple[int, ...]
     limit: float = 0.0
     value: float = 0.0
+    is_fixed: bool = False  # it is seen from the rows before training, and does not learn
 
     @property
     def size(self) -> int:
@@ -68,6 +69,11 @@ def uniform(shape: tuple[int, ...], limit: float) -> Any:
 def constant(shape: tuple[int, ...], value: float = 0.0) -> Any:
     """Return a slot that starts as `value`."""
     return Slot(shape, value=value)
+
+
+def fixed(shape: tuple[int, ...]) -> Any:
+    """Return a slot that does not learn: a likelihood's `start` says what it holds."""
+    return Slot(shape, is_fixed=True)
 
 
 def is_slot(leaf: Any) -> bool:
@@ -115,7 +121,9 @@ def fill(skeleton: Any, arrays: list[Any]) -> Any:
     def filled(leaf: Any) -> Any:
         if isinstance(leaf, Mirror):
             return arrays[leaf.index].T
-        return next(rest) if is_slot(leaf) else leaf
+        if not is_slot(leaf):
+            return leaf
+        return jax.lax.stop_gradient(next(rest)) if leaf.is_fixed else next(rest)
 
     return jax.tree.map(filled, skeleton, is_leaf=is_leaf)
 
@@ -145,3 +153,13 @@ def span(skeleton: Any, prefix: str) -> tuple[int, int]:
         if path.startswith(prefix):
             low, high = (low if high else offset - slot.size), offset
     return low, high
+
+
+def started(skeleton: Any, weights: np.ndarray, values: dict[str, np.ndarray]) -> np.ndarray:
+    """Return a flat vector in which the slots named by path hold `values`."""
+    weights, offset = weights.copy(), 0
+    for path, slot in slots(skeleton).items():
+        if path in values:
+            weights[offset : offset + slot.size] = np.broadcast_to(values[path], slot.shape).ravel()
+        offset += slot.size
+    return weights

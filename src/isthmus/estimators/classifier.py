@@ -21,7 +21,7 @@ from isthmus.epoch import Job
 from isthmus.errors import InvalidData, require
 from isthmus.estimators.network import Network, on_device
 from isthmus.estimators.reconstructor import Reconstructor
-from isthmus.flow import LAST, Code, Module, Neck, Pass, Row
+from isthmus.flow import LAST, Code, Neck, Row
 from isthmus.model import Model
 from isthmus.objective import Plan
 from isthmus.parts import Part
@@ -168,7 +168,7 @@ class NetworkClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Class
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class, [n, classes], rows summing to one."""
         source = self._open(X, reset=False)
-        share = self._apply(inference.reconstruct, source, len(self.classes_)).astype(np.float64)
+        share = self._apply(inference.expect, source, len(self.classes_)).astype(np.float64)
         total = share.sum(axis=1, keepdims=True)
         return np.where(total > 0, share / np.maximum(total, np.finfo(float).tiny), 1 / share.shape[1])
 
@@ -241,7 +241,7 @@ class NetworkClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Class
     def _frozen(self, job: Job) -> Job:
         """Return the job in which only the head learns."""
         mobility = np.ones(draw(self._skeleton, 0).shape, np.float32)
-        mobility[: span(self._skeleton, "head")[0]] = 0
+        mobility[: span(self._skeleton, "target")[0]] = 0
         return replace(job, plan=job.plan._replace(mobility=mobility))
 
     def _build(self, row: Row) -> Model:
@@ -252,7 +252,7 @@ class NetworkClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Class
             base = self.pretrained._build(row)
             encoder, neck, size = base.encoder, Clean(base.neck), base.size
         head = self.part("target").build(Row((len(self.classes_),)), partial(affine, size))
-        return Model(encoder, neck, PassedOn(), head, row.shape, size)
+        return Model(encoder, neck, None, None, head, row.shape, size)
 
     def _plan(self) -> Plan:
         return Plan(None, self.parts("penalties"), self.part("optimizer"))
@@ -280,21 +280,11 @@ class NetworkClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Class
         return table._replace(target=jax.nn.one_hot(table.label, len(self.classes_)))
 
 
-class PassedOn(Module):
-    """The road that is none."""
-
-    def __call__(self, x: Array, key: Array | None) -> Array:
-        return x
-
-
 class Passed(Neck):
     """The code is what the encoder gives."""
 
     def __call__(self, hidden: Array, key: Array | None, step: Array = LAST) -> Code:
         return Code(hidden[None], hidden)
-
-    def terms(self, log_likelihood: Array, seen: Pass) -> dict[str, Array]:
-        return {"target": -log_likelihood[0]}
 
 
 class Clean(Neck):
@@ -305,6 +295,3 @@ class Clean(Neck):
     def __call__(self, hidden: Array, key: Array | None, step: Array = LAST) -> Code:
         point = self.inner(hidden, None).point
         return Code(point[None], point)
-
-    def terms(self, log_likelihood: Array, seen: Pass) -> dict[str, Array]:
-        return {"target": -log_likelihood[0]}

@@ -72,13 +72,13 @@ def log_likelihood(estimator: Reconstructor, X: Any, draws: int = 5000, random_s
 def _evidence(weights: Array, model: Any, x: Array, key: Array, draws: int, at_once: int) -> Array:
     """Return the log of the mean weight over `draws` draws of the code of `x` [n, d], [n, 1]."""
     network = assemble(model, weights)
-    hidden = network.encoder(x, None)
+    hidden, condition = network.encoder(x, None), network.encode(x).condition
 
     def add(i: Array, total: Array) -> Array:
         code = network.neck.draw(hidden, jax.random.fold_in(key, i), at_once)
         if code is None:
             raise InvalidPart(_A_POINT)
-        found = network.neck.log_weights(network.decode(code.draws).log_prob(x), code)  # [at_once, n]
+        found = network.neck.log_weights(network.decode(code.draws, None, condition).log_prob(x), code)  # [at_once, n]
         is_due = i * at_once + jnp.arange(at_once) < draws
         found = jnp.where(is_due[:, None], found, -jnp.inf)
         return jnp.logaddexp(total, jax.scipy.special.logsumexp(found, axis=0))

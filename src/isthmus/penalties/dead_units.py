@@ -77,7 +77,9 @@ class DeadUnits(Penalty):
     def _term(self, seen: Pass, linear: Array, is_dead: Array) -> Array:
         x, held = seen.batch.x, jax.lax.stop_gradient(seen.code.draws)  # [1, n, size]
         revived = self._largest_dead(linear, is_dead, x.shape[1])
-        with_dead, without = (seen.model.decode(z, seen.key).mean()[0] for z in (held + revived, held))
+        with_dead, without = (
+            seen.model.decode(z, seen.key, seen.code.condition).mean()[0] for z in (held + revived, held)
+        )
         missed = jax.lax.stop_gradient(x - seen.outcome.mean()[0])  # [n, d]
         variance, left = _variance(x, seen.batch.weight), _variance(missed, seen.batch.weight)
         counts = jnp.any(is_dead) & (left > LEAST * variance)
