@@ -25,7 +25,7 @@ from isthmus.contracts import (
 )
 from isthmus.epoch import Job, Progress
 from isthmus.errors import InvalidData, InvalidPart, require
-from isthmus.estimators.network import on_device
+from isthmus.estimators.network import check_slopes, on_device
 from isthmus.estimators.reconstructor import Reconstructor
 from isthmus.flow import Row
 from isthmus.model import Model, build, tie
@@ -199,6 +199,7 @@ class Autoencoder(Reconstructor):
         is_first = not self.__sklearn_is_fitted__()
         source = self._open(X, reset=is_first)
         job = self._job((self._begin if is_first else self._rows)(source, y, sample_weight), 0.0)
+        check_slopes(job.model)
         known = self._weights
         weights = self._first_weights(job) if known is None else np.repeat(known[None], len(job.seeds), axis=0)
         start = self._last_progress(job) or loop.start(job, weights)
