@@ -27,6 +27,7 @@ from isthmus.contracts import (
 from isthmus.epoch import Job, Progress
 from isthmus.errors import InvalidData, InvalidPart, require
 from isthmus.estimators.device import on_device
+from isthmus.estimators.network import check_slopes
 from isthmus.estimators.reconstructor import Reconstructor
 from isthmus.flow import Row
 from isthmus.model import Model, build, tie
@@ -204,6 +205,7 @@ class Autoencoder(Reconstructor):
         source = self._open(X, reset=is_first)
         last = self._settings if not is_first else None
         job = self._job((self._begin if is_first else self._go_on)(source, y, sample_weight), 0.0)
+        check_slopes(job.model)
         start = self._last_progress(job, last) or loop.start(job, self._first_weights(job))
         job = replace(job, max_epochs=start.epoch + 1, stops=())
         self._train(job, replace(start, reasons=(None,) * len(job.seeds)), None)

@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from isthmus import checkpoint as checkpoints
 from isthmus import inference, loop
 from isthmus.checking import checked_weight
-from isthmus.contracts import Backbone, Likelihood, Scaling
+from isthmus.contracts import Activation, Backbone, Likelihood, Scaling
 from isthmus.epoch import Job, Progress
 from isthmus.errors import Diverged, InvalidData, InvalidPart, require
 from isthmus.estimators.parameters import PartParameters
@@ -223,6 +223,8 @@ class Network(PartParameters, abc.ABC):
 
     def _job(self, rows: Rows, share: float) -> Job:
         """Return what the loop needs; the rows are scaled and put on the device here, once."""
+        if self.max_epochs:
+            check_slopes(self._skeleton)
         seed, plan = seed_of(self.random_state), self._plan()
         likelihood, together = self._explains_rows_by(), self._groups(rows)
         table, held_out = build_tables(rows, self._scaling, self._learned, likelihood, share, seed, together)
@@ -353,6 +355,16 @@ class Network(PartParameters, abc.ABC):
 
 
 _NOT_DECISIVE = ("max_epochs", "stops", "verbose", "device")
+
+
+def check_slopes(model: Model) -> None:
+    """Raise `InvalidPart` where no gradient comes through an activation: what is below it would learn nothing."""
+    for leaf in jax.tree.leaves(model, is_leaf=lambda node: isinstance(node, Activation)):
+        if isinstance(leaf, Activation) and not leaf.has_slope:
+            raise InvalidPart(
+                f"no gradient comes through the activation {leaf.name}, so the layers below it cannot learn: use "
+                "'sigmoid' or 'relu', or max_epochs=0 for a network that is not trained."
+            )
 
 
 def _check_size(source: Source, weight: np.ndarray) -> None:
