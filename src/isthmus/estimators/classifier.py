@@ -69,6 +69,8 @@ class NetworkClassifier(ClassifierMixin, Supervised):
     ((200, 2), True)
     """
 
+    _classes: list[np.ndarray] = []  # noqa: RUF012 -- never changed in place
+
     def __init__(
         self,
         encoder: Any = "mlp",
@@ -136,7 +138,7 @@ class NetworkClassifier(ClassifierMixin, Supervised):
     @property
     def classes_(self) -> Any:
         """The classes, in order; for several outputs a list, one for each."""
-        if not hasattr(self, "_classes"):
+        if not self._classes:
             raise AttributeError("classes_ is known once the classifier is fitted.")
         return self._classes if len(self._classes) > 1 else self._classes[0]
 
