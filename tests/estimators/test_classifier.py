@@ -119,7 +119,7 @@ def test_weight_two_is_the_row_twice() -> None:
     ("y", "sentence"),
     [
         (None, r"NetworkClassifier needs labels: call fit\(X, y\)"),
-        (np.zeros(300), r"y holds one class only, (np.float64\()?0\.0\)?: two classes are due\."),
+        (np.zeros(300), r"y holds one class only, 0\.0: two classes are due\."),
         (np.full(300, None), "y holds no label: NetworkClassifier needs some"),
         (
             np.where(np.arange(300) % 99 == 17, np.nan, 1.0),

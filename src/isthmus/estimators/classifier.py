@@ -203,7 +203,7 @@ class NetworkClassifier(ClassifierMixin, Supervised):
         found = [checked_labels(column, rows, type(self).__name__) for column in (array.T if is_several else [y])]
         for labels, classes in found if known is None else ():
             if len(classes) < 2:
-                raise InvalidData(f"y holds one class only, {classes[0]!r}: two classes are due.")
+                raise InvalidData(f"y holds one class only, {classes.tolist()[0]!r}: two classes are due.")
             if is_several and (labels < 0).any():
                 raise InvalidData("y has several outputs and rows without a label (-1): every output needs its class.")
         if known is not None:
@@ -274,7 +274,7 @@ def _among(labels: np.ndarray, found: np.ndarray, known: np.ndarray) -> tuple[np
     labels = place[labels]
     if (labels == -2).any():
         row = int(np.flatnonzero(labels == -2)[0])
-        unseen = found[place[:-1] == -2][0]
+        unseen = found[place[:-1] == -2].tolist()[0]
         raise InvalidData(
             f"y holds the class {unseen!r} (row {row}), which fit has not seen: it has seen "
             f"{', '.join(map(repr, known.tolist()[:12]))}{', …' if len(known) > 12 else ''}."

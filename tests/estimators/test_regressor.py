@@ -1,0 +1,105 @@
+"""Regression: units, several outputs, holes among them, ranges."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LinearRegression, Ridge
+
+import isthmus
+from isthmus import InvalidData, NetworkRegressor
+
+GENERATOR = np.random.default_rng(0)
+X = GENERATOR.normal(size=(300, 4))
+B = np.array([[1.0, 0.5], [-2.0, 0], [0.5, 1], [0, -1]])
+Y = 1e6 + 1e3 * (X @ B + 0.1 * GENERATOR.normal(size=(300, 2)))
+LINEAR: dict[str, Any] = {"encoder": "mlp(())", "optimizer": "lbfgs", "validation_fraction": 0, "stops": None}
+
+
+def test_a_linear_encoder_is_least_squares_in_the_units_of_y() -> None:
+    for y in (Y, Y[:, 0]):
+        ours = NetworkRegressor(**LINEAR, max_epochs=5).fit(X, y)
+        theirs = LinearRegression().fit(X, y)
+        np.testing.assert_allclose(ours.predict(X), theirs.predict(X), rtol=1e-6)
+        assert ours.score(X, y) == pytest.approx(theirs.score(X, y), abs=1e-5)
+        assert ours.predict(X).shape == y.shape
+
+
+def test_weight_decay_is_ridge_on_scaled_columns() -> None:
+    x = (X - X.mean(axis=0)) / X.std(axis=0)
+    y = (Y[:, 0] - Y[:, 0].mean()) / Y[:, 0].std()
+    ours = NetworkRegressor(**LINEAR, penalties="weight_decay(0.1)", max_epochs=5).fit(X, Y[:, 0])
+    theirs = Ridge(0.1 * len(x)).fit(x, y)
+    found = theirs.predict(x) * Y[:, 0].std() + Y[:, 0].mean()
+    np.testing.assert_allclose(ours.predict(X), found, rtol=1e-6)
+
+
+def test_an_output_that_is_missing_in_a_row_teaches_the_others() -> None:
+    holed = Y.copy()
+    holed[GENERATOR.random(300) < 0.4, 1] = np.nan
+    ours = NetworkRegressor(**LINEAR, max_epochs=5).fit(X, holed)
+    there = ~np.isnan(holed[:, 1])
+    first = LinearRegression().fit(X, holed[:, 0])
+    second = LinearRegression().fit(X[there], holed[there, 1])
+    expected = np.stack([first.predict(X), second.predict(X)], axis=1)
+    np.testing.assert_allclose(ours.predict(X), expected, rtol=1e-6)
+
+
+def test_shares_keep_their_range(tmp_path: Path) -> None:
+    share = 1 / (1 + np.exp(-X @ B[:, 0]))
+    model = NetworkRegressor(**LINEAR, target="bernoulli", max_epochs=5).fit(X, share)
+    np.testing.assert_allclose(model.predict(X), share, atol=1e-3)
+    with pytest.raises(
+        InvalidData, match=r"^y holds 1\.5 \(row 3\), and the likelihood bernoulli needs .* \[0, 1\]\.$"
+    ):
+        model.fit(X, np.where(np.arange(300) == 3, 1.5, share))
+
+
+def test_it_is_saved_with_its_units(tmp_path: Path) -> None:
+    for y in (Y, Y[:, 0], Y[:, :1]):
+        model = NetworkRegressor((4,), max_epochs=1).fit(X, y)
+        model.save(tmp_path / "m.safetensors")
+        np.testing.assert_array_equal(isthmus.load(tmp_path / "m.safetensors").predict(X), model.predict(X))
+        assert model.predict(X).shape == y.shape
+        assert model.predict(X.astype(np.float32)).dtype == np.float32
+
+
+def test_weight_two_is_the_row_twice() -> None:
+    x, y = X[:60], Y[:60]
+    weighted = NetworkRegressor((6,), max_epochs=3).fit(x, y, np.where(np.arange(60) < 20, 2.0, 1.0))
+    repeated = NetworkRegressor((6,), max_epochs=3).fit(np.vstack([x, x[:20]]), np.vstack([y, y[:20]]))
+    np.testing.assert_allclose(weighted._center, repeated._center, rtol=1e-12)
+    np.testing.assert_allclose(weighted._weights, repeated._weights, atol=1e-6)
+
+
+def test_a_constant_target_is_told() -> None:
+    model = NetworkRegressor((4,), max_epochs=60, optimizer="adam(0.02)").fit(X, np.full(300, 7.0))
+    np.testing.assert_allclose(model.predict(X), 7, atol=0.3)
+
+
+@pytest.mark.parametrize(
+    ("y", "sentence"),
+    [
+        (None, r"^NetworkRegressor needs targets: call fit\(X, y\)\."),
+        (np.where(np.arange(300) == 17, np.nan, 1.0), r"^y holds NaN \(missing\) in 1 row \(first: 17\): drop them\.$"),
+        (np.where(np.arange(300) > 297, np.inf, 1.0), r"^y holds inf in 2 rows \(first: 298\): drop them\.$"),
+        (np.zeros(7), r"^y has shape \(7,\), expected \(300,\) or \(300, outputs\)\.$"),
+        (np.zeros((300, 2, 2)), r"^y has shape \(300, 2, 2\), expected \(300,\) or \(300, outputs\)\.$"),
+        (["a"] * 300, r"^y holds what is no number \(.*\): NetworkRegressor needs numbers\.$"),
+        (np.full(300, 1j), r"^Complex data not supported: y holds complex numbers\.$"),
+        (np.full(300, 1e200), r"^y holds 1e\+200, too large to compute with\.$"),
+        (np.column_stack([np.ones(300), np.full(300, np.nan)]), r"^y holds no number at all in output 1\.$"),
+    ],
+)
+def test_targets_that_are_none_are_refused(y: Any, sentence: str) -> None:
+    with pytest.raises(InvalidData, match=sentence):
+        NetworkRegressor(max_epochs=1).fit(X, y)
+
+
+def test_another_number_of_outputs_is_refused_where_it_goes_on() -> None:
+    model = NetworkRegressor((4,), max_epochs=1, warm_start=True).fit(X, Y)
+    with pytest.raises(InvalidData, match=r"^y has 1 outputs, and the last fit had 2\.$"):
+        model.fit(X, Y[:, 0])
