@@ -10,7 +10,7 @@ import numpy as np
 
 from isthmus import steps
 from isthmus.contracts import Neighborhood, Schedule, Stop
-from isthmus.flow import Record
+from isthmus.flow import End, Record
 from isthmus.linking import refined
 from isthmus.objective import Plan
 from isthmus.steps import State, Table
@@ -42,7 +42,7 @@ class Progress:
     best_loss: np.ndarray  # [starts]
     factor: np.ndarray  # [starts], on the learning rate: lowered when an epoch fails
     histories: tuple[tuple[Record, ...], ...]
-    reasons: tuple[str | None, ...]  # why each start has ended
+    reasons: tuple[End | None, ...]  # why each start has ended
 
     @property
     def epoch(self) -> int:

@@ -151,7 +151,7 @@ class NetworkClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Class
         self._take_pretrained(X, labels, sample_weight)
         rows = self._begin(source, labels, np.where(labels >= 0, weight, 0))
         job = self._job(rows, self._share_held_out(rows))
-        before: list[dict[str, float]] = []
+        before: list[dict[str, Any]] = []
         weights = np.stack([self._first_weights(seed) for seed in job.seeds])
         if self.frozen_epochs:
             frozen = replace(self._frozen(job), max_epochs=self.frozen_epochs)

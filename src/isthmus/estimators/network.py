@@ -23,7 +23,7 @@ from isthmus.contracts import Likelihood, Scaling
 from isthmus.epoch import Job, Progress
 from isthmus.errors import Diverged, InvalidData, require
 from isthmus.estimators.parameters import PartParameters
-from isthmus.flow import Row
+from isthmus.flow import End, Row
 from isthmus.linking import linked
 from isthmus.model import Model
 from isthmus.objective import Plan
@@ -244,6 +244,7 @@ class Network(PartParameters, abc.ABC):
             reason = "interrupted"
             warnings.warn(f"interrupted after epoch {last.epoch}: what was learned is kept.", stacklevel=4)
         except Diverged as error:
+            self._tell(last, End("diverged", str(error)))
             raise Diverged(f"{error}. {self._likely_cause(job)}") from error
         self._keep(last, job, reason)
 
@@ -251,9 +252,15 @@ class Network(PartParameters, abc.ABC):
         """Keep the best start, and what it tells."""
         self._progress = last
         self._weights = np.array(np.asarray(last.best_weights)[last.best])
-        self.history_ = [dict(record) for record in last.histories[last.best]]
+        self._tell(last, End(reason, reason) if reason else last.reasons[last.best])
+
+    def _tell(self, last: Progress, end: End | None) -> None:
+        """Set what the best start tells of its training; its last record names what ended it."""
+        self.history_: list[dict[str, Any]] = [dict(record) for record in last.histories[last.best]]
         self.n_iter_ = len(self.history_)
-        self.stop_reason_ = reason or last.reasons[last.best]
+        self.stop_reason_ = None if end is None else end.reason
+        if self.history_ and end is not None:
+            self.history_[-1]["stop"] = end.stop
 
     def _likely_cause(self, job: Job) -> str:
         reach = np.abs(np.asarray(job.table.x)).max(axis=0)
