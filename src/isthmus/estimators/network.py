@@ -23,6 +23,7 @@ from isthmus.contracts import Likelihood, Scaling
 from isthmus.epoch import Job, Progress
 from isthmus.errors import Diverged, InvalidData, require
 from isthmus.estimators.parameters import PartParameters
+from isthmus.estimators.rehearsal import is_rehearsed
 from isthmus.flow import End, Row
 from isthmus.linking import linked
 from isthmus.model import Model
@@ -223,6 +224,9 @@ class Network(PartParameters, abc.ABC):
     def _train(self, job: Job, start: Progress, checkpoint: str | os.PathLike[str] | None) -> None:
         """Run the loop to its end, or to Ctrl-C, and keep the best start."""
         last = start
+        if is_rehearsed(job, start):
+            self._keep(start, job, "rehearsed")
+            return
         if checkpoint is not None:
             is_seed = isinstance(self.random_state, numbers.Integral)
             require(is_seed, "random_state", "a whole number where a checkpoint is kept", self.random_state)
