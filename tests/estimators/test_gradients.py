@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 
 import isthmus
@@ -190,6 +192,13 @@ def test_schedules_stand_at_their_start_or_at_their_end() -> None:
     before, after = check_gradients(scheduled, X), check_gradients(scheduled.fit(X), X)
     codes = scheduled.transform(X)
     assert after.loss - before.loss == pytest.approx(2 * (codes**2).sum(axis=1).mean(), rel=1e-5)
+
+
+def test_a_fitted_model_takes_its_columns_from_a_file(tmp_path: Path) -> None:
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    ae = autoencoder().fit(frame)
+    frame.assign(other=1.0)[["other", "d", "a", "c", "b"]].to_csv(tmp_path / "rows.csv", index=False)
+    assert check_gradients(ae, tmp_path / "rows.csv").loss == check_gradients(ae, frame).loss
 
 
 def test_weights_of_rows_count() -> None:
