@@ -129,6 +129,7 @@ def test_ten_kills_and_a_ctrl_c_change_no_bit(folder: Path, whole: Callable[[], 
 
     finished = end(begin(folder, path, "killed"), folder, "killed")
     assert finished["reason"] == "max_epochs"
+    assert stopped["history"][-1].pop("stop") == "interrupted"
     assert stopped["history"] == finished["history"][: stopped["epochs"]]
     assert finished == whole()
     assert [left.name for left in folder.iterdir() if left.name.startswith(".")] == []
@@ -207,6 +208,7 @@ def test_more_epochs_go_on_where_fewer_ended(way: str, tmp_path: Path) -> None:
     assert (short.n_iter_, short.stop_reason_) == (3, "max_epochs")
     long = autoencoder(**WAYS[way]).fit(X, checkpoint=path)
     assert long.n_iter_ == 8
+    assert short.history_[-1].pop("stop") == long.history_[-1]["stop"] == "max_epochs"
     assert long.history_[:3] == short.history_  # their seconds too: they were not taken again
     assert outcome(long) == outcome(autoencoder(**WAYS[way]).fit(X))
 
@@ -219,6 +221,16 @@ def test_other_stops_decide_anew(tmp_path: Path) -> None:
     assert (again.history_, again.stop_reason_) == (early.history_, early.stop_reason_)
     late = autoencoder().fit(X, checkpoint=path)
     assert outcome(late) == outcome(autoencoder().fit(X))
+
+
+def test_what_has_settled_is_not_asked_again(tmp_path: Path) -> None:
+    """Of rows of rank 2 two numbers tell all: more epochs are allowed, and none is taken."""
+    x = X[:, :2] @ np.ones((2, 5)) * [1, 2, 3, 4, 5]
+    path = tmp_path / "fit.safetensors"
+    first = autoencoder(encoder=(), optimizer="lbfgs(50)", max_epochs=20).fit(x, checkpoint=path)
+    assert first.history_[-1]["stop"] == "settled"
+    more = autoencoder(encoder=(), optimizer="lbfgs(50)", max_epochs=40).fit(x, checkpoint=path)
+    assert more.history_ == first.history_
 
 
 def test_a_finished_fit_is_answered_at_once(tmp_path: Path) -> None:
@@ -335,6 +347,12 @@ def test_a_model_is_no_checkpoint(tmp_path: Path) -> None:
         ("reasons", None),
         ("reasons", []),
         ("reasons", [3]),
+        ("reasons", ["diverged"]),
+        ("reasons", [["diverged"]]),
+        ("reasons", [["diverged", 1]]),
+        ("reasons", [["max_epochs", "max_epochs", "max_epochs"]]),
+        ("reasons", [{"stop": "diverged", "reason": "diverged"}]),
+        ("histories", [[{"epoch": 1, "loss": 1.0, "weight_change": 0.1, "seconds": 1.0, "stop": "patience"}]]),
         ("fingerprint", None),
     ],
 )

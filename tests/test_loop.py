@@ -14,7 +14,7 @@ from isthmus import Diverged, loop, steps
 from isthmus.backbones import MLP
 from isthmus.bottlenecks import Deterministic
 from isthmus.epoch import Job, Progress
-from isthmus.flow import Row
+from isthmus.flow import End, Row
 from isthmus.likelihoods import SquaredError
 from isthmus.model import build
 from isthmus.objective import Plan
@@ -180,7 +180,7 @@ def test_no_epoch_at_all_keeps_the_drawn_weights() -> None:
     settings = job(max_epochs=0)
     assert _all(settings) == []
     progress = loop.start(settings)
-    assert progress.reasons == ("max_epochs",)
+    assert progress.reasons == (End("max_epochs", "max_epochs"),)
     np.testing.assert_array_equal(progress.best_weights[0], draw(MODEL, 7))
 
 
@@ -253,7 +253,7 @@ def test_a_step_too_large_is_lowered_until_training_goes_on(rate: float, batch_s
     assert np.isfinite(progress.best_weights).all()
     assert losses[-1] < without_noise(begin.state.weights[0], ROWS)
     assert len(losses) == 40
-    assert progress.reasons == ("max_epochs",)
+    assert progress.reasons == (End("max_epochs", "max_epochs"),)
 
 
 def test_a_failed_epoch_starts_anew_from_a_good_state_with_smaller_steps(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -317,7 +317,7 @@ def always_lost(which: Sequence[bool], until: float = 0.0) -> Any:
 def test_a_start_that_stays_lost_ends_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps, "epoch", always_lost([True, False]))
     progress = last(job(seeds=(3, 4)))
-    assert progress.reasons == ("diverged", "max_epochs")
+    assert progress.reasons == (End("diverged", "diverged"), End("max_epochs", "max_epochs"))
     assert [len(history) for history in progress.histories] == [0, 5]
     assert progress.best == 1
     assert np.isfinite(progress.best_weights).all()
@@ -327,8 +327,9 @@ def test_a_start_that_ended_well_outlives_the_loss_of_the_others(monkeypatch: py
     settings = job(seeds=(3, 4))
     middle = _all(settings)[1]
     monkeypatch.setattr(steps, "epoch", always_lost([False, True]))
-    progress = last(settings, replace(middle, reasons=("the loss reached 9", None)))
-    assert progress.reasons == ("the loss reached 9", "diverged")
+    reached = End("target", "the loss reached 9")
+    progress = last(settings, replace(middle, reasons=(reached, None)))
+    assert progress.reasons == (reached, End("diverged", "diverged"))
     assert progress.best == 0
     np.testing.assert_array_equal(progress.best_weights[0], middle.best_weights[0])
 

@@ -33,6 +33,8 @@ _PLACES = {
         ),
         "isthmus.presets",
     ),
+    "check_gradients": "isthmus.estimators.gradients",
+    "compare_optimizers": "isthmus.estimators.comparison",
     "diagnose": "isthmus.estimators.diagnosis",
     "log_likelihood": "isthmus.estimators.evidence",
     "from_equinox": "isthmus.foreign",

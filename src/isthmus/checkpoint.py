@@ -17,7 +17,7 @@ import numpy as np
 from isthmus import modelfile
 from isthmus.epoch import Job, Progress
 from isthmus.errors import CheckpointError, ModelFileError
-from isthmus.flow import Record
+from isthmus.flow import End, Record
 from isthmus.loop import why_end
 
 _ARRAYS = ("state", "good", "good_loss", "best_weights", "best_loss", "factor")
@@ -76,7 +76,7 @@ def resume(path: str | os.PathLike[str], job: Job, progress: Progress, fingerpri
     restored = jax.tree.unflatten(jax.tree.structure(_tree(progress)), [found[name] for name in start])
     # Other stops, or more epochs, may be asked for now: what has not failed or settled is decided anew.
     reasons = tuple(
-        reason if reason and reason.endswith(("diverged", "has settled")) else why_end(job, history)
+        reason if reason and reason.stop in ("diverged", "settled") else why_end(job, history)
         for reason, history in zip(reasons, histories, strict=True)
     )
     return replace(progress, **restored, histories=histories, reasons=reasons)
@@ -84,16 +84,20 @@ def resume(path: str | os.PathLike[str], job: Job, progress: Progress, fingerpri
 
 def _told(
     path: str | os.PathLike[str], header: dict[str, Any], starts: int
-) -> tuple[tuple[tuple[Record, ...], ...], tuple[str | None, ...]]:
+) -> tuple[tuple[tuple[Record, ...], ...], tuple[End | None, ...]]:
     """Return the histories and the reasons of a header, one for each start."""
     histories: Any = header.get("histories")
     reasons: Any = header.get("reasons")
     is_told = isinstance(histories, list) and isinstance(reasons, list) and len(histories) == len(reasons) == starts
     if not is_told or not all(_is_history(history) for history in histories):
         raise ModelFileError(f"{path} is damaged: it does not tell what was trained.")
-    if not all(reason is None or isinstance(reason, str) for reason in reasons):
+    if not all(reason is None or _is_end(reason) for reason in reasons):
         raise ModelFileError(f"{path} is damaged: it does not tell why training ended.")
-    return tuple(tuple(history) for history in histories), tuple(reasons)
+    return tuple(tuple(history) for history in histories), tuple(None if end is None else End(*end) for end in reasons)
+
+
+def _is_end(reason: Any) -> bool:
+    return isinstance(reason, list) and len(reason) == 2 and all(isinstance(word, str) for word in reason)
 
 
 def _is_history(history: Any) -> bool:

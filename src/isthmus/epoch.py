@@ -10,7 +10,7 @@ import numpy as np
 
 from isthmus import steps
 from isthmus.contracts import Neighborhood, Schedule, Stop
-from isthmus.flow import Known, Record
+from isthmus.flow import End, Known, Record
 from isthmus.linking import refined
 from isthmus.objective import Plan
 from isthmus.steps import State, Table
@@ -44,7 +44,7 @@ class Progress:
     best_loss: np.ndarray  # [starts]
     factor: np.ndarray  # [starts], on the learning rate: lowered when an epoch fails
     histories: tuple[tuple[Record, ...], ...]
-    reasons: tuple[str | None, ...]  # why each start has ended
+    reasons: tuple[End | None, ...]  # why each start has ended
 
     @property
     def epoch(self) -> int:
@@ -74,7 +74,7 @@ def take(job: Job, before: Progress) -> tuple[State, dict[str, np.ndarray], np.n
 def _by_steps(job: Job, before: Progress) -> tuple[State, steps.Seen, np.ndarray]:
     """Take one step a batch, all starts at once."""
     number = before.epoch
-    order = np.stack([_order(job, seed, number) for seed in job.seeds])
+    order = np.stack([ordered(job, seed, number) for seed in job.seeds])
     key = np.array([[seed, number] for seed in job.seeds], np.uint32)
     rate, factor = job.plan.optimizer.learning_rate, before.factor
     if isinstance(rate, Schedule):
@@ -88,7 +88,7 @@ def _by_rounds(job: Job, before: Progress) -> tuple[State, steps.Seen, np.ndarra
     """Take one round of a full-batch optimizer, one start after the other; the noise is that of epoch 0."""
     weights, found, settled = [], [], []
     for start, seed in enumerate(job.seeds):
-        order, key = _order(job, seed, 0), np.array([seed, 0], np.uint32)
+        order, key = ordered(job, seed, 0), np.array([seed, 0], np.uint32)
         origin = jax.tree.map(lambda array, start=start: np.asarray(array)[start], before.state)
         begin = origin.weights
 
@@ -117,7 +117,7 @@ def _by_rounds(job: Job, before: Progress) -> tuple[State, steps.Seen, np.ndarra
     return after, seen, np.array(settled)
 
 
-def _order(job: Job, seed: int, number: int) -> np.ndarray:
+def ordered(job: Job, seed: int, number: int) -> np.ndarray:
     """Return the rows in the epoch's order by batch, [batches, batch size], -1 where there is none."""
     generator = np.random.Generator(np.random.Philox([seed, number]))
     rows = generator.permutation(int(job.table.rows))

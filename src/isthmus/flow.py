@@ -24,6 +24,13 @@ Known = Mapping[int, tuple[int, ...]]  # the codes, by column that is read so, t
 Blocks = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]  # reads a table anew: rows [n, d], weights [n]
 
 
+class End(NamedTuple):
+    """Why training has ended."""
+
+    stop: str  # the name of the stop, or "max_epochs", "settled", "diverged", "interrupted"
+    reason: str  # a sentence
+
+
 @dataclass(frozen=True)
 class Row:
     """What one row is."""

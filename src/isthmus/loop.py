@@ -13,7 +13,7 @@ import numpy as np
 from isthmus import steps
 from isthmus.epoch import Job, Progress, take
 from isthmus.errors import Diverged
-from isthmus.flow import Record
+from isthmus.flow import End, Record
 from isthmus.linking import linked
 from isthmus.weights import draw
 
@@ -35,7 +35,7 @@ def start(job: Job, weights: np.ndarray | None = None) -> Progress:
         best_loss=np.full(count, np.inf),
         factor=np.ones(count, np.float32),
         histories=((),) * count,
-        reasons=("max_epochs" if job.max_epochs < 1 else None,) * count,
+        reasons=(End("max_epochs", "max_epochs") if job.max_epochs < 1 else None,) * count,
     )
 
 
@@ -74,10 +74,10 @@ def _next(job: Job, before: Progress) -> Progress:
         for i, past in enumerate(before.histories)
     )
     reasons = tuple(
-        reason or ("diverged" if is_lost[i] else why_end(job, histories[i], bool(settled[i])))
+        reason or (End("diverged", "diverged") if is_lost[i] else why_end(job, histories[i], bool(settled[i])))
         for i, reason in enumerate(before.reasons)
     )
-    if all(reason == "diverged" for reason in reasons):
+    if all(reason is not None and reason.stop == "diverged" for reason in reasons):
         raise Diverged("the loss is not finite, and smaller steps did not help")
     is_good = keeps & (found["loss"] < before.good_loss)
     is_best = keeps & (losses < before.best_loss) if job.held_out is not None else keeps
@@ -103,12 +103,12 @@ def _record(past: tuple[Record, ...], found: dict[str, float], began: float) -> 
     return {"epoch": len(past) + 1, **found, "seconds": seconds}
 
 
-def why_end(job: Job, history: tuple[Record, ...], is_settled: bool = False) -> str | None:
+def why_end(job: Job, history: tuple[Record, ...], is_settled: bool = False) -> End | None:
     """Return why training ends after these epochs, or None."""
     if is_settled:
-        return f"{job.plan.optimizer.name} has settled"
-    is_over = len(history) >= job.max_epochs
-    return next((reason for stop in job.stops if (reason := stop(history))), "max_epochs" if is_over else None)
+        return End("settled", f"{job.plan.optimizer.name} has settled")
+    asked = (End(stop.name, reason) for stop in job.stops if (reason := stop(history)))
+    return next(asked, End("max_epochs", "max_epochs") if len(history) >= job.max_epochs else None)
 
 
 def _choose(chosen: np.ndarray, new: Any, old: Any) -> Any:

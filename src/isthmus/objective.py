@@ -13,7 +13,7 @@ from isthmus.flow import Batch, Code, Known, Outcome, Pass
 from isthmus.model import Model
 from isthmus.parts import unique_names
 
-RESERVED = ("loss", "epoch", "held_out_loss", "weight_change", "changed_links", "seconds")  # names in a record
+RESERVED = ("loss", "epoch", "held_out_loss", "weight_change", "changed_links", "seconds", "stop")  # names in a record
 
 
 class Plan(NamedTuple):

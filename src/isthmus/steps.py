@@ -165,6 +165,8 @@ def _held_out_loss(weights: Array, model: Any, plan: Plan, table: Table, size: i
 def _gradient(
     weights: Array, batch: Batch, key: Array, model: Any, plan: Plan, step: Array, memory: tuple[Any, ...]
 ) -> tuple[Array, Findings]:
+    batch = batch._replace(x=batch.x.astype(weights.dtype))  # in float64 where the weights are, also what derives by it
+
     def of(arrays: list[Array]) -> tuple[Array, Findings]:
         return loss(fill(model, arrays), plan, batch, step, key, memory)
 

@@ -55,6 +55,8 @@ def test_the_pretrained_layers_are_copied_and_kept_while_frozen() -> None:
     tuned = stack.to_classifier(frozen_epochs=5, max_epochs=5, stops=None).fit(X[TRAIN], Y[TRAIN])
     assert (tuned.transform(X) != stack.transform(X)).any()
     assert tuned.n_iter_ == len(tuned.history_) == 10
+    ends = [record.get("stop") for record in tuned.history_]
+    assert ends == [None] * 4 + ["max_epochs"] + [None] * 4 + ["max_epochs"]  # each stage has its own
     losses = [record["target"] for record in tuned.history_]
     assert losses[-1] < losses[4] < losses[0]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,12 @@ import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from isthmus import Autoencoder, Diverged, steps
+import isthmus
+from isthmus import Autoencoder, Diverged, loop, steps
 from isthmus.contracts import Stop
 
 X = np.random.default_rng(0).normal(size=(60, 5))
+MOVED = "the weights moved by less than 0.9 of their length"
 
 
 def test_the_estimator_keeps_the_best_start() -> None:
@@ -35,21 +38,34 @@ def test_the_first_start_is_not_that_of_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stops", "reason", "epochs"),
+    ("stops", "stop", "reason", "epochs"),
     [
-        ((), "max_epochs", 30),
-        (None, "max_epochs", 30),
-        ("target(1000)", "the loss reached 1000", 1),
-        ("time_limit(1e-9)", "1e-09 seconds have passed", 1),
-        ("loss_change(0.9)", "the loss changed by less than 0.9 of itself", 2),
-        ("weight_change(0.9)", "the weights moved by less than 0.9 of their length", 1),
-        (["target(1e-9)", "weight_change(0.9)"], "the weights moved by less than 0.9 of their length", 1),
-        (["weight_change(0.9)", "target(1000)"], "the weights moved by less than 0.9 of their length", 1),
+        ((), "max_epochs", "max_epochs", 30),
+        (None, "max_epochs", "max_epochs", 30),
+        ("target(1000)", "target", "the loss reached 1000", 1),
+        ("time_limit(1e-9)", "time_limit", "1e-09 seconds have passed", 1),
+        ("loss_change(0.9)", "loss_change", "the loss changed by less than 0.9 of itself", 2),
+        ("weight_change(0.9)", "weight_change", MOVED, 1),
+        (["target(1e-9)", "weight_change(0.9)"], "weight_change", MOVED, 1),
+        (["weight_change(0.9)", "target(1000)"], "weight_change", MOVED, 1),
+        ("patience(1, margin=0.99)", "patience", "no lower loss for 1 epochs", 2),
     ],
 )
-def test_the_reason_to_end_is_told(stops: Any, reason: str, epochs: int) -> None:
+def test_the_reason_to_end_is_told(stops: Any, stop: str, reason: str, epochs: int) -> None:
     ae = Autoencoder(2, encoder=(4,), max_epochs=30, stops=stops).fit(X)
     assert (ae.stop_reason_, ae.n_iter_, len(ae.history_)) == (reason, epochs, epochs)
+    assert [record.get("stop") for record in ae.history_] == [None] * (epochs - 1) + [stop]
+
+
+def test_a_model_file_holds_the_stop(tmp_path: Path) -> None:
+    ae = Autoencoder(2, encoder=(4,), max_epochs=3, stops="weight_change(0.9)").fit(X)
+    ae.save(tmp_path / "m.safetensors")
+    assert isthmus.load(tmp_path / "m.safetensors").history_[-1]["stop"] == "weight_change"
+
+
+def test_one_more_epoch_ends_anew() -> None:
+    ae = Autoencoder(2, encoder=(4,), max_epochs=2, stops=()).fit(X).partial_fit(X)
+    assert [record.get("stop") for record in ae.history_] == [None, None, "max_epochs"]
 
 
 def test_patience_ends_and_the_weights_of_before_are_kept() -> None:
@@ -68,6 +84,7 @@ def test_a_second_order_optimizer_says_that_it_has_settled(optimizer: str) -> No
     x = X[:, :2] @ np.random.default_rng(5).normal(size=(2, 5))
     ae = Autoencoder(2, encoder=(), optimizer=optimizer, max_epochs=50, stops=()).fit(x)
     assert ae.stop_reason_ == f"{optimizer[:-4]} has settled"
+    assert ae.history_[-1]["stop"] == "settled"
     assert ae.n_iter_ < 50
     assert ae.history_[-1]["loss"] < 1e-3
 
@@ -118,6 +135,25 @@ def test_a_failed_fit_leaves_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
         ae.fit(1000 * X)
     with pytest.raises(NotFittedError):
         ae.transform(X)
+    assert ae.history_ == []  # the first epoch was lost
+
+
+def test_a_fit_that_is_lost_tells_how_far_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Autoencoder(2, encoder=(4,), max_epochs=3, stops=()).fit(X)
+    epoch = steps.epoch
+
+    def lost(state: Any, *rest: Any) -> Any:
+        end, seen = epoch(state, *rest)
+        return end, seen._replace(loss=np.where(seen.loss == whole.history_[-1]["loss"], np.nan, seen.loss))
+
+    ae = Autoencoder(2, encoder=(4,), optimizer="adam", max_epochs=9, stops=())
+    monkeypatch.setattr(loop, "RETRIES", 1)
+    monkeypatch.setattr(steps, "epoch", lost)
+    with pytest.raises(Diverged):
+        ae.fit(X)
+    assert [record["loss"] for record in ae.history_] == [record["loss"] for record in whole.history_[:2]]
+    assert [record.get("stop") for record in ae.history_] == [None, "diverged"]
+    assert ae.stop_reason_ == "the loss is not finite, and smaller steps did not help"
 
 
 @dataclass(frozen=True)
@@ -135,6 +171,7 @@ def test_ctrl_c_keeps_what_was_learned() -> None:
     with pytest.warns(UserWarning, match="interrupted after epoch 3: what was learned is kept"):
         ae.fit(X)
     assert (ae.stop_reason_, ae.n_iter_) == ("interrupted", 3)
+    assert ae.history_[-1]["stop"] == "interrupted"
     three = Autoencoder(2, encoder=(4,), max_epochs=3, stops=()).fit(X)
     np.testing.assert_array_equal(ae._weights, three._weights)
     np.testing.assert_array_equal(ae.transform(X), three.transform(X))

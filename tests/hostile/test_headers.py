@@ -187,6 +187,15 @@ HEADERS: dict[str, tuple[Callable[[Any], bytes], str]] = {
     "history of lists": (lambda g: g.header_with("history", value=[[1, 2]]), "its history holds"),
     "history with text": (lambda g: g.header_with("history", 0, "loss", value="low"), "its history holds"),
     "history with true": (lambda g: g.header_with("history", 0, "loss", value=True), "its history holds"),
+    "history with a name elsewhere": (
+        lambda g: g.header_with("history", 0, "epoch", value="patience"),
+        "its history holds",
+    ),
+    "stop a number": (lambda g: g.header_with("history", 0, "stop", value=1.0), "its history holds"),
+    "stop null": (lambda g: g.header_with("history", 0, "stop", value=None), "its history holds"),
+    "stop a list": (lambda g: g.header_with("history", 0, "stop", value=["patience"]), "its history holds"),
+    "stop no name": (lambda g: g.header_with("history", 0, "stop", value="\x1b[2J"), "its history holds"),
+    "stop empty": (lambda g: g.header_with("history", 0, "stop", value=""), "its history holds"),
     "stop_reason a number": (lambda g: g.header_with("stop_reason", value=1), "'stop_reason' is not of type str"),
 }
 

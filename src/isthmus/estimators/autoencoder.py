@@ -26,8 +26,8 @@ from isthmus.contracts import (
 )
 from isthmus.epoch import Job, Progress
 from isthmus.errors import InvalidData, InvalidPart, require
+from isthmus.estimators.checks import check_slopes
 from isthmus.estimators.device import on_device
-from isthmus.estimators.network import check_slopes
 from isthmus.estimators.reconstructor import Reconstructor
 from isthmus.flow import Row
 from isthmus.model import Model, build, tie
@@ -83,7 +83,9 @@ class Autoencoder(Reconstructor):
     n_samples_ : rows seen in `fit`.
     history_ : one record an epoch: `epoch`, `loss`, every term by name, `held_out_loss`, `weight_change`
         (‖w − w₀‖ / ‖w₀‖), `seconds` since the start. Losses are means over rows of sums over columns, scaled.
-    stop_reason_ : why training ended.
+        The last one holds `stop` too, the name of what ended training: of a stop, as `patience`, or `max_epochs`,
+        `settled`, `interrupted`, `diverged`.
+    stop_reason_ : why training ended, a sentence.
     n_iter_ : epochs taken.
     dead_units_ : of a sparse code as `top_k`, the units that are zero in every training row.
     model_ : the trained `isthmus.model.Model`, an Equinox module.

@@ -20,12 +20,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from isthmus import checkpoint as checkpoints
 from isthmus import inference, loop
 from isthmus.checking import checked_weight
-from isthmus.contracts import Activation, Backbone, Likelihood, Scaling
+from isthmus.contracts import Backbone, Likelihood, Scaling
 from isthmus.epoch import Job, Progress
 from isthmus.errors import Diverged, InvalidData, InvalidPart, require
+from isthmus.estimators.checks import check_size, check_slopes, heading
 from isthmus.estimators.parameters import PartParameters
+from isthmus.estimators.rehearsal import is_rehearsed
 from isthmus.estimators.seeds import check_seed, seed_of
-from isthmus.flow import Row
+from isthmus.flow import End, Row
 from isthmus.linking import linked
 from isthmus.model import Model
 from isthmus.objective import Plan
@@ -46,6 +48,7 @@ class Network(PartParameters, abc.ABC):
     optional: ClassVar[frozenset[str]] = frozenset({"scaling"})
     """Parts that may be None."""
     n_starts: int
+    least_columns: ClassVar[int] = 2  # of a table: with one there is nothing to compress
     warm_start = False  # an estimator that can go on from its weights has a parameter of that name
 
     _weights: np.ndarray | None = None
@@ -110,7 +113,7 @@ class Network(PartParameters, abc.ABC):
             # scikit-learn remembers and compares the names and the number of columns.
             is_flat = len(source.row.shape) == 1
             has_rows = not is_file and is_flat and not isinstance(X, Source) and type(X).__name__ != "LazyFrame"
-            validate_data(self, X if has_rows else _heading(source.row), skip_check_array=True, reset=reset)
+            validate_data(self, X if has_rows else heading(source.row), skip_check_array=True, reset=reset)
         if not reset and 1 not in (len(source.row.shape), len(self._row.shape)) and source.row.shape != self._row.shape:
             raise InvalidData(f"X holds images of {source.row.shape}, and the model was fitted on {self._row.shape}.")
         if source.n_rows == 0:
@@ -119,7 +122,7 @@ class Network(PartParameters, abc.ABC):
 
     def _rows(self, source: Source, y: Any, sample_weight: Any) -> Rows:
         weight = checked_weight(sample_weight, source.n_rows)
-        _check_size(source, weight)
+        check_size(source, weight, self.least_columns)
         return Rows(source, weight, self._labels_of(y, source.n_rows))
 
     def _begin(self, source: Source, y: Any, sample_weight: Any) -> Rows:
@@ -259,6 +262,9 @@ class Network(PartParameters, abc.ABC):
     def _train(self, job: Job, start: Progress, checkpoint: str | os.PathLike[str] | None) -> None:
         """Run the loop to its end, or to Ctrl-C, and keep the best start."""
         last = start
+        if is_rehearsed(job, start):
+            self._keep(start, job, "rehearsed")
+            return
         if checkpoint is not None:
             is_seed = isinstance(self.random_state, numbers.Integral)
             require(is_seed, "random_state", "a whole number where a checkpoint is kept", self.random_state)
@@ -280,6 +286,7 @@ class Network(PartParameters, abc.ABC):
             reason = "interrupted"
             warnings.warn(f"interrupted after epoch {last.epoch}: what was learned is kept.", stacklevel=4)
         except Diverged as error:
+            self._tell(last, End("diverged", str(error)))
             raise Diverged(f"{error}. {self._likely_cause(job)}") from error
         self._keep(last, job, reason)
 
@@ -288,9 +295,15 @@ class Network(PartParameters, abc.ABC):
         self._progress = last
         self._weights = np.array(np.asarray(last.best_weights)[last.best])
         self._scaling = replace(self._scaling, seen=self._codes_seen(job))
-        self.history_ = [dict(record) for record in last.histories[last.best]]
+        self._tell(last, End(reason, reason) if reason else last.reasons[last.best])
+
+    def _tell(self, last: Progress, end: End | None) -> None:
+        """Set what the best start tells of its training; its last record names what ended it."""
+        self.history_: list[dict[str, Any]] = [dict(record) for record in last.histories[last.best]]
         self.n_iter_ = len(self.history_)
-        self.stop_reason_ = reason or last.reasons[last.best]
+        self.stop_reason_ = None if end is None else end.reason
+        if self.history_ and end is not None:
+            self.history_[-1]["stop"] = end.stop
 
     def _codes_seen(self, job: Job) -> dict[int, tuple[int, ...]]:
         """Return the values that the columns which the road down reads as codes have had in training, so far."""
@@ -356,35 +369,6 @@ class Network(PartParameters, abc.ABC):
 
 
 _NOT_DECISIVE = ("max_epochs", "stops", "verbose", "device")
-
-
-def check_slopes(model: Model) -> None:
-    """Raise `InvalidPart` where no gradient comes through an activation: what is below it would learn nothing."""
-    for leaf in jax.tree.leaves(model, is_leaf=lambda node: isinstance(node, Activation)):
-        if isinstance(leaf, Activation) and not leaf.has_slope:
-            raise InvalidPart(
-                f"no gradient comes through the activation {leaf.name}, so the layers below it cannot learn: use "
-                "'sigmoid' or 'relu', or max_epochs=0 for a network that is not trained."
-            )
-
-
-def _check_size(source: Source, weight: np.ndarray) -> None:
-    shape = f"shape=({source.n_rows}, {source.row.size})"
-    if source.row.size < 2:
-        raise InvalidData(
-            f"X has {source.row.size} feature(s) ({shape}) while a minimum of 2 is required: with one column there is "
-            "nothing to compress."
-        )
-    count = np.count_nonzero(weight)
-    if count < 2:
-        raise InvalidData(f"X has {count} sample(s) that count ({shape}) while a minimum of 2 is required.")
-
-
-def _heading(row: Row) -> Any:
-    """Return a table without rows that has the columns of a row."""
-    import pandas as pd
-
-    return np.empty((0, row.size)) if row.columns is None else pd.DataFrame(columns=list(row.columns))
 
 
 def _as_data(tree: Any) -> Any:

@@ -192,13 +192,17 @@ def _seen(opened: Opened, row: Row) -> dict[int, tuple[int, ...]]:
     return {int(column): tuple(values) for column, values in seen.items()}
 
 
-def _history(opened: Opened) -> list[dict[str, float]]:
+def _history(opened: Opened) -> list[dict[str, Any]]:
     history = _field(opened, "history", list)
     for record in history:
-        is_record = isinstance(record, dict) and all(type(value) in (int, float) for value in record.values())
-        if not is_record:
+        if not isinstance(record, dict) or not all(_may_hold(name, value) for name, value in record.items()):
             raise ModelFileError(f"{opened.path} is damaged: its history holds {short(record)}.")
     return history
+
+
+def _may_hold(name: str, value: Any) -> bool:
+    """Say whether a record may hold a value: numbers, and the name of the stop that ended training."""
+    return type(value) is str and value.isidentifier() if name == "stop" else type(value) in (int, float)
 
 
 def _field(opened: Opened, name: str, kind: type) -> Any:

@@ -59,6 +59,8 @@ class Supervised(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
     many_parts: ClassVar[dict[str, type[Part]]] = {"penalties": Penalty, "stops": Stop}
     optional = frozenset({"corruption", "scaling"})
 
+    least_columns = 1
+
     _target_has_holes = False
     _others: np.ndarray | None = None  # [starts - 1, weights], where the solutions of all starts are averaged
 
@@ -119,7 +121,8 @@ class Supervised(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
             self._take_pretrained(X, answers.label, sample_weight)
         rows = (self._go_on if goes_on else self._begin)(source, answers, weight)
         job = self._job(rows, self._share_held_out(rows))
-        weights, before = self._first_weights(job), []
+        weights = self._first_weights(job)
+        before: list[dict[str, Any]] = []
         if self.frozen_epochs and not goes_on:
             frozen = replace(self._frozen(job), max_epochs=int(self.frozen_epochs))
             self._train(frozen, loop.start(frozen, weights), None)

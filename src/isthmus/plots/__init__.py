@@ -7,4 +7,5 @@ try:
 except ImportError as error:
     raise MissingExtra("figures need matplotlib: pip install 'isthmus[plots]'") from error
 
+from isthmus.plots.learning_curves import learning_curves as learning_curves
 from isthmus.plots.reconstructions import reconstructions as reconstructions

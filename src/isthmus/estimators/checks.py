@@ -1,0 +1,44 @@
+"""What is checked before an estimator trains."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from isthmus.contracts import Activation
+from isthmus.errors import InvalidData, InvalidPart
+from isthmus.flow import Row
+from isthmus.model import Model
+from isthmus.source import Source
+
+
+def check_slopes(model: Model) -> None:
+    """Raise `InvalidPart` where no gradient comes through an activation: what is below it would learn nothing."""
+    for leaf in jax.tree.leaves(model, is_leaf=lambda node: isinstance(node, Activation)):
+        if isinstance(leaf, Activation) and not leaf.has_slope:
+            raise InvalidPart(
+                f"no gradient comes through the activation {leaf.name}, so the layers below it cannot learn: use "
+                "'sigmoid' or 'relu', or max_epochs=0 for a network that is not trained."
+            )
+
+
+def check_size(source: Source, weight: np.ndarray, least: int) -> None:
+    """Raise `InvalidData` for a table with too few columns or rows."""
+    shape = f"shape=({source.n_rows}, {source.row.size})"
+    if source.row.size < least:
+        raise InvalidData(
+            f"X has {source.row.size} feature(s) ({shape}) while a minimum of 2 is required: with one column there is "
+            "nothing to compress."
+        )
+    count = np.count_nonzero(weight)
+    if count < 2:
+        raise InvalidData(f"X has {count} sample(s) that count ({shape}) while a minimum of 2 is required.")
+
+
+def heading(row: Row) -> Any:
+    """Return a table without rows that has the columns of a row."""
+    import pandas as pd
+
+    return np.empty((0, row.size)) if row.columns is None else pd.DataFrame(columns=list(row.columns))
