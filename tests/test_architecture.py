@@ -21,7 +21,8 @@ FLOORS: list[set[str]] = [
     {"errors", "values", "weights", "flow"},
     {"parts"},
     {"contracts", "source"},
-    {"columns", "convolution", "foreign", "hypernetwork", "jacobian", "numeric", "pairs", "posterior", "rival"},
+    {"checking", "columns", "convolution", "dropping", "foreign", "hypernetwork", "jacobian", "numeric", "pairs"}
+    | {"posterior", "recurrence", "rival", "row_scaling", "several"},
     ROOMS,
     {"model"},
     {"objective", "pca", "stacking"},
