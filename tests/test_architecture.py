@@ -21,8 +21,8 @@ FLOORS: list[set[str]] = [
     {"errors", "values", "weights", "flow"},
     {"parts"},
     {"contracts", "source"},
-    {"checking", "columns", "convolution", "dropping", "foreign", "jacobian", "numeric", "pairs", "posterior"}
-    | {"recurrence", "rival", "row_scaling", "several"},
+    {"checking", "columns", "convolution", "dropping", "foreign", "hypernetwork", "jacobian", "numeric", "pairs"}
+    | {"posterior", "recurrence", "rival", "row_scaling", "several"},
     ROOMS,
     {"model"},
     {"objective", "pca", "stacking"},

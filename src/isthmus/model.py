@@ -43,15 +43,15 @@ class Model(eqx.Module):
     def decode(self, draws: Array, key: Array | None = None, condition: Array | None = None) -> Outcome:
         """Return the outcome of rows, arrays [k, n, d], of codes `draws` [k, n, size] and their condition [n, c]."""
         k, n, _ = draws.shape
-        return _by_draw(self.head(self.decoder(_beside(draws, condition), _fold(key, 2))), k, n)
+        return _by_draw(self.head(self.decoder(beside(draws, condition), _fold(key, 2))), k, n)
 
     def answer(self, draws: Array, condition: Array | None = None) -> Outcome:
         """Return the outcome of targets, arrays [k, n, t], of codes `draws` [k, n, size] and their condition [n, c]."""
         k, n, _ = draws.shape
-        return _by_draw(self.target(_beside(draws, condition)), k, n)
+        return _by_draw(self.target(beside(draws, condition)), k, n)
 
 
-def _beside(draws: Array, condition: Array | None) -> Array:
+def beside(draws: Array, condition: Array | None) -> Array:
     """Return draws [k, n, size] as rows [k · n, size + c], each followed by its condition."""
     k, n, _ = draws.shape
     if condition is not None:
@@ -66,11 +66,20 @@ def _by_draw(outcome: Outcome, k: int, n: int) -> Outcome:
 def build(row: Row, encoder: Backbone, bottleneck: Bottleneck, decoder: Backbone, likelihood: Likelihood) -> Model:
     """Return the model of these parts, its weights still slots."""
     condition = tuple(sorted({*encoder.condition(row), *decoder.condition(row)}))
+    if decoder.condition(row) not in ((), condition):
+        raise InvalidPart(
+            f"the decoder must know what the encoder knows beside the code: {_named(row, condition)}. It is made for "
+            f"{_named(row, decoder.condition(row))}."
+        )
     down, width = encoder.encoder(row)
     up, end = decoder.decoder(row, bottleneck.size + len(condition))
     head = likelihood.build(row, partial(decoder.outlet, row, end))
     neck = bottleneck.build(width)
     return Model(down, neck, up, head, None, row.shape, bottleneck.size, condition, row.has_holes)
+
+
+def _named(row: Row, columns: tuple[int, ...]) -> str:
+    return " and ".join(map(row.column, columns))
 
 
 def tie(model: Model) -> Model:

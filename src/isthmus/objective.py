@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from isthmus.contracts import Corruption, Optimizer, Penalty, at
@@ -86,7 +87,11 @@ def _corrupted(model: Model, plan: Plan, x: Array, observed: Array | None, key: 
     """Return `x` [n, d] with noise, and NaN again where nothing is."""
     if key is not None and plan.corruption is not None:
         rows = x.reshape(-1, *model.shape)
-        x = plan.corruption(rows, jax.random.fold_in(key, 3)).reshape(x.shape)
+        noisy = plan.corruption(rows, jax.random.fold_in(key, 3)).reshape(x.shape)
+        if model.condition:  # what the roads must know has no noise
+            known = np.array(model.condition)
+            noisy = noisy.at[:, known].set(x[:, known])
+        x = noisy
     return x if observed is None else jnp.where(observed, x, jnp.nan)
 
 

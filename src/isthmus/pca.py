@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import numpy as np
 
 from isthmus.contracts import Likelihood
 from isthmus.errors import InvalidPart
-from isthmus.model import Model
+from isthmus.model import Model, beside
 from isthmus.weights import assemble, cut, draw, slots
 
 RIDGE = 1e-6  # of the mean square of a feature
@@ -41,9 +43,15 @@ def toward_pca(model: Model, x: np.ndarray, weight: np.ndarray, likelihood: Like
     hidden = jax.jit(lambda x: network.encoder(x, None))(rows)
     _put(model, weights, places[0], _regression(hidden, scores, weight))
     network = assemble(model, weights)
-    features = jax.jit(lambda x: network.decoder(network.encode(x).draws[0], None))(rows)
+    features = jax.jit(lambda x: _features(network, x))(rows)
     _put(model, weights, places[1], _regression(features, likelihood.link(rows), weight))
     return weights
+
+
+def _features(network: Model, x: Any) -> Any:
+    """Return what the decoder's road gives for rows, [n, width]."""
+    code = network.encode(x)
+    return network.decoder(beside(code.draws, code.condition), None)
 
 
 def _places(model: Model) -> list[str]:

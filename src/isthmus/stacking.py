@@ -9,6 +9,7 @@ import equinox as eqx
 import jax
 from jaxtyping import Array
 
+from isthmus.errors import InvalidPart
 from isthmus.flow import Head, Module, Neck
 from isthmus.model import Model
 from isthmus.weights import Mirror, Slot, constant, is_leaf, is_slot, slots
@@ -88,6 +89,8 @@ def stacked(models: Sequence[Model], scales: Sequence[Rescale | None]) -> Model:
     models : skeletons of slots, or filled models; the rows of each are the codes of the one before.
     scales : of the codes between them, one fewer than models.
     """
+    if any(model.condition for model in models):
+        raise InvalidPart("a stack cannot hand a condition on from storey to storey: use backbones without one.")
     # Where a slot of one model stands in the whole is seen from a whole of numbered marks.
     marks = _joined([_marked(model, number) for number, model in enumerate(models)], scales)
     order = [slot.shape for slot in slots(marks).values()]

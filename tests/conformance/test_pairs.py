@@ -25,6 +25,7 @@ from isthmus.parts import find, names
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.random((24, 9)).astype(np.float32)  # images of 3 x 3 pixels, flat
 X[:2] = [[0.0] * 9, [1.0] * 9]
+X[:, -1] = np.arange(24) % 2  # the tasks of hypernetworks
 Y = np.arange(24) % 3
 CANDIDATES = 6  # fits that are put together for each that is taken
 
@@ -67,7 +68,7 @@ def roads(side: str, width: int, activations: Sequence[str]) -> list[Option]:
             f"channels=({width},), kernel=1, stride=1, shape=(3, 3)"
             if has("backbones", name, "channels")
             else f"({width},)"
-        )
+        ) + (", tasks=2" if has("backbones", name, "tasks") else "")
         parts = (f"{side}={name}", f"activations={activation}")
         found.append((parts, {side: f"{name}({own}, activation={activation})"}))
     return found
@@ -126,13 +127,15 @@ REFUSED = {
     # A decoder of its own is no mirror; nor is the way up from a code of two layers, or through gates.
     r"tied=True decoder=.*": "tied weights need a decoder that mirrors the encoder, matrix by matrix: .* tied=False",
     r"tied=True bottlenecks=(variational|importance_weighted)": "tied weights need a decoder that mirrors",
-    r"tied=True encoder=squeeze_excite": "tied weights need a decoder that mirrors",
+    r"tied=True encoder=(hyper|squeeze_excite)": "tied weights need a decoder that mirrors",
     # A regression gives the last layer only where it is affine and free.
-    r"init=pca decoder=(conv|residual|squeeze_excite)": "init='pca' needs an affine layer .* Use init=None",
+    r"init=pca decoder=(conv|hyper|residual|squeeze_excite)": "init='pca' needs an affine layer .* Use init=None",
     r"init=pca tied=True": "init='pca' needs an affine layer",
     # Nothing is chosen among the units, so none can die.
     r"penalties=dead_units bottlenecks=(?!top_k).*": "dead_units needs a code .* use bottleneck='top_k",
     r"penalties=dead_units priors=.*": "dead_units needs a code .* use bottleneck='top_k",
+    # Only hypernetworks make weights for tasks.
+    r"penalties=task_memory encoder=(?!hyper).*": "task_memory needs a hypernetwork that tells tasks apart: use enc",
     # Minus their loss has no lower bound.
     r"neighborhoods=margin likelihoods=(bernoulli|categorical|gaussian|hinge)": "margin counts some rows negatively",
     # Scaled so, values leave [0, 1].

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from isthmus.backbones import MLP
+from isthmus.backbones import MLP, Hyper
 from isthmus.bottlenecks import TopK
 from isthmus.flow import Batch, Pass, Row
 from isthmus.likelihoods import SquaredError
@@ -23,8 +23,9 @@ from isthmus.weights import assemble, draw
 
 ROWS = 6
 ROAD = MLP((5,), activation="tanh")
-SKELETON = build(Row((4,)), ROAD, TopK(8, k=3), ROAD, SquaredError())
+SKELETON = build(Row((4,)), Hyper(ROAD, tasks=2, hidden=(3,)), TopK(8, k=3), ROAD, SquaredError())
 X = np.random.default_rng(0).normal(size=(ROWS, 4)).astype(np.float32)
+X[:, -1] = [0, 1, 1, 0, 1, 0]  # the tasks
 LABEL = np.array([0, 1, 2, 0, 1, -1], np.int32)
 
 every = pytest.mark.parametrize("name", names("penalties"))
@@ -41,7 +42,7 @@ def test_it_is_one_number_a_row_or_one_in_all(name: str, example: Callable[[Any]
     def term_of(penalty: Any, weights: Any, batch: Batch) -> Any:
         model = assemble(SKELETON, weights)
         code = model.encode(batch.x)
-        outcome = model.decode(code.draws)
+        outcome = model.decode(code.draws, None, code.condition)
         return penalty(Pass(batch, batch.x, code, outcome, model, jnp.int32(0), None, penalty.start(SKELETON, {})))
 
     batch = Batch(X, np.ones(ROWS, np.float32), LABEL)
