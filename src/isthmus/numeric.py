@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import jax
 import numpy as np
 
 from isthmus.errors import InvalidData
@@ -35,6 +36,20 @@ def as_rows(data: Any) -> np.ndarray:
     if array.dtype.kind not in "fiub":
         raise InvalidData(f"X holds values of type {array.dtype}, and numbers are due.")
     return array
+
+
+def are_sequences(data: Any) -> bool:
+    """Say whether `data` holds sequences: a list, tuple or array of objects of arrays [steps, features] or [steps].
+
+    Arrays [steps] that are all of one length are the rows of a table.
+    """
+    is_list = isinstance(data, list | tuple) or (
+        isinstance(data, np.ndarray) and data.dtype == object and data.ndim == 1
+    )
+    if not is_list or not len(data) or not all(isinstance(each, np.ndarray | jax.Array) for each in data):
+        return False
+    axes, lengths = {each.ndim for each in data}, {len(each) if each.ndim else 0 for each in data}
+    return axes <= {1, 2} and (2 in axes or len(lengths) > 1)
 
 
 def float_type(array: np.ndarray) -> np.dtype[Any]:

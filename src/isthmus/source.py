@@ -32,6 +32,9 @@ class Source(abc.ABC):
     def choose(self, columns: Sequence[str] | None) -> None:  # noqa: B027 -- arrays have no names to choose by
         """Keep these columns, in this order (None keeps all), and refuse what are no numbers; before all else."""
 
+    def fill(self, row: Row) -> None:  # noqa: B027 -- a row of numbers is as long as it is
+        """Take the form of `row`, that of the fit, where rows may be shorter than those, or refuse what is longer."""
+
     @abc.abstractmethod
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
         """Yield the values in order, [at most rows, d], as floats."""
@@ -42,5 +45,5 @@ class Source(abc.ABC):
 
     @classmethod
     def frame(cls, values: np.ndarray, labels: Sequence[str | int], index: Any = None) -> Any:
-        """Return `values` in the form of this kind."""
+        """Return `values` [n, *row.shape] in the form of this kind."""
         return values

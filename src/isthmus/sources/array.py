@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.numeric import as_rows, flat_blocks, float_type, row_of
+from isthmus.numeric import are_sequences, as_rows, flat_blocks, float_type, row_of
 from isthmus.source import Source
 
 
@@ -25,7 +25,7 @@ class Array(Source):
     @classmethod
     def accepts(cls, data: Any) -> bool:
         kind = type(data)
-        if data is None or isinstance(data, dict | set | bytes | numbers.Number):
+        if data is None or isinstance(data, dict | set | bytes | numbers.Number) or are_sequences(data):
             return False
         is_other = kind.__module__.partition(".")[0] in ("pandas", "polars") and kind.__name__ != "Series"
         return not is_other and not kind.__module__.startswith("scipy.sparse") and not isinstance(data, str | Path)
