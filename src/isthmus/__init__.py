@@ -16,6 +16,7 @@ _PLACES = {
     "Autoencoder": "isthmus.estimators.autoencoder",
     "NetworkClassifier": "isthmus.estimators.classifier",
     "StackedAutoencoder": "isthmus.estimators.stacked",
+    "WordVectors": "isthmus.estimators.word_vectors",
     "load": "isthmus.estimators.storing",
     **dict.fromkeys(
         (
@@ -58,6 +59,7 @@ _ROOMS = (
     "scalings",
     "schedules",
     "stops",
+    "texts",
 )
 
 
