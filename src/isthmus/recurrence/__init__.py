@@ -1,0 +1,1 @@
+"""Recurrence: what the backbones for sequences share. Cells, layers that run them over all steps, roads."""
