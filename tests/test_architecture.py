@@ -25,6 +25,7 @@ FLOORS: list[set[str]] = [
         "columns",
         "convolution",
         "cooccurrence",
+        "dropping",
         "foreign",
         "jacobian",
         "numeric",

@@ -14,9 +14,9 @@ import scipy.sparse
 from sklearn.exceptions import NotFittedError
 
 from isthmus import Autoencoder, InvalidData, InvalidPart, IsthmusError, UnknownPart
+from isthmus.checking import checked_weight
 from isthmus.contracts import Scaling
 from isthmus.parts import resolve
-from isthmus.reading import checked_weight
 
 X = np.random.default_rng(0).normal(size=(40, 5))
 NAMES = ["age", "height", "price", "weight", "year"]

@@ -240,6 +240,7 @@ def test_settings_are_listed_with_those_of_the_parts_inside() -> None:
         "activation": Elu(0.5),
         "activation__alpha": 0.5,
         "dropout": 0.0,
+        "dropconnect": 0.0,
     }
 
 
@@ -250,6 +251,7 @@ def test_json_holds_names_and_plain_values() -> None:
             "hidden": [8],
             "activation": {"part": "elu", "settings": {"alpha": 0.5}},
             "dropout": 0.0,
+            "dropconnect": 0.0,
         },
     }
 
@@ -311,7 +313,7 @@ def test_floats_and_parts_are_data_and_all_else_is_structure() -> None:
     assert jax.tree.leaves(Sgd(0.5, momentum=0.25, nesterov=True)) == [0.5, 0.25]
     assert jax.tree.leaves(TopK(64)) == [1.0]
     assert jax.tree.structure(TopK(64, k=8)) != jax.tree.structure(TopK(64, k=4))
-    assert jax.tree.leaves(MLP((8,), activation=Elu(0.5), dropout=0.25)) == [0.5, 0.25]
+    assert jax.tree.leaves(MLP((8,), activation=Elu(0.5), dropout=0.25, dropconnect=0.125)) == [0.5, 0.25, 0.125]
     paths = [jax.tree_util.keystr(path) for path, _ in jax.tree.leaves_with_path(L1(Linear(1.0, 0.5, 9)))]
     assert paths == [".weight.start", ".weight.end"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -31,7 +30,8 @@ class Activation(Part, room="activations"):
     """A function of each unit; one with weights of its own builds a module."""
 
     gain: ClassVar[float] = 1.0  # a layer that ends in it starts in ±gain · sqrt(6 / (inputs + outputs))
-    span: ClassVar[tuple[float, float]] = (-math.inf, math.inf)  # what it can give
+    span: ClassVar[tuple[float, float]] = (-np.inf, np.inf)  # what it can give
+    has_slope: ClassVar[bool] = True  # else its derivative is zero, and no gradient comes through it
 
     def build(self, width: int) -> Callable[[Array], Array]:
         return self
@@ -99,7 +99,7 @@ class Likelihood(Part, room="likelihoods"):
     @property
     def support(self) -> tuple[float, float]:
         """Return the range of what a scaled row may hold."""
-        return -math.inf, math.inf
+        return -np.inf, np.inf
 
     @abc.abstractmethod
     def build(self, row: Row, outlet: Outlet) -> Head:

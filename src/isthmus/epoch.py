@@ -29,6 +29,7 @@ class Job:
     stops: tuple[Stop, ...]
     seeds: tuple[int, ...]  # one for each start
     neighborhood: Neighborhood | None = None
+    groups: np.ndarray | None = None  # [rows], numbers: rows of one group come in one batch, as far as it holds them
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ def _by_steps(job: Job, before: Progress) -> tuple[State, steps.Seen, np.ndarray
     rate, factor = job.plan.optimizer.learning_rate, before.factor
     if isinstance(rate, Schedule):
         factor = factor * np.array([rate.factor(history) for history in before.histories], np.float32)
-    state, seen = steps.epoch(before.state, order, key, factor, job.model, job.plan, job.table, _batches(job))
+    batches = np.int32((order >= 0).any(axis=(0, 2)).sum())
+    state, seen = steps.epoch(before.state, order, key, factor, job.model, job.plan, job.table, batches)
     return state, jax.device_get(seen), np.zeros(len(job.seeds), bool)
 
 
@@ -95,7 +97,8 @@ def _by_rounds(job: Job, before: Progress) -> tuple[State, steps.Seen, np.ndarra
             # In float64: what a line search compares differs in digits that float32 does not have.
             with jax.enable_x64(True):
                 state = origin._replace(weights=flat)
-                found = steps.gradient(state, order, key, job.model, job.plan, job.table, _batches(job))
+                batches = np.int32((order >= 0).any(axis=1).sum())
+                found = steps.gradient(state, order, key, job.model, job.plan, job.table, batches)
                 return jax.device_get(found)
 
         def value_and_gradient(flat: np.ndarray, evaluate: Any = evaluate) -> tuple[float, np.ndarray]:
@@ -116,10 +119,31 @@ def _by_rounds(job: Job, before: Progress) -> tuple[State, steps.Seen, np.ndarra
 def _order(job: Job, seed: int, number: int) -> np.ndarray:
     """Return the rows in the epoch's order by batch, [batches, batch size], -1 where there is none."""
     generator = np.random.Generator(np.random.Philox([seed, number]))
-    order = np.full((-(-len(job.table.x) // job.batch_size), job.batch_size), -1, np.int32)
-    order.ravel()[: job.table.rows] = generator.permutation(int(job.table.rows))
+    rows = generator.permutation(int(job.table.rows))
+    batches = -(-len(job.table.x) // job.batch_size)
+    if job.groups is not None:
+        return packed(rows, job.groups, 2 * batches + 1, job.batch_size)
+    order = np.full((batches, job.batch_size), -1, np.int32)
+    order.ravel()[: job.table.rows] = rows
     return order
 
 
-def _batches(job: Job) -> np.int32:
-    return np.int32(-(-job.table.rows // job.batch_size))
+def packed(rows: np.ndarray, groups: np.ndarray, batches: int, size: int) -> np.ndarray:
+    """Return rows by batch, [batches, size], -1 where there is none: no group is cut that fits into a batch.
+
+    Groups come in the order of their first rows in `rows`; those larger than a batch are cut by chance. Two batches in
+    a row hold more than one batch of rows, so that 2 · rows / size + 1 of them are enough.
+    """
+    _, first, place = np.unique(groups[rows], return_index=True, return_inverse=True)
+    rows = rows[np.argsort(first[place], kind="stable")]
+    sizes = np.bincount(place)[np.argsort(first)]
+    order, batch, filled, start = np.full((batches, size), -1, np.int32), 0, 0, 0
+    for count in sizes:
+        for cut in range(0, count, size):
+            piece = rows[start + cut : start + min(cut + size, count)]
+            if filled + len(piece) > size:
+                batch, filled = batch + 1, 0
+            order[batch, filled : filled + len(piece)] = piece
+            filled += len(piece)
+        start += count
+    return order

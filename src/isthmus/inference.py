@@ -72,12 +72,12 @@ def _outcome(network: Any, x: Array) -> Any:
     return network.decode(code.draws, None, code.condition)
 
 
-def blockwise(function: Callable[[np.ndarray], Any], blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    """Yield `function` of the rows, `BLOCK` at a time, the last ones filled up and cut again."""
+def blockwise(function: Callable[[np.ndarray], Any], blocks: Iterator[np.ndarray]) -> Iterator[Any]:
+    """Yield `function` of the rows, an array or a tree of such, `BLOCK` at a time, the last ones filled up and cut."""
     for rows in blocks:
         for start in range(0, len(rows), BLOCK):
             block = rows[start : start + BLOCK]
             count = len(block)
             if count < BLOCK:
                 block = np.concatenate([block, np.zeros((BLOCK - count, *block.shape[1:]), block.dtype)])
-            yield np.asarray(function(block))[:count]
+            yield jax.tree.map(lambda array, count=count: np.asarray(array)[:count], function(block))

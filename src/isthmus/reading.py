@@ -14,14 +14,15 @@ import jax
 import numpy as np
 
 from isthmus import sources
+from isthmus.checking import LARGEST
 from isthmus.contracts import Likelihood, Scaling
 from isthmus.errors import InvalidData, is_file, no_file, suggestion
 from isthmus.flow import Arrays
+from isthmus.row_scaling import RowScaling
 from isthmus.source import Source
 from isthmus.steps import Table
 
 CELLS = 2**20  # read at a time
-LARGEST = 1e100  # in float64 its square can still be summed
 MOST = 1e17  # in float32 the square of a scaled value, summed over columns, is still a number
 FOLD = 1024  # up to so many rows, equal rows are folded into one with their weight
 
@@ -70,73 +71,6 @@ def find_source(data: Any) -> Source:
     raise InvalidData(f"a {type(data).__module__}.{type(data).__qualname__} is not a table: pass a frame or an array.")
 
 
-def checked_weight(weight: Any, rows: int) -> np.ndarray:
-    """Return sample weights as float64 [rows], ones for None.
-
-    Raises
-    ------
-    InvalidData
-        If they are not one finite number of at least 0 for each row, or all are 0.
-    """
-    if weight is None:
-        return np.ones(rows)
-    try:
-        array = np.asarray(weight, np.float64)
-    except (TypeError, ValueError) as error:
-        raise InvalidData(f"sample_weight must hold one number for each row ({error}).") from error
-    if array.ndim == 0:
-        array = np.full(rows, array)
-    if array.ndim != 1:
-        raise InvalidData(f"Sample weights must be 1D array or scalar. Got {array.ndim} dimensions.")
-    if len(array) != rows:
-        raise InvalidData(f"sample_weight.shape == {array.shape}, expected ({rows},): one weight for each row is due.")
-    if not np.isfinite(array).all() or (array < 0).any() or (array > LARGEST).any():
-        raise InvalidData("sample_weight must be finite and at least 0 in every row.")
-    if not array.any():
-        raise InvalidData("sample_weight is zero in every row: at least 2 rows must count.")
-    return array
-
-
-def checked_labels(y: Any, rows: int, whose: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return labels as places in the sorted classes, int32 [rows] with -1 for none, and the classes.
-
-    Parameters
-    ----------
-    y : numbers or texts, one for each row. None, NaN and, beside two other classes, -1 mark a row without a label.
-    whose : what needs them, for messages.
-
-    Raises
-    ------
-    InvalidData
-        If there are none, not one for each row, or they are no classes.
-    """
-    if y is None:
-        raise InvalidData(
-            f"{whose} needs labels: call fit(X, y). It requires y to be passed, but the target y is None."
-        )
-    array = np.asarray(y)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.shape != (rows,):
-        raise InvalidData(f"y has shape {array.shape}, expected ({rows},): one label for each row is due.")
-    is_none = np.array([label is None or label != label for label in array.tolist()])
-    if array.dtype.kind == "f" and np.isinf(array).any():
-        raise InvalidData(f"y holds inf: {whose} needs classes.")
-    if array.dtype.kind == "f" and (array[~is_none] % 1 != 0).any():
-        value = array[~is_none][array[~is_none] % 1 != 0][0]
-        raise InvalidData(f"y holds {value:g} (Unknown label type: continuous): {whose} needs classes.")
-    if array.dtype.kind in "iuf" and len(np.unique(array[~is_none])) > 2:
-        is_none |= array == -1
-    known = array[~is_none]
-    if not len(known):
-        raise InvalidData(f"y holds no label: {whose} needs some.")
-    if known.dtype.kind == "O" and len({type(label) for label in known.tolist()}) > 1:
-        raise InvalidData(f"y mixes labels of several types: {whose} needs classes of one type.")
-    labels = np.full(rows, -1, np.int32)
-    classes, labels[~is_none] = np.unique(known, return_inverse=True)
-    return labels, classes
-
-
 def finite_blocks(source: Source) -> Iterator[np.ndarray]:
     """Yield the source's rows in blocks of about a million cells, each checked.
 
@@ -148,15 +82,16 @@ def finite_blocks(source: Source) -> Iterator[np.ndarray]:
     """
     rows = min(max(CELLS // source.row.size, 256), 8192)
     for block in source.blocks(rows):
-        low, high = float(block.min()), float(block.max())  # NaN where a cell is
+        there = np.where(np.isnan(block), 0, block) if source.row.has_holes else block
+        low, high = float(there.min()), float(there.max())  # NaN where a cell is
         if not (np.isfinite(low) and np.isfinite(high)):
             raise InvalidData(_not_finite(source, rows))
         if max(high, -low) > LARGEST:
-            raise InvalidData(_too_large(block, block, source, LARGEST))
+            raise InvalidData(_too_large(there, there, source, LARGEST))
         yield block
 
 
-def scaled_blocks(source: Source, scaling: Scaling, learned: Arrays) -> Iterator[np.ndarray]:
+def scaled_blocks(source: Source, scaling: Scaling | RowScaling, learned: Arrays) -> Iterator[np.ndarray]:
     """Yield the source's rows in blocks as the model sees them, [n, d] float32.
 
     Raises
@@ -166,34 +101,39 @@ def scaled_blocks(source: Source, scaling: Scaling, learned: Arrays) -> Iterator
     """
     for block in finite_blocks(source):
         scaled = scaling.apply(learned, block)
-        if max(float(scaled.max()), -float(scaled.min())) > MOST:
-            raise InvalidData(_too_large(block, scaled, source, MOST))
+        _check_support(block, scaled, None, source)
         yield scaled.astype(np.float32)
 
 
 class Rows:
-    """The rows of a table that count, with their weights, read anew at each call.
+    """The rows of a table that count, with their weights and what goes with them, read anew at each call.
 
     A small table is held, its equal rows folded into one with the sum of their weights: then a row of weight 2
     is the row twice, to the bit.
     """
 
-    def __init__(self, source: Source, weight: np.ndarray, label: np.ndarray | None = None) -> None:
+    def __init__(
+        self, source: Source, weight: np.ndarray, label: np.ndarray | None = None, target: np.ndarray | None = None
+    ) -> None:
+        counts = weight > 0
         self.source = source
         self.count = int(np.count_nonzero(weight))
-        self.label = None if label is None else label[weight > 0]  # [count]
-        self._weight = weight
+        self.label = None if label is None else label[counts]  # [count]
+        self.target = None if target is None else target[counts]  # [count, t], what the code must explain
+        self.weight = weight  # of every row of the table
         self._folded: tuple[np.ndarray, np.ndarray] | None = None
         if source.n_rows <= FOLD:
-            blocks, weights = zip(*self._stream(), strict=True)
-            rows = np.concatenate(blocks)
-            if self.label is not None:
-                rows = np.column_stack([rows, self.label])
-            rows, inverse = np.unique(rows, axis=0, return_inverse=True)
-            if self.label is not None:
-                rows, self.label = rows[:, :-1].astype(blocks[0].dtype), rows[:, -1].astype(np.int32)
-            self._folded = rows, np.bincount(inverse.ravel(), np.concatenate(weights))
-            self.count = len(rows)
+            self._fold()
+
+    def _fold(self) -> None:
+        blocks, weights = zip(*self._stream(), strict=True)
+        rows = np.concatenate(blocks)
+        beside = [array for array in (self.label, self.target) if array is not None]
+        _, first, inverse = np.unique(np.column_stack([rows, *beside]), axis=0, return_index=True, return_inverse=True)
+        self.label = None if self.label is None else self.label[first]
+        self.target = None if self.target is None else self.target[first]
+        self._folded = rows[first], np.bincount(inverse.ravel(), np.concatenate(weights))
+        self.count = len(first)
 
     def __call__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield rows [n, d] and weights [n]."""
@@ -202,7 +142,7 @@ class Rows:
     def _stream(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         start = 0
         for block in finite_blocks(self.source):
-            weight = self._weight[start : start + len(block)]
+            weight = self.weight[start : start + len(block)]
             start += len(block)
             counts = weight > 0
             if counts.all():
@@ -212,7 +152,13 @@ class Rows:
 
 
 def build_tables(
-    rows: Rows, scaling: Scaling, learned: Arrays, likelihood: Likelihood | None, held_out: float, seed: int
+    rows: Rows,
+    scaling: Scaling | RowScaling,
+    learned: Arrays,
+    likelihood: Likelihood | None,
+    held_out: float,
+    seed: int,
+    together: np.ndarray | None = None,
 ) -> tuple[Table, Table | None]:
     """Return the scaled rows to train on and those held out, on the device.
 
@@ -220,19 +166,16 @@ def build_tables(
     ----------
     likelihood : what every scaled row must be explained by, or None.
     held_out : the share of rows, in [0, 1), drawn with `seed`.
+    together : [rows], numbers; rows of one number are held out together or not at all.
 
     Raises
     ------
     InvalidData
         If a value is none that the likelihood can explain; the message names the column.
     """
-    count = min(round(held_out * rows.count), rows.count - 1)
-    is_out = np.zeros(rows.count, bool)
-    is_out[np.random.Generator(np.random.Philox([seed, 1 << 40])).permutation(rows.count)[:count]] = True
-    size = rows.source.row.size
-    tables = [_empty(rows.count - count, size), _empty(count, size)]
-    if rows.label is not None:
-        tables = [_labelled(tables[0], rows.label[~is_out]), _labelled(tables[1], rows.label[is_out])]
+    is_out = _held_out(rows.count, held_out, seed, together)
+    tables = [_empty(int((~is_out).sum()), rows.source.row.size), _empty(int(is_out.sum()), rows.source.row.size)]
+    tables = [_with(table, rows, chosen) for table, chosen in zip(tables, (~is_out, is_out), strict=True)]
     filled, start = [0, 0], 0
     for block, weight in rows():
         scaled = scaling.apply(learned, block)
@@ -244,11 +187,25 @@ def build_tables(
             tables[which].x[filled[which] : end] = scaled if chosen.all() else scaled[chosen]
             tables[which].weight[filled[which] : end] = weight if chosen.all() else weight[chosen]
             filled[which] = end
-    return _on_device(tables[0]), _on_device(tables[1]) if count else None
+    return _on_device(tables[0]), _on_device(tables[1]) if is_out.any() else None
+
+
+def _held_out(rows: int, share: float, seed: int, together: np.ndarray | None) -> np.ndarray:
+    """Return which rows are held out, [rows]: never all."""
+    generator = np.random.Generator(np.random.Philox([seed, 1 << 40]))
+    if together is not None:
+        numbers, place = np.unique(together, return_inverse=True)
+        return _held_out(len(numbers), share, seed, None)[place]
+    count = min(round(share * rows), rows - 1)
+    is_out = np.zeros(rows, bool)
+    is_out[generator.permutation(rows)[:count]] = True
+    return is_out
 
 
 def _check_support(block: np.ndarray, scaled: np.ndarray, likelihood: Likelihood | None, source: Source) -> None:
     """Raise `InvalidData` where a scaled value is none that the likelihood can explain, or that can be squared."""
+    if source.row.has_holes:
+        block, scaled = np.nan_to_num(block), np.nan_to_num(scaled)
     if max(float(scaled.max()), -float(scaled.min())) > MOST:
         raise InvalidData(_too_large(block, scaled, source, MOST))
     if likelihood is None:
@@ -280,16 +237,23 @@ def _empty(rows: int, size: int) -> Table:
     return Table(x, np.zeros(count, np.float32), np.int32(rows))
 
 
-def _labelled(table: Table, label: np.ndarray) -> Table:
-    return table._replace(label=np.pad(label, (0, len(table.x) - len(label)), constant_values=-1))
+def _with(table: Table, rows: Rows, chosen: np.ndarray) -> Table:
+    """Return the table with labels and targets of the chosen rows; -1 where it is only filled up."""
+    fill = len(table.x) - int(table.rows)
+    if rows.label is not None:
+        table = table._replace(label=np.pad(rows.label[chosen], (0, fill), constant_values=-1))
+    if rows.target is not None:
+        target = np.pad(rows.target[chosen], ((0, fill), (0, 0)), constant_values=-1)
+        table = table._replace(target=target.astype(np.float32))
+    return table
 
 
 def _on_device(table: Table) -> Table:
     """Return the table in the device's memory, with weights that average 1 over its rows."""
     mean = table.weight.sum(dtype=np.float64) / table.rows
     weight = (table.weight / mean).astype(np.float32)
-    label = None if table.label is None else jax.device_put(table.label)
-    return Table(jax.device_put(table.x), jax.device_put(weight), table.rows, label)
+    label, target = (None if array is None else jax.device_put(array) for array in (table.label, table.target))
+    return Table(jax.device_put(table.x), jax.device_put(weight), table.rows, label, target)
 
 
 def _too_large(block: np.ndarray, scaled: np.ndarray, source: Source, most: float) -> str:

@@ -40,7 +40,8 @@ class Table(NamedTuple):
     weight: Any  # [padded n] float32, averages 1 over the real rows
     rows: Any  # how many are real
     label: Any = None  # [padded n] int32, -1 for none; None where no part needs labels
-    target: Any = None  # [padded n, t] float32, where the code explains something else than its row
+    target: Any = None  # [padded n, t] float32, where the code explains more or something else than its row
+    target_weight: Any = None  # [padded n] float32, factors on the weights of targets; None for 1
 
 
 class Seen(NamedTuple):
@@ -178,7 +179,9 @@ def _take(table: Table, index: Array, links: Links | None) -> Batch:
     if table.label is not None:
         batch = batch._replace(label=jnp.where(index >= 0, table.label[place], -1))
     if table.target is not None:
-        batch = batch._replace(target=table.target[place])
+        batch = batch._replace(target=jnp.where(index[:, None] >= 0, table.target[place], -1))
+    if table.target_weight is not None:
+        batch = batch._replace(target_weight=table.target_weight[place])
     if links is not None:
         batch = batch._replace(neighbors=table.x[links.index[place]], strength=links.strength[place])
     return batch

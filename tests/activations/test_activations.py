@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from isthmus.activations import Elu, Gelu, Identity, LeakyRelu, Prelu, Relu, Sigmoid, Softplus, Tanh
+from isthmus.activations import Elu, Gelu, Identity, LeakyRelu, Prelu, Relu, Sigmoid, Softplus, Tanh, Threshold
 from isthmus.errors import InvalidPart
 from isthmus.weights import Slot
 
@@ -20,6 +20,7 @@ GRID = np.concatenate([np.linspace(-6, 6, 49), [-1e4, -40.0, -1e-3, 1e-3, 40.0, 
 FORMULAS: list[tuple[Any, Callable[[Any], Any]]] = [
     (Sigmoid(), special.expit),
     (Tanh(), np.tanh),
+    (Tanh(), lambda x: 2 * special.expit(2 * x) - 1),
     (Relu(), lambda x: np.maximum(x, 0)),
     (Softplus(), lambda x: np.logaddexp(0, x)),
     (LeakyRelu(), lambda x: np.where(x > 0, x, 0.01 * x)),
@@ -29,6 +30,7 @@ FORMULAS: list[tuple[Any, Callable[[Any], Any]]] = [
     (Elu(0.5), lambda x: np.where(x > 0, x, 0.5 * (np.exp(np.minimum(x, 0)) - 1))),
     (Gelu(), lambda x: x * stats.norm.cdf(x)),
     (Identity(), lambda x: x),
+    (Threshold(), lambda x: np.heaviside(x, 1.0)),
 ]
 
 
@@ -57,7 +59,7 @@ def test_where_the_function_is_smooth_at_zero_so_is_its_gradient(activation: Any
 @pytest.mark.parametrize(
     ("activation", "gain"),
     # A rectifier passes half of the variance: √2 more makes up for it. A sigmoid's slope at 0 is 1/4.
-    [(Sigmoid(), 4.0), (Tanh(), 1.0), (Identity(), 1.0)]
+    [(Sigmoid(), 4.0), (Tanh(), 1.0), (Identity(), 1.0), (Threshold(), 1.0)]
     + [(a, np.sqrt(2)) for a in (Relu(), LeakyRelu(), Prelu(), Elu(), Gelu(), Softplus())],
     ids=str,
 )
@@ -82,3 +84,12 @@ def test_others_have_nothing_to_learn() -> None:
 def test_a_slope_is_a_finite_number(cls: Any, field: str) -> None:
     with pytest.raises(InvalidPart, match=rf"^{cls.__name__}\.{field} must be a finite number\. Got nan\.$"):
         cls(float("nan"))
+
+
+def test_the_threshold_fires_from_zero_on_and_has_no_slope() -> None:
+    points = np.array([-1e-30, -0.0, 0.0, 1e-30])
+    with jax.enable_x64(True):
+        assert Threshold()(jnp.array(points)).tolist() == [0.0, 1.0, 1.0, 1.0]
+        assert jax.vmap(jax.grad(Threshold()))(jnp.array(points)).tolist() == [0.0] * 4
+    assert Threshold.span == (0.0, 1.0)
+    assert not Threshold.has_slope

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from isthmus import Autoencoder
 from isthmus.backbones import MLP
 from isthmus.errors import InvalidPart
 from isthmus.flow import Row
@@ -126,9 +127,59 @@ def test_inference_knows_no_dropout() -> None:
     np.testing.assert_array_equal(plain(jnp.array(X), jax.random.key(0)), plain(jnp.array(X), None))
 
 
+def test_dropout_is_that_of_the_lecture_with_the_weights_above_divided() -> None:
+    """There a dropped network computes (m a) V and inference (1 - p) a V; here V' = (1 - p) V stands above."""
+    p, rows, above = 0.4, 300, np.random.default_rng(1).normal(size=(8, 3))
+    network, flat = filled(MLP((8,), activation="sigmoid", dropout=p).encoder(Row((5,)))[0])
+    x = np.repeat(X[:1], rows, axis=0)
+    units = 1 / (1 + np.exp(-(x @ flat[:40].reshape(5, 8) + flat[40:])))
+    noisy = np.asarray(network(jnp.array(x), jax.random.key(3)))
+    mask = noisy > 0
+    np.testing.assert_allclose(noisy @ ((1 - p) * above), (mask * units) @ above, rtol=1e-4, atol=1e-5)
+    clean = np.asarray(network(jnp.array(x), None))
+    np.testing.assert_allclose(clean @ ((1 - p) * above), (1 - p) * units @ above, rtol=1e-4, atol=1e-5)
+    # E r = (1 - p) a + p · 0
+    error = units[0] * np.sqrt(p * (1 - p) / rows)
+    assert (np.abs((mask * units).mean(axis=0) - (1 - p) * units[0]) < 4 * error).all()
+
+
+def test_a_rate_is_data_and_a_rate_of_zero_is_structure() -> None:
+    plain, *dropping = (MLP((7,), dropconnect=p).encoder(Row((5,)))[0] for p in (0.0, 0.2, 0.5))
+    assert jax.tree.structure(dropping[0]) == jax.tree.structure(dropping[1])
+    assert jax.tree.structure(plain) != jax.tree.structure(dropping[0])
+    network, _ = filled(plain)
+    drawing = "random_bits"
+    assert drawing not in str(jax.make_jaxpr(network.__call__)(X, jax.random.key(0)))
+    network, _ = filled(dropping[0])
+    assert drawing in str(jax.make_jaxpr(network.__call__)(X, jax.random.key(0)))
+    assert drawing not in str(jax.make_jaxpr(lambda x: network(x, None))(X))
+
+
+def test_inference_knows_no_dropconnect() -> None:
+    plain, flat = filled(MLP((7,), activation="tanh").encoder(Row((5,)))[0])
+    dropped = assemble(MLP((7,), activation="tanh", dropconnect=0.9).encoder(Row((5,)))[0], flat)
+    np.testing.assert_array_equal(dropped(jnp.array(X), None), plain(jnp.array(X), None))
+
+
+@pytest.mark.parametrize("setting", ["dropout", "dropconnect"])
+def test_a_rate_reaches_training_and_not_inference(setting: str) -> None:
+    common = {"bottleneck": 2, "max_epochs": 1, "batch_size": 6, "optimizer": "sgd(1e-30)"}
+    plain, noisy, other = (
+        Autoencoder(encoder=f"mlp((7,), {setting}={rate})", **common).fit(X) for rate in (0.0, 0.4, 0.8)
+    )
+    losses = [ae.history_[0]["loss"] for ae in (plain, noisy, other)]
+    assert len(set(losses)) == 3
+    # Steps of 1e-30 change nothing: the weights are the same, and so is what they compute without noise.
+    np.testing.assert_array_equal(noisy.reconstruct(X), plain.reconstruct(X))
+    clean = np.square(plain.reconstruct(X) - X) / X.var(axis=0)  # the loss is of scaled rows
+    assert losses[0] == pytest.approx(clean.sum(axis=1).mean(), rel=1e-4)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"dropconnect": 1.0}, "MLP.dropconnect must be in [0, 1). Got 1.0."),
+        ({"dropconnect": -0.1}, "MLP.dropconnect must be in [0, 1). Got -0.1."),
         ({"dropout": 1.0}, "MLP.dropout must be in [0, 1). Got 1.0."),
         ({"dropout": -0.1}, "MLP.dropout must be in [0, 1). Got -0.1."),
         ({"hidden": (8, 0)}, "MLP.hidden must be widths of at least 1. Got (8, 0)."),

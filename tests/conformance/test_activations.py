@@ -52,10 +52,17 @@ def test_each_unit_is_for_itself(name: str, example: Callable[[Any], Any]) -> No
     function = built(example(find("activations", name)), 3)
     x = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
     changed = x.copy()
-    changed[2, 1] += 1.0
+    changed[2, 1] *= -1  # to the other side of every kink
     before, after = np.asarray(function(x)), np.asarray(function(changed))
     assert before.shape == x.shape
     assert before.dtype == np.float32
     is_same = before == after
     assert not is_same[2, 1]
     assert is_same.sum() == is_same.size - 1
+
+
+@every
+def test_it_says_whether_it_has_a_slope(name: str, example: Callable[[Any], Any]) -> None:
+    activation = example(find("activations", name))
+    value, pull = jax.vjp(built(activation, 1), jnp.array(SMOOTH, jnp.float32)[:, None])
+    assert activation.has_slope == np.any(pull(jnp.ones_like(value))[0])

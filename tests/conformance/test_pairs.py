@@ -12,14 +12,14 @@ import functools
 import itertools
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 import pytest
 
-from isthmus import Autoencoder, IsthmusError
+from isthmus import Autoencoder, InvalidPart, IsthmusError
 from isthmus.parts import find, names
 
 GENERATOR = np.random.default_rng(0)
@@ -41,6 +41,10 @@ def has(room: str, name: str, field: str) -> bool:
     return field in {each.name for each in dataclasses.fields(find(room, name))}  # type: ignore[arg-type]
 
 
+SLOPED = [name for name in ours("activations") if find("activations", name).has_slope]  # type: ignore[attr-defined]
+FLAT = sorted({*ours("activations")} - {*SLOPED})
+
+
 def codes() -> list[Option]:
     plain = [name for name in ours("bottlenecks") if not has("bottlenecks", name, "prior")]
     found: list[Option] = [((f"bottlenecks={name}",), {"bottleneck": small_code(name)}) for name in plain]
@@ -55,10 +59,10 @@ def small_code(name: str) -> str:
     return f"{name}(2, k=1)" if has("bottlenecks", name, "k") else f"{name}(2)"
 
 
-def roads(side: str, width: int) -> list[Option]:
+def roads(side: str, width: int, activations: Sequence[str]) -> list[Option]:
     """Return every backbone with every activation; `width` tells the two sides apart."""
     found: list[Option] = []
-    for name, activation in itertools.product(ours("backbones"), ours("activations")):
+    for name, activation in itertools.product(ours("backbones"), activations):
         own = (
             f"channels=({width},), kernel=1, stride=1, shape=(3, 3)"
             if has("backbones", name, "channels")
@@ -102,8 +106,8 @@ SLOW = {
 
 AXES: dict[str, list[Option]] = {
     "bottleneck": codes(),
-    "encoder": roads("encoder", 4),
-    "decoder": [*roads("decoder", 3), (("tied=True",), {"tied": True})],
+    "encoder": roads("encoder", 4, SLOPED),
+    "decoder": [*roads("decoder", 3, SLOPED), (("tied=True",), {"tied": True})],
     "likelihood": others("likelihoods", "likelihood"),
     "corruption": [NONE, *others("corruptions", "corruption")],
     **{f"penalty {number}": [NONE, *terms()] for number in (1, 2, 3)},
@@ -285,6 +289,21 @@ def alone(a: str, b: str) -> dict[str, Option]:
     if "tied=True" not in (a, b) and not any("decoder" in parameters for _, parameters in fit.values()):
         fit["decoder"] = AXES["decoder"][0]
     return fit
+
+
+@pytest.mark.parametrize("flat", FLAT)
+@pytest.mark.parametrize(
+    "place", [*(f"{side} {name}" for side in ("encoder", "decoder") for name in ours("backbones")), "code", "output"]
+)
+def test_nothing_is_trained_through_an_activation_without_slope(flat: str, place: str) -> None:
+    side, _, name = place.partition(" ")
+    elsewhere = {
+        "code": {"bottleneck": f"deterministic(2, activation={flat})"},
+        "output": {"likelihood": f"squared_error(output={flat})"},
+    }
+    settings = elsewhere.get(place) or dict(roads(side, 4, FLAT))[f"{side}={name}", f"activations={flat}"]
+    with pytest.raises(InvalidPart, match=rf"^no gradient comes through the activation {flat}, so .* max_epochs=0 "):
+        Autoencoder(**(BASE | settings)).fit(X)
 
 
 def test_every_pair_is_tried() -> None:

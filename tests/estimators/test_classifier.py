@@ -120,11 +120,15 @@ def test_weight_two_is_the_row_twice() -> None:
     [
         (None, r"NetworkClassifier needs labels: call fit\(X, y\)"),
         (np.zeros(300), r"y holds one class only, (np.float64\()?0\.0\)?: two classes are due\."),
-        (np.full(300, np.nan), "y holds no label: NetworkClassifier needs some"),
+        (np.full(300, None), "y holds no label: NetworkClassifier needs some"),
+        (
+            np.where(np.arange(300) % 99 == 17, np.nan, 1.0),
+            r"y holds NaN \(missing\) in 3 rows \(first: 17\): drop them, or",
+        ),
         (np.linspace(0, 1, 300), r"y holds 0\.00334\d* \(Unknown label type: continuous\)"),
         (np.full(300, np.inf), "y holds inf: NetworkClassifier needs classes"),
         (np.zeros(7), r"y has shape \(7,\), expected \(300,\): one label for each row is due\."),
-        (np.zeros((300, 2)), r"y has shape \(300, 2\), expected \(300,\)"),
+        (np.zeros((300, 2, 2)), r"y has shape \(300, 2, 2\), expected \(300,\)"),
         (np.array([1, "a"] * 150, dtype=object), "y mixes labels of several types"),
     ],
 )
@@ -180,5 +184,7 @@ def test_rows_without_a_label_do_not_count_in_the_score() -> None:
 
 @pytest.mark.parametrize("target", ["squared_error", "gaussian", "absolute_error"])
 def test_a_likelihood_that_is_not_over_classes_is_refused(target: str) -> None:
-    with pytest.raises(InvalidPart, match=r"target must be 'categorical', 'bernoulli' or 'hinge'\. Got"):
+    with pytest.raises(
+        InvalidPart, match=r"target must be 'categorical', 'bernoulli', 'hinge' or 'binary_hinge'\. Got"
+    ):
         NetworkClassifier(target=target).fit(*FLOWERS)

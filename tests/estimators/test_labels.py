@@ -13,12 +13,12 @@ from typer.testing import CliRunner
 
 import isthmus
 from isthmus import Autoencoder, InvalidData, InvalidPart
+from isthmus.checking import checked_labels
 from isthmus.cli.main import app
 from isthmus.flow import Batch, Row
 from isthmus.objective import Plan, loss
 from isthmus.optimizers import Sgd
 from isthmus.penalties import WeightDecay
-from isthmus.reading import checked_labels
 from isthmus.weights import assemble, draw, slots, span
 
 X = np.random.default_rng(0).normal(size=(60, 4))

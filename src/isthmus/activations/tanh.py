@@ -12,7 +12,7 @@ from isthmus.contracts import Activation
 
 @dataclass(frozen=True)
 class Tanh(Activation):
-    """The hyperbolic tangent.
+    """The hyperbolic tangent: a(x) = (exp(x) - exp(-x)) / (exp(x) + exp(-x)) = 2 σ(2x) - 1, σ the logistic function.
 
     Examples
     --------

@@ -9,10 +9,10 @@ from itertools import pairwise
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array
 
 from isthmus.contracts import Activation, Backbone
+from isthmus.dropping import dropped, thinned
 from isthmus.errors import require
 from isthmus.flow import Module, Row
 from isthmus.parts import spelled
@@ -23,7 +23,7 @@ MOST_LAYERS = 1000
 
 @dataclass(frozen=True)
 class MLP(Backbone):
-    """Fully connected layers, each h = a(x W + b), with inverted dropout after each.
+    """Fully connected layers, each h = a(x W + b), with inverted dropout after each, and DropConnect within.
 
     Parameters
     ----------
@@ -32,10 +32,14 @@ class MLP(Backbone):
     activation : of every hidden layer.
     dropout : chance of a unit to be dropped in training, in [0, 1); the others are divided by 1 - dropout,
         so that the expectation stays and inference changes nothing.
+    dropconnect : chance of a weight in W to be dropped in training, in [0, 1), for each row anew; the others are
+        divided by 1 - dropconnect. For many rows of wide layers x W is drawn from the normal distribution of the same
+        mean and variance instead: `isthmus.dropping` says when, and why.
 
     References
     ----------
     Srivastava et al. (2014), Dropout: a simple way to prevent neural networks from overfitting.
+    Wan et al. (2013), Regularization of neural networks using DropConnect.
 
     Examples
     --------
@@ -47,9 +51,11 @@ class MLP(Backbone):
     hidden: tuple[int, ...] | None = None
     activation: Activation = spelled("relu")
     dropout: float = 0.0
+    dropconnect: float = 0.0
 
     def __post_init__(self) -> None:
         require(0 <= self.dropout < 1, "MLP.dropout", "in [0, 1)", self.dropout)
+        require(0 <= self.dropconnect < 1, "MLP.dropconnect", "in [0, 1)", self.dropconnect)
         depth = len(self.hidden or ())
         require(depth <= MOST_LAYERS, "MLP.hidden", f"at most {MOST_LAYERS} widths", depth)
         require(all(width >= 1 for width in self.hidden or ()), "MLP.hidden", "widths of at least 1", self.hidden)
@@ -73,6 +79,7 @@ class MLP(Backbone):
                 activation=self.activation.build(outputs),
                 # A rate of exactly zero is structure: no random bits are drawn for it.
                 dropout=self.dropout or None,
+                dropconnect=self.dropconnect or None,
             )
             for inputs, outputs in pairwise(widths)
         )
@@ -83,13 +90,16 @@ class Layer(eqx.Module):
     affine: Affine
     activation: Callable[[Array], Array]
     dropout: float | None
+    dropconnect: float | None
 
     def __call__(self, x: Array, key: Array | None) -> Array:
-        hidden = self.activation(self.affine(x))
+        if key is None or self.dropconnect is None:
+            hidden = self.activation(self.affine(x))
+        else:
+            hidden = self.activation(thinned(self.affine, x, self.dropconnect, jax.random.fold_in(key, 0)))
         if key is None or self.dropout is None:
             return hidden
-        stays = jax.random.bernoulli(key, 1 - self.dropout, hidden.shape)
-        return jnp.where(stays, hidden / (1 - self.dropout), 0)
+        return dropped(hidden, self.dropout, key)
 
 
 class Road(Module):

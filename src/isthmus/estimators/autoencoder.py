@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from isthmus import inference, loop
+from isthmus.checking import checked_labels
 from isthmus.contracts import (
     Backbone,
     Bottleneck,
@@ -25,14 +26,15 @@ from isthmus.contracts import (
 )
 from isthmus.epoch import Job, Progress
 from isthmus.errors import InvalidData, InvalidPart, require
-from isthmus.estimators.network import on_device
+from isthmus.estimators.device import on_device
+from isthmus.estimators.network import check_slopes
 from isthmus.estimators.reconstructor import Reconstructor
 from isthmus.flow import Row
 from isthmus.model import Model, build, tie
 from isthmus.objective import Plan
 from isthmus.parts import Part
 from isthmus.pca import toward_pca
-from isthmus.reading import Rows, checked_labels
+from isthmus.reading import Rows
 from isthmus.source import Source
 from isthmus.values import singular
 
@@ -69,6 +71,7 @@ class Autoencoder(Reconstructor):
     validation_fraction : share of rows held out, in [0, 1); None holds out a tenth from 1,000 rows on.
         Where rows are held out, the weights of the epoch with the lowest held-out loss are kept.
     n_starts : how many seeds to train at once; the one with the lowest loss, held out where rows are, is kept.
+    warm_start : whether `fit` goes on from the weights of the last fit, with its columns and scaling.
     random_state : seed of weights, batches and noise; None draws a new one. The global generators are not touched.
     device : `"cpu"`, `"gpu"`, or None for JAX's default.
     verbose : 1 shows a progress bar on a terminal.
@@ -125,6 +128,7 @@ class Autoencoder(Reconstructor):
         stops: Any = "patience(10)",
         validation_fraction: float | None = None,
         n_starts: int = 1,
+        warm_start: bool = False,
         random_state: int | np.random.RandomState | None = 0,
         device: str | None = None,
         verbose: int = 0,
@@ -145,6 +149,7 @@ class Autoencoder(Reconstructor):
         self.stops = stops
         self.validation_fraction = validation_fraction
         self.n_starts = n_starts
+        self.warm_start = warm_start
         self.random_state = random_state
         self.device = device
         self.verbose = verbose
@@ -182,8 +187,8 @@ class Autoencoder(Reconstructor):
         Ctrl-C ends training and keeps what was learned.
         """
         self._check_settings()
-        source = self._open(X, reset=True)
-        rows = self._begin(source, y, sample_weight)
+        source = self._open(X, reset=not self._goes_on)
+        rows = (self._go_on if self._goes_on else self._begin)(source, y, sample_weight)
         job = self._job(rows, self._share_held_out(rows))
         self._train(job, loop.start(job, self._first_weights(job)), checkpoint)
         return self
@@ -198,10 +203,10 @@ class Autoencoder(Reconstructor):
         self._check_settings()
         is_first = not self.__sklearn_is_fitted__()
         source = self._open(X, reset=is_first)
-        job = self._job((self._begin if is_first else self._rows)(source, y, sample_weight), 0.0)
-        known = self._weights
-        weights = self._first_weights(job) if known is None else np.repeat(known[None], len(job.seeds), axis=0)
-        start = self._last_progress(job) or loop.start(job, weights)
+        last = self._settings if not is_first else None
+        job = self._job((self._begin if is_first else self._go_on)(source, y, sample_weight), 0.0)
+        check_slopes(job.model)
+        start = self._last_progress(job, last) or loop.start(job, self._first_weights(job))
         job = replace(job, max_epochs=start.epoch + 1, stops=())
         self._train(job, replace(start, reasons=(None,) * len(job.seeds)), None)
         return self
@@ -301,9 +306,9 @@ class Autoencoder(Reconstructor):
             require(not self.validation_fraction, "validation_fraction", BESIDE_A_RIVAL, self.validation_fraction)
         return 0.0 if is_other else super()._share_held_out(rows)
 
-    def _first_weights(self, job: Job) -> np.ndarray | None:
-        """Return the weights to start from, [starts, weights], or None where they are drawn."""
-        if self.init is None:
-            return None
+    def _first_weights(self, job: Job) -> np.ndarray:
+        if self.init is None or self._weights is not None:
+            return super()._first_weights(job)
         x, weight = (np.asarray(array)[: int(job.table.rows)] for array in (job.table.x, job.table.weight))
-        return np.stack([toward_pca(self._skeleton, x, weight, self.part("likelihood"), seed) for seed in job.seeds])
+        near = [toward_pca(self._skeleton, x, weight, self.part("likelihood"), seed) for seed in job.seeds]
+        return self._seen_from(job, np.stack(near))

@@ -4,33 +4,28 @@ from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import replace
-from functools import partial
-from typing import Any, ClassVar, Self
+from collections.abc import Callable
+from typing import Any, Self
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
-from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
+from sklearn.base import ClassifierMixin
 from sklearn.exceptions import DataConversionWarning
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
-from isthmus import inference, loop
-from isthmus.contracts import Backbone, Likelihood, Optimizer, Penalty, Scaling, Stop
-from isthmus.epoch import Job
+from isthmus.checking import checked_labels, checked_weight
+from isthmus.contracts import Likelihood
 from isthmus.errors import InvalidData, require
-from isthmus.estimators.network import Network, on_device
-from isthmus.estimators.reconstructor import Reconstructor
-from isthmus.flow import LAST, Code, Neck, Row
-from isthmus.model import Model
-from isthmus.objective import Plan
-from isthmus.parts import Part
-from isthmus.reading import Rows, checked_labels, checked_weight
-from isthmus.steps import Table
-from isthmus.weights import affine, cut, draw, join, span
+from isthmus.estimators.device import on_device
+from isthmus.estimators.supervised import Answers, Supervised
+from isthmus.flow import Head, Row
+from isthmus.several import Several
 
 
-class NetworkClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, Network):
+class NetworkClassifier(ClassifierMixin, Supervised):
     """An encoder whose code explains the class, by any likelihood over classes.
 
     With `pretrained`, training has three stages: the autoencoder on all rows, also those without a label; the head
@@ -40,17 +35,24 @@ class NetworkClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Class
     ----------
     encoder : the road from a row to the code, of `isthmus.backbones`; not used with `pretrained`.
     target : how the code explains the class, of `isthmus.likelihoods`: `"categorical"` (softmax), `"bernoulli"`
-        (one logistic regression for each class), `"hinge"` (a support vector machine).
+        (one logistic regression for each class), `"hinge"` (a support vector machine), `"binary_hinge"`.
     pretrained : an autoencoder whose layers are copied, encoder and code without noise, with its scaling. One that is
         fitted is taken as it is, another (also after `clone`) is fitted on the rows first.
     frozen_epochs : epochs at the start in which only the head learns.
+    reconstruction : weight of explaining the row beside the class, at least 0: by the decoder and the likelihood of
+        `pretrained`, else by the mirrored encoder and the squared error. Rows without a label then count too.
+    class_weight : `"balanced"` (inverse to how often a class comes), a dictionary from classes to weights, or None; for
+        several outputs a list of such.
+    corruption : noise on the input in training, of `isthmus.corruptions`; None for none.
     scaling : of the columns; not used with `pretrained`, which has its own.
-    penalties, optimizer, batch_size, max_epochs, stops, validation_fraction, n_starts, random_state, device,
-    verbose : as in `Autoencoder`; max_epochs counts the epochs in which all layers learn.
+    combine : what is made of several starts: `"best"` keeps the one with the lowest loss, held out where rows are;
+        `"average"` averages the probabilities of all.
+    penalties, optimizer, batch_size, max_epochs, stops, validation_fraction, n_starts, warm_start, random_state,
+    device, verbose : as in `Autoencoder`; max_epochs counts the epochs in which all layers learn.
 
     Attributes
     ----------
-    classes_ : the classes, in order.
+    classes_ : the classes, in order; for several outputs a list, one for each.
     n_labelled_ : rows with a label in `fit`.
     pretrained_ : the fitted autoencoder, where one was given; not kept in a model file.
     n_components_, n_features_in_, feature_names_in_, history_, n_iter_, stop_reason_, model_ : as in `Autoencoder`.
@@ -67,14 +69,6 @@ class NetworkClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Class
     ((200, 2), True)
     """
 
-    one_part: ClassVar[dict[str, type[Part]]] = {
-        "encoder": Backbone,
-        "target": Likelihood,
-        "scaling": Scaling,
-        "optimizer": Optimizer,
-    }
-    many_parts: ClassVar[dict[str, type[Part]]] = {"penalties": Penalty, "stops": Stop}
-
     def __init__(
         self,
         encoder: Any = "mlp",
@@ -82,6 +76,9 @@ class NetworkClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Class
         target: Any = "categorical",
         pretrained: Any = None,
         frozen_epochs: int = 0,
+        reconstruction: float = 0.0,
+        class_weight: Any = None,
+        corruption: Any = None,
         penalties: Any = (),
         scaling: Any = "standard",
         optimizer: Any = "adam",
@@ -90,25 +87,13 @@ class NetworkClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Class
         stops: Any = "patience(10)",
         validation_fraction: float | None = None,
         n_starts: int = 1,
+        combine: str = "best",
+        warm_start: bool = False,
         random_state: int | np.random.RandomState | None = 0,
         device: str | None = None,
         verbose: int = 0,
     ) -> None:
-        self.encoder = encoder
-        self.target = target
-        self.pretrained = pretrained
-        self.frozen_epochs = frozen_epochs
-        self.penalties = penalties
-        self.scaling = scaling
-        self.optimizer = optimizer
-        self.batch_size = batch_size
-        self.max_epochs = max_epochs
-        self.stops = stops
-        self.validation_fraction = validation_fraction
-        self.n_starts = n_starts
-        self.random_state = random_state
-        self.device = device
-        self.verbose = verbose
+        self._store(locals())
 
     @on_device
     def fit(
@@ -123,8 +108,8 @@ class NetworkClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Class
         Parameters
         ----------
         X : a table, as in `Autoencoder.fit`.
-        y : classes [n], numbers or texts. None, NaN and, beside two other classes, -1 mark a row without a label:
-            only the pretraining learns from it.
+        y : classes [n], numbers or texts, or [n, outputs] for several. Of one output, None and, beside two other
+            classes, -1 mark a row without a label: only the pretraining, and the reconstruction, learn from it.
         sample_weight : [n], at least 0.
         checkpoint : a file to keep the progress of the last stage in.
 
@@ -138,160 +123,163 @@ class NetworkClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Class
             If the loss leaves the numbers and smaller steps do not help.
         """
         self._check_settings()
-        source = self._open(X, reset=True)
-        shape = np.asarray(y).shape
-        if len(shape) == 2 and shape[1] == 1:
-            told = "A column-vector y was passed when a 1d array was expected: it is taken as one class for each row."
-            warnings.warn(told, DataConversionWarning, stacklevel=3)
-        labels, self.classes_ = checked_labels(y, source.n_rows, type(self).__name__)
-        self.n_labelled_ = int((labels >= 0).sum())
-        if len(self.classes_) < 2:
-            raise InvalidData(f"y holds one class only, {self.classes_[0]!r}: two classes are due.")
-        weight = checked_weight(sample_weight, source.n_rows)
-        self._take_pretrained(X, labels, sample_weight)
-        rows = self._begin(source, labels, np.where(labels >= 0, weight, 0))
-        job = self._job(rows, self._share_held_out(rows))
-        before: list[dict[str, float]] = []
-        weights = np.stack([self._first_weights(seed) for seed in job.seeds])
-        if self.frozen_epochs:
-            frozen = replace(self._frozen(job), max_epochs=self.frozen_epochs)
-            self._train(frozen, loop.start(frozen, weights), None)
-            if self.stop_reason_ == "interrupted":
-                return self
-            before, weights = self.history_, np.stack([self._weights] * len(job.seeds))  # type: ignore[list-item]
-        self._train(job, loop.start(job, weights), checkpoint)
-        self.history_ = before + [record | {"epoch": record["epoch"] + len(before)} for record in self.history_]
-        self.n_iter_ = len(self.history_)
+        goes_on = self._goes_on
+        source = self._open(X, reset=not goes_on)
+        places, classes = self._places(y, source.n_rows)
+        if not goes_on:
+            self._classes = classes
+        self.n_labelled_ = int((places[:, 0] >= 0).sum())
+        answers = Answers(places.astype(np.float64), self._factors(y, places), places[:, 0])
+        self._fit(X, source, answers, sample_weight, checkpoint)
         return self
 
+    @property
+    def classes_(self) -> Any:
+        """The classes, in order; for several outputs a list, one for each."""
+        if not hasattr(self, "_classes"):
+            raise AttributeError("classes_ is known once the classifier is fitted.")
+        return self._classes if len(self._classes) > 1 else self._classes[0]
+
     @on_device
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Return the probability of each class, [n, classes], rows summing to one."""
+    def predict_proba(self, X: Any) -> Any:
+        """Return the probability of each class, [n, classes], rows summing to one; for several outputs a list."""
         source = self._open(X, reset=False)
-        share = self._apply(inference.expect, source, len(self.classes_)).astype(np.float64)
-        total = share.sum(axis=1, keepdims=True)
-        return np.where(total > 0, share / np.maximum(total, np.finfo(float).tiny), 1 / share.shape[1])
+        widths = [len(classes) for classes in self._classes]
+        share = self._expected(source, sum(widths)).astype(np.float64)
+        found = [_summing_to_one(part) for part in np.split(share, np.cumsum(widths)[:-1], axis=1)]
+        return found if len(found) > 1 else found[0]
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return the most probable class of each row, [n]."""
+        """Return the most probable class of each row, [n], or [n, outputs]."""
         check_is_fitted(self)
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        share = self.predict_proba(X)
+        if len(self._classes) == 1:
+            return self._classes[0][share.argmax(axis=1)]
+        return np.stack([c[each.argmax(axis=1)] for c, each in zip(self._classes, share, strict=True)], axis=1)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the share of rows whose class is right; rows without a label, as in `fit`, do not count."""
+        """Return the share of rows whose class is right, for several outputs all of them.
+
+        Rows without a label, as in `fit`, do not count.
+
+        Raises
+        ------
+        InvalidData
+            If `y` holds a class that `fit` has not seen.
+        """
         check_is_fitted(self)
-        if self.classes_.dtype.kind in "iuf" and -1 not in self.classes_:
-            weight = checked_weight(sample_weight, len(np.asarray(y)))
-            sample_weight = np.where(np.asarray(y).reshape(-1) == -1, 0, weight)
-        return float(super().score(X, y, sample_weight=sample_weight))
-
-    @on_device
-    def transform(self, X: Any) -> np.ndarray:
-        """Return the code of each row, [n, n_components_]."""
-        return self._apply(inference.encode, self._open(X, reset=False), self.n_components_)
-
-    @property
-    def _n_features_out(self) -> int:
-        return self.n_components_
+        predicted = self.predict(X)
+        places, _ = self._places(y, len(predicted), self._classes)
+        weight = np.where((places < 0).any(axis=1), 0, checked_weight(sample_weight, len(places)))
+        right = np.stack([c[p] for c, p in zip(self._classes, places.T, strict=True)], axis=1)
+        is_right = (right == predicted.reshape(right.shape)).all(axis=1)
+        return float(np.average(is_right, weights=weight))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.target_tags.multi_output = True
+        tags.classifier_tags.multi_label = True
         return tags
 
     def _check_settings(self) -> None:
         super()._check_settings()
-        is_whole = isinstance(self.frozen_epochs, int | np.integer) and not isinstance(self.frozen_epochs, bool)
-        require(
-            is_whole and self.frozen_epochs >= 0, "frozen_epochs", "a whole number of at least 0", self.frozen_epochs
-        )
-        is_over_classes = self.part("target").support == (0.0, 1.0)
-        require(is_over_classes, "target", "'categorical', 'bernoulli' or 'hinge'", self.target)
-        is_autoencoder = self.pretrained is None or isinstance(self.pretrained, Reconstructor)
-        require(is_autoencoder, "pretrained", "an autoencoder, or None", self.pretrained)
+        allowed = "'categorical', 'bernoulli', 'hinge' or 'binary_hinge'"
+        require(self.part("target").support == (0.0, 1.0), "target", allowed, self.target)
+        weight = self.class_weight
+        is_allowed = weight is None or isinstance(weight, dict | list) or weight == "balanced"
+        require(is_allowed, "class_weight", "None, 'balanced', or a dictionary from classes to weights", weight)
 
-    def _take_pretrained(self, X: Any, labels: np.ndarray, sample_weight: Any) -> None:
-        if self.pretrained is None:
-            return
-        is_fitted = self.pretrained.__sklearn_is_fitted__()
-        self.pretrained_ = self.pretrained if is_fitted else clone(self.pretrained).fit(X, labels, sample_weight)
-        if self.pretrained_.stop_reason_ == "interrupted" and not is_fitted:
-            raise KeyboardInterrupt
-        self.pretrained_._open(X, reset=False)  # refuses other columns
+    def _places(self, y: Any, rows: int, known: list[np.ndarray] | None = None) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Return the places of labels in the classes, [n, outputs] int32, -1 for none, and the classes."""
+        known = known or (self._classes if self._goes_on else None)
+        array = np.asarray(y)
+        is_several = array.ndim == 2 and array.shape[1] > 1
+        if array.ndim == 2 and array.shape[1] == 1 and known is None:
+            told = "A column-vector y was passed when a 1d array was expected: it is taken as one class for each row."
+            warnings.warn(told, DataConversionWarning, stacklevel=4)
+        _refuse_nan(array)
+        found = [checked_labels(column, rows, type(self).__name__) for column in (array.T if is_several else [y])]
+        for labels, classes in found if known is None else ():
+            if len(classes) < 2:
+                raise InvalidData(f"y holds one class only, {classes[0]!r}: two classes are due.")
+            if is_several and (labels < 0).any():
+                raise InvalidData("y has several outputs and rows without a label (-1): every output needs its class.")
+        if known is not None:
+            found = [_among(*each, classes) for each, classes in zip(found, known, strict=True)]
+        return np.stack([labels for labels, _ in found], axis=1), [classes for _, classes in found]
 
-    def _begin(self, source: Any, y: Any, sample_weight: Any) -> Rows:
-        rows = super()._begin(source, y, sample_weight)
-        if self.pretrained is not None:
-            self._scaling, self._learned = self.pretrained_._scaling, self.pretrained_._learned
-            self._settings["scaling"] = self._scaling.to_json()
-        return rows
+    def _factors(self, y: Any, places: np.ndarray) -> np.ndarray:
+        """Return what each row's class weighs, [n]; 0 where there is none."""
+        is_known = (places >= 0).all(axis=1)
+        factor = np.array(is_known, np.float64)
+        if self.class_weight is not None:
+            several = [classes[column] for classes, column in zip(self._classes, places[is_known].T, strict=True)]
+            try:
+                factor[is_known] = compute_sample_weight(
+                    self.class_weight, np.stack(several, axis=1) if len(several) > 1 else several[0]
+                )
+            except ValueError as error:
+                raise InvalidData(f"class_weight does not fit the classes: {error}") from error
+        return factor
 
-    def _first_weights(self, seed: int) -> np.ndarray:
-        """Return drawn weights, [weights], with those of the pretrained encoder and code in their places."""
-        weights = draw(self._skeleton, seed)
-        if self.pretrained is not None:
-            base = self.pretrained_
-            arrays = cut(base._skeleton, base._weights)
-            low, high = span(base._skeleton, "decoder")
-            roads = np.asarray(join(arrays))[: low if high else span(base._skeleton, "head")[0]]
-            weights[: len(roads)] = roads
-        return weights
+    def _target_row(self) -> Row:
+        return Row((sum(len(classes) for classes in self._classes),))
 
-    def _frozen(self, job: Job) -> Job:
-        """Return the job in which only the head learns."""
-        mobility = np.ones(draw(self._skeleton, 0).shape, np.float32)
-        mobility[: span(self._skeleton, "target")[0]] = 0
-        return replace(job, plan=job.plan._replace(mobility=mobility))
+    def _head(self, readout: Callable[[int], Callable[[Array], Array]]) -> Head:
+        likelihood: Likelihood = self.part("target")
+        heads = tuple(likelihood.build(Row((len(classes),)), readout) for classes in self._classes)
+        return heads[0] if len(heads) == 1 else Several(heads, tuple(len(classes) for classes in self._classes))
 
-    def _build(self, row: Row) -> Model:
-        if self.pretrained is None:
-            encoder, size = self.part("encoder").encoder(row)
-            neck: Neck = Passed()
-        else:
-            base = self.pretrained._build(row)
-            encoder, neck, size = base.encoder, Clean(base.neck), base.size
-        head = self.part("target").build(Row((len(self.classes_),)), partial(affine, size))
-        return Model(encoder, neck, None, None, head, row.shape, size)
-
-    def _plan(self) -> Plan:
-        return Plan(None, self.parts("penalties"), self.part("optimizer"))
-
-    def _labels_of(self, y: Any, rows: int) -> np.ndarray | None:
-        return np.asarray(y, np.int32)
-
-    def _job(self, rows: Rows, share: float) -> Job:
-        job = super()._job(rows, share)
-        held_out = None if job.held_out is None else self._targeted(job.held_out)
-        return replace(job, table=self._targeted(job.table), held_out=held_out)
+    def _encoded(self, target: np.ndarray, weight: np.ndarray) -> Any:
+        one_hot = [
+            jax.nn.one_hot(column.astype(np.int32), len(classes))
+            for column, classes in zip(target.T, self._classes, strict=True)
+        ]
+        return jnp.concatenate(one_hot, axis=1)
 
     def _facts(self) -> dict[str, Any]:
-        return {"classes": self.classes_.tolist()}
+        several = [classes.tolist() for classes in self._classes]
+        return {"classes": several if len(several) > 1 else several[0]}
 
     def _take_facts(self, facts: dict[str, Any]) -> None:
         classes: Any = facts.get("classes")
         is_list = set(facts) == {"classes"} and isinstance(classes, list) and len(classes) >= 2
-        is_of_one_type = is_list and {type(each) for each in classes} in ({str}, {bool}, {int}, {float})
-        require(is_of_one_type and sorted(set(classes)) == classes, "classes", "at least two, in order", classes)
-        self.classes_ = np.array(classes)
-
-    def _targeted(self, table: Table) -> Table:
-        """Return the table with its classes as one-hot rows."""
-        return table._replace(target=jax.nn.one_hot(table.label, len(self.classes_)))
+        several = classes if is_list and isinstance(classes[0], list) else [classes]
+        is_sound = is_list and all(_are_classes(each) for each in several)
+        require(is_sound, "classes", "at least two, in order", classes)
+        self._classes = [np.array(each) for each in several]
 
 
-class Passed(Neck):
-    """The code is what the encoder gives."""
+def _are_classes(found: Any) -> bool:
+    is_list = isinstance(found, list) and len(found) >= 2
+    is_of_one_type = is_list and {type(each) for each in found} in ({str}, {bool}, {int}, {float})
+    return is_of_one_type and sorted(set(found)) == found
 
-    def __call__(self, hidden: Array, key: Array | None, step: Array = LAST) -> Code:
-        return Code(hidden[None], hidden)
+
+def _refuse_nan(labels: np.ndarray) -> None:
+    is_nan = np.array([label != label for label in labels.ravel().tolist()], bool).reshape(labels.shape)
+    if is_nan.any():
+        rows = np.flatnonzero(is_nan.reshape(len(labels), -1).any(axis=1))
+        raise InvalidData(
+            f"y holds NaN (missing) in {len(rows)} row{'s' if len(rows) > 1 else ''} (first: {rows[0]}): drop them, or "
+            "write -1, or None beside texts, for a row without a label."
+        )
 
 
-class Clean(Neck):
-    """The code of a neck without its noise and its terms."""
+def _among(labels: np.ndarray, found: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels as places in the classes that are known already, and these."""
+    place = np.array([*(int(np.flatnonzero(known == c)[0]) if (known == c).any() else -2 for c in found), -1], np.int32)
+    labels = place[labels]
+    if (labels == -2).any():
+        row = int(np.flatnonzero(labels == -2)[0])
+        unseen = found[place[:-1] == -2][0]
+        raise InvalidData(
+            f"y holds the class {unseen!r} (row {row}), which fit has not seen: it has seen "
+            f"{', '.join(map(repr, known.tolist()[:12]))}{', …' if len(known) > 12 else ''}."
+        )
+    return labels, known
 
-    inner: Neck
 
-    def __call__(self, hidden: Array, key: Array | None, step: Array = LAST) -> Code:
-        point = self.inner(hidden, None).point
-        return Code(point[None], point)
+def _summing_to_one(share: np.ndarray) -> np.ndarray:
+    total = share.sum(axis=1, keepdims=True)
+    return np.where(total > 0, share / np.maximum(total, np.finfo(float).tiny), 1 / share.shape[1])

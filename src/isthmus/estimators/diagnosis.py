@@ -11,7 +11,7 @@ import pandas as pd
 from jaxtyping import Array
 
 from isthmus.errors import InvalidData, require
-from isthmus.estimators.network import on_device
+from isthmus.estimators.device import on_device
 from isthmus.estimators.reconstructor import Reconstructor
 from isthmus.weights import assemble
 

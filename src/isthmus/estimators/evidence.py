@@ -12,8 +12,9 @@ import numpy as np
 from jaxtyping import Array
 
 from isthmus.errors import InvalidPart, require
-from isthmus.estimators.network import _seed, check_seed, on_device
+from isthmus.estimators.device import on_device
 from isthmus.estimators.reconstructor import Reconstructor
+from isthmus.estimators.seeds import check_seed, seed_of
 from isthmus.inference import BLOCK
 from isthmus.reading import padded
 from isthmus.weights import assemble
@@ -57,7 +58,7 @@ def log_likelihood(estimator: Reconstructor, X: Any, draws: int = 5000, random_s
     is_whole = isinstance(draws, int | np.integer) and not isinstance(draws, bool)
     require(is_whole and draws >= 1, "draws", "a whole number of at least 1", draws)
     check_seed(random_state)
-    key, number = jax.random.key(_seed(random_state)), itertools.count()
+    key, number = jax.random.key(seed_of(random_state)), itertools.count()
     rows = min(padded(source.n_rows), BLOCK)  # of a small table, no more than it has
     at_once = min(DECODED // rows, int(draws))
 

@@ -19,47 +19,25 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from isthmus import checkpoint as checkpoints
 from isthmus import inference, loop
-from isthmus.contracts import Likelihood, Scaling
+from isthmus.checking import checked_weight
+from isthmus.contracts import Activation, Backbone, Likelihood, Scaling
 from isthmus.epoch import Job, Progress
-from isthmus.errors import Diverged, InvalidData, require
+from isthmus.errors import Diverged, InvalidData, InvalidPart, require
 from isthmus.estimators.parameters import PartParameters
+from isthmus.estimators.seeds import check_seed, seed_of
 from isthmus.flow import Row
 from isthmus.linking import linked
 from isthmus.model import Model
 from isthmus.objective import Plan
 from isthmus.parts import resolve
 from isthmus.progress import shown
-from isthmus.reading import (
-    Rows,
-    build_tables,
-    checked_weight,
-    open_source,
-    scaled_blocks,
-)
+from isthmus.reading import Rows, build_tables, open_source, scaled_blocks
+from isthmus.row_scaling import RowScaling
 from isthmus.source import Source
-from isthmus.weights import assemble
+from isthmus.weights import assemble, draw, slots, started
 
 FULL_BATCH = 2048  # rows at a time, where a gradient is gathered over all rows
 HOLD_OUT_FROM = 1000  # rows: below, every row is needed for training
-
-
-def on_device(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Run a method of an estimator on the device that its parameter `device` names."""
-
-    @functools.wraps(method)
-    def run(self: Any, *arguments: Any, **keywords: Any) -> Any:
-        if self.device is None:
-            return method(self, *arguments, **keywords)
-        require(self.device in ("cpu", "gpu", "tpu"), "device", "None, 'cpu', 'gpu' or 'tpu'", self.device)
-        try:
-            device = jax.devices(self.device)[0]
-        except RuntimeError as error:
-            known = ", ".join(sorted({repr(device.platform) for device in jax.devices()}))
-            raise InvalidData(f"there is no device {self.device!r} here. There are: {known}.") from error
-        with jax.default_device(device):
-            return method(self, *arguments, **keywords)
-
-    return run
 
 
 class Network(PartParameters, abc.ABC):
@@ -68,6 +46,7 @@ class Network(PartParameters, abc.ABC):
     optional: ClassVar[frozenset[str]] = frozenset({"scaling"})
     """Parts that may be None."""
     n_starts: int
+    warm_start = False  # an estimator that can go on from its weights has a parameter of that name
 
     _weights: np.ndarray | None = None
     _progress: Progress | None = None  # None after loading: a model file holds no optimizer's memory
@@ -110,6 +89,7 @@ class Network(PartParameters, abc.ABC):
         is_share = share is None or (isinstance(share, numbers.Real) and 0 <= float(share) < 1)
         check_seed(self.random_state)
         require(self.device in (None, "cpu", "gpu", "tpu"), "device", "None, 'cpu', 'gpu' or 'tpu'", self.device)
+        require(isinstance(self.warm_start, bool | np.bool_), "warm_start", "True or False", self.warm_start)
         require(is_share, "validation_fraction", "in [0, 1), or None", share)
 
     def _open(self, X: Any, *, reset: bool) -> Source:
@@ -146,17 +126,45 @@ class Network(PartParameters, abc.ABC):
         """Set what is known before training: the columns, their scaling, the model without numbers."""
         rows = self._rows(source, y, sample_weight)
         self._weights = None  # until training ends well
+        self._known: dict[int, tuple[int, ...]] = {}
         self._progress = None
         self._settings = self.to_json()  # what the weights belong to, whatever is set afterwards
-        self._scaling: Scaling = self.part("scaling") or resolve(Scaling, "none")
+        self._row = self._described(source.row)
+        self._scaling = RowScaling(self.part("scaling") or resolve(Scaling, "none"), self._row)
         self._learned = self._scaling.fit(rows)
-        self._row = source.row
         self._labels = source.labels()
         self.n_samples_ = source.n_rows
         self._form = type(source).__module__.rpartition(".")[2]
-        self._skeleton = self._build(source.row)
-        self.n_components_ = self._skeleton.size
+        self._skeleton = self._build(self._row)
+        self.n_components_ = self._skeleton.size + len(self._skeleton.condition)
         return rows
+
+    @property
+    def _goes_on(self) -> bool:
+        """Say whether the next fit goes on from the weights of the last."""
+        return bool(self.warm_start) and self._weights is not None
+
+    def _go_on(self, source: Source, y: Any, sample_weight: Any) -> Rows:
+        """Return the rows to go on with: columns, scaling and network are those of the last fit."""
+        rows = self._rows(source, y, sample_weight)
+        self._known = dict(self._scaling.seen)
+        skeleton = self._build(self._row)
+        if slots(skeleton) != slots(self._skeleton):
+            raise InvalidPart(
+                "the network has another shape than that of the last fit, so its weights cannot be gone on from: "
+                "set what has changed back, or use warm_start=False."
+            )
+        self._skeleton, self._settings = skeleton, self.to_json()
+        self._scaling = replace(self._scaling, seen={})  # new codes are welcome
+        return rows
+
+    def _described(self, row: Row) -> Row:
+        """Return the row with the columns that the road down reads as codes."""
+        backbone: Backbone = self.part("encoder")
+        if not (found := backbone.codes(row)):
+            return row
+        codes = row.codes or (0,) * row.size
+        return replace(row, codes=tuple(found.get(column, count) for column, count in enumerate(codes)))
 
     @abc.abstractmethod
     def _build(self, row: Row) -> Model:
@@ -188,6 +196,25 @@ class Network(PartParameters, abc.ABC):
         """Return the likelihood that must bear every row, or None where rows are not explained."""
         return None
 
+    def _first_weights(self, job: Job) -> np.ndarray:
+        """Return the weights to start from, [starts, weights]: drawn, seen from the rows, or those it goes on from."""
+        if self._weights is not None:  # it goes on
+            return np.repeat(self._weights[None], len(job.seeds), axis=0)
+        return self._seen_from(job, np.stack([draw(self._skeleton, seed) for seed in job.seeds]))
+
+    def _seen_from(self, job: Job, weights: np.ndarray) -> np.ndarray:
+        """Return weights [starts, weights] with the slots set that likelihoods see from the rows."""
+        likelihood = self._explains_rows_by()
+        if likelihood is None:
+            return weights
+        rows = int(job.table.rows)
+        x, weight = np.asarray(job.table.x)[:rows], np.asarray(job.table.weight)[:rows]
+        return self._with_start(weights, "head", likelihood.start(self._row, x, weight))
+
+    def _with_start(self, weights: np.ndarray, place: str, values: dict[str, np.ndarray]) -> np.ndarray:
+        values = {f"{place}.{path}": array for path, array in values.items()}
+        return np.stack([started(self._skeleton, each, values) for each in weights]) if values else weights
+
     def _share_held_out(self, rows: Rows) -> float:
         """Return the share of rows held out."""
         if self.validation_fraction is None:
@@ -196,8 +223,11 @@ class Network(PartParameters, abc.ABC):
 
     def _job(self, rows: Rows, share: float) -> Job:
         """Return what the loop needs; the rows are scaled and put on the device here, once."""
-        seed, plan = _seed(self.random_state), self._plan()
-        table, held_out = build_tables(rows, self._scaling, self._learned, self._explains_rows_by(), share, seed)
+        if self.max_epochs:
+            check_slopes(self._skeleton)
+        seed, plan = seed_of(self.random_state), self._plan()
+        likelihood, together = self._explains_rows_by(), self._groups(rows)
+        table, held_out = build_tables(rows, self._scaling, self._learned, likelihood, share, seed, together)
         whole = FULL_BATCH if plan.optimizer.full_batch else min(max(int(table.rows) // 32, 32), 256)
         return Job(
             model=_as_data(self._skeleton),
@@ -210,12 +240,17 @@ class Network(PartParameters, abc.ABC):
             seeds=tuple(int(s) for s in np.random.SeedSequence(seed).generate_state(self.n_starts)),
         )
 
-    def _last_progress(self, job: Job) -> Progress | None:
-        """Return where the last training stood, with the weights that were kept, if the settings of now allow it."""
-        now = self.to_json()
-        is_same = all(now[name] == self._settings[name] for name in ("n_starts", "random_state"))
-        is_same &= now["optimizer"]["part"] == self._settings["optimizer"]["part"]
-        if self._progress is None or not is_same:
+    def _groups(self, rows: Rows) -> np.ndarray | None:
+        """Return numbers [rows] of groups that are held out, and come in batches, as a whole; None for none."""
+        return None
+
+    def _last_progress(self, job: Job, last: dict[str, Any] | None) -> Progress | None:
+        """Return where the training with the settings `last` stood, with the weights kept, if those of now allow it."""
+        if self._progress is None or last is None:
+            return None
+        now = self._settings
+        is_same = all(now[name] == last[name] for name in ("n_starts", "random_state"))
+        if not is_same or now["optimizer"]["part"] != last["optimizer"]["part"]:
             return None
         state = self._progress.state._replace(weights=self._progress.best_weights)
         return replace(self._progress, state=linked(state, job.neighborhood, job.table, job.seeds))
@@ -251,12 +286,23 @@ class Network(PartParameters, abc.ABC):
         """Keep the best start, and what it tells."""
         self._progress = last
         self._weights = np.array(np.asarray(last.best_weights)[last.best])
+        self._scaling = replace(self._scaling, seen=self._codes_seen(job))
         self.history_ = [dict(record) for record in last.histories[last.best]]
         self.n_iter_ = len(self.history_)
         self.stop_reason_ = reason or last.reasons[last.best]
 
+    def _codes_seen(self, job: Job) -> dict[int, tuple[int, ...]]:
+        """Return the values that the columns which the road down reads as codes have had in training, so far."""
+        tables = [table for table in (job.table, job.held_out) if table is not None]
+        found = {}
+        for column in self.part("encoder").codes(self._row):
+            here = [np.asarray(table.x)[: int(table.rows), column] for table in tables]
+            values = np.union1d(np.concatenate(here), self._known.get(column, ()))
+            found[column] = tuple(int(value) for value in values[~np.isnan(values)])
+        return found
+
     def _likely_cause(self, job: Job) -> str:
-        reach = np.abs(np.asarray(job.table.x)).max(axis=0)
+        reach = np.abs(np.nan_to_num(np.asarray(job.table.x))).max(axis=0)
         column, usual = int(reach.argmax()), float(np.median(reach))
         if reach[column] < 100 * usual:
             return "No column stands out: use a smaller learning rate."
@@ -265,18 +311,36 @@ class Network(PartParameters, abc.ABC):
             f"the median column {usual:.3g}): use scaling='standard' or 'quantile', or a smaller learning rate."
         )
 
-    def _apply(self, function: Callable[..., Any], source: Source, width: int) -> np.ndarray:
-        """Return a compiled function of the scaled rows of a table, [n, width]."""
+    def _more_tensors(self) -> dict[str, np.ndarray]:
+        """Return the arrays that a model file must hold beside weights and scaling, by name."""
+        return {}
+
+    def _most_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of these arrays, float32, as the settings have them; the first axis may be shorter."""
+        return {}
+
+    def _take_tensors(self, tensors: dict[str, np.ndarray]) -> None:
+        """Take what `_more_tensors` returned, from a file, its shapes checked."""
+
+    def _apply(
+        self, function: Callable[..., Any], source: Source, width: int, weights: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return a compiled function of the scaled rows of a table, [n, width]; with other weights, where given."""
         blocks = scaled_blocks(source, self._scaling, self._learned)
-        return self._run(function, blocks, source, width)
+        return self._run(function, blocks, source, width, weights)
 
     def _run(
-        self, function: Callable[..., Any], blocks: Iterator[np.ndarray], source: Source, width: int
+        self,
+        function: Callable[..., Any],
+        blocks: Iterator[np.ndarray],
+        source: Source,
+        width: int,
+        weights: np.ndarray | None = None,
     ) -> np.ndarray:
-        weights, skeleton = jax.device_put(self._weights), _as_data(self._skeleton)
+        device = jax.device_put(self._weights if weights is None else weights)
         answer = np.empty((source.n_rows, width), source.dtype)
         start = 0
-        for block in inference.blockwise(functools.partial(function, weights, skeleton), blocks):
+        for block in inference.blockwise(functools.partial(function, device, _as_data(self._skeleton)), blocks):
             answer[start : start + len(block)] = block
             start += len(block)
         return answer
@@ -291,6 +355,16 @@ class Network(PartParameters, abc.ABC):
 
 
 _NOT_DECISIVE = ("max_epochs", "stops", "verbose", "device")
+
+
+def check_slopes(model: Model) -> None:
+    """Raise `InvalidPart` where no gradient comes through an activation: what is below it would learn nothing."""
+    for leaf in jax.tree.leaves(model, is_leaf=lambda node: isinstance(node, Activation)):
+        if isinstance(leaf, Activation) and not leaf.has_slope:
+            raise InvalidPart(
+                f"no gradient comes through the activation {leaf.name}, so the layers below it cannot learn: use "
+                "'sigmoid' or 'relu', or max_epochs=0 for a network that is not trained."
+            )
 
 
 def _check_size(source: Source, weight: np.ndarray) -> None:
@@ -310,26 +384,6 @@ def _heading(row: Row) -> Any:
     import pandas as pd
 
     return np.empty((0, row.size)) if row.columns is None else pd.DataFrame(columns=list(row.columns))
-
-
-def _seed(random_state: Any) -> int:
-    """Return a seed from what scikit-learn calls a random state; None draws one from the system."""
-    if random_state is None:
-        return int(np.random.SeedSequence().generate_state(1)[0])
-    if isinstance(random_state, np.random.RandomState):
-        return int(random_state.randint(2**31))
-    if isinstance(random_state, np.random.Generator):
-        return int(random_state.integers(2**31))
-    return int(random_state)
-
-
-def check_seed(random_state: Any) -> None:
-    """Raise `InvalidPart` for what is no random state."""
-    is_whole = isinstance(random_state, numbers.Integral) and not isinstance(random_state, bool)
-    is_seed = is_whole and 0 <= random_state < 2**32
-    is_generator = isinstance(random_state, np.random.RandomState | np.random.Generator)
-    is_allowed = random_state is None or is_seed or is_generator
-    require(is_allowed, "random_state", "None, a generator of NumPy, or a whole number in [0, 2**32)", random_state)
 
 
 def _as_data(tree: Any) -> Any:

@@ -10,11 +10,14 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus import inference
+from isthmus.checking import checked_weight
 from isthmus.contracts import Scaling
 from isthmus.errors import InvalidData, InvalidPart, require
-from isthmus.estimators.network import Network, _seed, check_seed, on_device
+from isthmus.estimators.device import on_device
+from isthmus.estimators.network import Network
+from isthmus.estimators.seeds import check_seed, seed_of
 from isthmus.parts import resolve
-from isthmus.reading import checked_weight, kind_called, open_source, scaled_blocks
+from isthmus.reading import kind_called, open_source, scaled_blocks
 
 
 class Reconstructor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
@@ -103,7 +106,7 @@ class Reconstructor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
         is_whole = isinstance(n, int | np.integer) and not isinstance(n, bool)
         require(is_whole and n >= 1, "n", "a whole number of at least 1", n)
         check_seed(random_state)
-        codes = self.model_.neck.sample(jax.random.key(_seed(random_state)), int(n))
+        codes = self.model_.neck.sample(jax.random.key(seed_of(random_state)), int(n))
         if codes is None:
             raise InvalidPart(
                 "the code of this model has no prior to draw from: use the bottleneck 'variational', "

@@ -13,7 +13,7 @@ from isthmus import loop
 from isthmus.contracts import Likelihood, Optimizer, Stop
 from isthmus.errors import InvalidPart, require
 from isthmus.estimators.autoencoder import BESIDE_A_RIVAL, STEP_BY_STEP, Autoencoder
-from isthmus.estimators.network import on_device
+from isthmus.estimators.device import on_device
 from isthmus.estimators.reconstructor import Reconstructor
 from isthmus.flow import Row
 from isthmus.model import Model

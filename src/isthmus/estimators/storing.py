@@ -20,6 +20,7 @@ from isthmus.flow import Row
 from isthmus.modelfile import MOST_AXES, Opened
 from isthmus.parts import resolve
 from isthmus.reading import kinds
+from isthmus.row_scaling import RowScaling
 from isthmus.values import short
 from isthmus.weights import slots
 
@@ -32,7 +33,7 @@ def save(estimator: Network, path: str | os.PathLike[str]) -> None:
         "estimator": type(estimator).__name__,
         # Where it was trained, and how loudly, is not the model's.
         "parameters": estimator._settings | {"device": None, "verbose": 0},
-        "row": {"shape": list(estimator._row.shape), "columns": estimator._labels},
+        "row": _told(estimator),
         "has_names": "feature_names_in_" in vars(estimator),
         "form": estimator._form,
         "n_samples": estimator.n_samples_,
@@ -45,7 +46,7 @@ def save(estimator: Network, path: str | os.PathLike[str]) -> None:
         tensors[f"weights.{name}"] = weights[offset : offset + slot.size].reshape(slot.shape)
         offset += slot.size
     tensors |= {f"scaling.{name}": array for name, array in estimator._learned.items()}
-    modelfile.write(path, header, tensors)
+    modelfile.write(path, header, tensors | estimator._more_tensors())
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -73,7 +74,21 @@ def load(path: str | os.PathLike[str]) -> Any:
     names = [f"weights.{name}" for name in slots(estimator._skeleton)]
     estimator._weights = np.concatenate([tensors[name].ravel() for name in names])
     estimator._learned = {name: tensors[f"scaling.{name}"] for name in estimator._scaling.learned}
+    estimator._take_tensors({name: tensors[name] for name in estimator._most_shapes()})
     return estimator
+
+
+def _told(estimator: Network) -> dict[str, Any]:
+    """Return what a row is, as JSON; what most rows are not is left out."""
+    row = estimator._row
+    told: dict[str, Any] = {"shape": list(row.shape), "columns": estimator._labels}
+    if row.is_sequence:
+        told["is_sequence"] = True
+    if row.has_holes:
+        told["has_holes"] = True
+    if estimator._scaling.seen:
+        told["seen"] = {str(column): list(values) for column, values in estimator._scaling.seen.items()}
+    return told
 
 
 @functools.cache
@@ -82,7 +97,7 @@ def estimators() -> dict[str, type[Network]]:
     package = importlib.import_module("isthmus.estimators")
     modules = [importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
     found = [c for m in modules for c in vars(m).values() if inspect.isclass(c) and issubclass(c, Network)]
-    return {cls.__name__: cls for cls in found if "__init__" in vars(cls)}
+    return {cls.__name__: cls for cls in found if not inspect.isabstract(cls)}
 
 
 def _empty(opened: Opened) -> Network:
@@ -97,15 +112,16 @@ def _empty(opened: Opened) -> Network:
     estimator = estimators()[name].from_json(_field(opened, "parameters", dict))
     estimator._check_settings()
     estimator._settings = estimator.to_json()
-    estimator._scaling = estimator.part("scaling") or resolve(Scaling, "none")
     estimator._labels = _labels(opened)
-    estimator._row = _row(opened, estimator._labels)
+    estimator._row = estimator._described(_row(opened, estimator._labels))
+    scaling = estimator.part("scaling") or resolve(Scaling, "none")
+    estimator._scaling = RowScaling(scaling, estimator._row, _seen(opened, estimator._row))
     estimator._form = _field(opened, "form", str)
     if estimator._form not in {kind.__module__.rpartition(".")[2] for kind in kinds()}:
         raise ModelFileError(f"{opened.path} is damaged: it was fitted on a {short(estimator._form)}.")
     estimator._take_facts(_field(opened, "facts", dict) if "facts" in opened.header else {})
     estimator._skeleton = estimator._build(estimator._row)
-    estimator.n_components_ = estimator._skeleton.size
+    estimator.n_components_ = estimator._skeleton.size + len(estimator._skeleton.condition)
     estimator.n_features_in_ = estimator._row.size
     if _field(opened, "has_names", bool) and estimator._row.columns:
         estimator.feature_names_in_ = np.array(estimator._row.columns, dtype=object)
@@ -121,9 +137,14 @@ def _compare_shapes(estimator: Network, opened: Opened) -> None:
     expected = {f"weights.{name}": ("F32", slot.shape) for name, slot in slots(estimator._skeleton).items()}
     for name in estimator._scaling.learned:
         _, shape = opened.tensors.get(f"scaling.{name}", ("", ()))
-        is_free = len(shape) == estimator._scaling.axes and 0 not in shape
-        rest = shape[:-1] if is_free else (1,) * (estimator._scaling.axes - 1)
-        expected[f"scaling.{name}"] = ("F64", (*rest, estimator._row.size))
+        axes = estimator._scaling.part.axes
+        is_free = len(shape) == axes and 0 not in shape
+        rest = shape[:-1] if is_free else (1,) * (axes - 1)
+        expected[f"scaling.{name}"] = ("F64", (*rest, estimator._scaling.width))
+    for name, most in estimator._most_shapes().items():
+        _, shape = opened.tensors.get(name, ("", ()))
+        is_free = len(shape) == len(most) and shape[0] <= most[0]
+        expected[name] = ("F32", (*shape[:1], *most[1:]) if is_free else most)
     for name, due in expected.items():
         found = opened.tensors.get(name)
         if found != due:
@@ -148,10 +169,27 @@ def _row(opened: Opened, labels: list[str | int] | None) -> Row:
     is_shape = isinstance(shape, list) and 1 <= len(shape) <= MOST_AXES
     if not is_shape or not all(type(axis) is int and 0 < axis < 2**31 for axis in shape):
         raise ModelFileError(f"{opened.path} is damaged: its rows have the shape {short(shape)}.")
-    row = Row(tuple(shape), None if labels is None else tuple(map(str, labels)))
+    told = _field(opened, "row", dict)
+    flags = {name: told.get(name, False) for name in ("is_sequence", "has_holes")}
+    if not all(type(flag) is bool for flag in flags.values()) or (flags["is_sequence"] and len(shape) != 2):
+        raise ModelFileError(f"{opened.path} is damaged: its rows are described by {short(told)}.")
+    row = Row(tuple(shape), None if labels is None else tuple(map(str, labels)), **flags)
     if row.columns is not None and not len(row.columns) == len(set(row.columns)) == row.size:
         raise ModelFileError(f"{opened.path} is damaged: {row.size} columns have {len(set(row.columns))} names.")
     return row
+
+
+def _seen(opened: Opened, row: Row) -> dict[int, tuple[int, ...]]:
+    """Return the values that columns of codes had in training."""
+    seen = _field(opened, "row", dict).get("seen", {})
+    is_told = isinstance(seen, dict) and all(column.isdecimal() and isinstance(v, list) for column, v in seen.items())
+    codes = row.codes or ()
+    if not is_told or not all(int(column) < len(codes) for column in seen):
+        raise ModelFileError(f"{opened.path} is damaged: its columns of codes have seen {short(seen)}.")
+    for column, values in seen.items():
+        if not all(type(value) is int and 0 <= value < codes[int(column)] for value in values):
+            raise ModelFileError(f"{opened.path} is damaged: column {column} has seen {short(values)}.")
+    return {int(column): tuple(values) for column, values in seen.items()}
 
 
 def _history(opened: Opened) -> list[dict[str, float]]:

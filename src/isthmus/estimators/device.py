@@ -1,0 +1,30 @@
+"""Where an estimator computes."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from isthmus.errors import InvalidData, require
+
+
+def on_device(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Run a method of an estimator on the device that its parameter `device` names."""
+
+    @functools.wraps(method)
+    def run(self: Any, *arguments: Any, **keywords: Any) -> Any:
+        if self.device is None:
+            return method(self, *arguments, **keywords)
+        require(self.device in ("cpu", "gpu", "tpu"), "device", "None, 'cpu', 'gpu' or 'tpu'", self.device)
+        try:
+            device = jax.devices(self.device)[0]
+        except RuntimeError as error:
+            known = ", ".join(sorted({repr(device.platform) for device in jax.devices()}))
+            raise InvalidData(f"there is no device {self.device!r} here. There are: {known}.") from error
+        with jax.default_device(device):
+            return method(self, *arguments, **keywords)
+
+    return run
