@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,16 @@ from isthmus.errors import InvalidData, require
 from isthmus.values import short
 
 By = Literal["word", "character"]
+
+
+class Worded(NamedTuple):
+    """Texts, the part that makes rows of them, and what it has learned."""
+
+    texts: list[str]
+    part: Any  # of the room `texts`
+    learned: dict[str, Any]
+
+
 WORD = re.compile(r"\w+(?:['’]\w+)*")
 
 

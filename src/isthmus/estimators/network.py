@@ -25,6 +25,7 @@ from isthmus.epoch import Job, Progress
 from isthmus.errors import Diverged, InvalidData, InvalidPart, require
 from isthmus.estimators.parameters import PartParameters
 from isthmus.estimators.seeds import check_seed, seed_of
+from isthmus.estimators.wording import heading, open_texts
 from isthmus.flow import Row
 from isthmus.linking import linked
 from isthmus.model import Model
@@ -34,6 +35,7 @@ from isthmus.progress import shown
 from isthmus.reading import Rows, build_tables, open_source, scaled_blocks
 from isthmus.row_scaling import RowScaling
 from isthmus.source import Source
+from isthmus.vocabulary import Worded
 from isthmus.weights import assemble, draw, slots, started
 
 FULL_BATCH = 2048  # rows at a time, where a gradient is gathered over all rows
@@ -49,6 +51,7 @@ class Network(PartParameters, abc.ABC):
     warm_start = False  # an estimator that can go on from its weights has a parameter of that name
 
     _weights: np.ndarray | None = None
+    _wording: Worded | None = None  # where rows are texts
     _progress: Progress | None = None  # None after loading: a model file holds no optimizer's memory
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -96,6 +99,8 @@ class Network(PartParameters, abc.ABC):
         """Return the source of a table, its columns compared with those of `fit`, or remembered at `reset`."""
         if not reset:
             check_is_fitted(self)
+        if (texts := open_texts(self, X, reset=reset)) is not None:
+            return texts
         is_file = isinstance(X, str | Path)
         # A file may hold more columns than the model needs, in another order.
         source = open_source(X, self._row.columns if is_file and not reset else None)
@@ -110,7 +115,7 @@ class Network(PartParameters, abc.ABC):
             # scikit-learn remembers and compares the names and the number of columns.
             is_flat = len(source.row.shape) == 1
             has_rows = not is_file and is_flat and not isinstance(X, Source) and type(X).__name__ != "LazyFrame"
-            validate_data(self, X if has_rows else _heading(source.row), skip_check_array=True, reset=reset)
+            validate_data(self, X if has_rows else heading(source.row), skip_check_array=True, reset=reset)
         if not reset and 1 not in (len(source.row.shape), len(self._row.shape)) and source.row.shape != self._row.shape:
             raise InvalidData(f"X holds images of {source.row.shape}, and the model was fitted on {self._row.shape}.")
         if source.n_rows == 0:
@@ -157,6 +162,11 @@ class Network(PartParameters, abc.ABC):
         self._skeleton, self._settings = skeleton, self.to_json()
         self._scaling = replace(self._scaling, seen={})  # new codes are welcome
         return rows
+
+    @property
+    def _reader(self) -> Network:
+        """The estimator that says how texts are read."""
+        return self
 
     def _described(self, row: Row) -> Row:
         """Return the row with the columns that the road down reads as codes."""
@@ -349,6 +359,8 @@ class Network(PartParameters, abc.ABC):
         return self._scaling.undo(self._learned, rows).astype(rows.dtype, copy=False)
 
     def _framed(self, kind: type[Source], rows: np.ndarray, source: Source, shape: tuple[int, ...]) -> Any:
+        if self._wording is not None:
+            return self._wording.part.undo(self._wording.learned, rows)
         labels = self._labels or [f"x{i}" for i in range(rows.shape[1])]
         framed = kind.frame(rows, labels, source.index)
         return framed if len(shape) == 1 else framed.reshape(-1, *shape)
@@ -377,13 +389,6 @@ def _check_size(source: Source, weight: np.ndarray) -> None:
     count = np.count_nonzero(weight)
     if count < 2:
         raise InvalidData(f"X has {count} sample(s) that count ({shape}) while a minimum of 2 is required.")
-
-
-def _heading(row: Row) -> Any:
-    """Return a table without rows that has the columns of a row."""
-    import pandas as pd
-
-    return np.empty((0, row.size)) if row.columns is None else pd.DataFrame(columns=list(row.columns))
 
 
 def _as_data(tree: Any) -> Any:
