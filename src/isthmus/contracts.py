@@ -11,7 +11,7 @@ import numpy as np
 import optax
 from jaxtyping import Array
 
-from isthmus.flow import Arrays, Blocks, Head, Links, Module, Neck, Pass, Record, Row
+from isthmus.flow import Arrays, Blocks, Head, Known, Links, Module, Neck, Pass, Record, Row
 from isthmus.parts import Part
 from isthmus.weights import affine
 
@@ -139,8 +139,12 @@ class Penalty(Part, room="penalties"):
     @abc.abstractmethod
     def __call__(self, seen: Pass) -> Array: ...
 
-    def start(self, size: int) -> Any:
-        """Return what to remember before the first step, a tree of NumPy arrays, for a code of `size`."""
+    def start(self, model: Any, known: Known) -> Any:
+        """Return what to remember before the first step of a fit, a tree of NumPy arrays.
+
+        `model` has the weights of the start, as NumPy arrays; where it is evaluated apart from a fit nothing is known,
+        and only its shapes and sizes may be asked for.
+        """
         return None
 
     def remember(self, seen: Pass) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -10,7 +10,7 @@ import numpy as np
 
 from isthmus import steps
 from isthmus.contracts import Neighborhood, Schedule, Stop
-from isthmus.flow import Record
+from isthmus.flow import Known, Record
 from isthmus.linking import refined
 from isthmus.objective import Plan
 from isthmus.steps import State, Table
@@ -30,6 +30,7 @@ class Job:
     seeds: tuple[int, ...]  # one for each start
     neighborhood: Neighborhood | None = None
     groups: np.ndarray | None = None  # [rows], numbers: rows of one group come in one batch, as far as it holds them
+    known: Known = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

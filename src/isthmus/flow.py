@@ -20,6 +20,7 @@ from jaxtyping import Array
 LAST: Any = np.int32(2**31 - 1)  # the step at which every schedule has ended: that of inference
 Record = Mapping[str, float]  # an epoch: epoch, loss, every term by name, held_out_loss, weight_change, seconds
 Arrays = dict[str, np.ndarray]
+Known = Mapping[int, tuple[int, ...]]  # the codes, by column that is read so, that earlier fits have seen
 Blocks = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]  # reads a table anew: rows [n, d], weights [n]
 
 

@@ -26,7 +26,7 @@ def start(job: Job, weights: np.ndarray | None = None) -> Progress:
     if weights is None:
         weights = np.stack([draw(job.model, seed) for seed in job.seeds])
     count = len(job.seeds)
-    state = linked(steps.begin(job.plan, job.model, weights), job.neighborhood, job.table, job.seeds)
+    state = linked(steps.begin(job.plan, job.model, weights, job.known), job.neighborhood, job.table, job.seeds)
     return Progress(
         state=state,
         good=state,

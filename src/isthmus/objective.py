@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from isthmus.contracts import Corruption, Optimizer, Penalty, at
-from isthmus.flow import Batch, Code, Outcome, Pass
+from isthmus.flow import Batch, Code, Known, Outcome, Pass
 from isthmus.model import Model
 from isthmus.parts import unique_names
 
@@ -35,9 +35,9 @@ class Findings(NamedTuple):
     memory: tuple[Any, ...]  # of each penalty
 
 
-def start_memory(plan: Plan, size: int) -> tuple[Any, ...]:
+def start_memory(plan: Plan, model: Model, known: Known) -> tuple[Any, ...]:
     """Return what each penalty remembers before the first step."""
-    return tuple(penalty.start(size) for penalty in plan.penalties)
+    return tuple(penalty.start(model, known) for penalty in plan.penalties)
 
 
 def loss(
@@ -47,7 +47,7 @@ def loss(
 
     Where the neck has a rival, the sum holds its terms too: its weights, and nothing else, learn from them.
     """
-    before = start_memory(plan, model.size) if memory is None else memory
+    before = start_memory(plan, model, {}) if memory is None else memory
     observed = ~jnp.isnan(batch.x) if model.has_holes else None
     batch = batch if observed is None else batch._replace(x=jnp.nan_to_num(batch.x))
     corrupted = _corrupted(model, plan, batch.x, observed, key)

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Array
 
 from isthmus.contracts import at
-from isthmus.flow import LAST, Batch, Links
+from isthmus.flow import LAST, Batch, Known, Links
 from isthmus.objective import Findings, Plan, loss, start_memory
 from isthmus.weights import assemble, cut, fill, join, span
 
@@ -60,11 +60,11 @@ class Sums(NamedTuple):
     terms: dict[str, Any]
 
 
-def begin(plan: Plan, model: Any, weights: np.ndarray) -> State:
-    """Return the state before the first step, for `weights` [starts, weights]."""
-    starts = len(weights)
-    memory = jax.tree.map(lambda array: np.stack([array] * starts), start_memory(plan, model.size))
-    return State(weights, _begin(weights, plan, model), np.zeros(starts, np.int32), memory)
+def begin(plan: Plan, model: Any, weights: np.ndarray, known: Known) -> State:
+    """Return the state before the first step of a fit, for `weights` [starts, weights]."""
+    memories = [start_memory(plan, assemble(model, flat), known) for flat in weights]
+    memory = jax.tree.map(lambda *arrays: np.stack(arrays), *memories)
+    return State(weights, _begin(weights, plan, model), np.zeros(len(weights), np.int32), memory)
 
 
 @jax.jit

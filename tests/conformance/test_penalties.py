@@ -42,7 +42,7 @@ def test_it_is_one_number_a_row_or_one_in_all(name: str, example: Callable[[Any]
         model = assemble(SKELETON, weights)
         code = model.encode(batch.x)
         outcome = model.decode(code.draws)
-        return penalty(Pass(batch, batch.x, code, outcome, model, jnp.int32(0), None, penalty.start(8)))
+        return penalty(Pass(batch, batch.x, code, outcome, model, jnp.int32(0), None, penalty.start(SKELETON, {})))
 
     batch = Batch(X, np.ones(ROWS, np.float32), LABEL)
     term = term_of(example(find("penalties", name)), draw(SKELETON, 0), batch)
@@ -54,7 +54,7 @@ def test_it_is_one_number_a_row_or_one_in_all(name: str, example: Callable[[Any]
 def test_its_weight_may_change_in_training(name: str, example: Callable[[Any], Any]) -> None:
     penalty = example(find("penalties", name)).replace(weight=Linear(0.0, 1.0, 10))
     batch = Batch(jnp.array(X), jnp.ones(ROWS), jnp.array(LABEL))
-    memory = (idle(penalty.start(8)),)
+    memory = (idle(penalty.start(SKELETON, {})),)
 
     @jax.jit
     @jax.grad

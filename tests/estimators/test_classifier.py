@@ -184,7 +184,5 @@ def test_rows_without_a_label_do_not_count_in_the_score() -> None:
 
 @pytest.mark.parametrize("target", ["squared_error", "gaussian", "absolute_error"])
 def test_a_likelihood_that_is_not_over_classes_is_refused(target: str) -> None:
-    with pytest.raises(
-        InvalidPart, match=r"target must be 'categorical', 'bernoulli', 'hinge' or 'binary_hinge'\. Got"
-    ):
+    with pytest.raises(InvalidPart, match=r"target must be .categorical., .*hinge.\. Got"):
         NetworkClassifier(target=target).fit(*FLOWERS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -158,13 +159,13 @@ def test_rows_are_counted_since_a_unit_was_last_active() -> None:
     draws[0, 3, 1] = 5.0  # active only in a row that does not count
     code = Code(jnp.asarray(draws), jnp.asarray(draws[0]))
     batch = Batch(jnp.zeros((4, 2)), jnp.array([1.0, 0.5, 2.0, 0.0]))
-    memory, counts = penalty.start(3), []
+    memory, counts = penalty.start(SimpleNamespace(size=3), {}), []
     for _ in range(4):
         seen = Pass(batch, batch.x, code, None, None, jnp.int32(0), None, memory)  # type: ignore[arg-type]
         memory = penalty.remember(seen)
         counts.append(np.asarray(memory).tolist())
     assert counts == [[0, 3, 3], [0, 6, 6], [0, 9, 9], [0, 10, 10]]  # three rows a step, and no more than matters
-    assert memory.dtype == penalty.start(3).dtype
+    assert memory.dtype == penalty.start(SimpleNamespace(size=3), {}).dtype
 
 
 def test_evaluation_without_memory_counts_nothing() -> None:
@@ -181,7 +182,7 @@ def trained(penalties: tuple[Any, ...]) -> tuple[np.ndarray, float]:
     flat = draw(skeleton, 0)
     flat[8 * 16 + 8 : 8 * 16 + 16] = -6  # their biases: 7 standard deviations below
     plan = Plan(None, penalties, Adam(0.02))
-    state = begin(plan, skeleton, flat[None])
+    state = begin(plan, skeleton, flat[None], {})
     table, order = Table(rows, np.ones(64, np.float32), np.int32(64)), np.arange(64, dtype=np.int32).reshape(1, 2, 32)
     for number in range(300):
         key, factor = np.array([[0, number]], np.uint32), np.ones(1, np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -50,7 +51,9 @@ def evaluate(part: Sparsity, codes: Any, weight: Any = None, memory: Any = None)
     """Return the term of codes [k, n, size] or [n, size], its gradient (of the first draw), and what is remembered."""
     draws = np.asarray(codes) if np.ndim(codes) == 3 else np.asarray(codes)[None]
     weight = np.ones(draws.shape[1]) if weight is None else np.asarray(weight, float)
-    value, gradient, after = _evaluate(part, draws, weight, part.start(draws.shape[2]) if memory is None else memory)
+    value, gradient, after = _evaluate(
+        part, draws, weight, part.start(SimpleNamespace(size=draws.shape[2]), {}) if memory is None else memory
+    )
     return float(value), np.asarray(gradient), jax.tree.map(np.asarray, after)
 
 
@@ -138,7 +141,9 @@ def test_nothing_seen_is_no_loss() -> None:
 def test_a_unit_that_has_moved_is_not_judged_by_its_past() -> None:
     """A past that strayed by b, beyond three standard errors of the batch, counts as variance / b² rows."""
     part, variance = Sparsity(), 0.05**2
-    past = part.start(1)._replace(rows=np.array([1600.0]), mean=np.array([0.02]), variance=np.array([0.0001]))
+    past = part.start(SimpleNamespace(size=1), {})._replace(
+        rows=np.array([1600.0]), mean=np.array([0.02]), variance=np.array([0.0001])
+    )
     low, high = np.tile([[0.0], [0.1]], (8, 1)), np.tile([[0.8], [0.9]], (8, 1))
     near, moved = evaluate(part, low, None, past), evaluate(part, high, None, past)
     assert float(near[2].rows[0]) == pytest.approx(16 + 0.99 * 1600, rel=1e-9)  # off by 0.03, as by chance

@@ -248,6 +248,7 @@ class Network(PartParameters, abc.ABC):
             max_epochs=int(self.max_epochs),
             stops=self.parts("stops"),
             seeds=tuple(int(s) for s in np.random.SeedSequence(seed).generate_state(self.n_starts)),
+            known=self._known,
         )
 
     def _groups(self, rows: Rows) -> np.ndarray | None:

@@ -12,7 +12,7 @@ from jaxtyping import Array
 
 from isthmus.contracts import Penalty, Schedule
 from isthmus.errors import InvalidPart, require
-from isthmus.flow import Pass
+from isthmus.flow import Known, Pass
 
 LEAST = 1e-12  # of the rows' variance: a residual below is rounding
 
@@ -41,8 +41,8 @@ class DeadUnits(Penalty):
 
     Examples
     --------
-    >>> DeadUnits(after=10).start(3).tolist()
-    [0, 0, 0]
+    >>> DeadUnits(revived=8, after=1000)
+    DeadUnits(weight=0.03125, revived=8, after=1000)
     """
 
     weight: float | Schedule = 1 / 32
@@ -57,9 +57,9 @@ class DeadUnits(Penalty):
         require(self.revived is None or self.revived >= 1, "DeadUnits.revived", "at least 1, or None", self.revived)
         require(1 <= self.after < 2**30, "DeadUnits.after", "from 1 to 2**30 - 1", self.after)
 
-    def start(self, size: int) -> Any:
+    def start(self, model: Any, known: Known) -> Any:
         """Return the rows since each unit was last active, [size]."""
-        return np.zeros(size, np.int32)
+        return np.zeros(model.size, np.int32)
 
     def remember(self, seen: Pass) -> Any:
         counts = seen.batch.weight > 0  # [n]

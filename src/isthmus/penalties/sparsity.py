@@ -12,7 +12,7 @@ from jaxtyping import Array
 
 from isthmus.contracts import Penalty, Schedule
 from isthmus.errors import require
-from isthmus.flow import Pass
+from isthmus.flow import Known, Pass
 
 EDGE = 1e-3  # of the way from an end of (0, 1) to rho: closer to the end the divergence goes on as a straight line
 CHANCE = 3.0  # standard errors by which a batch may miss the mean of the sample
@@ -73,12 +73,12 @@ class Sparsity(Penalty):
         known = jnp.where(sample.rows > 0, sample.mean, self.rho)
         return jnp.sum(_divergence(self.rho, jax.lax.stop_gradient(known - mean) + mean))
 
-    def start(self, size: int) -> Sample:
-        return Sample(*np.zeros((3, size), np.float32))
+    def start(self, model: Any, known: Known) -> Sample:
+        return _nothing(model.size)
 
     def remember(self, seen: Pass) -> Sample:
         batch = self._batch(seen)
-        past = self.start(batch.mean.size) if seen.memory is None else seen.memory
+        past = _nothing(batch.mean.size) if seen.memory is None else seen.memory
         variance = jnp.maximum(past.variance, batch.variance)
         # A past that has strayed by b tells as much as variance / b² rows.
         strayed = jnp.square(batch.mean - past.mean) - CHANCE**2 * variance / jnp.maximum(batch.rows, 1)
@@ -99,6 +99,10 @@ class Sparsity(Penalty):
         weight = seen.batch.weight / jnp.where(rows > 0, rows, 1)
         mean = weight @ shares
         return Sample(jnp.full_like(mean, rows), mean, weight @ jnp.square(shares - mean))
+
+
+def _nothing(size: int) -> Sample:
+    return Sample(*np.zeros((3, size), np.float32))
 
 
 def _divergence(rho: Array | float, mean: Array) -> Array:
