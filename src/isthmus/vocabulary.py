@@ -79,7 +79,7 @@ def are_texts(data: Any) -> bool:
     return len(first) == 1 and isinstance(first[0], str)
 
 
-def refuse_empty(texts: Sequence[str], by: By = "word") -> None:
+def refuse_empty(texts: Sequence[str], by: str = "word") -> None:
     """Raise `InvalidData` for the first text that holds no token."""
     for i, text in enumerate(texts):
         if not (WORD.search(text) if by == "word" else text):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from sklearn.utils.validation import validate_data
@@ -10,7 +10,7 @@ from sklearn.utils.validation import validate_data
 from isthmus.contracts import Text
 from isthmus.errors import InvalidData, require
 from isthmus.flow import Row
-from isthmus.parts import from_json, resolve
+from isthmus.parts import from_json, resolve, rooms
 from isthmus.reading import kind_called
 from isthmus.source import Source
 from isthmus.vocabulary import Worded, are_texts, refuse_empty, texts_of
@@ -81,7 +81,8 @@ def _part_for(network: Any, X: Any) -> Text | None:
         return part
     if "text" not in reader.one_part:
         return None
-    part = reader.part("text")
-    if part is not None or not are_texts(X):
-        return part
-    return resolve(Text, "tokens" if reader.part("encoder").reads_tokens else "tfidf")  # type: ignore[type-abstract]
+    found: Text | None = reader.part("text")
+    if found is not None or not are_texts(X):
+        return found
+    usual: Any = resolve(rooms()["texts"], "tokens" if reader.part("encoder").reads_tokens else "tfidf")
+    return cast(Text, usual)
