@@ -17,6 +17,7 @@ _PLACES = {
     "NetworkClassifier": "isthmus.estimators.classifier",
     "NetworkRegressor": "isthmus.estimators.regressor",
     "StackedAutoencoder": "isthmus.estimators.stacked",
+    "WordVectors": "isthmus.estimators.word_vectors",
     "load": "isthmus.estimators.storing",
     **dict.fromkeys(
         (
@@ -61,6 +62,7 @@ _ROOMS = (
     "scalings",
     "schedules",
     "stops",
+    "texts",
 )
 
 

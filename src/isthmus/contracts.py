@@ -44,6 +44,7 @@ class Backbone(Part, room="backbones"):
     """The road down and the road up: one part describes both, so a decoder mirrors by default."""
 
     shorthand = "mlp"
+    reads_tokens: ClassVar[bool] = False  # its rows are tokens in order, as the text `tokens` gives them
 
     @abc.abstractmethod
     def encoder(self, row: Row) -> tuple[Module, int]:
@@ -217,3 +218,26 @@ class Scaling(Part, room="scalings"):
 
     @abc.abstractmethod
     def undo(self, learned: Arrays, x: np.ndarray) -> np.ndarray: ...
+
+
+class Text(Part, room="texts"):
+    """Texts as rows on the way in, and texts again on the way out; none of them is empty."""
+
+    by: str  # what a token is: a word or a character
+
+    @abc.abstractmethod
+    def fit(self, texts: Sequence[str]) -> dict[str, Any]:
+        """Return what the texts teach, as plain JSON values."""
+
+    @abc.abstractmethod
+    def check(self, learned: dict[str, Any]) -> None:
+        """Raise `InvalidPart` where what a file holds is nothing that `fit` returns."""
+
+    @abc.abstractmethod
+    def row(self, learned: dict[str, Any]) -> Row: ...
+
+    @abc.abstractmethod
+    def apply(self, learned: dict[str, Any], texts: Sequence[str]) -> np.ndarray: ...
+
+    @abc.abstractmethod
+    def undo(self, learned: dict[str, Any], rows: np.ndarray) -> list[str]: ...

@@ -15,7 +15,8 @@ from isthmus.parts import find, names
 from isthmus.weights import assemble, draw
 
 ROWS, SIZE = 5, 3
-FORMS = (Row((6,)), Row((1, 4, 4)))  # a flat row, an image
+TOKENS = Row((6,), codes=(3,) * 6, has_holes=True)
+FORMS = (Row((6,)), Row((1, 4, 4)), TOKENS)  # a flat row, an image, a text
 
 every = pytest.mark.parametrize("name", names("backbones"))
 
@@ -33,7 +34,7 @@ def taken(part: Any) -> list[Row]:
                 part.outlet(row, SIZE, row.size)
         else:
             found.append(row)
-    assert found, f"{part.name} takes neither a flat row nor an image"
+    assert found, f"{part.name} takes neither a flat row, an image, nor a text"
     return found
 
 
@@ -66,6 +67,6 @@ def check(walk: Callable[[np.ndarray], Any], given: int, width: int) -> None:
     assert end.dtype == np.float32
     np.testing.assert_array_equal(walk(x), end)
     changed = x.copy()
-    changed[2] += 1
+    changed[2] += 2  # enough to be another token
     is_same = (np.asarray(walk(changed)) == end).all(axis=1)
     assert is_same.tolist() == [True, True, False, True, True]

@@ -122,6 +122,10 @@ AXES: dict[str, list[Option]] = {
 BASE: dict[str, Any] = {"bottleneck": 2, "encoder": "mlp((4,))", "max_epochs": 1, "batch_size": 12, "scaling": None}
 
 REFUSED = {
+    r"neighborhoods=margin likelihoods=codes": "margin counts some rows negatively",
+    # Numbers are neither tokens nor codes.
+    r"(encoder|decoder)=text .*": "Text reads tokens in order, .* use the backbone 'mlp'",
+    r"likelihoods=codes .*": "the likelihood codes explains codes .* use likelihood='squared_error'",
     # Rounds over all rows remember nothing from step to step.
     r"penalties=dead_units optimizers=(cg|lbfgs)": "dead_units needs an optimizer that goes step by step",
     # A decoder of its own is no mirror; nor is the way up from a code of two layers, or through gates.

@@ -23,6 +23,7 @@ from isthmus.contracts import (
     Penalty,
     Scaling,
     Stop,
+    Text,
 )
 from isthmus.epoch import Job, Progress
 from isthmus.errors import InvalidData, InvalidPart, require
@@ -64,6 +65,9 @@ class Autoencoder(Reconstructor):
     init : `"pca"` starts the last layer of each road where the code comes near the principal components and the
         output near the row; None draws them.
     scaling : of the columns, of `isthmus.scalings`; undone in `inverse_transform` and `reconstruct`.
+    text : where `X` is texts, how they become rows, of `isthmus.texts`; None takes `"tokens"` for the encoder `text`,
+        `"tfidf"` for others. `inverse_transform` and `reconstruct` then answer texts. Tokens are explained by
+        `likelihood="codes"`.
     optimizer : of `isthmus.optimizers`.
     batch_size : rows in a step; None takes a 32nd of the rows, within 32 and 256.
     max_epochs : how often to go through the rows at most.
@@ -106,10 +110,11 @@ class Autoencoder(Reconstructor):
         "corruption": Corruption,
         "neighborhood": Neighborhood,
         "scaling": Scaling,
+        "text": Text,
         "optimizer": Optimizer,
     }
     many_parts: ClassVar[dict[str, type[Part]]] = {"penalties": Penalty, "stops": Stop}
-    optional = frozenset({"decoder", "corruption", "neighborhood", "scaling"})
+    optional = frozenset({"decoder", "corruption", "neighborhood", "scaling", "text"})
 
     def __init__(
         self,
@@ -124,6 +129,7 @@ class Autoencoder(Reconstructor):
         tied: bool = False,
         init: str | None = None,
         scaling: Any = "standard",
+        text: Any = None,
         optimizer: Any = "adam",
         batch_size: int | None = None,
         max_epochs: int = 100,
@@ -145,6 +151,7 @@ class Autoencoder(Reconstructor):
         self.tied = tied
         self.init = init
         self.scaling = scaling
+        self.text = text
         self.optimizer = optimizer
         self.batch_size = batch_size
         self.max_epochs = max_epochs
@@ -169,7 +176,8 @@ class Autoencoder(Reconstructor):
         Parameters
         ----------
         X : array [n, d], nested lists, SciPy sparse matrix, pandas or polars frame, or the path of a CSV, Parquet,
-            NPY or NPZ file. Of a file, `transform` and the others take the columns they need by name.
+            NPY or NPZ file. Of a file, `transform` and the others take the columns they need by name. Or texts: a
+            list, an array or a series of them, or a frame of one column.
         y : labels [n], where a part needs them; -1 marks a row without one. Else not used.
         sample_weight : [n], at least 0; a row of weight 2 counts as the row twice.
         checkpoint : a file to keep the progress in. Where it is there already, training goes on from it, bit for
@@ -264,7 +272,10 @@ class Autoencoder(Reconstructor):
     def _begin(self, source: Source, y: Any, sample_weight: Any) -> Rows:
         rows = super()._begin(source, y, sample_weight)
         bottleneck = self.part("bottleneck")
-        is_bound = bottleneck.room_for_identity(source.row.size) and not self.parts("penalties")
+        # Numbers can be copied through, codes of many values cannot.
+        is_bound = (
+            self._row.codes is None and bottleneck.room_for_identity(source.row.size) and not self.parts("penalties")
+        )
         if is_bound and self.part("corruption") is None and self.part("neighborhood") is None:
             warnings.warn(
                 f"a code of {bottleneck.size} numbers for {source.row.size} columns leaves nothing to learn: the row "

@@ -27,6 +27,7 @@ from isthmus.estimators.checks import check_size, check_slopes, heading
 from isthmus.estimators.parameters import PartParameters
 from isthmus.estimators.rehearsal import is_rehearsed
 from isthmus.estimators.seeds import check_seed, seed_of
+from isthmus.estimators.wording import open_texts
 from isthmus.flow import End, Row
 from isthmus.linking import linked
 from isthmus.model import Model
@@ -36,6 +37,7 @@ from isthmus.progress import shown
 from isthmus.reading import Rows, build_tables, open_source, scaled_blocks
 from isthmus.row_scaling import RowScaling
 from isthmus.source import Source
+from isthmus.vocabulary import Worded
 from isthmus.weights import assemble, draw, slots, started
 
 FULL_BATCH = 2048  # rows at a time, where a gradient is gathered over all rows
@@ -52,6 +54,7 @@ class Network(PartParameters, abc.ABC):
     warm_start = False  # an estimator that can go on from its weights has a parameter of that name
 
     _weights: np.ndarray | None = None
+    _wording: Worded | None = None  # where rows are texts
     _progress: Progress | None = None  # None after loading: a model file holds no optimizer's memory
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -99,6 +102,8 @@ class Network(PartParameters, abc.ABC):
         """Return the source of a table, its columns compared with those of `fit`, or remembered at `reset`."""
         if not reset:
             check_is_fitted(self)
+        if (texts := open_texts(self, X, reset=reset)) is not None:
+            return texts
         is_file = isinstance(X, str | Path)
         # A file may hold more columns than the model needs, in another order.
         source = open_source(X, self._row.columns if is_file and not reset else None)
@@ -160,6 +165,11 @@ class Network(PartParameters, abc.ABC):
         self._skeleton, self._settings = skeleton, self.to_json()
         self._scaling = replace(self._scaling, seen={})  # new codes are welcome
         return rows
+
+    @property
+    def _reader(self) -> Network:
+        """The estimator that says how texts are read."""
+        return self
 
     def _described(self, row: Row) -> Row:
         """Return the row with the columns that the road down reads as codes."""
@@ -363,6 +373,8 @@ class Network(PartParameters, abc.ABC):
         return self._scaling.undo(self._learned, rows).astype(rows.dtype, copy=False)
 
     def _framed(self, kind: type[Source], rows: np.ndarray, source: Source, shape: tuple[int, ...]) -> Any:
+        if self._wording is not None:
+            return self._wording.part.undo(self._wording.learned, rows)
         labels = self._labels or [f"x{i}" for i in range(rows.shape[1])]
         framed = kind.frame(rows, labels, source.index)
         return framed if len(shape) == 1 else framed.reshape(-1, *shape)

@@ -23,7 +23,7 @@ from isthmus.reading import kind_called, open_source, scaled_blocks
 class Reconstructor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
     """A network that gives each row a code, and rows for codes."""
 
-    optional = frozenset({"decoder", "corruption", "neighborhood", "scaling"})
+    optional = frozenset({"decoder", "corruption", "neighborhood", "scaling", "text"})
 
     @on_device
     def transform(self, X: Any) -> np.ndarray:

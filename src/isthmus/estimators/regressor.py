@@ -34,6 +34,7 @@ class NetworkRegressor(RegressorMixin, Supervised):
         [0, 1], as `"bernoulli"`, takes `y` as it is.
     pretrained, frozen_epochs, corruption, scaling : as in `NetworkClassifier`.
     reconstruction : weight of explaining the row beside the target, at least 0.
+    text : how texts become rows, as in `Autoencoder`; not used with `pretrained`, which has its own.
     combine : what is made of several starts: `"best"`, or `"average"` of the predictions of all.
     penalties, optimizer, batch_size, max_epochs, stops, validation_fraction, n_starts, warm_start, random_state,
     device, verbose : as in `Autoencoder`; max_epochs counts the epochs in which all layers learn.
@@ -69,6 +70,7 @@ class NetworkRegressor(RegressorMixin, Supervised):
         corruption: Any = None,
         penalties: Any = (),
         scaling: Any = "standard",
+        text: Any = None,
         optimizer: Any = "adam",
         batch_size: int | None = None,
         max_epochs: int = 100,

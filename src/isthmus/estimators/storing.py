@@ -16,6 +16,7 @@ from isthmus import modelfile
 from isthmus.contracts import Scaling
 from isthmus.errors import InvalidPart, ModelFileError, suggestion
 from isthmus.estimators.network import Network
+from isthmus.estimators.wording import taken, told
 from isthmus.flow import Row
 from isthmus.modelfile import MOST_AXES, Opened
 from isthmus.parts import resolve
@@ -40,6 +41,7 @@ def save(estimator: Network, path: str | os.PathLike[str]) -> None:
         "history": estimator.history_,
         "stop_reason": estimator.stop_reason_,
         "facts": estimator._facts(),
+        **told(estimator._wording),
     }
     tensors, offset, weights = {}, 0, np.asarray(estimator._weights)
     for name, slot in slots(estimator._skeleton).items():
@@ -112,8 +114,8 @@ def _empty(opened: Opened) -> Network:
     estimator = estimators()[name].from_json(_field(opened, "parameters", dict))
     estimator._check_settings()
     estimator._settings = estimator.to_json()
-    estimator._labels = _labels(opened)
-    estimator._row = estimator._described(_row(opened, estimator._labels))
+    estimator._labels, row = _columns(opened, estimator)
+    estimator._row = estimator._described(row)
     scaling = estimator.part("scaling") or resolve(Scaling, "none")
     estimator._scaling = RowScaling(scaling, estimator._row, _seen(opened, estimator._row))
     estimator._form = _field(opened, "form", str)
@@ -152,6 +154,16 @@ def _compare_shapes(estimator: Network, opened: Opened) -> None:
             raise ModelFileError(f"{opened.path} is damaged: {name} {came}; the model needs {due[0]} {list(due[1])}.")
     if extra := set(opened.tensors) - set(expected):
         raise ModelFileError(f"{opened.path} is damaged: the model has no tensor {min(extra)!r}.")
+
+
+def _columns(opened: Opened, estimator: Network) -> tuple[list[str | int] | None, Row]:
+    """Return the names of the columns and the row; texts tell them by themselves."""
+    estimator._wording = taken(opened.header)
+    if estimator._wording is None:
+        labels = _labels(opened)
+        return labels, _row(opened, labels)
+    row = estimator._wording.part.row(estimator._wording.learned)
+    return None if row.columns is None else list(row.columns), row
 
 
 def _labels(opened: Opened) -> list[str | int] | None:

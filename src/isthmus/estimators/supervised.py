@@ -17,7 +17,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clon
 
 from isthmus import inference, loop
 from isthmus.checking import checked_weight
-from isthmus.contracts import Backbone, Corruption, Likelihood, Optimizer, Penalty, Scaling, Stop
+from isthmus.contracts import Backbone, Corruption, Likelihood, Optimizer, Penalty, Scaling, Stop, Text
 from isthmus.epoch import Job, Progress
 from isthmus.errors import require
 from isthmus.estimators.device import on_device
@@ -54,10 +54,11 @@ class Supervised(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
         "target": Likelihood,
         "corruption": Corruption,
         "scaling": Scaling,
+        "text": Text,
         "optimizer": Optimizer,
     }
     many_parts: ClassVar[dict[str, type[Part]]] = {"penalties": Penalty, "stops": Stop}
-    optional = frozenset({"corruption", "scaling"})
+    optional = frozenset({"corruption", "scaling", "text"})
 
     least_columns = 1
 
@@ -154,6 +155,10 @@ class Supervised(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
     def _rows(self, source: Source, y: Any, sample_weight: Any) -> Rows:
         rows = super()._rows(source, None, sample_weight)
         return Rows(source, rows.weight, y.label, y.target)
+
+    @property
+    def _reader(self) -> Network:
+        return self if self.pretrained is None else self.pretrained
 
     def _described(self, row: Row) -> Row:
         return super()._described(row) if self.pretrained is None else self.pretrained._described(row)
