@@ -15,6 +15,7 @@ __version__ = _version("isthmus")
 _PLACES = {
     "Autoencoder": "isthmus.estimators.autoencoder",
     "NetworkClassifier": "isthmus.estimators.classifier",
+    "NetworkRanker": "isthmus.estimators.ranker",
     "NetworkRegressor": "isthmus.estimators.regressor",
     "StackedAutoencoder": "isthmus.estimators.stacked",
     "WordVectors": "isthmus.estimators.word_vectors",

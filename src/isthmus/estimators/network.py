@@ -243,8 +243,8 @@ class Network(PartParameters, abc.ABC):
         table, held_out = build_tables(rows, self._scaling, self._learned, likelihood, share, seed, together)
         whole = FULL_BATCH if plan.optimizer.full_batch else min(max(int(table.rows) // 32, 32), 256)
         return Job(
-            model=_as_data(self._skeleton),
-            plan=_as_data(plan),
+            model=as_data(self._skeleton),
+            plan=as_data(plan),
             table=table,
             held_out=held_out,
             batch_size=min(int(self.batch_size or whole), len(table.x)),
@@ -364,7 +364,7 @@ class Network(PartParameters, abc.ABC):
         device = jax.device_put(self._weights if weights is None else weights)
         answer = np.empty((source.n_rows, width), source.dtype)
         start = 0
-        for block in inference.blockwise(functools.partial(function, device, _as_data(self._skeleton)), blocks):
+        for block in inference.blockwise(functools.partial(function, device, as_data(self._skeleton)), blocks):
             answer[start : start + len(block)] = block
             start += len(block)
         return answer
@@ -383,6 +383,6 @@ class Network(PartParameters, abc.ABC):
 _NOT_DECISIVE = ("max_epochs", "stops", "verbose", "device")
 
 
-def _as_data(tree: Any) -> Any:
+def as_data(tree: Any) -> Any:
     """Return a tree whose numbers have one type, so that 1 and 1.0 run the same program."""
     return jax.tree.map(np.float32, tree)

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Self
 
+import jax
 import numpy as np
 from jaxtyping import Array
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from isthmus import inference
 from isthmus.checking import checked_numbers, checked_weight
 from isthmus.contracts import Likelihood
-from isthmus.errors import InvalidData, require
+from isthmus.errors import InvalidData, InvalidPart, require
 from isthmus.estimators.device import on_device
+from isthmus.estimators.distribution import Distribution
+from isthmus.estimators.network import as_data
 from isthmus.estimators.supervised import Answers, Supervised
 from isthmus.flow import Head, Row
+from isthmus.reading import scaled_blocks
 from isthmus.values import short
 
 
@@ -133,6 +139,24 @@ class NetworkRegressor(RegressorMixin, Supervised):
         found = (self._center + self._spread * self._expected(source, self.n_outputs_)).astype(source.dtype)
         return found[:, 0] if self._is_flat else found
 
+    @on_device
+    def predict_dist(self, X: Any) -> Distribution:
+        """Return the distribution of each row's target in the units of `y`: mean, quantiles, intervals, densities.
+
+        Raises
+        ------
+        InvalidPart
+            If the target's likelihood is no density, as `squared_error`, or starts are averaged.
+        """
+        check_is_fitted(self)
+        if self._others is not None:
+            raise InvalidPart("predict_dist answers for one network, and combine='average' keeps several: use 'best'.")
+        source = self._open(X, reset=False)
+        answer = partial(inference.answer, jax.device_put(self._weights), as_data(self._skeleton))
+        blocks = scaled_blocks(source, self._scaling, self._learned)
+        outcome = jax.tree.map(lambda *arrays: np.concatenate(arrays), *inference.blockwise(answer, blocks))
+        return Distribution(outcome, self._center, self._spread, self._is_flat)
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
@@ -161,6 +185,11 @@ class NetworkRegressor(RegressorMixin, Supervised):
                 f"y holds {target[row, column]:g} (row {row}), and the likelihood {self.part('target').name} needs "
                 f"values in [{low:g}, {high:g}]."
             )
+
+    def _check_settings(self) -> None:
+        super()._check_settings()
+        is_over_numbers = not self.part("target").is_ranking
+        require(is_over_numbers, "target", "a likelihood over numbers, as 'squared_error'", self.target)
 
     def _target_row(self) -> Row:
         return Row((self.n_outputs_,))

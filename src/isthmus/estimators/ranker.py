@@ -1,0 +1,196 @@
+"""A ranker: an encoder whose code says what comes before what."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+from jaxtyping import Array
+from sklearn.metrics import ndcg_score
+from sklearn.utils.validation import check_is_fitted
+
+from isthmus.checking import checked_numbers, checked_weight
+from isthmus.contracts import Likelihood
+from isthmus.epoch import Job
+from isthmus.errors import InvalidData, require
+from isthmus.estimators.device import on_device
+from isthmus.estimators.supervised import Answers, Supervised
+from isthmus.flow import Head, Row
+from isthmus.reading import Rows
+
+
+class NetworkRanker(Supervised):
+    """An encoder whose code gives each row a score, so that in each group more relevant rows score higher.
+
+    A batch holds whole groups, as far as they fit into it; larger ones are cut by chance at each epoch. Groups are held
+    out as a whole. With `pretrained`, training has three stages, as in `NetworkClassifier`.
+
+    Parameters
+    ----------
+    encoder : the road from a row to the code, of `isthmus.backbones`; not used with `pretrained`.
+    target : the loss, of `isthmus.likelihoods`: `"pairwise"` (of every pair in a group), `"listwise"` (of the whole).
+    pretrained, frozen_epochs, corruption, scaling : as in `NetworkClassifier`.
+    reconstruction : weight of explaining the row beside its rank, at least 0.
+    combine : what is made of several starts: `"best"`, or `"average"` of the scores of all.
+    penalties, optimizer, batch_size, max_epochs, stops, validation_fraction, n_starts, warm_start, random_state,
+    device, verbose : as in `Autoencoder`; max_epochs counts the epochs in which all layers learn.
+
+    Attributes
+    ----------
+    pretrained_ : the fitted autoencoder, where one was given; not kept in a model file.
+    n_components_, n_features_in_, feature_names_in_, history_, n_iter_, stop_reason_, model_ : as in `Autoencoder`.
+
+    References
+    ----------
+    Burges et al. (2005), Learning to rank using gradient descent. Cao et al. (2007), Learning to rank: from pairwise
+    approach to listwise approach.
+
+    Examples
+    --------
+    >>> X = np.random.default_rng(0).normal(size=(200, 3))
+    >>> relevance, groups = (X[:, 0] > 0).astype(int), np.arange(200) // 10
+    >>> model = NetworkRanker(max_epochs=40).fit(X, relevance, groups)
+    >>> model.predict(X).shape, model.score(X, relevance, groups) > 0.9
+    ((200,), True)
+    """
+
+    def __init__(
+        self,
+        encoder: Any = "mlp",
+        *,
+        target: Any = "pairwise",
+        pretrained: Any = None,
+        frozen_epochs: int = 0,
+        reconstruction: float = 0.0,
+        corruption: Any = None,
+        penalties: Any = (),
+        scaling: Any = "standard",
+        text: Any = None,
+        optimizer: Any = "adam",
+        batch_size: int | None = None,
+        max_epochs: int = 100,
+        stops: Any = "patience(10)",
+        validation_fraction: float | None = None,
+        n_starts: int = 1,
+        combine: str = "best",
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = 0,
+        device: str | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self._store(locals())
+
+    @on_device
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        groups: Any = None,
+        sample_weight: Any = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+    ) -> Self:
+        """Train on a table and the relevance of its rows.
+
+        Parameters
+        ----------
+        X : a table, as in `Autoencoder.fit`.
+        y : relevance [n], numbers: higher comes first.
+        groups : [n], numbers or texts: rows of one group, as the answers to one query, are ranked among each other, in
+            any order in the table; None for one group.
+        sample_weight : [n], at least 0; a pair counts as the product.
+        checkpoint : a file to keep the progress of the last stage in.
+
+        Raises
+        ------
+        InvalidPart
+            If a parameter is not allowed.
+        InvalidData
+            If the table, the relevance or the groups cannot be used as they are; the message names the place.
+        Diverged
+            If the loss leaves the numbers and smaller steps do not help.
+        """
+        self._check_settings()
+        source = self._open(X, reset=not self._goes_on)
+        target, place = self._ranked(y, groups, source.n_rows)
+        if np.bincount(place.astype(int)).max() < 2:
+            raise InvalidData(f"groups holds {source.n_rows} groups of one row each: nothing is ranked.")
+        answers = Answers(np.column_stack([target, place]), np.ones(len(target)))
+        self._fit(X, source, answers, sample_weight, checkpoint)
+        return self
+
+    @on_device
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the score of each row, [n]: higher comes first; scores compare within a group."""
+        check_is_fitted(self)
+        return self._expected(self._open(X, reset=False), 1)[:, 0]
+
+    def score(self, X: Any, y: Any, groups: Any = None, sample_weight: Any = None) -> float:
+        """Return the mean over groups of the normalised discounted cumulative gain, in [0, 1]: higher is better.
+
+        Groups of one row do not count. The gain of a row is its relevance, which must be at least 0 here. A group
+        weighs as the mean of its rows does.
+
+        References
+        ----------
+        Järvelin and Kekäläinen (2002), Cumulated gain-based evaluation of IR techniques.
+        """
+        scores = self.predict(X)
+        relevance, place = self._ranked(y, groups, len(scores))
+        if relevance.min() < 0:
+            raise InvalidData(f"y holds the relevance {relevance.min():g}, and score needs values of at least 0.")
+        weight = checked_weight(sample_weight, len(scores))
+        gains, weights = [], []
+        for group in np.unique(place):
+            chosen = place == group
+            if chosen.sum() > 1:
+                gains.append(ndcg_score(relevance[None, chosen], scores[None, chosen]))
+                weights.append(weight[chosen].mean())
+        if not np.any(weights):
+            raise InvalidData("no group has two rows that count: nothing is ranked.")
+        return float(np.average(gains, weights=weights))
+
+    def _ranked(self, y: Any, groups: Any, rows: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return relevance and group number of each row, [n] both."""
+        target = checked_numbers(y, rows, type(self).__name__)
+        if target.shape[1] != 1:
+            raise InvalidData(
+                f"y has shape {np.asarray(y).shape}, expected ({rows},): one relevance for each row is due."
+            )
+        if groups is None:
+            return target[:, 0], np.zeros(rows)
+        array = np.asarray(groups)
+        if array.shape != (rows,):
+            raise InvalidData(f"groups has shape {array.shape}, expected ({rows},): one group for each row is due.")
+        missing = np.array([group is None or group != group for group in array.tolist()])
+        if missing.any():
+            raise InvalidData(f"groups holds no group in {missing.sum()} rows (first: {np.flatnonzero(missing)[0]}).")
+        try:
+            place = np.unique(array, return_inverse=True)[1]
+        except TypeError as error:
+            raise InvalidData("groups mixes values of several types: name all groups alike.") from error
+        return target[:, 0], place.astype(np.float64)
+
+    def _check_settings(self) -> None:
+        super()._check_settings()
+        require(self.part("target").is_ranking, "target", "'pairwise' or 'listwise'", self.target)
+
+    def _groups(self, rows: Rows) -> np.ndarray | None:
+        return None if rows.target is None else rows.target[:, 1].astype(int)
+
+    def _job(self, rows: Rows, share: float) -> Job:
+        job = super()._job(rows, share)
+        count = int(job.table.rows)
+        return replace(job, groups=np.asarray(job.table.target)[:count, 1].astype(int))
+
+    def _encoded(self, target: np.ndarray, weight: np.ndarray) -> Any:
+        return np.column_stack([target, weight]).astype(np.float32)
+
+    def _target_row(self) -> Row:
+        return Row((3,))
+
+    def _head(self, readout: Callable[[int], Callable[[Array], Array]]) -> Head:
+        likelihood: Likelihood = self.part("target")
+        return likelihood.build(self._target_row(), readout)
