@@ -21,7 +21,7 @@ FLOORS: list[set[str]] = [
     {"errors", "values", "weights", "flow"},
     {"parts"},
     {"contracts", "source"},
-    {"columns", "convolution", "foreign", "jacobian", "numeric", "pairs", "posterior", "rival"},
+    {"columns", "convolution", "densities", "foreign", "jacobian", "numeric", "pairs", "posterior", "ranking", "rival"},
     ROOMS,
     {"model"},
     {"objective", "pca", "stacking"},
