@@ -21,8 +21,9 @@ FLOORS: list[set[str]] = [
     {"errors", "values", "weights", "flow"},
     {"parts"},
     {"contracts", "source"},
-    {"checking", "columns", "convolution", "cooccurrence", "dropping", "foreign", "hypernetwork", "jacobian", "numeric"}
-    | {"pairs", "posterior", "recurrence", "rival", "row_scaling", "several", "vocabulary"},
+    {"checking", "columns", "convolution", "cooccurrence", "densities", "dropping", "foreign", "hypernetwork"}
+    | {"jacobian", "numeric", "pairs", "posterior", "ranking", "recurrence", "rival", "row_scaling", "several"}
+    | {"vocabulary"},
     ROOMS,
     {"model"},
     {"objective", "pca", "stacking"},

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
 LAST: Any = np.int32(2**31 - 1)  # the step at which every schedule has ended: that of inference
+HALVINGS = 80  # of the bracket of a quantile: more than float64 can tell
 Record = Mapping[str, float]  # an epoch: epoch, loss, every term by name, held_out_loss, weight_change, seconds
 Arrays = dict[str, np.ndarray]
 Known = Mapping[int, tuple[int, ...]]  # the codes, by column that is read so, that earlier fits have seen
@@ -100,6 +102,51 @@ class Outcome(eqx.Module):
     @abc.abstractmethod
     def sample(self, key: Array) -> Array:
         """Return one draw of every row, [k, n, d]."""
+
+    def completed(self, x: Array, observed: Array) -> Array:
+        """Return `x` [n, d] with what is expected of it where it is not `observed` [n, d], [k, n, d]."""
+        return jnp.where(observed, x, self.mean())
+
+
+class Density(Outcome):
+    """An outcome over numbers that has a density. Of each column by itself it tells more, all of it [k, n, d]."""
+
+    @abc.abstractmethod
+    def variance(self) -> Array:
+        """Return the variance of each entry."""
+
+    @abc.abstractmethod
+    def log_density(self, x: Array) -> Array:
+        """Return the log of the density of each entry of `x` [n, d], whatever the others are."""
+
+    @abc.abstractmethod
+    def cdf(self, x: Array) -> Array:
+        """Return how probable it is that an entry is at most that of `x` [n, d]."""
+
+    @abc.abstractmethod
+    def crps(self, x: Array) -> Array:
+        """Return the continuous ranked probability score of `x` [n, d], ∫ (F(t) − [t ≥ x])² dt: lower is better."""
+
+    def log_joint(self, x: Array, observed: Array) -> Array:
+        """Return the log-density of the entries `observed` of each row together, [k, n], where `log_prob` is none."""
+        return self.log_prob(x, observed)
+
+    def quantile(self, q: Array) -> Array:
+        """Return what each entry stays below with probability `q`, between 0 and 1, by bisection.
+
+        No quantile is further from the mean than σ √((1 − q) / q) down and σ √(q / (1 − q)) up (Cantelli).
+        """
+        middle, deviation = self.mean(), jnp.sqrt(self.variance())
+        down, up = jnp.sqrt((1 - q) / q), jnp.sqrt(q / (1 - q))
+
+        def halve(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+            low, high = ends
+            center = (low + high) / 2
+            is_below = self.cdf(center) < q
+            return jnp.where(is_below, center, low), jnp.where(is_below, high, center)
+
+        low, high = jax.lax.fori_loop(0, HALVINGS, halve, (middle - down * deviation, middle + up * deviation))
+        return (low + high) / 2
 
 
 class Pass(NamedTuple):

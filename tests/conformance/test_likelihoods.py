@@ -11,16 +11,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from isthmus.errors import InvalidPart
 from isthmus.flow import Row
 from isthmus.parts import find, names
-from isthmus.weights import affine, assemble, draw
+from isthmus.weights import affine, assemble, draw, slots, started
 
 ROWS, COLUMNS, WIDTH, STEP = 6, 3, 4, 1e-6
 RANDOM = np.random.default_rng(0)
 FEATURES = RANDOM.normal(size=(ROWS, WIDTH))
 SHARES = 0.1 + 0.8 * RANDOM.random(size=(ROWS, COLUMNS))
-"""Within [0.1, 0.9]: such rows every likelihood explains."""
+"""Within [0.1, 0.9]: such rows every likelihood but a ranking explains."""
+ORDERS = np.stack([SHARES[:, 0], [0, 0, 0, 1, 1, -1], SHARES[:, 2]], axis=1)
+"""Relevance, group and weight: what a ranking explains by one score."""
 CODES = Row((COLUMNS,), codes=(2,) * COLUMNS)
 NAMES = {"codes"}  # of these the expected row is the most probable one: codes have no mean
 
@@ -28,28 +29,64 @@ every = pytest.mark.parametrize("name", names("likelihoods"))
 
 
 @pytest.fixture
-def head(name: str, example: Callable[[Any], Any]) -> Any:
-    part, outlet = example(find("likelihoods", name)), partial(affine, WIDTH)
-    try:
-        skeleton = part.build(Row((COLUMNS,)), outlet)
-    except InvalidPart:
-        skeleton = part.build(CODES, outlet)
-    return assemble(skeleton, draw(skeleton, 0))
+def part(name: str, example: Callable[[Any], Any]) -> Any:
+    return example(find("likelihoods", name))
+
+
+@pytest.fixture
+def rows(part: Any) -> np.ndarray:
+    return ORDERS if part.is_ranking else SHARES
+
+
+@pytest.fixture
+def given(part: Any) -> int:
+    """Return how many numbers explain a row."""
+    return 1 if part.is_ranking else COLUMNS
+
+
+@pytest.fixture
+def head(part: Any, rows: np.ndarray) -> Any:
+    row = CODES if part.name in NAMES else Row((COLUMNS,))
+    skeleton = part.build(row, partial(affine, WIDTH))
+    return assemble(skeleton, started(skeleton, draw(skeleton, 0), part.start(row, rows, np.ones(ROWS))))
 
 
 @every
-def test_shapes_and_sums(head: Any) -> None:
+def test_shapes_and_sums(head: Any, rows: np.ndarray, given: int) -> None:
     outcome = jax.tree.map(lambda array: array[None], head(jnp.array(FEATURES, jnp.float32)))
-    x = jnp.array(SHARES, jnp.float32)
+    x = jnp.array(rows, jnp.float32)
     by_column, log_prob = outcome.by_column(x), outcome.log_prob(x)
-    assert by_column.shape == outcome.mean().shape == (1, ROWS, COLUMNS)
+    assert by_column.shape == outcome.mean().shape == (1, ROWS, given)
     np.testing.assert_allclose(log_prob, np.asarray(by_column, np.float64).sum(axis=-1), rtol=1e-5)
 
 
 @every
-def test_the_gradient_is_the_slope(head: Any) -> None:
+def test_entries_that_are_not_observed_neither_give_nor_take(head: Any, rows: np.ndarray, given: int) -> None:
+    observed = np.arange(ROWS * COLUMNS).reshape(ROWS, COLUMNS) % 4 != 1
+    observed[0] = False
+    x = jnp.array(np.where(observed, rows, np.nan), jnp.float32)
+
+    def total(features: Any) -> tuple[Any, Any]:
+        found = head(features).marginal(x, observed)
+        return jnp.sum(found), found
+
+    gradient, found = jax.grad(total, has_aux=True)(jnp.array(FEATURES, jnp.float32))
+    assert found.shape == (ROWS, given)
+    assert np.isfinite(found).all()
+    assert np.isfinite(gradient).all()
+    assert (np.asarray(found)[~observed.all(axis=1, keepdims=True) if given == 1 else ~observed] == 0).all()
+    np.testing.assert_array_equal(gradient[0], 0)
+    whole = head(jnp.array(FEATURES, jnp.float32))
+    everything = jnp.ones(rows.shape, bool)
+    x = jnp.array(rows, jnp.float32)
+    np.testing.assert_allclose(whole.marginal(x, everything), whole.by_column(x), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(whole.log_prob(x, everything), whole.log_prob(x), rtol=1e-4, atol=1e-5)
+
+
+@every
+def test_the_gradient_is_the_slope(head: Any, rows: np.ndarray) -> None:
     with jax.enable_x64(True):
-        x = jnp.array(SHARES)
+        x = jnp.array(rows)
 
         @jax.jit
         def total(features: Any) -> Any:
@@ -63,21 +100,21 @@ def test_the_gradient_is_the_slope(head: Any) -> None:
 
 
 @every
-def test_value_and_gradient_are_finite_for_absurd_features(head: Any) -> None:
+def test_value_and_gradient_are_finite_for_absurd_features(head: Any, rows: np.ndarray) -> None:
     features = np.array([[1e4] * WIDTH, [-1e4] * WIDTH, [0.0] * WIDTH, [1e4, -1e4] * (WIDTH // 2)], np.float32)
-    x = jnp.array(SHARES[:4], jnp.float32)
+    x = jnp.array(rows[:4], jnp.float32)
     value, gradient = jax.jit(jax.value_and_grad(lambda z: jnp.sum(head(z).log_prob(x))))(features)
     assert np.isfinite(value)
     assert np.isfinite(gradient).all()
 
 
 @pytest.mark.parametrize("name", [name for name in names("likelihoods") if name not in NAMES])
-def test_a_sample_has_the_mean_of_the_outcome(head: Any) -> None:
+def test_a_sample_has_the_mean_of_the_outcome(head: Any, given: int) -> None:
     count = 4000
     outcome = head(jnp.array(np.repeat(FEATURES[:1], count, axis=0), jnp.float32))
     sample = np.asarray(outcome.sample(jax.random.key(0)))
     mean = np.asarray(outcome.mean())
-    assert sample.shape == mean.shape == (count, COLUMNS)
+    assert sample.shape == mean.shape == (count, given)
     error = sample.std(axis=0) / np.sqrt(count)
     assert (np.abs(sample.mean(axis=0) - mean[0]) < 4.5 * error).all()
     np.testing.assert_array_equal(sample, outcome.sample(jax.random.key(0)))
@@ -85,6 +122,17 @@ def test_a_sample_has_the_mean_of_the_outcome(head: Any) -> None:
 
 
 @every
-def test_the_support_is_a_range(name: str, example: Callable[[Any], Any]) -> None:
-    low, high = example(find("likelihoods", name)).support
+def test_the_support_is_a_range(part: Any) -> None:
+    low, high = part.support
     assert low <= 0.1 < 0.9 <= high
+
+
+@every
+def test_what_starts_are_slots_and_what_is_fixed_does_start(part: Any, rows: np.ndarray) -> None:
+    row = CODES if part.name in NAMES else Row((COLUMNS,))
+    found = slots(part.build(row, partial(affine, WIDTH)))
+    start = part.start(row, np.where(rows > 0.8, np.nan, rows), np.arange(ROWS) % 3 + 0.0)
+    assert {path for path, slot in found.items() if slot.is_fixed} <= set(start) <= set(found)
+    for path, value in start.items():
+        assert np.isfinite(value).all()
+        assert np.broadcast_shapes(value.shape, found[path].shape) == found[path].shape

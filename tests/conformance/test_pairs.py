@@ -35,7 +35,8 @@ Option = tuple[tuple[str, ...], dict[str, Any]]
 
 def ours(room: str) -> list[str]:
     """Return the names of the parts of a room that come with the library."""
-    return [name for name in names(room) if find(room, name).__module__.startswith("isthmus.")]
+    found = [name for name in names(room) if find(room, name).__module__.startswith("isthmus.")]
+    return [name for name in found if not getattr(find(room, name), "is_ranking", False)]  # those explain no rows
 
 
 def has(room: str, name: str, field: str) -> bool:
@@ -132,6 +133,8 @@ REFUSED = {
     r"tied=True decoder=.*": "tied weights need a decoder that mirrors the encoder, matrix by matrix: .* tied=False",
     r"tied=True bottlenecks=(variational|importance_weighted)": "tied weights need a decoder that mirrors",
     r"tied=True encoder=(hyper|squeeze_excite)": "tied weights need a decoder that mirrors",
+    # They need several numbers for each column.
+    r"tied=True likelihoods=(mixture|histogram)": "tied weights need a decoder that mirrors",
     # A regression gives the last layer only where it is affine and free.
     r"init=pca decoder=(conv|hyper|residual|squeeze_excite)": "init='pca' needs an affine layer .* Use init=None",
     r"init=pca tied=True": "init='pca' needs an affine layer",
@@ -141,9 +144,9 @@ REFUSED = {
     # Only hypernetworks make weights for tasks.
     r"penalties=task_memory encoder=(?!hyper).*": "task_memory needs a hypernetwork that tells tasks apart: use enc",
     # Minus their loss has no lower bound.
-    r"neighborhoods=margin likelihoods=(bernoulli|categorical|gaussian|hinge)": "margin counts some rows negatively",
+    r"neighborhoods=margin likelihoods=(?!squared_error|absolute_error).*": "margin counts some rows negatively",
     # Scaled so, values leave [0, 1].
-    r"scalings=(standard|center) likelihoods=(bernoulli|categorical|hinge)": r"needs values in \[0, 1\]: use scaling",
+    r"scalings=(standard|center) likelihoods=(bernoulli|categorical|(binary_)?hinge)": r"needs values in \[0, 1\]: use",
     # All rows at once leave a rival no turn.
     r"optimizers=(cg|lbfgs) bottlenecks=adversarial": "an adversarial code needs an optimizer that goes step by step",
     r"optimizers=(cg|lbfgs) priors=.*": "an adversarial code needs an optimizer that goes step by step",

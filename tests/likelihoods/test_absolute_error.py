@@ -7,7 +7,9 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from scipy import stats
+from sklearn.metrics import mean_absolute_error
 
 from isthmus.flow import Row
 from isthmus.likelihoods import AbsoluteError
@@ -55,3 +57,9 @@ def test_a_sample_is_of_that_distribution() -> None:
     sample = np.asarray(outcome.sample(jax.random.key(0)), np.float64)
     assert sample.shape == (1, 5000, 4)
     assert stats.kstest(sample.ravel(), stats.laplace(3.0).cdf).pvalue > 1e-3
+
+
+def test_the_mean_over_rows_and_columns_is_scikit_learns() -> None:
+    with jax.enable_x64(True):
+        found = -np.asarray(outcome_of(FEATURES).log_prob(X)).mean() / COLUMNS
+    assert found == pytest.approx(mean_absolute_error(X, FEATURES @ MATRIX + BIAS), rel=1e-12)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,10 +11,13 @@ import pytest
 from scipy.special import log_softmax, softmax
 from sklearn.metrics import hinge_loss, log_loss
 
-from isthmus import InvalidPart
-from isthmus.likelihoods import Hinge
+from isthmus import InvalidPart, NetworkClassifier
+from isthmus.flow import Row
+from isthmus.likelihoods import BinaryHinge, Hinge
+from isthmus.likelihoods.binary_hinge import BinaryHingeOutcome
 from isthmus.likelihoods.categorical import CategoricalOutcome
 from isthmus.likelihoods.hinge import HingeOutcome
+from isthmus.weights import affine
 
 RANDOM = np.random.default_rng(0)
 SCORES = RANDOM.normal(scale=2, size=(2, 30, 4))
@@ -70,3 +75,57 @@ def test_the_hinges_mean_is_of_the_order_of_its_scores() -> None:
 def test_a_margin_is_above_zero() -> None:
     with pytest.raises(InvalidPart, match=r"Hinge\.margin must be above 0\. Got 0\.0\."):
         Hinge(0)
+
+
+@pytest.mark.parametrize("margin", [1.0, 0.3])
+def test_the_largest_hinge_is_that_of_the_nearest_wrong_class(margin: float) -> None:
+    expected = np.zeros((2, 30))
+    for k in range(2):
+        for i, right in enumerate(CLASSES):
+            wrong = max(SCORES[k, i, other] for other in set(range(4)) - {int(right)})
+            expected[k, i] = max(0.0, wrong + margin - SCORES[k, i, right])
+    with jax.enable_x64(True):
+        outcome = HingeOutcome(jnp.array(SCORES), jnp.full((2, 30), margin), "max")
+        found, each = (np.asarray(of(jnp.array(ONE_HOT))) for of in (outcome.log_prob, outcome.by_column))
+    np.testing.assert_allclose(-found, expected, rtol=1e-12, atol=1e-12)
+    assert ((each != 0).sum(axis=-1) <= 1).all()
+    if margin == 1:
+        assert -found[0].mean() == pytest.approx(hinge_loss(CLASSES, SCORES[0], labels=range(4)), rel=1e-12)
+
+
+def test_the_largest_hinge_by_hand() -> None:
+    outcome = HingeOutcome(jnp.array([[[2.0, 0.5, 1.5]]]), jnp.ones((1, 1)), "max")
+    np.testing.assert_array_equal(outcome.by_column(jnp.array([[0.0, 1.0, 0.0]])), [[[-2.5, 0, 0]]])
+    np.testing.assert_array_equal(outcome.by_column(jnp.array([[1.0, 0.0, 0.0]])), [[[0, 0, -0.5]]])
+    np.testing.assert_allclose(outcome.mean()[0, 0], softmax([-0.5, -2.5, -1.5]), rtol=1e-6)
+    assert Hinge(form="max").build(Row((3,)), partial(affine, 2)).form == "max"
+
+
+def test_the_binary_hinge_is_scikit_learns_in_every_column() -> None:
+    labels = RANDOM.integers(0, 2, size=(30, 4))
+    with jax.enable_x64(True):
+        outcome = BinaryHingeOutcome(jnp.array(SCORES), jnp.ones((2, 30)))
+        found = -np.asarray(outcome.by_column(jnp.array(labels, float)))
+        mean = np.asarray(outcome.mean())
+    for k, j in np.ndindex(2, 4):
+        expected = hinge_loss(2 * labels[:, j] - 1, SCORES[k, :, j])
+        assert found[k, :, j].mean() == pytest.approx(expected, rel=1e-12)
+    np.testing.assert_array_equal(mean > 0.5, SCORES > 0)
+    one, zero = np.maximum(1 - SCORES, 0), np.maximum(1 + SCORES, 0)
+    np.testing.assert_allclose(mean, np.exp(-one) / (np.exp(-one) + np.exp(-zero)), rtol=1e-9)
+
+
+def test_the_binary_hinge_by_hand() -> None:
+    outcome = BinaryHingeOutcome(jnp.array([[[2.0, 0.5, -0.25]]]), jnp.full((1, 1), 0.5))
+    np.testing.assert_array_equal(outcome.by_column(jnp.array([[1.0, 0.0, 1.0]])), [[[0, -1.0, -0.75]]])
+    assert BinaryHinge().support == (0.0, 1.0)
+    with pytest.raises(InvalidPart, match=r"BinaryHinge\.margin must be above 0\. Got -1\.0\."):
+        BinaryHinge(-1)
+
+
+@pytest.mark.parametrize("target", ["hinge(form='max')", "binary_hinge"])
+def test_a_classifier_learns_by_it(target: str) -> None:
+    x = RANDOM.normal(size=(90, 2)) + 4 * np.eye(3)[np.arange(90) % 3][:, :2]
+    model = NetworkClassifier((8,), target=target, max_epochs=30, optimizer="adam(0.02)").fit(x, np.arange(90) % 3)
+    assert model.score(x, np.arange(90) % 3) > 0.9
+    np.testing.assert_allclose(model.predict_proba(x).sum(axis=1), 1, rtol=1e-6)

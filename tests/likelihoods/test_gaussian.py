@@ -65,6 +65,19 @@ def test_a_diagonal_deviation_comes_from_the_decoder() -> None:
     np.testing.assert_allclose(outcome.mean(), FEATURES @ MATRIX + BIAS, rtol=1e-6)
 
 
+def test_a_full_covariance_comes_from_the_decoder() -> None:
+    """Of the 16 numbers a row, the diagonal gives σ, and what is below it how a column follows those before."""
+    matrix, bias = RANDOM.normal(size=(2, 16)), RANDOM.normal(size=16)
+    outcome = head(Gaussian("full", least=0.1), MATRIX, BIAS, matrix, bias)(jnp.array(FEATURES))
+    raw = (FEATURES @ matrix + bias).reshape(3, 4, 4)
+    for i in range(3):
+        deviation = 0.1 + np.log1p(np.exp(np.diag(raw[i]) + UNIT))
+        factor = np.linalg.inv(np.eye(4) - np.tril(raw[i], -1)) @ np.diag(deviation)
+        density = stats.multivariate_normal(FEATURES[i] @ MATRIX + BIAS, factor @ factor.T)
+        assert float(outcome.log_prob(jnp.array(X[:3]))[i]) == pytest.approx(density.logpdf(X[i]), rel=1e-4)
+        np.testing.assert_allclose(outcome.factor()[i], factor, rtol=1e-3, atol=1e-4)
+
+
 @pytest.mark.parametrize("covariance", ["shared", "diagonal"])
 def test_the_floor_holds_the_density_where_a_column_is_told_exactly(covariance: Any) -> None:
     rest = [np.full(4, -1e6)] if covariance == "shared" else [0 * MATRIX, np.full(4, -1e6)]
@@ -74,7 +87,7 @@ def test_the_floor_holds_the_density_where_a_column_is_told_exactly(covariance: 
     np.testing.assert_allclose(highest, stats.norm(0, 0.01).logpdf(0), rtol=1e-6)
 
 
-@pytest.mark.parametrize("covariance", ["shared", "diagonal"])
+@pytest.mark.parametrize("covariance", ["shared", "diagonal", "full"])
 def test_absurd_features_leave_value_and_gradient_finite(covariance: Any) -> None:
     skeleton = Gaussian(covariance).build(Row((4,)), partial(affine, 2))
     flat = draw(skeleton, 0)
@@ -108,7 +121,7 @@ def test_samples_have_the_deviation() -> None:
     np.testing.assert_allclose(deviation, [0.5, 3.0], rtol=4.5 / np.sqrt(2 * 20_000))
 
 
-@pytest.mark.parametrize("covariance", ["shared", "diagonal"])
+@pytest.mark.parametrize("covariance", ["shared", "diagonal", "full"])
 def test_a_start_from_pca_aims_at_the_mean(covariance: str) -> None:
     x = RANDOM.normal(size=(60, 2)) @ RANDOM.normal(size=(2, 4)) + 0.1 * RANDOM.normal(size=(60, 4))
     start = {"encoder": (), "scaling": None, "init": "pca", "max_epochs": 0}
@@ -131,7 +144,7 @@ def test_rows_that_push_away_drive_it_to_the_floor() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"covariance": "full"}, "Gaussian.covariance must be one of 'shared', 'diagonal'. Got 'full'."),
+        ({"covariance": "free"}, "Gaussian.covariance must be one of 'shared', 'diagonal', 'full'. Got 'free'."),
         ({"least": 0.0}, "Gaussian.least must be above 0. Got 0.0."),
     ],
 )

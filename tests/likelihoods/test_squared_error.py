@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.metrics import mean_squared_error
 
 from isthmus import Autoencoder, InvalidData
 from isthmus.flow import Row
@@ -82,3 +83,9 @@ def test_an_output_with_a_range_refuses_what_leaves_it(likelihood: str, bad: flo
     )
     with pytest.raises(InvalidData, match=sentence):
         ae.fit(x)
+
+
+def test_the_mean_over_rows_and_columns_is_scikit_learns() -> None:
+    with jax.enable_x64(True):
+        found = -np.asarray(outcome_of(FEATURES).log_prob(X)).mean() / COLUMNS
+    assert found == pytest.approx(mean_squared_error(X, FEATURES @ MATRIX + BIAS), rel=1e-12)

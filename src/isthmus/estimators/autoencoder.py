@@ -228,6 +228,11 @@ class Autoencoder(Reconstructor):
             self.part("likelihood"),
             self.part("bottleneck").rival_optimizer,
         )
+        if likelihood.is_ranking:
+            raise InvalidPart(
+                f"the likelihood {likelihood.name} explains the order of rows and no row: use "
+                "likelihood='squared_error'."
+            )
         if neighborhood is not None and neighborhood.repels and not likelihood.bears_repulsion:
             raise InvalidPart(
                 f"the neighborhood {neighborhood.name} counts some rows negatively, and the loss of the likelihood "

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
 from isthmus.contracts import Likelihood, Outlet
+from isthmus.densities.correlated import CorrelatedOutcome
+from isthmus.densities.normal import GaussianOutcome, deviation_of
 from isthmus.errors import require
 from isthmus.flow import Head, Outcome, Row
 from isthmus.weights import constant
 
-Covariance = Literal["shared", "diagonal"]
-UNIT = math.log(math.e - 1)  # softplus(UNIT) = 1: training begins near a standard deviation of 1
+Covariance = Literal["shared", "diagonal", "full"]
 
 
 @dataclass(frozen=True)
@@ -30,13 +29,15 @@ class Gaussian(Likelihood):
     Parameters
     ----------
     covariance : `"shared"` learns one σ for each column, the same for every row; `"diagonal"` has the decoder
-        give one for each row and column.
+        give one for each row and column; `"full"` lets columns go together, with a covariance L Lᵀ for each row. Its
+        d² numbers are how column j follows those before it, and σ, the diagonal of L, given those.
     least : the smallest σ, above 0.
 
     References
     ----------
     Rybkin, Daniilidis and Levine (2021), Simple and effective VAE training with calibrated decoders.
     Nix and Weigend (1994), Estimating the mean and variance of the target probability distribution.
+    Williams (1996), Using neural networks to model conditional multivariate densities.
 
     Examples
     --------
@@ -57,7 +58,9 @@ class Gaussian(Likelihood):
         mean = outlet(row.size)
         if self.covariance == "shared":
             return SharedHead(mean, constant((row.size,)), least=self.least)
-        return DiagonalHead(mean, outlet(row.size), least=self.least)
+        if self.covariance == "diagonal":
+            return DiagonalHead(mean, outlet(row.size), least=self.least)
+        return FullHead(mean, outlet(row.size**2), least=self.least)
 
 
 class SharedHead(Head):
@@ -67,7 +70,7 @@ class SharedHead(Head):
 
     def __call__(self, features: Array) -> Outcome:
         mean = self.mean(features)
-        return GaussianOutcome(mean, jnp.broadcast_to(_deviation(self.spread, self.least), mean.shape))
+        return GaussianOutcome(mean, jnp.broadcast_to(deviation_of(self.spread, self.least), mean.shape))
 
 
 class DiagonalHead(Head):
@@ -76,22 +79,16 @@ class DiagonalHead(Head):
     least: float
 
     def __call__(self, features: Array) -> Outcome:
-        return GaussianOutcome(self.mean(features), _deviation(self.spread(features), self.least))
+        return GaussianOutcome(self.mean(features), deviation_of(self.spread(features), self.least))
 
 
-class GaussianOutcome(Outcome):
-    center: Array  # [k, n, d], the mean
-    deviation: Array  # [k, n, d]
+class FullHead(Head):
+    mean: Callable[[Array], Array]
+    factor: Callable[[Array], Array]  # d² numbers: σ from the diagonal, slopes from below it
+    least: float
 
-    def by_column(self, x: Array) -> Array:
-        return -0.5 * ((x - self.center) / self.deviation) ** 2 - jnp.log(self.deviation) - 0.5 * math.log(2 * math.pi)
-
-    def mean(self) -> Array:
-        return self.center
-
-    def sample(self, key: Array) -> Array:
-        return self.center + self.deviation * jax.random.normal(key, self.center.shape)
-
-
-def _deviation(spread: Array, least: float) -> Array:
-    return least + jax.nn.softplus(spread + UNIT)
+    def __call__(self, features: Array) -> Outcome:
+        mean = self.mean(features)
+        factor = self.factor(features).reshape(*mean.shape, mean.shape[-1])
+        spread = jnp.diagonal(factor, axis1=-2, axis2=-1)
+        return CorrelatedOutcome(mean, jnp.tril(factor, -1), deviation_of(spread, self.least))

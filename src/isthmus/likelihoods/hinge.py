@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
@@ -24,10 +26,13 @@ class Hinge(Likelihood):
     Parameters
     ----------
     margin : α, above 0: how far the right class is to stand before the others.
+    form : `"sum"` adds up over the wrong classes, as above; `"max"` takes the nearest of them alone,
+        [max_{c ≠ y} g_c + α − g_y]₊.
 
     References
     ----------
     Weston and Watkins (1999), Support vector machines for multi-class pattern recognition.
+    Crammer and Singer (2001), On the algorithmic implementation of multiclass kernel-based vector machines.
 
     Examples
     --------
@@ -36,6 +41,7 @@ class Hinge(Likelihood):
     """
 
     margin: float = 1.0
+    form: Literal["sum", "max"] = "sum"
 
     bears_repulsion = False  # minus the loss has no lower bound
 
@@ -47,25 +53,28 @@ class Hinge(Likelihood):
         return 0.0, 1.0
 
     def build(self, row: Row, outlet: Outlet) -> Head:
-        return HingeHead(outlet(row.size), self.margin)
+        return HingeHead(outlet(row.size), self.margin, self.form)
 
 
 class HingeHead(Head):
     affine: Callable[[Array], Array]
     margin: float
+    form: str = eqx.field(static=True)
 
     def __call__(self, features: Array) -> Outcome:
         score = self.affine(features)
-        return HingeOutcome(score, jnp.broadcast_to(self.margin, score.shape[:1]))
+        return HingeOutcome(score, jnp.broadcast_to(self.margin, score.shape[:1]), self.form)
 
 
 class HingeOutcome(Outcome):
     score: Array  # [k, n, d]
     margin: Array  # [k, n], the same everywhere
+    form: str = eqx.field(static=True, default="sum")
 
     def by_column(self, x: Array) -> Array:
         right = jnp.sum(x * self.score, axis=-1, keepdims=True)
-        return -(1 - x) * jax.nn.relu(jnp.asarray(self.margin)[..., None] + self.score - right)
+        each = (1 - x) * jax.nn.relu(jnp.asarray(self.margin)[..., None] + self.score - right)
+        return -self._counted(each)
 
     def mean(self) -> Array:
         return jax.nn.softmax(self._log_share(), axis=-1)
@@ -75,6 +84,13 @@ class HingeOutcome(Outcome):
         return jax.nn.one_hot(classes, self.score.shape[-1], dtype=self.score.dtype)
 
     def _log_share(self) -> Array:
-        """Return minus the loss if the class were c, by c; the d terms of each include α for the class itself."""
+        """Return minus the loss if the class were c, by c."""
         distance = self.score[..., None, :] - self.score[..., :, None]  # [k, n, class, other]
-        return -jnp.sum(jax.nn.relu(jnp.asarray(self.margin)[..., None, None] + distance), axis=-1)
+        each = jax.nn.relu(jnp.asarray(self.margin)[..., None, None] + distance)
+        return -jnp.sum(self._counted(each * (1 - jnp.eye(each.shape[-1]))), axis=-1)
+
+    def _counted(self, each: Array) -> Array:
+        """Return the losses against the other classes, [..., d], of which all count or the largest one."""
+        if self.form == "sum":
+            return each
+        return each * jax.nn.one_hot(jnp.argmax(each, axis=-1), each.shape[-1], dtype=each.dtype)

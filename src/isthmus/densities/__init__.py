@@ -1,0 +1,1 @@
+"""Densities over rows of numbers: normal, correlated, mixed, binned; the likelihoods give their settings."""
