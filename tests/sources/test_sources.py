@@ -97,7 +97,10 @@ def test_a_table_is_read_in_blocks_as_often_as_wanted(kind: str, tmp_path: Path)
 
 
 def test_every_kind_is_tried() -> None:
-    assert {name for name, _, _ in TABLES.values()} == {kind.__module__.rpartition(".")[2] for kind in kinds()}
+    # Texts are read as an estimator says: `test_texts.py`.
+    assert {*(name for name, _, _ in TABLES.values()), "texts"} == {
+        kind.__module__.rpartition(".")[2] for kind in kinds()
+    }
 
 
 @pytest.mark.parametrize("kind", TABLES)
