@@ -143,6 +143,7 @@ REFUSED = {
     r"penalties=dead_units priors=.*": "dead_units needs a code .* use bottleneck='top_k",
     # Only hypernetworks make weights for tasks.
     r"penalties=task_memory encoder=(?!hyper).*": "task_memory needs a hypernetwork that tells tasks apart: use enc",
+    r"penalties=task_memory tied=True": "task_memory needs a hypernetwork that tells tasks apart",
     # Minus their loss has no lower bound.
     r"neighborhoods=margin likelihoods=(?!squared_error|absolute_error).*": "margin counts some rows negatively",
     # Scaled so, values leave [0, 1].
@@ -273,7 +274,7 @@ def test_parts_that_meet_train(settings: dict[str, Any]) -> None:
     record = first.history_[-1]
     assert all(np.isfinite(value) for value in record.values())
     codes, rows = first.transform(X), first.reconstruct(X)
-    assert codes.shape == (24, 2)
+    assert codes.shape == (24, 2 + len(first.model_.condition))
     assert rows.shape == X.shape
     assert np.isfinite(codes).all()
     assert np.isfinite(rows).all()

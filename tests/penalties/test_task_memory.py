@@ -27,19 +27,21 @@ MODEL = build(Row((5,)), ROAD, Deterministic(2), MLP(()), SquaredError())  # the
 ONE = np.ones(1, np.float32)
 
 
+@jax.jit
 def term(flat: Any, memory: Any) -> Any:
     batch = Batch(jnp.zeros((2, 5)), jnp.ones(2))
     plan = Plan(None, (TaskMemory(0.5),), Adam())
     return loss(assemble(MODEL, flat), plan, batch, jnp.int32(0), None, memory)[1].terms["task_memory"]
 
 
-def weights_of(flat: Any, task: int) -> np.ndarray:
+@jax.jit
+def weights_of(flat: Any, task: int) -> Any:
     network = assemble(MODEL, flat).encoder.hypernetwork
-    return np.asarray(network.weights(network.tasks[task]))
+    return network.weights(network.tasks[task])
 
 
-def moved(before: np.ndarray, flat: Any, task: int) -> float:
-    return float(np.sum((weights_of(flat, task) - before) ** 2))
+def moved(before: Any, flat: Any, task: int) -> float:
+    return float(jnp.sum((weights_of(flat, task) - before) ** 2))
 
 
 def test_it_is_the_mean_over_earlier_tasks_of_how_far_their_weights_moved() -> None:
@@ -68,7 +70,7 @@ def test_its_gradient_is_that_of_finite_differences_and_none_reaches_an_embeddin
         np.testing.assert_array_equal(cut(MODEL, slope)[place], 0)
         along = generator.normal(size=flat.size)
         cut(MODEL, along)[place][...] = 0
-        value = jax.jit(term)
+        value = term
         difference = (value(flat + 1e-6 * along, memory) - value(flat - 1e-6 * along, memory)) / 2e-6
         assert slope @ along == pytest.approx(float(difference), rel=1e-6)
 
