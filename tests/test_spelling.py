@@ -16,7 +16,7 @@ from isthmus.corruptions import Masking, SaltAndPepper
 from isthmus.errors import InvalidPart, UnknownPart
 from isthmus.optimizers import Adam, Sgd
 from isthmus.parts import Part, resolve
-from isthmus.penalties import L1
+from isthmus.penalties import L1, Margin
 from isthmus.schedules import Cosine, Linear
 
 
@@ -35,6 +35,7 @@ SPELLED: list[tuple[type[Part], str, Part]] = [
     (Backbone, "mlp(())", MLP(())),
     (Backbone, "mlp((64, 32), activation=elu(0.5))", MLP((64, 32), activation=Elu(0.5))),
     (Backbone, "mlp((64,), dropout=0.25)", MLP((64,), dropout=0.25)),
+    (Penalty, "margin(0.5, form=hadsell)", Margin(0.5, form="hadsell")),  # a word of few may stand without quotes
     (Corruption, "masking(0.5)", Masking(0.5)),
     (Corruption, "salt_and_pepper(low=-1.0)", SaltAndPepper(low=-1.0)),
     (Optimizer, "sgd(momentum=0.9, nesterov=True)", Sgd(momentum=0.9, nesterov=True)),

@@ -40,8 +40,7 @@ class Part:
 
     room: ClassVar[str] = ""
     name: ClassVar[str] = ""
-    shorthand: ClassVar[str] = ""
-    """The variant that a bare value stands for: `bottleneck=8` is `deterministic(8)`."""
+    shorthand: ClassVar[str] = ""  # the variant that a bare value stands for: `bottleneck=8` is `deterministic(8)`
 
     @property
     def needs_labels(self) -> bool:
@@ -383,11 +382,18 @@ def _read_value(node: ast.expr, hint: Any, text: str) -> Any:
     inner = _part_in(hint)
     if inner is not None and isinstance(node, ast.Name | ast.Call):
         return _read_part(inner.room, node, text)
+    if isinstance(node, ast.Name) and node.id in _words(hint):
+        return node.id
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
         got = short(ast.get_source_segment(text.strip(), node))
         raise InvalidPart(f"{short(text)} may hold literals and names of parts only. Got {got}.") from error
+
+
+def _words(hint: Any) -> set[str]:
+    """Return the texts that an annotation lists: in a spelling they may stand without quotes."""
+    return set().union(*(typing.get_args(h) for h in _flat_hints(hint) if typing.get_origin(h) is typing.Literal))
 
 
 def _misspelled(room: str, text: str) -> InvalidPart:
