@@ -97,7 +97,7 @@ def test_a_table_is_read_in_blocks_as_often_as_wanted(kind: str, tmp_path: Path)
 
 
 def test_every_kind_is_tried() -> None:
-    assert {"sequences", *(name for name, _, _ in TABLES.values())} == {
+    assert {"sequences", "texts", *(name for name, _, _ in TABLES.values())} == {
         kind.__module__.rpartition(".")[2] for kind in kinds()
     }
 

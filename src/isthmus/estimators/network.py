@@ -34,7 +34,7 @@ from isthmus.model import Model
 from isthmus.objective import Plan
 from isthmus.parts import resolve
 from isthmus.progress import shown
-from isthmus.reading import Rows, build_tables, open_source, scaled_blocks
+from isthmus.reading import Rows, build_tables, kind_called, open_source, scaled_blocks
 from isthmus.row_scaling import RowScaling
 from isthmus.source import Source
 from isthmus.vocabulary import Worded
@@ -106,7 +106,9 @@ class Network(PartParameters, abc.ABC):
             return texts
         is_file = isinstance(X, str | Path)
         # A file may hold more columns than the model needs, in another order.
-        source = open_source(X, self._row.columns if is_file and not reset else None)
+        source = open_source(X if reset else self._kind.again(X), self._row.columns if is_file and not reset else None)
+        if not reset:
+            source.fill(self._row)
         if is_file and not reset:
             if source.row.size != self.n_features_in_:
                 raise InvalidData(
@@ -120,7 +122,8 @@ class Network(PartParameters, abc.ABC):
             has_rows = not is_file and is_flat and not isinstance(X, Source) and type(X).__name__ != "LazyFrame"
             validate_data(self, X if has_rows else heading(source.row), skip_check_array=True, reset=reset)
         if not reset and 1 not in (len(source.row.shape), len(self._row.shape)) and source.row.shape != self._row.shape:
-            raise InvalidData(f"X holds images of {source.row.shape}, and the model was fitted on {self._row.shape}.")
+            what = "sequences" if self._row.is_sequence else "images"
+            raise InvalidData(f"X holds {what} of {source.row.shape}, and the model was fitted on {self._row.shape}.")
         if source.n_rows == 0:
             raise InvalidData(f"X has 0 sample(s) (shape=(0, {source.row.size})): rows are due.")
         return source
@@ -376,8 +379,11 @@ class Network(PartParameters, abc.ABC):
         if self._wording is not None:
             return self._wording.part.undo(self._wording.learned, rows)
         labels = self._labels or [f"x{i}" for i in range(rows.shape[1])]
-        framed = kind.frame(rows, labels, source.index)
-        return framed if len(shape) == 1 else framed.reshape(-1, *shape)
+        return kind.frame(rows if len(shape) == 1 else rows.reshape(-1, *shape), labels, source.index)
+
+    @property
+    def _kind(self) -> type[Source]:
+        return kind_called(self._form)
 
 
 _NOT_DECISIVE = ("max_epochs", "stops", "verbose", "device")
