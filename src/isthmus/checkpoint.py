@@ -110,13 +110,13 @@ def _is_record(record: Any) -> bool:
     return is_full and all(type(value) in (int, float) for value in record.values())
 
 
-def fingerprint(job: Job, settings: dict[str, Any]) -> str:
+def fingerprint(job: Job, settings: dict[str, Any], start: Progress) -> str:
     """Return a digest of all that decides the weights but the number of epochs."""
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for table in (job.table, job.held_out):
-        for array in jax.tree.leaves(table):
+    for tree in (job.table, job.held_out, start.state.weights):
+        for array in jax.tree.leaves(tree):
             digest.update(np.ascontiguousarray(np.asarray(array)).reshape(-1).view(np.uint8).data)
-    digest.update(json.dumps([job.seeds, job.batch_size]).encode())
+    digest.update(json.dumps([job.seeds, job.batch_size, sorted(job.known.items())]).encode())
     return digest.hexdigest()
 
 

@@ -201,8 +201,7 @@ def from_json(room: str, data: Any) -> Part:
         raise InvalidPart(f"a part in {room} must be an object of 'part' and 'settings'. Got {short(data)}.")
     if not isinstance(data["part"], str):
         raise InvalidPart(f"the name of a part in {room} must be text. Got {short(data['part'])}.")
-    cls = find(room, data["part"])
-    settings = dict(data["settings"])
+    cls, settings = find(room, data["part"]), dict(data["settings"])
     for key, value in settings.items():
         inner = _part_in(_hints(cls).get(key))
         if inner is not None and isinstance(value, dict):
@@ -284,7 +283,7 @@ def _layout(cls: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return _LAYOUTS[cls]
 
 
-# A whole number where a part could stand: structure, though the part would be data.
+# A whole number where a part could stand is structure, though the part would be data.
 _Whole: Any = jax.tree_util.register_static(dataclasses.make_dataclass("Whole", [("value", int)], frozen=True))
 
 
@@ -392,7 +391,7 @@ def _read_value(node: ast.expr, hint: Any, text: str) -> Any:
 
 
 def _words(hint: Any) -> set[str]:
-    """Return the texts that an annotation lists: in a spelling they may stand without quotes."""
+    """Return the texts that an annotation lists: spelled, they need no quotes."""
     return set().union(*(typing.get_args(h) for h in _flat_hints(hint) if typing.get_origin(h) is typing.Literal))
 
 

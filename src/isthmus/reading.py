@@ -129,7 +129,8 @@ class Rows:
         blocks, weights = zip(*self._stream(), strict=True)
         rows = np.concatenate(blocks)
         beside = [array for array in (self.label, self.target) if array is not None]
-        _, first, inverse = np.unique(np.column_stack([rows, *beside]), axis=0, return_index=True, return_inverse=True)
+        table = np.column_stack([np.where(np.isnan(rows), np.inf, rows), *beside])  # a NaN equals no other
+        _, first, inverse = np.unique(table, axis=0, return_index=True, return_inverse=True)
         self.label = None if self.label is None else self.label[first]
         self.target = None if self.target is None else self.target[first]
         self._folded = rows[first], np.bincount(inverse.ravel(), np.concatenate(weights))

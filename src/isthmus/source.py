@@ -32,6 +32,11 @@ class Source(abc.ABC):
     def choose(self, columns: Sequence[str] | None) -> None:  # noqa: B027 -- arrays have no names to choose by
         """Keep these columns, in this order (None keeps all), and refuse what are no numbers; before all else."""
 
+    @classmethod
+    def again(cls, data: Any) -> Any:
+        """Return `data`, or its source where it is of this kind only because the table of the fit was."""
+        return data
+
     def fill(self, row: Row) -> None:  # noqa: B027 -- a row of numbers is as long as it is
         """Take the form of `row`, that of the fit, where rows may be shorter than those, or refuse what is longer."""
 

@@ -11,7 +11,7 @@ import pytest
 
 from isthmus.errors import InvalidData
 from isthmus.flow import Row
-from isthmus.reading import kind_called, kinds, open_source
+from isthmus.reading import Rows, kind_called, kinds, open_source
 
 RANDOM = np.random.default_rng(0)
 LENGTHS = (3, 1, 5, 2)
@@ -92,6 +92,13 @@ def test_shorter_ones_are_filled_up_to_the_length_of_the_fit() -> None:
     alone = open_source([RAGGED[0]])
     alone.fill(fitted)
     np.testing.assert_array_equal(next(alone.blocks(9))[0], block[0])
+
+
+def test_equal_ones_are_folded_into_one_with_their_weight() -> None:
+    rows = Rows(open_source([*RAGGED, RAGGED[1], RAGGED[1]]), np.array([1.0, 1, 1, 1, 2, 3]))
+    ((values, weight),) = rows()
+    assert rows.count == 4
+    np.testing.assert_array_equal(values[weight == 6], [[*RAGGED[1][0], *[np.nan] * 8]])
 
 
 def test_an_array_is_as_long_as_it_is() -> None:

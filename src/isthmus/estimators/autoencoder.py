@@ -252,6 +252,10 @@ class Autoencoder(Reconstructor):
         model = build(row, encoder, self.part("bottleneck"), decoder, self.part("likelihood"))
         return tie(model) if self.tied else model
 
+    def _backbones(self) -> list[Backbone]:
+        down, up = self.part("encoder"), self.part("decoder")
+        return [down] if up is None else [down, up]
+
     def _plan(self) -> Plan:
         rival = self.part("bottleneck").rival_optimizer
         return Plan(self.part("corruption"), self.parts("penalties"), self.part("optimizer"), rival)

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from isthmus.contracts import Activation
+from isthmus.contracts import Activation, Likelihood
 from isthmus.errors import InvalidData, InvalidPart
 from isthmus.flow import Row
 from isthmus.model import Model
@@ -22,6 +22,15 @@ def check_slopes(model: Model) -> None:
                 f"no gradient comes through the activation {leaf.name}, so the layers below it cannot learn: use "
                 "'sigmoid' or 'relu', or max_epochs=0 for a network that is not trained."
             )
+
+
+def check_codes(row: Row, likelihood: Likelihood | None) -> None:
+    """Raise `InvalidPart` where rows of nothing but codes are to be explained as if they were numbers."""
+    if likelihood is not None and row.codes and all(row.codes) and not likelihood.explains_codes:
+        raise InvalidPart(
+            f"rows hold codes only, as those of words, and the likelihood {likelihood.name} explains numbers: use "
+            "likelihood='codes'."
+        )
 
 
 def check_size(source: Source, weight: np.ndarray, least: int) -> None:

@@ -23,7 +23,7 @@ from isthmus.checking import checked_weight
 from isthmus.contracts import Backbone, Likelihood, Scaling
 from isthmus.epoch import Job, Progress
 from isthmus.errors import Diverged, InvalidData, InvalidPart, require
-from isthmus.estimators.checks import check_size, check_slopes, heading
+from isthmus.estimators.checks import check_codes, check_size, check_slopes, heading
 from isthmus.estimators.parameters import PartParameters
 from isthmus.estimators.rehearsal import is_rehearsed
 from isthmus.estimators.seeds import check_seed, seed_of
@@ -34,7 +34,7 @@ from isthmus.model import Model
 from isthmus.objective import Plan
 from isthmus.parts import resolve
 from isthmus.progress import shown
-from isthmus.reading import Rows, build_tables, open_source, scaled_blocks
+from isthmus.reading import Rows, build_tables, kind_called, open_source, scaled_blocks
 from isthmus.row_scaling import RowScaling
 from isthmus.source import Source
 from isthmus.vocabulary import Worded
@@ -106,7 +106,9 @@ class Network(PartParameters, abc.ABC):
             return texts
         is_file = isinstance(X, str | Path)
         # A file may hold more columns than the model needs, in another order.
-        source = open_source(X, self._row.columns if is_file and not reset else None)
+        source = open_source(X if reset else self._kind.again(X), self._row.columns if is_file and not reset else None)
+        if not reset:
+            source.fill(self._row)
         if is_file and not reset:
             if source.row.size != self.n_features_in_:
                 raise InvalidData(
@@ -120,7 +122,8 @@ class Network(PartParameters, abc.ABC):
             has_rows = not is_file and is_flat and not isinstance(X, Source) and type(X).__name__ != "LazyFrame"
             validate_data(self, X if has_rows else heading(source.row), skip_check_array=True, reset=reset)
         if not reset and 1 not in (len(source.row.shape), len(self._row.shape)) and source.row.shape != self._row.shape:
-            raise InvalidData(f"X holds images of {source.row.shape}, and the model was fitted on {self._row.shape}.")
+            what = "sequences" if self._row.is_sequence else "images"
+            raise InvalidData(f"X holds {what} of {source.row.shape}, and the model was fitted on {self._row.shape}.")
         if source.n_rows == 0:
             raise InvalidData(f"X has 0 sample(s) (shape=(0, {source.row.size})): rows are due.")
         return source
@@ -138,6 +141,7 @@ class Network(PartParameters, abc.ABC):
         self._progress = None
         self._settings = self.to_json()  # what the weights belong to, whatever is set afterwards
         self._row = self._described(source.row)
+        check_codes(self._row, self._explains_rows_by())
         self._scaling = RowScaling(self.part("scaling") or resolve(Scaling, "none"), self._row)
         self._learned = self._scaling.fit(rows)
         self._labels = source.labels()
@@ -172,12 +176,17 @@ class Network(PartParameters, abc.ABC):
         return self
 
     def _described(self, row: Row) -> Row:
-        """Return the row with the columns that the road down reads as codes."""
-        backbone: Backbone = self.part("encoder")
-        if not (found := backbone.codes(row)):
-            return row
-        codes = row.codes or (0,) * row.size
-        return replace(row, codes=tuple(found.get(column, count) for column, count in enumerate(codes)))
+        """Return the row with the columns that the roads read as codes."""
+        codes = dict(enumerate(row.codes or (0,) * row.size)) | self._codes_of(row)
+        return replace(row, codes=tuple(codes.values())) if any(codes.values()) else row
+
+    def _codes_of(self, row: Row) -> dict[int, int]:
+        """Return the columns that the roads read as codes, and how many values each may take."""
+        return {column: count for backbone in self._backbones() for column, count in backbone.codes(row).items()}
+
+    def _backbones(self) -> list[Backbone]:
+        """Return the backbones of the roads."""
+        return [self.part("encoder")]
 
     @abc.abstractmethod
     def _build(self, row: Row) -> Model:
@@ -282,7 +291,7 @@ class Network(PartParameters, abc.ABC):
             epochs = loop.train(job, start)
         else:
             settings = {k: v for k, v in self.to_json().items() if k not in _NOT_DECISIVE}
-            digest = checkpoints.fingerprint(job, settings)
+            digest = checkpoints.fingerprint(job, settings, start)
             last = checkpoints.resume(checkpoint, job, start, digest)
             epochs = checkpoints.kept(loop.train(job, last), checkpoint, digest)
         reason = None
@@ -316,10 +325,10 @@ class Network(PartParameters, abc.ABC):
             self.history_[-1]["stop"] = end.stop
 
     def _codes_seen(self, job: Job) -> dict[int, tuple[int, ...]]:
-        """Return the values that the columns which the road down reads as codes have had in training, so far."""
+        """Return the values that the columns which the roads read as codes have had in training, so far."""
         tables = [table for table in (job.table, job.held_out) if table is not None]
         found = {}
-        for column in self.part("encoder").codes(self._row):
+        for column in self._codes_of(self._row):
             here = [np.asarray(table.x)[: int(table.rows), column] for table in tables]
             values = np.union1d(np.concatenate(here), self._known.get(column, ()))
             found[column] = tuple(int(value) for value in values[~np.isnan(values)])
@@ -376,8 +385,11 @@ class Network(PartParameters, abc.ABC):
         if self._wording is not None:
             return self._wording.part.undo(self._wording.learned, rows)
         labels = self._labels or [f"x{i}" for i in range(rows.shape[1])]
-        framed = kind.frame(rows, labels, source.index)
-        return framed if len(shape) == 1 else framed.reshape(-1, *shape)
+        return kind.frame(rows if len(shape) == 1 else rows.reshape(-1, *shape), labels, source.index)
+
+    @property
+    def _kind(self) -> type[Source]:
+        return kind_called(self._form)
 
 
 _NOT_DECISIVE = ("max_epochs", "stops", "verbose", "device")

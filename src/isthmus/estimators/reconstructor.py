@@ -17,7 +17,7 @@ from isthmus.estimators.device import on_device
 from isthmus.estimators.network import Network
 from isthmus.estimators.seeds import check_seed, seed_of
 from isthmus.parts import resolve
-from isthmus.reading import kind_called, open_source, scaled_blocks
+from isthmus.reading import open_source, scaled_blocks
 
 
 class Reconstructor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
@@ -50,7 +50,7 @@ class Reconstructor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
         rows = self._unscaled(self._run(inference.decode, codes, source, self.n_features_in_))
         if source.row.columns:
             return self._framed(type(source), rows, source, (source.row.size,))
-        return self._framed(kind_called(self._form), rows, source, self._row.shape)
+        return self._framed(self._kind, rows, source, self._row.shape)
 
     @on_device
     def reconstruct(self, X: Any) -> Any:

@@ -31,6 +31,7 @@ class Codes(Likelihood):
     """
 
     bears_repulsion = False  # −log p of a code has no upper bound, so minus it has no lower one
+    explains_codes = True
 
     @property
     def support(self) -> tuple[float, float]:

@@ -30,7 +30,17 @@ class Sequences(Source):
     def accepts(cls, data: Any) -> bool:
         return are_sequences(data)
 
+    @classmethod
+    def again(cls, data: Any) -> Any:
+        """Return arrays [steps] that happen to be of one length as sequences."""
+        is_flat = isinstance(data, list | tuple) and all(
+            isinstance(each, np.ndarray) and each.ndim == 1 for each in data
+        )
+        return cls(data) if is_flat and len(data) else data
+
     def fill(self, row: Row) -> None:
+        if not row.is_sequence:
+            return
         features, most = row.size // row.shape[0], row.shape[0]
         if self.row.shape[1] != features:
             raise InvalidData(
