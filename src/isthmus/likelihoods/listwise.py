@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import equinox as eqx
 import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 from jaxtyping import Array
@@ -34,7 +35,14 @@ class Listwise(Likelihood):
     is_ranking = True
 
     def build(self, row: Row, outlet: Outlet) -> Head:
-        return RankingHead(outlet(1), ListwiseOutcome)
+        return RankingHead(outlet(1), ListwiseLoss())
+
+
+class ListwiseLoss(eqx.Module):
+    """From scores to their outcome."""
+
+    def __call__(self, score: Array) -> ListwiseOutcome:
+        return ListwiseOutcome(score)
 
 
 class ListwiseOutcome(RankingOutcome):
