@@ -136,3 +136,9 @@ def test_what_starts_are_slots_and_what_is_fixed_does_start(part: Any, rows: np.
     for path, value in start.items():
         assert np.isfinite(value).all()
         assert np.broadcast_shapes(value.shape, found[path].shape) == found[path].shape
+
+
+@every
+def test_a_head_holds_numbers_only(head: Any) -> None:
+    """They are data to the compiler; what else it is made of must be static."""
+    assert {np.asarray(leaf).dtype.kind for leaf in jax.tree.leaves(head)} == {"f"}
