@@ -87,7 +87,10 @@ def test_the_outlet_is_one_layer_for_all_steps() -> None:
         ),
         (
             lambda: Recurrent().encoder(Row((3, 8, 8))),
-            "Recurrent needs sequences, and a row of shape (3, 8, 8) does not say which: write shape=(steps, features).",
+            (
+                "Recurrent needs sequences, and a row of shape (3, 8, 8) does not say which: write shape=(steps, "
+                "features)."
+            ),
         ),
         (
             lambda: Recurrent().outlet(Row((4, 3)), 20, 25),
