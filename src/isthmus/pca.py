@@ -15,6 +15,8 @@ from isthmus.weights import assemble, cut, draw, slots
 RIDGE = 1e-6  # of the mean square of a feature
 MOST_ROWS = 5000
 
+NO_PLACE = "init='pca' needs an affine layer into the code and one out to the row, not tied to another. Use init=None."
+
 
 def toward_pca(model: Model, x: np.ndarray, weight: np.ndarray, likelihood: Likelihood, seed: int) -> np.ndarray:
     """Return weights [weights] whose code is near the principal components of `x` [n, d], and whose output near `x`.
@@ -62,9 +64,7 @@ def _places(model: Model) -> list[str]:
         for end in ("neck", "head")
     ]
     if not all(found):
-        raise InvalidPart(
-            "init='pca' needs an affine layer into the code and one out to the row, not tied to another. Use init=None."
-        )
+        raise InvalidPart(NO_PLACE)
     return [path.removesuffix(".matrix") for path in found]
 
 
@@ -88,6 +88,8 @@ def _put(model: Model, weights: np.ndarray, place: str, layer: tuple[np.ndarray,
     """Write a layer into the flat vector of weights, in place."""
     for (path, slot), view in zip(slots(model).items(), cut(model, weights), strict=True):
         if path == f"{place}.matrix":
+            if slot.size != layer[0].size:  # one layer for every step of a sequence, as
+                raise InvalidPart(NO_PLACE)
             view[...] = layer[0].reshape(slot.shape)
         elif path == f"{place}.bias":
             view[...] = layer[1]

@@ -10,7 +10,7 @@ import pytest
 from sklearn.linear_model import LinearRegression, Ridge
 
 import isthmus
-from isthmus import InvalidData, NetworkRegressor
+from isthmus import InvalidData, InvalidPart, NetworkRegressor
 
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.normal(size=(300, 4))
@@ -103,3 +103,52 @@ def test_another_number_of_outputs_is_refused_where_it_goes_on() -> None:
     model = NetworkRegressor((4,), max_epochs=1, warm_start=True).fit(X, Y)
     with pytest.raises(InvalidData, match=r"^y has 1 outputs, and the last fit had 2\.$"):
         model.fit(X, Y[:, 0])
+
+
+def waves(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return rows, targets, and the deviation of each."""
+    generator = np.random.default_rng(seed)
+    x = generator.uniform(-2, 2, (rows, 1))
+    spread = 5 * (0.1 + 0.4 * np.abs(x[:, 0]))
+    return x, 100 + spread * generator.normal(size=rows), spread
+
+
+@pytest.fixture(scope="module")
+def scores() -> dict[str, tuple[float, float, float]]:
+    """Log score, CRPS and coverage of 90 % intervals on new rows, by target."""
+    x, y, _ = waves(800, 0)
+    new, told, _ = waves(2000, 1)
+    found = {}
+    for target in ("gaussian", "gaussian(diagonal)", "mixture(3)", "histogram(20)"):
+        settings: dict[str, Any] = {"optimizer": "adam(0.01)", "max_epochs": 60, "stops": None}
+        model = NetworkRegressor("mlp((16,), activation=tanh)", target=target, **settings).fit(x, y)
+        law = model.predict_dist(new)
+        found[target] = law.log_prob(told).mean(), law.crps(told).mean(), law.coverage(told, 0.9)
+    return found
+
+
+@pytest.mark.parametrize("target", ["gaussian(diagonal)", "mixture(3)", "histogram(20)"])
+def test_a_spread_that_is_told_beats_a_constant_one(target: str, scores: dict[str, tuple[float, float, float]]) -> None:
+    log_score, crps, coverage = scores[target]
+    assert log_score > scores["gaussian"][0] + 0.05
+    assert crps < scores["gaussian"][1]
+    assert 0.85 < coverage < 0.95
+
+
+def test_the_best_log_score_is_near_that_of_the_truth(scores: dict[str, tuple[float, float, float]]) -> None:
+    _, _, spread = waves(2000, 1)
+    truth = -np.mean(np.log(spread)) - 0.5 * np.log(2 * np.pi) - 0.5
+    assert abs(scores["gaussian(diagonal)"][0] - truth) < 0.1
+
+
+def test_a_target_without_density_has_no_distribution() -> None:
+    with pytest.raises(InvalidPart, match=r"'gaussian'.*'mixture'.*'histogram'"):
+        NetworkRegressor((4,), max_epochs=1).fit(X, Y).predict_dist(X)
+    averaged = NetworkRegressor((4,), target="gaussian", n_starts=2, combine="average", max_epochs=1).fit(X, Y)
+    with pytest.raises(InvalidPart, match=r"^predict_dist answers for one network, and combine='average' keeps"):
+        averaged.predict_dist(X)
+
+
+def test_a_ranking_explains_no_numbers() -> None:
+    with pytest.raises(InvalidPart, match=r"^target must be a likelihood over numbers, as 'squared_error'\. Got"):
+        NetworkRegressor(target="pairwise").fit(X, Y)
