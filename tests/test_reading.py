@@ -10,7 +10,7 @@ import pytest
 from isthmus import Autoencoder
 from isthmus.contracts import Likelihood, Scaling
 from isthmus.parts import resolve
-from isthmus.reading import FOLD, Rows, build_tables, open_source, padded
+from isthmus.reading import FOLD, HeldOut, Rows, build_tables, open_source, padded
 
 X = np.random.default_rng(0).normal(size=(40, 5))
 NAMES = ["age", "height", "price", "weight", "year"]
@@ -30,7 +30,7 @@ def held_out(rows: int, share: float, seed: int = 0) -> tuple[int, int]:
 
 
 def tables(rows: Rows, share: float = 0.0, seed: int = 0) -> Any:
-    return build_tables(rows, resolve(Scaling, "none"), {}, resolve(Likelihood, "squared_error"), share, seed)
+    return build_tables(rows, resolve(Scaling, "none"), {}, resolve(Likelihood, "squared_error"), HeldOut(share, seed))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_table_is_scaled_once_and_filled_up_with_nothing() -> None:
     rows = Rows(open_source(x), np.ones(2100))
     scaling = resolve(Scaling, "standard")
     table, out = build_tables(
-        rows, scaling, scaling.fit(rows), resolve(Likelihood, "squared_error"), held_out=0.0, seed=0
+        rows, scaling, scaling.fit(rows), resolve(Likelihood, "squared_error"), HeldOut(0.0, seed=0)
     )
     assert out is None
     assert table.rows == 2100
@@ -135,3 +135,17 @@ def test_rows_without_weight_are_left_out() -> None:
     found = np.concatenate([block for block, _ in rows()])
     np.testing.assert_array_equal(found, x[weight > 0])
     assert rows.count == 2000
+
+
+def test_rows_that_belong_together_are_held_out_together() -> None:
+    groups = np.repeat(np.arange(30), 4)
+    is_out = HeldOut(0.3, 0, together=groups).drawn(120).reshape(30, 4)
+    assert (is_out == is_out[:, :1]).all()
+    assert is_out[:, 0].sum() == 9
+
+
+def test_of_every_kind_the_same_share_is_held_out() -> None:
+    kinds = np.arange(200) < 20
+    is_out = HeldOut(0.1, 0, strata=kinds).drawn(200)
+    assert is_out[kinds].sum() == 2
+    assert is_out[~kinds].sum() == 18

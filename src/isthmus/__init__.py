@@ -49,6 +49,7 @@ _PLACES = {
     "ModelFileError": "isthmus.errors",
     "UnknownPart": "isthmus.errors",
 }
+__all__ = [*_PLACES]  # noqa: PLE0604 -- the names are texts
 _ROOMS = (
     "activations",
     "affinities",

@@ -11,6 +11,13 @@ from isthmus.errors import InvalidData
 LARGEST = 1e100  # in float64 its square can still be summed
 
 
+def is_missing(values: np.ndarray) -> np.ndarray:
+    """Say where an array holds None, NaN, or what pandas writes for a value that is missing."""
+    import pandas as pd
+
+    return np.asarray(pd.isna(values), bool)
+
+
 def checked_weight(weight: Any, rows: int) -> np.ndarray:
     """Return sample weights as float64 [rows], ones for None.
 
@@ -60,7 +67,7 @@ def checked_labels(y: Any, rows: int, whose: str) -> tuple[np.ndarray, np.ndarra
         array = array[:, 0]
     if array.shape != (rows,):
         raise InvalidData(f"y has shape {array.shape}, expected ({rows},): one label for each row is due.")
-    is_none = np.array([label is None or label != label for label in array.tolist()])
+    is_none = is_missing(array)
     if array.dtype.kind == "f" and np.isinf(array).any():
         raise InvalidData(f"y holds inf: {whose} needs classes.")
     if array.dtype.kind == "f" and (array[~is_none] % 1 != 0).any():
@@ -93,6 +100,8 @@ def checked_numbers(y: Any, rows: int, whose: str) -> np.ndarray:
     array = np.asarray(y)
     if array.dtype.kind == "c":
         raise InvalidData("Complex data not supported: y holds complex numbers.")
+    if array.dtype.kind == "O":
+        array = np.where(is_missing(array), np.nan, array)
     try:
         array = array.astype(np.float64)
     except (TypeError, ValueError) as error:

@@ -95,6 +95,7 @@ class Likelihood(Part, room="likelihoods"):
     """How a row is explained: the output layer, and the loss `-log_prob`."""
 
     bears_repulsion: ClassVar[bool] = True  # bounded below where rows count negatively, all in all positively
+    explains_classes: ClassVar[bool] = False  # columns are the classes of one thing, one of them 1
     explains_codes: ClassVar[bool] = False  # columns that name one of few things each
     is_ranking: ClassVar[bool] = False  # it explains the order of rows, columns relevance, group and weight, and no row
 

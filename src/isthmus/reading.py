@@ -7,6 +7,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -152,29 +153,52 @@ class Rows:
                 yield block[counts], weight[counts]
 
 
+@dataclass(frozen=True)
+class HeldOut:
+    """Which rows are held out: a share in [0, 1), drawn with a seed, never all."""
+
+    share: float
+    seed: int
+    together: np.ndarray | None = None  # [rows], numbers; rows of one number are held out together or not at all
+    strata: np.ndarray | None = None  # [rows], numbers; of each number the same share is held out
+
+    def drawn(self, rows: int) -> np.ndarray:
+        """Say for each row whether it is held out, [rows]."""
+        if self.together is not None:
+            numbers, place = np.unique(self.together, return_inverse=True)
+            return HeldOut(self.share, self.seed).drawn(len(numbers))[place]
+        if self.strata is not None:
+            is_out = np.zeros(rows, bool)
+            for number in np.unique(self.strata):
+                chosen = self.strata == number
+                is_out[chosen] = HeldOut(self.share, self.seed).drawn(int(chosen.sum()))
+            return is_out
+        generator = np.random.Generator(np.random.Philox([self.seed, 1 << 40]))
+        is_out = np.zeros(rows, bool)
+        is_out[generator.permutation(rows)[: min(round(self.share * rows), rows - 1)]] = True
+        return is_out
+
+
 def build_tables(
     rows: Rows,
     scaling: Scaling | RowScaling,
     learned: Arrays,
     likelihood: Likelihood | None,
-    held_out: float,
-    seed: int,
-    together: np.ndarray | None = None,
+    chance: HeldOut,
 ) -> tuple[Table, Table | None]:
     """Return the scaled rows to train on and those held out, on the device.
 
     Parameters
     ----------
     likelihood : what every scaled row must be explained by, or None.
-    held_out : the share of rows, in [0, 1), drawn with `seed`.
-    together : [rows], numbers; rows of one number are held out together or not at all.
+    chance : which rows are held out.
 
     Raises
     ------
     InvalidData
         If a value is none that the likelihood can explain; the message names the column.
     """
-    is_out = _held_out(rows.count, held_out, seed, together)
+    is_out = chance.drawn(rows.count)
     tables = [_empty(int((~is_out).sum()), rows.source.row.size), _empty(int(is_out.sum()), rows.source.row.size)]
     tables = [_with(table, rows, chosen) for table, chosen in zip(tables, (~is_out, is_out), strict=True)]
     filled, start = [0, 0], 0
@@ -189,18 +213,6 @@ def build_tables(
             tables[which].weight[filled[which] : end] = weight if chosen.all() else weight[chosen]
             filled[which] = end
     return _on_device(tables[0]), _on_device(tables[1]) if is_out.any() else None
-
-
-def _held_out(rows: int, share: float, seed: int, together: np.ndarray | None) -> np.ndarray:
-    """Return which rows are held out, [rows]: never all."""
-    generator = np.random.Generator(np.random.Philox([seed, 1 << 40]))
-    if together is not None:
-        numbers, place = np.unique(together, return_inverse=True)
-        return _held_out(len(numbers), share, seed, None)[place]
-    count = min(round(share * rows), rows - 1)
-    is_out = np.zeros(rows, bool)
-    is_out[generator.permutation(rows)[:count]] = True
-    return is_out
 
 
 def _check_support(block: np.ndarray, scaled: np.ndarray, likelihood: Likelihood | None, source: Source) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_digits
@@ -126,6 +127,10 @@ def test_weight_two_is_the_row_twice() -> None:
         (
             np.where(np.arange(300) % 99 == 17, np.nan, 1.0),
             r"y holds NaN \(missing\) in 3 rows \(first: 17\): drop them, or",
+        ),
+        (
+            pd.array([True, False, None] * 100, "boolean"),
+            r"y holds NaN \(missing\) in 100 rows \(first: 2\): drop them",
         ),
         (np.linspace(0, 1, 300), r"y holds 0\.00334\d* \(Unknown label type: continuous\)"),
         (np.full(300, np.inf), "y holds inf: NetworkClassifier needs classes"),

@@ -140,7 +140,7 @@ def test_what_is_no_density_is_refused() -> None:
         Distribution(SquaredErrorOutcome(jnp.zeros((2, 1))), np.zeros(1), np.ones(1), is_flat=True)
     assert str(caught.value) == (
         "a distribution needs a target that is a density: use target='gaussian', 'mixture' or 'histogram'. "
-        "Got SquaredErrorOutcome."
+        "That of this model only gives a value."
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import ndcg_score
 
@@ -32,7 +33,7 @@ def test_it_learns_to_rank(target: str, tmp_path: Path) -> None:
 
 
 def test_the_pairwise_loss_is_that_of_all_pairs_in_a_group() -> None:
-    settings: dict[str, Any] = {"optimizer": "sgd(1e-12)", "max_epochs": 1, "batch_size": 500, "stops": None}
+    settings: dict[str, Any] = {"optimizer": "sgd(1e-12)", "max_epochs": 1, "batch_size": 500, "validation_fraction": 0}
     model = NetworkRanker((4,), **settings).fit(X, Y, GROUPS)
     score = model.predict(X)
     loss = 0.0
@@ -43,7 +44,7 @@ def test_the_pairwise_loss_is_that_of_all_pairs_in_a_group() -> None:
 
 
 def test_the_listwise_loss_is_a_cross_entropy_in_each_group() -> None:
-    settings: dict[str, Any] = {"optimizer": "sgd(1e-12)", "max_epochs": 1, "batch_size": 500, "stops": None}
+    settings: dict[str, Any] = {"optimizer": "sgd(1e-12)", "max_epochs": 1, "batch_size": 500, "validation_fraction": 0}
     model = NetworkRanker((4,), target="listwise", **settings).fit(X, Y, GROUPS)
     score, loss = model.predict(X), 0.0
     for g in range(40):
@@ -55,7 +56,7 @@ def test_the_listwise_loss_is_a_cross_entropy_in_each_group() -> None:
 
 def test_groups_are_never_cut_where_they_fit_into_a_batch() -> None:
     """The loss of small batches, all weights held, is that of one batch of all."""
-    settings: dict[str, Any] = {"optimizer": "sgd(1e-12)", "max_epochs": 1, "stops": None}
+    settings: dict[str, Any] = {"optimizer": "sgd(1e-12)", "max_epochs": 1, "validation_fraction": 0}
     whole, parts = (NetworkRanker((4,), batch_size=size, **settings).fit(X, Y, GROUPS) for size in (500, 16))
     assert parts.history_[0]["target"] == pytest.approx(whole.history_[0]["target"], rel=1e-5)
 
@@ -90,6 +91,7 @@ def test_the_score_is_the_mean_gain_of_groups() -> None:
         (np.column_stack([Y, Y]), None, r"^y has shape .*: one relevance for each row is due\.$"),
         (Y, GROUPS[:9], r"^groups has shape \(9,\), expected \(\d+,\): one group for each row is due\.$"),
         (Y, np.where(Y == 1, np.nan, GROUPS), r"^groups holds no group in \d+ rows \(first: \d+\)\.$"),
+        (Y, pd.array([1] * (len(Y) - 1) + [None], "Int64"), r"^groups holds no group in 1 row \(first: \d+\)\.$"),
         (
             Y,
             np.array([1, "a"] * 200, object)[: len(Y)],

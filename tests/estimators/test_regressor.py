@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression, Ridge
 
@@ -46,6 +47,8 @@ def test_an_output_that_is_missing_in_a_row_teaches_the_others() -> None:
     second = LinearRegression().fit(X[there], holed[there, 1])
     expected = np.stack([first.predict(X), second.predict(X)], axis=1)
     np.testing.assert_allclose(ours.predict(X), expected, rtol=1e-6)
+    nullable = pd.DataFrame(holed).convert_dtypes()
+    np.testing.assert_array_equal(NetworkRegressor(**LINEAR, max_epochs=5).fit(X, nullable).predict(X), ours.predict(X))
 
 
 def test_shares_keep_their_range(tmp_path: Path) -> None:
@@ -150,5 +153,13 @@ def test_a_target_without_density_has_no_distribution() -> None:
 
 
 def test_a_ranking_explains_no_numbers() -> None:
-    with pytest.raises(InvalidPart, match=r"^target must be a likelihood over numbers, as 'squared_error'\. Got"):
-        NetworkRegressor(target="pairwise").fit(X, Y)
+    for target in ("pairwise", "categorical", "hinge", "codes"):
+        with pytest.raises(InvalidPart, match=r"^target must be a likelihood over numbers, as 'squared_error'\. Got"):
+            NetworkRegressor(target=target).fit(X, Y)
+
+
+def test_a_target_that_is_not_told_has_no_density() -> None:
+    law = NetworkRegressor((4,), target="gaussian", max_epochs=1).fit(X, Y[:, 0]).predict_dist(X[:2])
+    found = law.log_prob([Y[0, 0], np.nan])
+    assert np.isfinite(found[0])
+    assert np.isnan(found[1])

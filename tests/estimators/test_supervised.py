@@ -14,7 +14,7 @@ from isthmus import Autoencoder, InvalidData, InvalidPart, NetworkClassifier, Ne
 
 X, Y = load_digits(return_X_y=True)
 X, Y = X[:300, 10:20], Y[:300]
-QUICK: dict[str, Any] = {"encoder": (6,), "max_epochs": 3, "stops": None}
+QUICK: dict[str, Any] = {"encoder": (6,), "max_epochs": 3, "stops": None, "validation_fraction": 0}
 
 
 def test_class_weights_are_sample_weights() -> None:
@@ -39,7 +39,7 @@ def test_a_rare_class_is_found_more_often_where_it_weighs_more() -> None:
 
 def test_several_outputs_are_classified_side_by_side(tmp_path: Path) -> None:
     y = np.stack([Y % 2, Y // 4], axis=1)
-    model = NetworkClassifier((64,), max_epochs=40, optimizer="adam(0.01)").fit(X, y)
+    model = NetworkClassifier((64,), max_epochs=40, optimizer="adam(0.01)", validation_fraction=0).fit(X, y)
     assert [classes.tolist() for classes in model.classes_] == [[0, 1], [0, 1, 2]]
     share = model.predict_proba(X)
     assert [each.shape for each in share] == [(300, 2), (300, 3)]
@@ -91,7 +91,8 @@ def scaled(model: Any, x: np.ndarray) -> np.ndarray:
 
 def test_a_pretrained_decoder_explains_rows_too() -> None:
     base = Autoencoder(3, encoder=(6,), likelihood="bernoulli", scaling="minmax", max_epochs=2).fit(X)
-    model = NetworkClassifier(pretrained=base, reconstruction=1.0, max_epochs=0, frozen_epochs=1).fit(X, Y)
+    settings: dict[str, Any] = {"reconstruction": 1.0, "validation_fraction": 0}
+    model = NetworkClassifier(pretrained=base, max_epochs=0, frozen_epochs=1, **settings).fit(X, Y)
     assert model.history_[0]["reconstruction"] == pytest.approx(-base.score(X), rel=1e-4)
     np.testing.assert_array_equal(model.transform(X), base.transform(X))
 
@@ -143,9 +144,73 @@ def test_settings_that_are_none_are_refused(settings: dict[str, Any], sentence: 
         NetworkClassifier(**QUICK | settings).fit(X, Y)
 
 
-def test_class_weights_that_fit_no_class_are_refused() -> None:
-    with pytest.raises(InvalidData, match=r"^class_weight does not fit the classes: "):
-        NetworkClassifier(**QUICK, class_weight={"a": 1, "b": 2}).fit(X, Y % 2)
+@pytest.mark.parametrize(
+    ("weight", "sentence"),
+    [
+        ({"a": 1, "b": 2}, r"^class_weight names the class 'a', and y holds 0, 1\.$"),
+        ({1: -2}, r"^class_weight gives the class 1 -2: a number from 0 on is due\.$"),
+        ([{0: 1}, {0: 2}], r"^class_weight does not fit the classes: "),
+    ],
+)
+def test_class_weights_that_fit_no_class_are_refused(weight: Any, sentence: str) -> None:
+    with pytest.raises(InvalidData, match=sentence):
+        NetworkClassifier(**QUICK, class_weight=weight).fit(X, Y % 2)
+
+
+def test_class_weights_and_numbers_of_numpy_are_saved(tmp_path: Path) -> None:
+    settings = QUICK | {"max_epochs": np.int64(1), "reconstruction": np.float64(0.1), "batch_size": np.int64(50)}
+    for weight in ({0: 1.0, 1: 5.0}, "balanced", None):
+        NetworkClassifier(**settings, class_weight=weight).fit(X, Y % 2).save(tmp_path / "m.safetensors")
+        again = isthmus.load(tmp_path / "m.safetensors")
+        assert again.class_weight == weight
+        assert (again.max_epochs, again.reconstruction, again.batch_size) == (1, 0.1, 50)
+    y = np.stack([Y % 2, Y % 3], axis=1)
+    weights: Any = [{0: 1.0, 1: 2.0}, {0: 1.0, 1: 1.0, 2: 3.0}]
+    NetworkClassifier(**settings, class_weight=weights).fit(X, y).save(tmp_path / "m.safetensors")
+    assert isthmus.load(tmp_path / "m.safetensors").class_weight == weights
+
+
+def test_outputs_of_differing_types_keep_them(tmp_path: Path) -> None:
+    y = np.stack([np.array(["even", "odd"], object)[Y % 2], (Y % 3).astype(object)], axis=1)
+    model = NetworkClassifier(**QUICK).fit(X, y)
+    model.save(tmp_path / "m.safetensors")
+    again = isthmus.load(tmp_path / "m.safetensors")
+    assert again.predict(X).tolist() == model.predict(X).tolist()
+    assert {type(each) for each in again.predict(X)[:, 1]} == {int}
+    assert again.score(X, y) == model.score(X, y)
+
+
+def test_every_start_goes_its_own_way_after_the_head_alone() -> None:
+    base = Autoencoder(3, encoder=(6,), max_epochs=1).fit(X)
+    settings: dict[str, Any] = {"pretrained": base, "frozen_epochs": 2, "n_starts": 3, "combine": "average"}
+    model = NetworkClassifier(**settings, max_epochs=1, validation_fraction=0).fit(X, Y)
+    assert model._others is not None
+    assert np.abs(model._others - model._weights).max(axis=1).min() > 0.01
+
+
+def test_averaged_solutions_all_go_on() -> None:
+    model = NetworkRegressor(**QUICK, n_starts=2, combine="average", warm_start=True).fit(X, X[:, 0])
+    before = model.predict(X)
+    np.testing.assert_array_equal(model.set_params(max_epochs=0).fit(X, X[:, 0]).predict(X), before)
+    model.set_params(combine="best").fit(X, X[:, 0])
+    assert model._others is None
+
+
+def test_a_label_of_minus_one_is_none_where_the_classes_are_known() -> None:
+    labels = np.where(np.arange(300) < 200, Y % 2, -1)
+    model = NetworkClassifier(**QUICK).fit(X, np.where(labels < 0, -1, labels))
+    some = np.flatnonzero(labels != 1)  # of the classes only 0 is there
+    right = model.predict(X[some])[labels[some] == 0] == 0
+    assert model.score(X[some], labels[some]) == pytest.approx(right.mean())
+
+
+def test_the_held_out_rows_have_labels_where_rows_are_explained_too() -> None:
+    labels = np.where(np.arange(300) < 40, Y % 2, -1)
+    few = np.where(np.arange(300) < 4, Y % 2, -1)
+    settings = QUICK | {"validation_fraction": 0.1, "reconstruction": 1e-9}
+    record = NetworkClassifier(**settings).fit(X, labels).history_[0]
+    assert record["held_out_loss"] > 0.1  # a log-loss of the class
+    assert "held_out_loss" not in NetworkClassifier(**settings).fit(X, few).history_[0]
 
 
 def test_several_outputs_need_every_class() -> None:

@@ -51,3 +51,15 @@ def heading(row: Row) -> Any:
     import pandas as pd
 
     return np.empty((0, row.size)) if row.columns is None else pd.DataFrame(columns=list(row.columns))
+
+
+def likely_cause(row: Row, x: np.ndarray) -> str:
+    """Return what a training that left the numbers is most likely due to, from its scaled rows [n, d]."""
+    reach = np.abs(np.nan_to_num(x)).max(axis=0)
+    column, usual = int(reach.argmax()), float(np.median(reach))
+    if reach[column] < 100 * usual:
+        return "No column stands out: use a smaller learning rate."
+    return (
+        f"The likely cause is {row.column(column)}, whose scaled values reach {reach[column]:.3g} (those of "
+        f"the median column {usual:.3g}): use scaling='standard' or 'quantile', or a smaller learning rate."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import os
 import warnings
 from collections.abc import Callable
@@ -16,13 +17,14 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
-from isthmus.checking import checked_labels, checked_weight
+from isthmus.checking import checked_labels, checked_weight, is_missing
 from isthmus.contracts import Likelihood
 from isthmus.errors import InvalidData, require
 from isthmus.estimators.device import on_device
 from isthmus.estimators.supervised import Answers, Supervised
 from isthmus.flow import Head, Row
 from isthmus.several import Several
+from isthmus.values import short
 
 
 class NetworkClassifier(ClassifierMixin, Supervised):
@@ -159,7 +161,7 @@ class NetworkClassifier(ClassifierMixin, Supervised):
         share = self.predict_proba(X)
         if len(self._classes) == 1:
             return self._classes[0][share.argmax(axis=1)]
-        return np.stack([c[each.argmax(axis=1)] for c, each in zip(self._classes, share, strict=True)], axis=1)
+        return _beside([c[each.argmax(axis=1)] for c, each in zip(self._classes, share, strict=True)])
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the share of rows whose class is right, for several outputs all of them.
@@ -175,7 +177,7 @@ class NetworkClassifier(ClassifierMixin, Supervised):
         predicted = self.predict(X)
         places, _ = self._places(y, len(predicted), self._classes)
         weight = np.where((places < 0).any(axis=1), 0, checked_weight(sample_weight, len(places)))
-        right = np.stack([c[p] for c, p in zip(self._classes, places.T, strict=True)], axis=1)
+        right = _beside([c[p] for c, p in zip(self._classes, places.T, strict=True)])
         is_right = (right == predicted.reshape(right.shape)).all(axis=1)
         return float(np.average(is_right, weights=weight))
 
@@ -219,13 +221,38 @@ class NetworkClassifier(ClassifierMixin, Supervised):
         factor = np.array(is_known, np.float64)
         if self.class_weight is not None:
             several = [classes[column] for classes, column in zip(self._classes, places[is_known].T, strict=True)]
+            self._check_weights()
             try:
-                factor[is_known] = compute_sample_weight(
-                    self.class_weight, np.stack(several, axis=1) if len(several) > 1 else several[0]
-                )
+                found = compute_sample_weight(self.class_weight, _beside(several) if len(several) > 1 else several[0])
+                factor[is_known] = found
             except ValueError as error:
                 raise InvalidData(f"class_weight does not fit the classes: {error}") from error
         return factor
+
+    def _check_weights(self) -> None:
+        """Raise `InvalidData` for class weights of unknown classes, or below 0."""
+        several = self.class_weight if isinstance(self.class_weight, list) else [self.class_weight]
+        for weights, classes in zip(several, self._classes, strict=False):
+            for name, weight in weights.items() if isinstance(weights, dict) else ():
+                if name not in classes.tolist():
+                    raise InvalidData(
+                        f"class_weight names the class {name!r}, and y holds {', '.join(map(repr, classes.tolist()))}."
+                    )
+                if not isinstance(weight, numbers.Real) or not 0 <= float(weight) < np.inf:
+                    raise InvalidData(f"class_weight gives the class {name!r} {weight!r}: a number from 0 on is due.")
+
+    def to_json(self) -> dict[str, Any]:
+        several = self.class_weight if isinstance(self.class_weight, list) else [self.class_weight]
+        told = [_told(each) for each in several]
+        return super().to_json() | {"class_weight": told if isinstance(self.class_weight, list) else told[0]}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any], depth: int = 0) -> Self:
+        made = super().from_json({k: v for k, v in data.items() if k != "class_weight"}, depth)
+        weight: Any = data.get("class_weight")
+        is_several = isinstance(weight, list)
+        made.class_weight = [_taken(each) for each in weight] if is_several else _taken(weight)
+        return made
 
     def _target_row(self) -> Row:
         return Row((sum(len(classes) for classes in self._classes),))
@@ -255,6 +282,29 @@ class NetworkClassifier(ClassifierMixin, Supervised):
         self._classes = [np.array(each) for each in several]
 
 
+def _beside(columns: list[np.ndarray]) -> np.ndarray:
+    """Return columns as [n, columns], each value as it is: numbers beside texts stay numbers."""
+    kinds = {column.dtype.kind for column in columns}
+    return np.stack([column if len(kinds) == 1 else column.astype(object) for column in columns], axis=1)
+
+
+def _told(weight: Any) -> Any:
+    """Return class weights as JSON: pairs, since its keys are texts only."""
+    if not isinstance(weight, dict):
+        return weight
+    return {"weights": [[np.asarray(name).item(), float(value)] for name, value in weight.items()]}
+
+
+def _taken(told: Any) -> Any:
+    if told is None or isinstance(told, str):
+        return told
+    pairs = told.get("weights") if isinstance(told, dict) and set(told) == {"weights"} else None
+    is_sound = isinstance(pairs, list) and all(isinstance(p, list) and len(p) == 2 for p in pairs)
+    is_sound = is_sound and all(type(n) in (str, bool, int, float) and type(w) is float for n, w in pairs or ())
+    require(is_sound, "class_weight", "weights of classes", short(told))
+    return dict(pairs or ())
+
+
 def _are_classes(found: Any) -> bool:
     is_list = isinstance(found, list) and len(found) >= 2
     is_of_one_type = is_list and {type(each) for each in found} in ({str}, {bool}, {int}, {float})
@@ -262,7 +312,8 @@ def _are_classes(found: Any) -> bool:
 
 
 def _refuse_nan(labels: np.ndarray) -> None:
-    is_nan = np.array([label != label for label in labels.ravel().tolist()], bool).reshape(labels.shape)
+    is_none = np.array([label is None for label in labels.ravel().tolist()], bool).reshape(labels.shape)
+    is_nan = is_missing(labels) & ~is_none
     if is_nan.any():
         rows = np.flatnonzero(is_nan.reshape(len(labels), -1).any(axis=1))
         raise InvalidData(
@@ -273,7 +324,9 @@ def _refuse_nan(labels: np.ndarray) -> None:
 
 def _among(labels: np.ndarray, found: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return labels as places in the classes that are known already, and these."""
-    place = np.array([*(int(np.flatnonzero(known == c)[0]) if (known == c).any() else -2 for c in found), -1], np.int32)
+    none = found.dtype.kind in "iuf" and -1 not in known  # then −1 is no class
+    places = [np.flatnonzero(known == c) if c in known else [-1 if none and c == -1 else -2] for c in found]
+    place = np.array([*(each[0] for each in places), -1], np.int32)
     labels = place[labels]
     if (labels == -2).any():
         row = int(np.flatnonzero(labels == -2)[0])

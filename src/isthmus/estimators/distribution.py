@@ -48,7 +48,7 @@ class Distribution:
         if not isinstance(outcome, Density):
             raise InvalidPart(
                 "a distribution needs a target that is a density: use target='gaussian', 'mixture' or 'histogram'. "
-                f"Got {type(outcome).__name__}."
+                "That of this model only gives a value."
             )
         self._outcome: Density = jax.tree.map(lambda array: np.asarray(array, np.float64), outcome)
         self._n = len(jax.tree.leaves(self._outcome)[0])
@@ -93,10 +93,14 @@ class Distribution:
         return self._shaped(self._told("cdf", self._scaled(y)))
 
     def log_prob(self, y: Any) -> np.ndarray:
-        """Return the log-density of all outputs together at `y`, [n]; those that are NaN there are integrated out."""
+        """Return the log-density of all outputs together at `y`, [n]; those that are NaN there are integrated out.
+
+        Where all outputs of a row are NaN, so is the answer.
+        """
         scaled = self._scaled(y)
         is_known = ~np.isnan(scaled)
-        return self._told("log_joint", scaled, is_known) - is_known @ np.log(self._spread)
+        found = self._told("log_joint", scaled, is_known) - is_known @ np.log(self._spread)
+        return np.where(is_known.any(axis=1), found, np.nan)
 
     def crps(self, y: Any) -> np.ndarray:
         """Return the continuous ranked probability score ∫ (F(t) − [t ≥ y])² dt of each output, [n] or [n, outputs].

@@ -23,7 +23,7 @@ from isthmus.checking import checked_weight
 from isthmus.contracts import Backbone, Likelihood, Scaling
 from isthmus.epoch import Job, Progress
 from isthmus.errors import Diverged, InvalidData, InvalidPart, require
-from isthmus.estimators.checks import check_codes, check_size, check_slopes, heading
+from isthmus.estimators.checks import check_codes, check_size, check_slopes, heading, likely_cause
 from isthmus.estimators.parameters import PartParameters
 from isthmus.estimators.rehearsal import is_rehearsed
 from isthmus.estimators.seeds import check_seed, seed_of
@@ -34,14 +34,13 @@ from isthmus.model import Model
 from isthmus.objective import Plan
 from isthmus.parts import resolve
 from isthmus.progress import shown
-from isthmus.reading import Rows, build_tables, kind_called, open_source, scaled_blocks
+from isthmus.reading import HeldOut, Rows, build_tables, kind_called, open_source, scaled_blocks
 from isthmus.row_scaling import RowScaling
 from isthmus.source import Source
 from isthmus.vocabulary import Worded
 from isthmus.weights import assemble, draw, slots, started
 
 FULL_BATCH = 2048  # rows at a time, where a gradient is gathered over all rows
-HOLD_OUT_FROM = 1000  # rows: below, every row is needed for training
 
 
 class Network(PartParameters, abc.ABC):
@@ -51,6 +50,7 @@ class Network(PartParameters, abc.ABC):
     """Parts that may be None."""
     n_starts: int
     least_columns: ClassVar[int] = 2  # of a table: with one there is nothing to compress
+    hold_out_from: ClassVar[int] = 1000  # rows: below, every row is needed for training
     warm_start = False  # an estimator that can go on from its weights has a parameter of that name
 
     _weights: np.ndarray | None = None
@@ -240,7 +240,7 @@ class Network(PartParameters, abc.ABC):
     def _share_held_out(self, rows: Rows) -> float:
         """Return the share of rows held out."""
         if self.validation_fraction is None:
-            return 0.1 if rows.count >= HOLD_OUT_FROM else 0.0
+            return 0.1 if rows.count >= self.hold_out_from else 0.0
         return float(self.validation_fraction)
 
     def _job(self, rows: Rows, share: float) -> Job:
@@ -248,8 +248,8 @@ class Network(PartParameters, abc.ABC):
         if self.max_epochs:
             check_slopes(self._skeleton)
         seed, plan = seed_of(self.random_state), self._plan()
-        likelihood, together = self._explains_rows_by(), self._groups(rows)
-        table, held_out = build_tables(rows, self._scaling, self._learned, likelihood, share, seed, together)
+        chance = HeldOut(share, seed, self._groups(rows), self._strata(rows))
+        table, held_out = build_tables(rows, self._scaling, self._learned, self._explains_rows_by(), chance)
         whole = FULL_BATCH if plan.optimizer.full_batch else min(max(int(table.rows) // 32, 32), 256)
         return Job(
             model=as_data(self._skeleton),
@@ -265,6 +265,10 @@ class Network(PartParameters, abc.ABC):
 
     def _groups(self, rows: Rows) -> np.ndarray | None:
         """Return numbers [rows] of groups that are held out, and come in batches, as a whole; None for none."""
+        return None
+
+    def _strata(self, rows: Rows) -> np.ndarray | None:
+        """Return numbers [rows] of the kinds of which the same share is held out; None where all are of one."""
         return None
 
     def _last_progress(self, job: Job, last: dict[str, Any] | None) -> Progress | None:
@@ -306,7 +310,7 @@ class Network(PartParameters, abc.ABC):
             warnings.warn(f"interrupted after epoch {last.epoch}: what was learned is kept.", stacklevel=4)
         except Diverged as error:
             self._tell(last, End("diverged", str(error)))
-            raise Diverged(f"{error}. {self._likely_cause(job)}") from error
+            raise Diverged(f"{error}. {likely_cause(self._row, np.asarray(job.table.x))}") from error
         self._keep(last, job, reason)
 
     def _keep(self, last: Progress, job: Job, reason: str | None) -> None:
@@ -333,16 +337,6 @@ class Network(PartParameters, abc.ABC):
             values = np.union1d(np.concatenate(here), self._known.get(column, ()))
             found[column] = tuple(int(value) for value in values[~np.isnan(values)])
         return found
-
-    def _likely_cause(self, job: Job) -> str:
-        reach = np.abs(np.nan_to_num(np.asarray(job.table.x))).max(axis=0)
-        column, usual = int(reach.argmax()), float(np.median(reach))
-        if reach[column] < 100 * usual:
-            return "No column stands out: use a smaller learning rate."
-        return (
-            f"The likely cause is {self._row.column(column)}, whose scaled values reach {reach[column]:.3g} (those of "
-            f"the median column {usual:.3g}): use scaling='standard' or 'quantile', or a smaller learning rate."
-        )
 
     def _more_tensors(self) -> dict[str, np.ndarray]:
         """Return the arrays that a model file must hold beside weights and scaling, by name."""

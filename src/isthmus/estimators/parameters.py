@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
+import numpy as np
 from sklearn.base import BaseEstimator, clone
 
 from isthmus.errors import InvalidPart, suggestion
@@ -133,7 +134,8 @@ class PartParameters(BaseEstimator):
                 each = [{"estimator": type(one).__name__, "parameters": one.to_json()} for one in inside.values()]
                 found[name] = each if isinstance(value, list | tuple) else each[0]
             else:
-                found[name] = value if value is None or isinstance(value, bool | int | float | str) else None
+                plain = value.item() if isinstance(value, np.generic) else value
+                found[name] = plain if isinstance(plain, bool | int | float | str) else None
         return found
 
     @classmethod

@@ -12,7 +12,7 @@ from jaxtyping import Array
 from sklearn.metrics import ndcg_score
 from sklearn.utils.validation import check_is_fitted
 
-from isthmus.checking import checked_numbers, checked_weight
+from isthmus.checking import checked_numbers, checked_weight, is_missing
 from isthmus.contracts import Likelihood
 from isthmus.epoch import Job
 from isthmus.errors import InvalidData, require
@@ -32,7 +32,7 @@ class NetworkRanker(Supervised):
     ----------
     encoder : the road from a row to the code, of `isthmus.backbones`; not used with `pretrained`.
     target : the loss, of `isthmus.likelihoods`: `"pairwise"` (of every pair in a group), `"listwise"` (of the whole).
-    pretrained, frozen_epochs, corruption, scaling : as in `NetworkClassifier`.
+    pretrained, frozen_epochs, corruption, scaling, text : as in `NetworkClassifier`.
     reconstruction : weight of explaining the row beside its rank, at least 0.
     combine : what is made of several starts: `"best"`, or `"average"` of the scores of all.
     penalties, optimizer, batch_size, max_epochs, stops, validation_fraction, n_starts, warm_start, random_state,
@@ -99,7 +99,8 @@ class NetworkRanker(Supervised):
         X : a table, as in `Autoencoder.fit`.
         y : relevance [n], numbers: higher comes first.
         groups : [n], numbers or texts: rows of one group, as the answers to one query, are ranked among each other, in
-            any order in the table; None for one group.
+            any order in the table; None for one group. In a cross-validation scikit-learn hands groups on only where
+            metadata routing is on and asked for: `set_fit_request(groups=True).set_score_request(groups=True)`.
         sample_weight : [n], at least 0; a pair counts as the product.
         checkpoint : a file to keep the progress of the last stage in.
 
@@ -130,8 +131,8 @@ class NetworkRanker(Supervised):
     def score(self, X: Any, y: Any, groups: Any = None, sample_weight: Any = None) -> float:
         """Return the mean over groups of the normalised discounted cumulative gain, in [0, 1]: higher is better.
 
-        Groups of one row do not count. The gain of a row is its relevance, which must be at least 0 here. A group
-        weighs as the mean of its rows does.
+        Groups of one row do not count, and one in which nothing is relevant counts as 0. The gain of a row is its
+        relevance, which must be at least 0 here. A group weighs as the mean of its rows does.
 
         References
         ----------
@@ -164,9 +165,10 @@ class NetworkRanker(Supervised):
         array = np.asarray(groups)
         if array.shape != (rows,):
             raise InvalidData(f"groups has shape {array.shape}, expected ({rows},): one group for each row is due.")
-        missing = np.array([group is None or group != group for group in array.tolist()])
+        missing = is_missing(array)
         if missing.any():
-            raise InvalidData(f"groups holds no group in {missing.sum()} rows (first: {np.flatnonzero(missing)[0]}).")
+            count, first = missing.sum(), np.flatnonzero(missing)[0]
+            raise InvalidData(f"groups holds no group in {count} row{'s' if count > 1 else ''} (first: {first}).")
         try:
             place = np.unique(array, return_inverse=True)[1]
         except TypeError as error:

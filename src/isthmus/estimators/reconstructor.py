@@ -79,6 +79,8 @@ class Reconstructor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
     def reconstruction_error(self, X: Any, per_feature: bool = False) -> np.ndarray:
         """Return the squared difference between rows and reconstructions in scaled units: higher is odder.
 
+        Where rows hold codes only, as those of words, it is 1 for each that is wrong.
+
         Parameters
         ----------
         X : a table.
@@ -86,6 +88,8 @@ class Reconstructor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
         """
         source = self._open(X, reset=False)
         error = self._apply(inference.error, source, self.n_features_in_)
+        if self._row.codes and all(self._row.codes):
+            error = np.sign(error)
         return error if per_feature else error.sum(axis=1)
 
     @on_device

@@ -38,7 +38,7 @@ class NetworkRegressor(RegressorMixin, Supervised):
     target : how the code explains `y`, of `isthmus.likelihoods`: `"squared_error"`, `"absolute_error"`; or a density,
         for `predict_dist`: `"gaussian(diagonal)"`, `"gaussian(full)"`, `"mixture"`, `"histogram"`. A likelihood over
         [0, 1], as `"bernoulli"`, takes `y` as it is.
-    pretrained, frozen_epochs, corruption, scaling : as in `NetworkClassifier`.
+    pretrained, frozen_epochs, corruption, scaling, text : as in `NetworkClassifier`.
     reconstruction : weight of explaining the row beside the target, at least 0.
     text : how texts become rows, as in `Autoencoder`; not used with `pretrained`, which has its own.
     combine : what is made of several starts: `"best"`, or `"average"` of the predictions of all.
@@ -188,7 +188,8 @@ class NetworkRegressor(RegressorMixin, Supervised):
 
     def _check_settings(self) -> None:
         super()._check_settings()
-        is_over_numbers = not self.part("target").is_ranking
+        likelihood = self.part("target")
+        is_over_numbers = not (likelihood.is_ranking or likelihood.explains_codes or likelihood.explains_classes)
         require(is_over_numbers, "target", "a likelihood over numbers, as 'squared_error'", self.target)
 
     def _target_row(self) -> Row:

@@ -76,7 +76,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     names = [f"weights.{name}" for name in slots(estimator._skeleton)]
     estimator._weights = np.concatenate([tensors[name].ravel() for name in names])
     estimator._learned = {name: tensors[f"scaling.{name}"] for name in estimator._scaling.learned}
-    estimator._take_tensors({name: tensors[name] for name in estimator._most_shapes()})
+    estimator._take_tensors({name: tensors[name] for name in estimator._most_shapes() if name in tensors})
     return estimator
 
 
@@ -144,6 +144,8 @@ def _compare_shapes(estimator: Network, opened: Opened) -> None:
         rest = shape[:-1] if is_free else (1,) * (axes - 1)
         expected[f"scaling.{name}"] = ("F64", (*rest, estimator._scaling.width))
     for name, most in estimator._most_shapes().items():
+        if name not in opened.tensors:
+            continue
         _, shape = opened.tensors.get(name, ("", ()))
         is_free = len(shape) == len(most) and shape[0] <= most[0]
         expected[name] = ("F32", (*shape[:1], *most[1:]) if is_free else most)

@@ -61,6 +61,7 @@ class Supervised(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
     optional = frozenset({"corruption", "scaling", "text"})
 
     least_columns = 1
+    hold_out_from = 200
 
     _target_has_holes = False
     _others: np.ndarray | None = None  # [starts - 1, weights], where the solutions of all starts are averaged
@@ -129,7 +130,7 @@ class Supervised(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
             self._train(frozen, loop.start(frozen, weights), None)
             if self.stop_reason_ == "interrupted":
                 return
-            before, weights = self.history_, np.stack([self._weights] * len(job.seeds))  # type: ignore[list-item]
+            before, weights = self.history_, np.asarray(self._progress.best_weights)  # type: ignore[union-attr]
         self._train(job, loop.start(job, weights), checkpoint)
         self.history_ = before + [record | {"epoch": record["epoch"] + len(before)} for record in self.history_]
         self.n_iter_ = len(self.history_)
@@ -165,6 +166,8 @@ class Supervised(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
 
     def _first_weights(self, job: Job) -> np.ndarray:
         """Return drawn weights, [starts, weights], with those of the pretrained layers in their places."""
+        if self._others is not None and len(self._others) + 1 == len(job.seeds):  # all solutions go on
+            return np.stack([self._weights, *self._others])  # type: ignore[list-item]
         weights = super()._first_weights(job)
         if self.pretrained is not None and self._weights is None:
             base = self.pretrained_
@@ -199,7 +202,7 @@ class Supervised(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
             head: Any = None
             if self.reconstruction:
                 decoder, end = road.decoder(row, size + len(condition))
-                head = resolve(Likelihood, "squared_error").build(row, partial(road.outlet, row, end))
+                head = self._likelihood_of(row).build(row, partial(road.outlet, row, end))
         else:
             base = self.pretrained._build(row)
             encoder, size, condition = base.encoder, base.size, base.condition
@@ -220,7 +223,20 @@ class Supervised(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
             return None
         if self.pretrained is not None:
             return self.pretrained._explains_rows_by()
-        return resolve(Likelihood, "squared_error")
+        return self._likelihood_of(self._row)
+
+    def _likelihood_of(self, row: Row) -> Likelihood:
+        """Return what explains rows where no pretrained autoencoder says so."""
+        return resolve(Likelihood, "codes" if row.codes and all(row.codes) else "squared_error")
+
+    def _strata(self, rows: Rows) -> np.ndarray | None:
+        if not self.reconstruction or rows.target is None:
+            return None
+        return rows.target[:, -1] > 0
+
+    def _share_held_out(self, rows: Rows) -> float:
+        share, is_told = super()._share_held_out(rows), self._strata(rows)
+        return share if is_told is None or round(share * is_told.sum()) else 0.0  # the target must be among them
 
     def _labels_of(self, y: Any, rows: int) -> np.ndarray | None:
         return None  # they come with the answers
@@ -243,14 +259,15 @@ class Supervised(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
 
     def _keep(self, last: Progress, job: Job, reason: str | None) -> None:
         super()._keep(last, job, reason)
-        if self.combine == "average":
-            is_sound = np.isfinite(last.best_loss) & (np.arange(len(job.seeds)) != last.best)
-            self._others = np.asarray(last.best_weights)[is_sound]
+        is_sound = np.array([end is None or end.stop != "diverged" for end in last.reasons])
+        is_sound[last.best] = False
+        is_averaged = self.combine == "average" and is_sound.any()
+        self._others = np.asarray(last.best_weights)[is_sound] if is_averaged else None
 
     def _expected(self, source: Source, columns: int) -> np.ndarray:
         """Return the expected targets of a table, [n, columns], averaged over the starts where that is asked for."""
         found = self._apply(inference.expect, source, columns)
-        if self._others is None or not len(self._others):
+        if self._others is None:
             return found
         more = (self._apply(inference.expect, source, columns, weights) for weights in self._others)
         return (found + sum(more)) / (1 + len(self._others))

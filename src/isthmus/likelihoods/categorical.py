@@ -26,6 +26,7 @@ class Categorical(Likelihood):
     [-0.2877]
     """
 
+    explains_classes = True
     bears_repulsion = False  # −log p of a class has no upper bound, so minus it has no lower one
 
     @property

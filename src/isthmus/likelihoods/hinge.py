@@ -43,6 +43,7 @@ class Hinge(Likelihood):
     margin: float = 1.0
     form: Literal["sum", "max"] = "sum"
 
+    explains_classes = True
     bears_repulsion = False  # minus the loss has no lower bound
 
     def __post_init__(self) -> None:
