@@ -31,7 +31,9 @@ class RowScaling:
     @cached_property
     def width(self) -> int:
         """How many columns the part sees."""
-        return self.row.shape[-1] if self.row.is_sequence else len(self._numbers)
+        if self.row.is_sequence:
+            return self.row.shape[-1]
+        return self.row.size if self.row.codes is None else len(self._numbers)
 
     @property
     def learned(self) -> tuple[str, ...]:
@@ -41,7 +43,7 @@ class RowScaling:
     @cached_property
     def _numbers(self) -> np.ndarray:
         """The columns that hold numbers."""
-        return np.flatnonzero(np.array(self.row.codes or (0,) * self.row.size) == 0)
+        return np.arange(self.row.size) if self.row.codes is None else np.flatnonzero(np.array(self.row.codes) == 0)
 
     @property
     def _is_plain(self) -> bool:

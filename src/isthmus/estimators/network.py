@@ -177,8 +177,10 @@ class Network(PartParameters, abc.ABC):
 
     def _described(self, row: Row) -> Row:
         """Return the row with the columns that the roads read as codes."""
-        codes = dict(enumerate(row.codes or (0,) * row.size)) | self._codes_of(row)
-        return replace(row, codes=tuple(codes.values())) if any(codes.values()) else row
+        if not (found := self._codes_of(row)):
+            return row
+        codes = dict(enumerate(row.codes or (0,) * row.size)) | found
+        return replace(row, codes=tuple(codes.values()))
 
     def _codes_of(self, row: Row) -> dict[int, int]:
         """Return the columns that the roads read as codes, and how many values each may take."""

@@ -117,7 +117,9 @@ class NetworkRanker(Supervised):
         source = self._open(X, reset=not self._goes_on)
         target, place = self._ranked(y, groups, source.n_rows)
         if np.bincount(place.astype(int)).max() < 2:
-            raise InvalidData(f"groups holds {source.n_rows} groups of one row each: nothing is ranked.")
+            count = source.n_rows
+            one = "X has 1 sample" if count == 1 else f"groups holds {count} groups of one row each"
+            raise InvalidData(f"{one}: nothing is ranked.")
         answers = Answers(np.column_stack([target, place]), np.ones(len(target)))
         self._fit(X, source, answers, sample_weight, checkpoint)
         return self
