@@ -18,7 +18,7 @@ import pytest
 
 import isthmus
 from isthmus.errors import InvalidPart
-from isthmus.parts import find, from_json, names, resolve, rooms
+from isthmus.parts import Part, find, from_json, names, resolve, rooms
 
 ALL = [
     cls
