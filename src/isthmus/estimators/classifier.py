@@ -51,7 +51,8 @@ class NetworkClassifier(ClassifierMixin, Supervised):
     combine : what is made of several starts: `"best"` keeps the one with the lowest loss, held out where rows are;
         `"average"` averages the probabilities of all.
     penalties, optimizer, batch_size, max_epochs, stops, validation_fraction, n_starts, warm_start, random_state,
-    device, verbose : as in `Autoencoder`; max_epochs counts the epochs in which all layers learn.
+    device, verbose : as in `Autoencoder`; rows are held out from 200 on, and max_epochs counts
+    the epochs in which all layers learn.
 
     Attributes
     ----------

@@ -36,7 +36,8 @@ class NetworkRanker(Supervised):
     reconstruction : weight of explaining the row beside its rank, at least 0.
     combine : what is made of several starts: `"best"`, or `"average"` of the scores of all.
     penalties, optimizer, batch_size, max_epochs, stops, validation_fraction, n_starts, warm_start, random_state,
-    device, verbose : as in `Autoencoder`; max_epochs counts the epochs in which all layers learn.
+    device, verbose : as in `Autoencoder`; rows are held out from 200 on, and max_epochs counts
+    the epochs in which all layers learn.
 
     Attributes
     ----------

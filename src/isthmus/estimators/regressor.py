@@ -43,7 +43,8 @@ class NetworkRegressor(RegressorMixin, Supervised):
     text : how texts become rows, as in `Autoencoder`; not used with `pretrained`, which has its own.
     combine : what is made of several starts: `"best"`, or `"average"` of the predictions of all.
     penalties, optimizer, batch_size, max_epochs, stops, validation_fraction, n_starts, warm_start, random_state,
-    device, verbose : as in `Autoencoder`; max_epochs counts the epochs in which all layers learn.
+    device, verbose : as in `Autoencoder`; rows are held out from 200 on, and max_epochs counts
+    the epochs in which all layers learn.
 
     Attributes
     ----------
