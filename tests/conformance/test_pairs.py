@@ -178,14 +178,14 @@ def is_pair(a: str, b: str) -> bool:
     if room_of(a) == room_of(b):
         return a != b and room_of(a) == "penalties"
     rooms = {room_of(a), room_of(b)}
-    if "activations" in rooms:  # they meet the roads they stand in, the code, and penalties that look through them
-        return bool(rooms & {"encoder", "decoder", "bottlenecks"}) or rooms <= {"activations", "penalties"}
     # The road up meets its neighbors; the road down meets all the others too.
     is_near = rooms <= {"decoder", "encoder", "bottlenecks", "likelihoods", "init", "tied"}
     if rooms & {"decoder", "encoder"} and any(part.partition("=")[2] in LONG for part in (a, b)):
         # A road down meets what feeds it and what it feeds, a road up what it feeds; penalties see the code only.
         met = {"bottlenecks", "likelihoods", "init"} if "decoder" in rooms else {"bottlenecks", "corruptions", "tied"}
         return bool(rooms & met) or ("decoder" in rooms and "tied" in rooms)
+    if "activations" in rooms:  # they meet the roads they stand in, the code, and penalties that look through them
+        return bool(rooms & {"encoder", "decoder", "bottlenecks"}) or rooms <= {"activations", "penalties"}
     if rooms == {"priors", "bottlenecks"}:
         return has("bottlenecks", {room_of(a): a, room_of(b): b}["bottlenecks"].partition("=")[2], "prior")
     return is_near or "decoder" not in rooms
