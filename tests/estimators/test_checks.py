@@ -40,7 +40,7 @@ NOT_OURS = {"check_array_api_input", "check_classifiers_multilabel_output_format
 
 
 PRESETS = ESTIMATORS.keys() & vars(presets).keys()
-# Presets are autoencoders with other parts: what looks at tables, names and parameters is the same code for all of them,
+# Presets are autoencoders with other parts: what looks at tables, names and parameters is the same code for all,
 # and tried on `default`. These look at what is computed.
 COMPUTED = {
     *(
