@@ -134,7 +134,7 @@ def test_every_row_is_seen_once_an_epoch_in_an_order_of_its_own() -> None:
     from isthmus import epoch
 
     settings = job(batch_size=8)
-    orders = [epoch._order(settings, 7, number) for number in (0, 1)] + [epoch._order(settings, 8, 0)]
+    orders = [epoch.ordered(settings, 7, number) for number in (0, 1)] + [epoch.ordered(settings, 8, 0)]
     for order in orders:
         assert sorted(order.ravel()) == list(range(40))
     assert not np.array_equal(orders[0], orders[1])

@@ -98,6 +98,8 @@ def test_any_parameter_of_an_autoencoder_replaces_its_own(name: str) -> None:
         "tied": "neither",
         "init": "pca",
         "scaling": "quantile",
+        "text": "one_hot",
+        "warm_start": True,
         "optimizer": "sgd",
         "batch_size": 17,
         "max_epochs": 19,
