@@ -150,3 +150,9 @@ def test_every_cell_learns_in_both_directions_and_with_dropout(cell: str) -> Non
     spelling = f"recurrent((6,), cell={cell!r}, bidirectional=True, dropout=0.1, pooling='mean')"
     history = Autoencoder(2, encoder=spelling, max_epochs=20, optimizer="adam(0.01)").fit(x).history_
     assert history[-1]["loss"] < 0.9 * history[0]["loss"]
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (1, 2, 3), (0, 2)])
+def test_a_shape_is_two_numbers(shape: Any) -> None:
+    with pytest.raises(InvalidPart, match=r"^Recurrent\.shape must be \(steps, features\), each at least 1\. Got"):
+        Recurrent(shape=shape)

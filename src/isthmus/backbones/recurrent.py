@@ -69,7 +69,7 @@ class Recurrent(Backbone):
         is_depth = 1 <= len(self.hidden) <= MOST_LAYERS and min(self.hidden) >= 1
         require(is_depth, "Recurrent.hidden", f"1 to {MOST_LAYERS} widths of at least 1", self.hidden)
         require(0 <= self.dropout < 1, "Recurrent.dropout", "in [0, 1)", self.dropout)
-        is_shape = self.shape is None or min(self.shape) >= 1
+        is_shape = self.shape is None or (len(self.shape) == 2 and min(self.shape) >= 1)
         require(is_shape, "Recurrent.shape", "(steps, features), each at least 1", self.shape)
 
     def encoder(self, row: Row) -> tuple[Module, int]:
