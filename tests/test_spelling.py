@@ -35,7 +35,7 @@ SPELLED: list[tuple[type[Part], str, Part]] = [
     (Backbone, "mlp(())", MLP(())),
     (Backbone, "mlp((64, 32), activation=elu(0.5))", MLP((64, 32), activation=Elu(0.5))),
     (Backbone, "mlp((64,), dropout=0.25)", MLP((64,), dropout=0.25)),
-    (Penalty, "margin(0.5, form=hadsell)", Margin(0.5, form="hadsell")),  # a word of few may stand without quotes
+    (Penalty, "margin(0.5, form='hadsell')", Margin(0.5, form="hadsell")),
     (Corruption, "masking(0.5)", Masking(0.5)),
     (Corruption, "salt_and_pepper(low=-1.0)", SaltAndPepper(low=-1.0)),
     (Optimizer, "sgd(momentum=0.9, nesterov=True)", Sgd(momentum=0.9, nesterov=True)),
@@ -54,6 +54,7 @@ def test_a_part_is_spelled_as_people_write_it(contract: type[Part], text: str, p
 @pytest.mark.parametrize(
     ("contract", "text", "part"),
     [
+        (Penalty, "margin(0.5, form=hadsell)", Margin(0.5, form="hadsell")),  # a word of few may stand without quotes
         (Penalty, "l1(linear(1e-3, 0.0, 100))", L1(Linear(1e-3, 0.0, 100))),
         (Backbone, "mlp([64, 32], 'elu(0.5)')", MLP((64, 32), Elu(0.5))),
         (Backbone, "mlp((64, 32), elu)", MLP((64, 32), Elu())),
