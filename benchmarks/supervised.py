@@ -158,10 +158,13 @@ def layer(size: int, scaling: Any, epochs: int, seed: int) -> Autoencoder:
 
 
 def tuned(x: np.ndarray, labels: np.ndarray, seed: int, epochs: int) -> NetworkClassifier:
-    """Return a classifier of three sigmoid layers, pretrained for some epochs or, with 0, not at all."""
+    """Return a classifier of three sigmoid layers, pretrained for some epochs or, with 0, from random weights.
+
+    Layers that were pretrained rest for the first half of the epochs, while what lies on them learns.
+    """
     stack = StackedAutoencoder([layer(256, None, epochs, seed) for _ in range(3)], max_epochs=0)
     steps = {"max_epochs": 60, "stops": None, "validation_fraction": 0, "optimizer": "adam(0.001)"}
-    return stack.to_classifier(frozen_epochs=30, random_state=seed, **steps).fit(x, labels)
+    return stack.to_classifier(frozen_epochs=30 if epochs else 0, random_state=seed, **steps).fit(x, labels)
 
 
 def pretraining(options: argparse.Namespace) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import jax
 import pytest
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
@@ -39,8 +38,8 @@ ESTIMATORS = {
 NOT_OURS = {"check_array_api_input", "check_classifiers_multilabel_output_format_decision_function"}
 
 
-PRESETS = ESTIMATORS.keys() & vars(presets).keys()
-# Presets are autoencoders with other parts: what looks at tables, names and parameters is the same code for all,
+VARIANTS = {"top_k", "lbfgs", *(ESTIMATORS.keys() & vars(presets).keys())}
+# They are autoencoders with other parts: what looks at tables, names and parameters is the same code for all,
 # and tried on `default`. These look at what is computed.
 COMPUTED = {
     *(
@@ -64,16 +63,8 @@ CHECKS = [
     pytest.param(estimator, check, id=f"{name}-{name_of(check)}-{number}")
     for name, made in ESTIMATORS.items()
     for number, (estimator, check) in enumerate(estimator_checks_generator(made))
-    if name_of(check) not in NOT_OURS and (name not in PRESETS or name_of(check) in COMPUTED)
+    if name_of(check) not in NOT_OURS and (name not in VARIANTS or name_of(check) in COMPUTED)
 ]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def compiled_fast() -> Iterator[None]:
-    """Compile without most optimisations: here most programs run once."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.mark.filterwarnings("ignore:a code of . numbers for . columns leaves nothing to learn")
@@ -85,8 +76,8 @@ def test_it_passes_the_check_of_scikit_learn(estimator: Any, check: Callable[[An
 def test_the_checks_are_there() -> None:
     """A list that came out empty would pass above unseen."""
     names = [name_of(check.values[1]) for check in CHECKS]
-    assert len(names) > 45 * (len(ESTIMATORS) - len(PRESETS)) + 14 * len(PRESETS)
+    assert len(names) > 45 * (len(ESTIMATORS) - len(VARIANTS)) + 14 * len(VARIANTS)
     due = ["check_estimator_sparse_array", "check_sample_weight_equivalence_on_dense_data", "check_n_features_in"]
     for name in [*due, "check_transformer_preserve_dtypes", "check_estimators_pickle", "check_fit_idempotent"]:
         assert names.count(name) >= len(ESTIMATORS)
-    assert len(PRESETS) == 9
+    assert len(VARIANTS) == 11

@@ -65,6 +65,20 @@ def test_codes_carry_the_task_and_give_rows_back(tmp_path: Path) -> None:
     assert np.abs(other - ae.reconstruct(X))[:, :2].max() > 1e-3
 
 
+def test_segments_are_rebuilt_by_weights_of_their_own() -> None:
+    """Three segments, each on a line of its own in four dimensions: one number is enough where the weights differ."""
+    lines = np.linalg.qr(GENERATOR.normal(size=(4, 4)))[0][:3]
+    rows = np.column_stack([GENERATOR.normal(size=(120, 1)) * lines[TASK], TASK])
+    settings = FAST | {"scaling": None, "random_state": 0}
+    lost = {}
+    for encoder in ("mlp((8,))", "hyper(mlp((8,), activation=identity), embedding=4, hidden=(8,), tasks=3)"):
+        ae = Autoencoder(1, encoder=encoder, **settings).fit(rows[:90])
+        lost[encoder] = ((ae.reconstruct(rows[90:]) - rows[90:])[:, :4] ** 2).sum(axis=1).mean()
+    shared, own = lost.values()
+    assert own < 0.01
+    assert shared > 10 * own
+
+
 def test_a_decoder_alone_may_know_the_task() -> None:
     ae = Autoencoder(1, encoder="mlp((4,))", decoder=HYPER, max_epochs=1).fit(X)
     with pytest.raises(InvalidData, match=r"^column 2 holds 9, and a whole number from 0 to 3 is due"):
