@@ -106,7 +106,9 @@ class Network(PartParameters, abc.ABC):
             return texts
         is_file = isinstance(X, str | Path)
         # A file may hold more columns than the model needs, in another order.
-        source = open_source(X if reset else self._kind.again(X), self._row.columns if is_file and not reset else None)
+        source = open_source(
+            X if reset else self._kind.again(X, self._row), self._row.columns if is_file and not reset else None
+        )
         if not reset:
             source.fill(self._row)
         if is_file and not reset:
