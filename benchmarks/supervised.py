@@ -125,6 +125,7 @@ def timing(options: argparse.Namespace) -> None:
     print(f"\n### time a step, {options.sets[-1]}, batch {BATCH}\n\n{machine()}\n")
     print("| network | isthmus ms | PyTorch 1 thread | 2 threads | fastest / isthmus | wanted |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
+    failures: dict[str, str] = {}
     for kind in options.only:
         found: dict[str, list[float]] = {name: [] for name in ("isthmus", "pytorch 1", "pytorch 2")}
         for _ in range(options.processes):
@@ -136,11 +137,21 @@ def timing(options: argparse.Namespace) -> None:
                 )
                 if done.returncode == 0:
                     figures.append(json.loads(done.stdout.splitlines()[-1]))
+                else:
+                    failures[f"{kind}, {library}"] = told(done.returncode, done.stderr)
         best = {name: min(figures) if figures else np.nan for name, figures in found.items()}
         ours, *theirs = best.values()
         figures = " | ".join(f"{figure:.2f}" for figure in best.values())
         print(f"| {kind} | {figures} | {np.nanmin(theirs) / ours:.2f} x | ≥ {WANTED[kind]:g} x |", flush=True)
     print(f"\nload {os.getloadavg()[0]:.1f} at the end")
+    for whose, why in failures.items():
+        print(f"\nfailed: {whose}: {why}")
+
+
+def told(code: int, errors: str) -> str:
+    """Return why a process has failed: the last line of its errors, and its exit status."""
+    lines = errors.strip().splitlines() or ["it said nothing"]
+    return f"{lines[-1]} (exit status {code})"
 
 
 def layer(size: int, scaling: Any, epochs: int, seed: int) -> Autoencoder:

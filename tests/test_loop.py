@@ -180,7 +180,7 @@ def test_no_epoch_at_all_keeps_the_drawn_weights() -> None:
     settings = job(max_epochs=0)
     assert _all(settings) == []
     progress = loop.start(settings)
-    assert progress.reasons == (End("max_epochs", "max_epochs"),)
+    assert progress.reasons == (End("max_epochs", "all epochs that were asked for have been taken: 0"),)
     np.testing.assert_array_equal(progress.best_weights[0], draw(MODEL, 7))
 
 
@@ -253,7 +253,7 @@ def test_a_step_too_large_is_lowered_until_training_goes_on(rate: float, batch_s
     assert np.isfinite(progress.best_weights).all()
     assert losses[-1] < without_noise(begin.state.weights[0], ROWS)
     assert len(losses) == 40
-    assert progress.reasons == (End("max_epochs", "max_epochs"),)
+    assert progress.reasons == (End("max_epochs", "all epochs that were asked for have been taken: 40"),)
 
 
 def test_a_failed_epoch_starts_anew_from_a_good_state_with_smaller_steps(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -317,7 +317,10 @@ def always_lost(which: Sequence[bool], until: float = 0.0) -> Any:
 def test_a_start_that_stays_lost_ends_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps, "epoch", always_lost([True, False]))
     progress = last(job(seeds=(3, 4)))
-    assert progress.reasons == (End("diverged", "diverged"), End("max_epochs", "max_epochs"))
+    assert progress.reasons == (
+        End("diverged", "diverged"),
+        End("max_epochs", "all epochs that were asked for have been taken: 5"),
+    )
     assert [len(history) for history in progress.histories] == [0, 5]
     assert progress.best == 1
     assert np.isfinite(progress.best_weights).all()

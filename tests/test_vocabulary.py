@@ -49,6 +49,33 @@ def test_texts_come_in_any_form(data: Any) -> None:
 @pytest.mark.parametrize(
     "data",
     [
+        [None, "a"],
+        (float("nan"), None, "a"),
+        np.array([None, "a"], dtype=object),
+        np.array([[None], ["a"]], dtype=object),
+        pd.Series([None, "a"], dtype=object),
+        pd.Series([pd.NA, "a"], dtype="string"),
+        pd.DataFrame({"text": [None, "a"]}),
+        pl.Series([None, "a"]),
+        pl.DataFrame({"text": [None, "a"]}),
+    ],
+)
+def test_the_first_may_be_missing_and_is_named(data: Any) -> None:
+    assert are_texts(data)
+    with pytest.raises(
+        InvalidData, match=r"^text 0 is no text but (None|nan|<NA>), of type (NoneType|float|NAType)\.$"
+    ):
+        texts_of(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        [None, None],
+        [None, [1.0]],
+        [None, 2.0, "a"],
+        np.array([None, 1.0], dtype=object),
+        pd.DataFrame({"a": [None, "x"], "b": ["y", "z"]}),
         "table.csv",
         [[1.0, 2.0]],
         [1.0],

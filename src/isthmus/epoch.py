@@ -32,6 +32,11 @@ class Job:
     groups: np.ndarray | None = None  # [rows], numbers: rows of one group come in one batch, as far as it holds them
     known: Known = field(default_factory=dict)
 
+    @property
+    def last(self) -> End:
+        """Return the end of a start that has taken all its epochs."""
+        return End("max_epochs", f"all epochs that were asked for have been taken: {self.max_epochs}")
+
 
 @dataclass(frozen=True)
 class Progress:

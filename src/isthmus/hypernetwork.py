@@ -164,6 +164,16 @@ def hypernetworks(model: Any) -> list[Hypernetwork]:
     return [node for node in found if is_one(node) and node.tasks is not None]
 
 
+def made(model: Any) -> list[Any]:
+    """Return the modules of slots whose weights the hypernetworks of a model make, also those inside others."""
+
+    def is_one(node: Any) -> bool:
+        return isinstance(node, Hypernetwork)
+
+    found = [node.skeleton for node in jax.tree.leaves(model, is_leaf=is_one) if is_one(node)]
+    return [*found, *(inner for skeleton in found for inner in made(skeleton))]
+
+
 class Generated(Module):
     """A module whose weights a hypernetwork makes, row by row as the row's condition asks for."""
 

@@ -35,7 +35,7 @@ def start(job: Job, weights: np.ndarray | None = None) -> Progress:
         best_loss=np.full(count, np.inf),
         factor=np.ones(count, np.float32),
         histories=((),) * count,
-        reasons=(End("max_epochs", "max_epochs") if job.max_epochs < 1 else None,) * count,
+        reasons=(None if job.max_epochs else job.last,) * count,
     )
 
 
@@ -108,7 +108,7 @@ def why_end(job: Job, history: tuple[Record, ...], is_settled: bool = False) -> 
     if is_settled:
         return End("settled", f"{job.plan.optimizer.name} has settled")
     asked = (End(stop.name, reason) for stop in job.stops if (reason := stop(history)))
-    return next(asked, End("max_epochs", "max_epochs") if len(history) >= job.max_epochs else None)
+    return next(asked, job.last if len(history) >= job.max_epochs else None)
 
 
 def _choose(chosen: np.ndarray, new: Any, old: Any) -> Any:

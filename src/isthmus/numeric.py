@@ -11,6 +11,9 @@ import numpy as np
 
 from isthmus.errors import InvalidData
 from isthmus.flow import Row
+from isthmus.values import short
+
+ARRAYS = (np.ndarray, jax.Array)
 
 
 def as_rows(data: Any) -> np.ndarray:
@@ -26,7 +29,7 @@ def as_rows(data: Any) -> np.ndarray:
     try:
         array = np.asarray(data)
     except ValueError as error:
-        raise InvalidData(f"X is not a table: its rows differ in length or depth ({error}).") from error
+        raise InvalidData(_not_even(data)) from error
     if not 2 <= array.ndim <= 4:
         raise InvalidData(_wrong_dimensions(array))
     if array.dtype.kind == "c":
@@ -39,17 +42,33 @@ def as_rows(data: Any) -> np.ndarray:
 
 
 def are_sequences(data: Any) -> bool:
-    """Say whether `data` holds sequences: a list, tuple or array of objects of arrays [steps, features] or [steps].
+    """Say whether `data` holds sequences: a list, tuple or array of objects of them, [steps, features] or [steps].
 
-    Arrays [steps] that are all of one length are the rows of a table.
+    Arrays [steps] that are all of one length are the rows of a table. Nested lists are sequences where some are
+    [steps, features] and their lengths differ: flat ones may be a table that lacks a cell. None and `[]` among
+    sequences are some that are missing.
     """
     is_list = isinstance(data, list | tuple) or (
         isinstance(data, np.ndarray) and data.dtype == object and data.ndim == 1
     )
-    if not is_list or not len(data) or not all(isinstance(each, np.ndarray | jax.Array) for each in data):
+    found = [each for each in data if not _is_absent(each)] if is_list else []
+    axes = {depth(each) for each in found}
+    if not found or not axes <= {1, 2}:
         return False
-    axes, lengths = {each.ndim for each in data}, {len(each) if each.ndim else 0 for each in data}
-    return axes <= {1, 2} and (2 in axes or len(lengths) > 1)
+    is_even = len(found) == len(data) and len({len(each) for each in found}) == 1
+    has_arrays = any(isinstance(each, ARRAYS) for each in found)
+    return (2 in axes or not is_even) if has_arrays else (2 in axes and not is_even)
+
+
+def depth(data: Any) -> int:
+    """Return how many axes an array or a nested list has, by its first values; 0 for what is neither."""
+    if isinstance(data, ARRAYS):
+        return int(data.ndim)
+    return 1 + (depth(data[0]) if data else 0) if isinstance(data, list | tuple) else 0
+
+
+def _is_absent(each: Any) -> bool:
+    return each is None or (isinstance(each, list | tuple) and not each)
 
 
 def float_type(array: np.ndarray) -> np.dtype[Any]:
@@ -66,6 +85,21 @@ def flat_blocks(array: np.ndarray, rows: int, dtype: np.dtype[Any]) -> Iterator[
     for start in range(0, len(array), rows):
         block = np.asarray(array[start : start + rows], dtype)
         yield block.reshape(len(block), math.prod(array.shape[1:]))
+
+
+def _not_even(data: Any) -> str:
+    """Return the sentence for rows of which NumPy makes no array."""
+    told = "X is not a table: its rows differ in length or depth"
+    counts = [len(row) if depth(row) else None for row in data]
+    i = next((i for i, count in enumerate(counts) if count is None or count != counts[0]), None)
+    if i is None:
+        return f"{told}."
+    if counts[i] is None:
+        return f"{told}: row {i} is {short(data[i])}."
+    return (
+        f"{told}: row {i} holds {counts[i]} and row 0 holds {counts[0]}. Where rows are sequences of differing "
+        "lengths, pass each as an array."
+    )
 
 
 def _wrong_dimensions(array: np.ndarray) -> str:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from isthmus.errors import InvalidData
 from isthmus.flow import Row
 
 
@@ -33,8 +34,20 @@ class Source(abc.ABC):
         """Keep these columns, in this order (None keeps all), and refuse what are no numbers; before all else."""
 
     @classmethod
-    def again(cls, data: Any) -> Any:
-        """Return `data`, or its source where it is of this kind only because the table of the fit was."""
+    def again(cls, data: Any, row: Row) -> Any:
+        """Return `data`, or its source where it is of this kind only because the table of the fit, of `row`, was.
+
+        Raises
+        ------
+        InvalidData
+            If it is one row of several axes where many are due.
+        """
+        image = row.shape[1:] if row.shape[0] == 1 else row.shape  # of one channel it is [height, width] too
+        is_one = isinstance(data, np.ndarray) and data.ndim > 1 and data.shape in (row.shape, image)
+        if is_one and not (data.ndim == 2 and data.shape[1] == row.size):
+            raise InvalidData(
+                f"X is one row, of shape {data.shape}, where several are due: pass X.reshape{(1, *row.shape)}."
+            )
         return data
 
     def fill(self, row: Row) -> None:  # noqa: B027 -- a row of numbers is as long as it is

@@ -68,15 +68,26 @@ def texts_of(data: Any) -> list[str]:
 
 
 def are_texts(data: Any) -> bool:
-    """Say whether `data` is texts, or meant to be: its first value is one. A single text is a path, and is none."""
+    """Say whether `data` is texts, or meant to be: the first value that is there is one. A single text is a path."""
     kind = type(data)
     if isinstance(data, list | tuple):
-        return len(data) > 0 and isinstance(data[0], str)
+        return isinstance(_first_there(data), str)
     is_known = kind.__module__.partition(".")[0] in ("numpy", "pandas", "polars")
     if not is_known or kind.__name__ not in ("ndarray", "Series", "DataFrame") or data.shape == ():
         return False
     first = np.asarray(data[:1], dtype=object).ravel()
+    if len(first) == 1 and _first_there(first) is None:
+        return isinstance(_first_there(np.asarray(data, dtype=object).ravel()), str)
     return len(first) == 1 and isinstance(first[0], str)
+
+
+def _first_there(values: Iterable[Any]) -> Any:
+    """Return the first value that is not missing: None, NaN, or what pandas writes for it; None where all are."""
+    for value in values:
+        is_nan = isinstance(value, float) and np.isnan(value)
+        if not (value is None or is_nan or type(value).__name__ in ("NAType", "NaTType")):
+            return value
+    return None
 
 
 def refuse_empty(texts: Sequence[str], by: str = "word") -> None:
@@ -90,7 +101,8 @@ def checked_words(words: Any, most: int) -> None:
     """Raise `InvalidPart` for words, from a file, that are no list of at most so many different ones."""
     is_list = isinstance(words, list) and 1 <= len(words) <= most
     is_text = is_list and all(isinstance(word, str) and word for word in words)
-    require(is_text and len(set(words)) == len(words), "words", f"a list of 1 to {most} different words", words)
+    told = f"a list of 1 to {most} different words"
+    require(is_text and len(set(words)) == len(words), "words", told, short(words))
 
 
 def counts(tokens: Iterable[Sequence[str]]) -> Counter[str]:

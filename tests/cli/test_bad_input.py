@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+import isthmus
+
 FIT = ("--bottleneck", 2, "--max-epochs", 2, "--out", "model.safetensors")
 
 
@@ -106,3 +108,11 @@ def test_a_table_is_not_a_model(refused, table):
 def test_a_missing_model_is_refused(refused, table):
     assert "model.safetensors" in refused("score", "model.safetensors", table)
     assert "there is no file" in refused("score", "model.safetensors", table)
+
+
+@pytest.mark.parametrize("command", ["transform", "reconstruct", "score", "inspect"])
+def test_word_vectors_are_no_network(refused, table, command):
+    isthmus.WordVectors(2, min_count=1, max_epochs=0).fit(["a cat", "a dog"] * 3).save("model.safetensors")
+    words = () if command == "inspect" else (table, "--out", "out.csv")
+    told = "model.safetensors holds WordVectors, which isthmus.load reads: a network is due here."
+    assert refused(command, "model.safetensors", *words) == told

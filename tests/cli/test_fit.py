@@ -20,7 +20,7 @@ def test_the_end_is_told_in_a_short_table(told, table):
     facts = told("fit", table, *FIT)
     assert list(facts) == ["rows", "columns", "code", "epochs", "loss", "stopped", "seconds", "file"]
     assert (facts["rows"], facts["columns"], facts["code"]) == ("60", "5", "2 numbers: deterministic(2)")
-    assert (facts["epochs"], facts["stopped"]) == ("2", "max_epochs")
+    assert (facts["epochs"], facts["stopped"]) == ("2", "all epochs that were asked for have been taken: 2")
     assert facts["loss"].endswith("in training")
     assert facts["file"].startswith("model.safetensors (")
 

@@ -28,7 +28,7 @@ def test_inspect_shows_what_is_in_a_model_file(told, table):
     assert facts["code"] == "4 numbers: top_k(4, k=2)"
     assert facts["names"] == "a, b, c, d, e"
     assert facts["max_epochs"] == "9"
-    assert facts["stopped"] == "max_epochs"
+    assert facts["stopped"] == "all epochs that were asked for have been taken: 9"
     assert facts["history"].startswith("epoch 1: ")
 
 

@@ -15,6 +15,7 @@ from isthmus.parts import find, names
 from isthmus.weights import assemble, draw
 
 ROWS, SIZE = 5, 3
+ONE_CHANGED = [True, True, False, True, True]  # rows that are the same where row 2 was changed
 TOKENS = Row((6,), codes=(3,) * 6, has_holes=True)
 FORMS = (Row((6,)), Row((1, 4, 4)), TOKENS)  # a flat row, an image, a text
 
@@ -40,13 +41,18 @@ def taken(part: Any) -> list[Row]:
 
 @every
 @pytest.mark.parametrize("road", ["down", "up"])
-def test_its_roads(name: str, road: str, example: Callable[[Any], Any]) -> None:
+def test_its_roads_are_as_wide_as_they_say_and_rows_do_not_mix(
+    name: str, road: str, example: Callable[[Any], Any]
+) -> None:
     part = example(find("backbones", name))
     for row in taken(part):
         skeleton, width = part.encoder(row) if road == "down" else part.decoder(row, SIZE)
         module = assemble(skeleton, draw(skeleton, 0))
         walk = jax.jit(lambda x, module=module: module(x, None))
-        check(walk, row.size if road == "down" else SIZE, width)
+        end, again, others = walked(walk, row.size if road == "down" else SIZE)
+        assert (end.shape, end.dtype) == ((ROWS, width), np.float32)
+        np.testing.assert_array_equal(again, end)
+        assert (others == end).all(axis=1).tolist() == ONE_CHANGED
 
 
 @every
@@ -56,17 +62,15 @@ def test_its_outlet_gives_what_is_asked_for(name: str, example: Callable[[Any], 
         width = part.decoder(row, SIZE)[1]
         for purposes in (1, 2):
             skeleton = part.outlet(row, width, purposes * row.size)
-            check(jax.jit(assemble(skeleton, draw(skeleton, 0)).__call__), width, purposes * row.size)
+            end, again, others = walked(jax.jit(assemble(skeleton, draw(skeleton, 0)).__call__), width)
+            assert (end.shape, end.dtype) == ((ROWS, purposes * row.size), np.float32)
+            np.testing.assert_array_equal(again, end)
+            assert (others == end).all(axis=1).tolist() == ONE_CHANGED
 
 
-def check(walk: Callable[[np.ndarray], Any], given: int, width: int) -> None:
-    """Check that rows [n, given] become rows [n, width], each for itself, the same ones again."""
+def walked(walk: Callable[[np.ndarray], Any], given: int) -> list[np.ndarray]:
+    """Return what rows [n, given] become, what they become again, and once row 2 is another."""
     x = np.random.default_rng(0).normal(size=(ROWS, given)).astype(np.float32)
-    end = np.asarray(walk(x))
-    assert end.shape == (ROWS, width)
-    assert end.dtype == np.float32
-    np.testing.assert_array_equal(walk(x), end)
     changed = x.copy()
     changed[2] += 2  # enough to be another token
-    is_same = (np.asarray(walk(changed)) == end).all(axis=1)
-    assert is_same.tolist() == [True, True, False, True, True]
+    return [np.asarray(walk(rows)) for rows in (x, x, changed)]

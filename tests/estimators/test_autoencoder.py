@@ -108,7 +108,7 @@ def test_what_a_fit_leaves() -> None:
 
 def test_no_epoch_leaves_the_drawn_weights() -> None:
     ae = autoencoder(max_epochs=0).fit(X)
-    assert (ae.n_iter_, ae.history_, ae.stop_reason_) == (0, [], "max_epochs")
+    assert (ae.n_iter_, ae.history_, ae.stop_reason_) == (0, [], "all epochs that were asked for have been taken: 0")
     assert ae.transform(X).shape == (40, 2)
 
 

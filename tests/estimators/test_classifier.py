@@ -144,6 +144,35 @@ def test_labels_that_are_none_are_refused(y: Any, sentence: str) -> None:
         NetworkClassifier((4,), max_epochs=1).fit(FLOWERS[0], y)
 
 
+CLASSES: dict[str, tuple[Any, str]] = {
+    "dates": (np.array(["2020-01-01", "2020-01-02"], "M8[D]"), r"datetime64\[D\]"),
+    "nanoseconds": (np.array(["2020-01-01", "2020-01-02"], "M8[ns]"), r"datetime64\[ns\]"),
+    "times": (np.array([1, 2], "m8[s]"), r"timedelta64\[s\]"),
+    "bytes": (np.array([b"a", b"b"]), r"\|S1"),
+    "objects of bytes": (np.array([b"a", b"b"], dtype=object), "bytes"),
+    "timestamps": (np.array([pd.Timestamp("2020"), pd.Timestamp("2021")], dtype=object), "Timestamp"),
+    "complex numbers": (np.array([1j, 2]), "complex128"),
+}
+
+
+@pytest.mark.parametrize("case", CLASSES)
+def test_classes_that_no_file_can_hold_are_refused(case: str) -> None:
+    two, kind = CLASSES[case]
+    told = f"^y holds classes of type {kind}, which no model file can hold: numbers or texts are due, as np.asarray"
+    with pytest.raises(InvalidData, match=told):
+        NetworkClassifier((4,), max_epochs=1).fit(FLOWERS[0], np.resize(two, 300))
+
+
+@pytest.mark.parametrize("two", [[np.int64(3), np.int64(5)], [np.str_("a"), np.str_("b")], [np.True_, np.False_]])
+def test_classes_of_numpy_among_objects_are_saved(two: list[Any], tmp_path: Path) -> None:
+    y = np.resize(np.array(two, dtype=object), 300)
+    model = NetworkClassifier((4,), max_epochs=0).fit(FLOWERS[0], y)
+    model.save(tmp_path / "m.safetensors")
+    loaded = isthmus.load(tmp_path / "m.safetensors")
+    assert loaded.classes_.tolist() == sorted(two)
+    assert loaded.predict(FLOWERS[0]).tolist() == model.predict(FLOWERS[0]).tolist()
+
+
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [

@@ -51,7 +51,11 @@ def test_the_summary_is_of_the_weights_kept_and_the_best_comes_first() -> None:
         held_out = losses(found, str(optimizer), "held_out_loss")
         assert row["held_out_loss"] == min(held_out)
         assert row["loss"] == losses(found, str(optimizer))[int(np.argmin(held_out))]
-        assert (row["epochs"], row["stop"], row["reason"]) == (12, "max_epochs", "max_epochs")
+        assert (row["epochs"], row["stop"], row["reason"]) == (
+            12,
+            "max_epochs",
+            "all epochs that were asked for have been taken: 12",
+        )
         assert row["seconds"] == losses(found, str(optimizer), "seconds")[-1]
     assert summary["held_out_loss"].is_monotonic_increasing
     assert list(summary.index) != [*THREE, "sgd(0.2)"]

@@ -40,8 +40,8 @@ def test_the_first_start_is_not_that_of_one() -> None:
 @pytest.mark.parametrize(
     ("stops", "stop", "reason", "epochs"),
     [
-        ((), "max_epochs", "max_epochs", 30),
-        (None, "max_epochs", "max_epochs", 30),
+        ((), "max_epochs", "all epochs that were asked for have been taken: 30", 30),
+        (None, "max_epochs", "all epochs that were asked for have been taken: 30", 30),
         ("target(1000)", "target", "the loss reached 1000", 1),
         ("time_limit(1e-9)", "time_limit", "1e-09 seconds have passed", 1),
         ("loss_change(0.9)", "loss_change", "the loss changed by less than 0.9 of itself", 2),

@@ -36,6 +36,19 @@ def test_flat_rows_are_taken_too_and_come_back_flat(fitted: Autoencoder) -> None
     np.testing.assert_array_equal(fitted.reconstruct(flat), fitted.reconstruct(X).reshape(40, 16))
 
 
+def test_one_image_is_no_stack_of_them(fitted: Autoencoder) -> None:
+    codes = fitted.transform(X)
+    for one in (X[0], X[0, 0]):
+        with pytest.raises(InvalidData) as caught:
+            fitted.transform(one)
+        told = f"X is one row, of shape {one.shape}, where several are due: pass X.reshape(1, 1, 4, 4)."
+        assert str(caught.value) == told
+        np.testing.assert_array_equal(fitted.transform(one.reshape(1, 1, 4, 4)), codes[:1])
+    series = Autoencoder(2, encoder="recurrent((3,))", max_epochs=0).fit(X[:, 0])
+    with pytest.raises(InvalidData, match=r"where several are due: pass X\.reshape\(1, 4, 4\)\.$"):
+        series.transform(X[0, 0])
+
+
 def test_images_of_another_shape_are_refused(fitted: Autoencoder) -> None:
     with pytest.raises(InvalidData, match=r"X holds images of \(2, 8\), and the model was fitted on \(1, 4, 4\)\."):
         fitted.transform(X.reshape(40, 2, 8))

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.metrics import r2_score
 
 import isthmus
 from isthmus import InvalidData, InvalidPart, NetworkRegressor
@@ -163,3 +164,38 @@ def test_a_target_that_is_not_told_has_no_density() -> None:
     found = law.log_prob([Y[0, 0], np.nan])
     assert np.isfinite(found[0])
     assert np.isnan(found[1])
+
+
+def test_the_score_is_over_the_targets_that_are_known() -> None:
+    random = np.random.default_rng(1)
+    x = random.normal(size=(60, 3))
+    y = x[:, :2] + random.normal(scale=0.1, size=(60, 2))
+    y[:20, 1] = np.nan
+    weight = random.uniform(size=60)
+    model = NetworkRegressor((4,), max_epochs=3).fit(x, y)
+    found, known = model.predict(x), slice(20, None)
+    due = [r2_score(y[:, 0], found[:, 0]), r2_score(y[known, 1], found[known, 1])]
+    assert model.score(x, y) == pytest.approx(np.mean(due))
+    due = [
+        r2_score(y[:, 0], found[:, 0], sample_weight=weight),
+        r2_score(y[known, 1], found[known, 1], sample_weight=weight[known]),
+    ]
+    assert model.score(x, y, weight) == pytest.approx(np.mean(due))
+    only = np.where(np.arange(60) < 20, weight, 0)  # the second output has no row that counts
+    assert model.score(x, y, only) == pytest.approx(r2_score(y[:20, 0], found[:20, 0], sample_weight=weight[:20]))
+
+
+@pytest.mark.parametrize(
+    ("y", "sentence"),
+    [
+        (np.full((60, 2), np.nan), r"^y holds NaN \(missing\) in 60 rows \(first: 0\): drop them\.$"),
+        (np.zeros(60), r"^y has 1 outputs, and the last fit had 2\.$"),
+        (np.zeros((59, 2)), r"^y has shape \(59, 2\), expected \(60,\) or \(60, outputs\)\.$"),
+        (np.full((60, 2), np.inf), r"^y holds inf in 60 rows"),
+    ],
+)
+def test_a_score_refuses_what_fit_refuses(y: Any, sentence: str) -> None:
+    x = np.random.default_rng(1).normal(size=(60, 3))
+    model = NetworkRegressor((4,), max_epochs=0).fit(x, x[:, :2])
+    with pytest.raises(InvalidData, match=sentence):
+        model.score(x, y)

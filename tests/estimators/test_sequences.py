@@ -84,6 +84,13 @@ def test_sequences_of_one_feature_and_one_length_are_known_from_the_fit() -> Non
     assert [each.shape for each in ae.reconstruct(pair)] == [(2,), (2,)]
 
 
+def test_nested_lists_are_as_good_as_arrays(fitted: Autoencoder) -> None:
+    lists = [each.tolist() for each in X]
+    np.testing.assert_array_equal(model().fit(lists).transform(lists), fitted.transform(X))
+    alike = [each for each in lists if len(each) == 2]
+    np.testing.assert_array_equal(fitted.transform(alike), fitted.transform([np.array(each) for each in alike]))
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -95,6 +102,7 @@ def test_sequences_of_one_feature_and_one_length_are_known_from_the_fit() -> Non
         (np.ones((4, 3, 2)), "X has 6 features, but Autoencoder is expecting 12 features as input."),
         (np.ones((4, 2, 6)), r"X holds sequences of \(2, 6\), and the model was fitted on \(6, 2\)\."),
         ([*X[:2], np.empty((0, 2))], "sequence 2 has length 0: leave it out"),
+        (X[0], r"X is one sequence, of length 6, where a list of them is due: pass \[X\]\.$"),
     ],
 )
 def test_what_does_not_belong_to_the_fit_is_refused(fitted: Autoencoder, data: Any, message: str) -> None:

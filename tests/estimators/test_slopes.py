@@ -30,8 +30,10 @@ def untrained(**settings: Any) -> Autoencoder:
         NetworkClassifier(pretrained=untrained(), max_epochs=1),
         StackedAutoencoder([untrained(), Autoencoder(2, max_epochs=0)], max_epochs=1),
         Autoencoder("adversarial(2, hidden=(4,))", encoder="mlp((4,), activation=threshold)"),
+        NetworkClassifier("hyper('mlp((4,), activation=threshold)')"),
+        NetworkClassifier("hyper('mlp((4,))', activation=threshold)"),
     ],
-    ids=["autoencoder", "classifier", "pretrained", "stacked", "adversarial"],
+    ids=["autoencoder", "classifier", "pretrained", "stacked", "adversarial", "in a hypernetwork", "of a hypernetwork"],
 )
 def test_training_through_it_is_refused(estimator: Any) -> None:
     with pytest.raises(InvalidPart) as caught:

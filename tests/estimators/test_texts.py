@@ -12,7 +12,15 @@ import pytest
 from sklearn.base import clone
 
 import isthmus
-from isthmus import Autoencoder, InvalidData, ModelFileError, NetworkClassifier, NetworkRegressor, modelfile
+from isthmus import (
+    Autoencoder,
+    InvalidData,
+    InvalidPart,
+    ModelFileError,
+    NetworkClassifier,
+    NetworkRegressor,
+    modelfile,
+)
 
 TEXTS = [
     f"the {a} {b} {c}" for a in ("cat", "dog", "cow") for b in ("sees", "eats") for c in ("grass", "fish", "big meat")
@@ -131,11 +139,27 @@ def test_an_autoencoder_of_weights_gives_the_strongest_words_back() -> None:
     assert np.mean([set(found.split()) <= set(text.split()) for found, text in zip(back, TEXTS, strict=True)]) > 0.9
 
 
+def test_codes_explain_tokens_and_no_weights_of_words() -> None:
+    with pytest.raises(InvalidPart) as caught:
+        Autoencoder(2, likelihood="codes").fit(TEXTS)
+    assert str(caught.value) == (
+        "the likelihood codes explains codes 0, 1, …, and column 'the' holds numbers: use likelihood='squared_error', "
+        "or read texts as tokens, by text='tokens' or the encoder 'text'."
+    )
+
+
+def test_a_perceptron_may_write_what_words_are_read() -> None:
+    model = Autoencoder(12, **WORDS | {"decoder": "mlp((16,))", "max_epochs": 80}).fit(TEXTS)
+    back = model.reconstruct(TEXTS)
+    assert np.mean([one == other for one, other in zip(back, TEXTS, strict=True)]) > 0.9
+
+
 @pytest.mark.parametrize(
     ("texts", "said"),
     [
         (["a b", "c d", "  ", "e"], r"^text 2 is empty: '  ' holds no word\.$"),
         (["a b", None], r"^text 1 is no text but None, of type NoneType\.$"),
+        ([None, "a b"], r"^text 0 is no text but None, of type NoneType\.$"),
         (["a b", "?!"], r"^text 1 is empty: '\?!' holds no word\.$"),
     ],
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 
 from isthmus.errors import InvalidData
@@ -68,6 +69,77 @@ def test_arrays_and_lists_of_numbers_stay_what_they_are() -> None:
         assert not source.row.is_sequence
 
 
+LISTS = [each.tolist() for each in RAGGED]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [LISTS, tuple(map(tuple, LISTS)), objects(LISTS), [*RAGGED[:2], *LISTS[2:]], [*LISTS[:2], *RAGGED[2:]]],
+    ids=["lists", "tuples", "objects", "arrays and lists", "lists and arrays"],
+)
+def test_nested_lists_that_differ_in_length_are_sequences(data: Any) -> None:
+    source, same = open_source(data), open_source(RAGGED)
+    assert source.row == same.row
+    np.testing.assert_array_equal(next(source.blocks(9)), next(same.blocks(9)))
+
+
+def test_flat_lists_are_a_table_that_lacks_a_cell() -> None:
+    """They may be sequences of one feature: a fit on such tells."""
+    table = [[1, 2, 3], [4, 5], [6, 7, 8]]
+    with pytest.raises(InvalidData) as caught:
+        open_source(table)
+    assert str(caught.value) == (
+        "X is not a table: its rows differ in length or depth: row 1 holds 2 and row 0 holds 3. Where rows are "
+        "sequences of differing lengths, pass each as an array."
+    )
+    source = open_source(kind_called("sequences").again(table, Row((4, 1), is_sequence=True, has_holes=True)))
+    np.testing.assert_array_equal(next(source.blocks(9)), [[1, 2, 3], [4, 5, np.nan], [6, 7, 8]])
+
+
+@pytest.mark.parametrize(
+    ("features", "data", "shapes"),
+    [
+        (1, [[1, 2], [3, 4]], [(2,), (2,)]),
+        (1, [[1.0]], [(1,)]),
+        (1, [[1], [2, 3]], [(1,), (2,)]),
+        (1, [[[1], [2]], [[3], [4]]], [(2, 1), (2, 1)]),
+        (2, [[[1, 2]], [[3, 4]]], [(1, 2), (1, 2)]),
+        (1, [np.ones(2), np.ones(2)], [(2,), (2,)]),
+        (1, [np.ones(1), np.ones(1)], [(1,), (1,)]),
+    ],
+)
+def test_lists_of_one_length_are_sequences_where_the_fit_was(
+    features: int, data: Any, shapes: list[tuple[int, ...]]
+) -> None:
+    row = Row((4, features), is_sequence=True, has_holes=True)
+    assert open_source(kind_called("sequences").again(data, row)).index == shapes
+
+
+@pytest.mark.parametrize(
+    ("features", "data"),
+    [
+        (2, RAGGED[0]),
+        (2, LISTS[0]),
+        (1, np.ones(3)),
+        (1, [1, 2, 3]),
+        (1, np.ones((3, 1))),
+        (1, [[1], [2], [3]]),
+    ],
+)
+def test_one_sequence_is_no_list_of_them(features: int, data: Any) -> None:
+    row, told = Row((4, features), is_sequence=True, has_holes=True), "X is one sequence, of length 3, where a list of"
+    with pytest.raises(InvalidData) as caught:
+        kind_called("sequences").again(data, row)
+    assert str(caught.value) == f"{told} them is due: pass [X]."
+    assert open_source(kind_called("sequences").again([data], row)).index[0][0] == 3
+
+
+def test_rows_that_lie_flat_are_no_sequence() -> None:
+    again = kind_called("sequences").again
+    for data, shape in ((np.ones((3, 8)), (4, 2)), (np.ones((3, 2)), (1, 2)), ([], (4, 2)), (["a", "b"], (4, 1))):
+        assert again(data, Row(shape, is_sequence=True)) is data
+
+
 def test_precision_is_single_where_all_is() -> None:
     single = [each.astype(np.float32) for each in RAGGED]
     assert open_source(single).dtype == np.float32
@@ -117,6 +189,23 @@ BAD: dict[str, tuple[Any, str]] = {
     "empty": (
         [*RAGGED[:3], np.empty((0, 2))],
         "sequence 3 has length 0: leave it out, or give it a step.",
+    ),
+    "empty list": ([*RAGGED[:2], []], "sequence 2 has length 0: leave it out, or give it a step."),
+    "empty list among lists": ([[], *LISTS[2:]], "sequence 0 has length 0: leave it out, or give it a step."),
+    "none": ([*RAGGED[:2], None], "sequence 2 is missing (None): leave it out."),
+    "none among lists": ([None, LISTS[0]], "sequence 0 is missing (None): leave it out."),
+    "none among rows": ([[1, 2], None], "X is not a table: its rows differ in length or depth: row 1 is None."),
+    "uneven steps": (
+        [[[1, 2], [3, 4], [5]], [[6, 7]]],
+        "sequence 0 holds 1 features at step 2 and 2 at step 0: each step of each sequence holds the same ones.",
+    ),
+    "uneven deep": (
+        [[[1, 2], [3, 4]], [[5, [6]]]],
+        "sequence 1 is not even: each step of each sequence holds the same ones.",
+    ),
+    "too deep": (
+        [np.ones((2, 1)), [pd.DataFrame(np.ones((2, 1)))]],
+        "sequence 1 has 3 axes where 2 are due, steps and features, or 1, steps.",
     ),
     "features": (
         [*RAGGED, np.ones((2, 3))],

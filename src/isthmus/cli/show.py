@@ -13,6 +13,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from isthmus.cli import screen, summary
+from isthmus.cli.use import loaded_from
 from isthmus.errors import UnknownPart, suggestion
 
 if TYPE_CHECKING:
@@ -33,10 +34,9 @@ def version(wanted: bool) -> None:
 
 def inspect(model: screen.Model) -> None:
     """Show what is in a model file."""
-    import isthmus
     from isthmus import modelfile
 
-    loaded = isthmus.load(model)
+    loaded = loaded_from(model)
     opened = modelfile.open_file(model, "model")
     weights = sum(math.prod(shape) for name, (_, shape) in opened.tensors.items() if name.startswith("weights."))
     told = {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from isthmus.cli import output, screen
+from isthmus.errors import ModelFileError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +27,7 @@ def transform(model: screen.Model, data: screen.Data, out: Out, quiet: screen.Qu
     """Write the code of each row of a table."""
     output.check(out, list(output.FORMATS), model, data)
     with screen.hushed(quiet):
-        loaded = _load(model)
+        loaded = loaded_from(model)
         _write(out, loaded.transform(data), list(loaded.get_feature_names_out()), quiet)
 
 
@@ -36,7 +37,7 @@ def reconstruct(model: screen.Model, data: screen.Data, out: Out, quiet: screen.
 
     output.check(out, list(output.FORMATS), model, data)
     with screen.hushed(quiet):
-        loaded = _load(model)
+        loaded = loaded_from(model)
         _write(out, np.asarray(loaded.reconstruct(data)), _columns(loaded), quiet)
 
 
@@ -53,7 +54,7 @@ def score(
     if out is not None:
         output.check(out, list(output.FORMATS), model, data)
     with screen.hushed(quiet):
-        loaded = _load(model)
+        loaded = loaded_from(model)
         scores = loaded.score_samples(data)
         errors = loaded.reconstruction_error(data, per_feature=True) if per_feature else np.empty((len(scores), 0))
         columns = _columns(loaded) if per_feature else []
@@ -63,10 +64,15 @@ def score(
             _show(scores, errors, columns)
 
 
-def _load(path: Path) -> Autoencoder:
+def loaded_from(path: Path) -> Autoencoder:
+    """Return the network of a model file."""
     import isthmus
+    from isthmus.estimators.network import Network
 
-    return isthmus.load(path)
+    found: Autoencoder = isthmus.load(path)
+    if not isinstance(found, Network):
+        raise ModelFileError(f"{path} holds {type(found).__name__}, which isthmus.load reads: a network is due here.")
+    return found
 
 
 def _columns(model: Autoencoder) -> list[str]:

@@ -10,13 +10,15 @@ import numpy as np
 from isthmus.contracts import Activation, Likelihood
 from isthmus.errors import InvalidData, InvalidPart
 from isthmus.flow import Row
+from isthmus.hypernetwork import made
 from isthmus.model import Model
 from isthmus.source import Source
 
 
 def check_slopes(model: Model) -> None:
     """Raise `InvalidPart` where no gradient comes through an activation: what is below it would learn nothing."""
-    for leaf in jax.tree.leaves(model, is_leaf=lambda node: isinstance(node, Activation)):
+    networks = (model, *made(model))  # to a model, what hypernetworks make is structure
+    for leaf in jax.tree.leaves(networks, is_leaf=lambda node: isinstance(node, Activation)):
         if isinstance(leaf, Activation) and not leaf.has_slope:
             raise InvalidPart(
                 f"no gradient comes through the activation {leaf.name}, so the layers below it cannot learn: use "

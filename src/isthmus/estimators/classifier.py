@@ -210,6 +210,11 @@ class NetworkClassifier(ClassifierMixin, Supervised):
         for labels, classes in found if known is None else ():
             if len(classes) < 2:
                 raise InvalidData(f"y holds one class only, {classes.tolist()[0]!r}: two classes are due.")
+            if not _are_classes(_plain(classes)):
+                raise InvalidData(
+                    f"y holds classes of type {_type_of(classes)}, which no model file can hold: numbers or texts are "
+                    "due, as np.asarray(y).astype(str) makes them."
+                )
             if is_several and (labels < 0).any():
                 raise InvalidData("y has several outputs and rows without a label (-1): every output needs its class.")
         if known is not None:
@@ -271,7 +276,7 @@ class NetworkClassifier(ClassifierMixin, Supervised):
         return jnp.concatenate(one_hot, axis=1)
 
     def _facts(self) -> dict[str, Any]:
-        several = [classes.tolist() for classes in self._classes]
+        several = [_plain(classes) for classes in self._classes]
         return {"classes": several if len(several) > 1 else several[0]}
 
     def _take_facts(self, facts: dict[str, Any]) -> None:
@@ -310,6 +315,17 @@ def _are_classes(found: Any) -> bool:
     is_list = isinstance(found, list) and len(found) >= 2
     is_of_one_type = is_list and {type(each) for each in found} in ({str}, {bool}, {int}, {float})
     return is_of_one_type and sorted(set(found)) == found
+
+
+def _plain(classes: np.ndarray) -> list[Any]:
+    """Return classes as plain values of Python; those of other types as they are."""
+    if classes.dtype.kind in "mM":  # NumPy would make whole numbers of some
+        return list(classes)
+    return [each.item() if isinstance(each, np.generic) else each for each in classes.tolist()]
+
+
+def _type_of(classes: np.ndarray) -> str:
+    return type(classes.flat[0]).__name__ if classes.dtype.kind == "O" else str(classes.dtype)
 
 
 def _refuse_nan(labels: np.ndarray) -> None:

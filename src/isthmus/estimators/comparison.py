@@ -156,7 +156,7 @@ def _run(model: Any, X: Any, y: Any, fit_parameters: dict[str, Any], *, is_asked
         model.fit(X, y, **fit_parameters)
     except Diverged as error:
         return Run(model, "diverged", str(error))
-    stop = model.history_[-1]["stop"] if model.history_ else model.stop_reason_
+    stop = model.history_[-1]["stop"] if model.history_ else "max_epochs"
     return Run(model, stop, model.stop_reason_)
 
 

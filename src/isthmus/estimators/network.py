@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import jax
 import numpy as np
@@ -23,14 +23,16 @@ from isthmus.checking import checked_weight
 from isthmus.contracts import Backbone, Likelihood, Scaling
 from isthmus.epoch import Job, Progress
 from isthmus.errors import Diverged, InvalidData, InvalidPart, require
+from isthmus.estimators import storing
 from isthmus.estimators.checks import check_codes, check_size, check_slopes, heading, likely_cause
-from isthmus.estimators.parameters import PartParameters
+from isthmus.estimators.kept import Kept
 from isthmus.estimators.rehearsal import is_rehearsed
 from isthmus.estimators.seeds import check_seed, seed_of
 from isthmus.estimators.wording import open_texts
 from isthmus.flow import End, Row
 from isthmus.linking import linked
 from isthmus.model import Model
+from isthmus.modelfile import Opened
 from isthmus.objective import Plan
 from isthmus.parts import resolve
 from isthmus.progress import shown
@@ -43,7 +45,7 @@ from isthmus.weights import assemble, draw, slots, started
 FULL_BATCH = 2048  # rows at a time, where a gradient is gathered over all rows
 
 
-class Network(PartParameters, abc.ABC):
+class Network(Kept):
     """The life of a network, from a table to trained weights and back."""
 
     optional: ClassVar[frozenset[str]] = frozenset({"scaling"})
@@ -60,18 +62,13 @@ class Network(PartParameters, abc.ABC):
     def __sklearn_is_fitted__(self) -> bool:
         return self._weights is not None
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model to one safetensors file, at once or not at all; `isthmus.load` reads it.
+    def _told(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        return storing.told(self)
 
-        Raises
-        ------
-        ModelFileError
-            If it cannot be written.
-        """
-        check_is_fitted(self)
-        from isthmus.estimators.storing import save  # it knows the estimators
-
-        save(self, path)
+    @classmethod
+    def _taken(cls, opened: Opened) -> Self:
+        found: Self = storing.taken(cls, opened)
+        return found
 
     @property
     def model_(self) -> Model:
@@ -106,7 +103,9 @@ class Network(PartParameters, abc.ABC):
             return texts
         is_file = isinstance(X, str | Path)
         # A file may hold more columns than the model needs, in another order.
-        source = open_source(X if reset else self._kind.again(X), self._row.columns if is_file and not reset else None)
+        source = open_source(
+            X if reset else self._kind.again(X, self._row), self._row.columns if is_file and not reset else None
+        )
         if not reset:
             source.fill(self._row)
         if is_file and not reset:

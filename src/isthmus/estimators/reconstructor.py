@@ -6,7 +6,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus import inference
@@ -14,22 +13,16 @@ from isthmus.checking import checked_weight
 from isthmus.contracts import Scaling
 from isthmus.errors import InvalidData, InvalidPart, require
 from isthmus.estimators.device import on_device
-from isthmus.estimators.network import Network
+from isthmus.estimators.encoder import Encoder
 from isthmus.estimators.seeds import check_seed, seed_of
 from isthmus.parts import resolve
 from isthmus.reading import open_source, scaled_blocks
 
 
-class Reconstructor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
+class Reconstructor(Encoder):
     """A network that gives each row a code, and rows for codes."""
 
     optional = frozenset({"decoder", "corruption", "neighborhood", "scaling", "text"})
-
-    @on_device
-    def transform(self, X: Any) -> np.ndarray:
-        """Return the code of each row, [n, n_components_], without noise."""
-        source = self._open(X, reset=False)
-        return self._apply(inference.encode, source, self.n_components_)
 
     @on_device
     def inverse_transform(self, X: Any) -> Any:
@@ -123,13 +116,3 @@ class Reconstructor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
         from isthmus.estimators.diagnosis import diagnose  # it knows this class
 
         return diagnose(self, X)
-
-    @property
-    def _n_features_out(self) -> int:
-        return self.n_components_
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

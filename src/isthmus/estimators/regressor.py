@@ -11,6 +11,7 @@ import jax
 import numpy as np
 from jaxtyping import Array
 from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus import inference
@@ -121,11 +122,11 @@ class NetworkRegressor(RegressorMixin, Supervised):
         self._check_settings()
         goes_on = self._goes_on
         source = self._open(X, reset=not goes_on)
-        target = checked_numbers(y, source.n_rows, type(self).__name__)
-        if not goes_on:
+        if goes_on:
+            target = self._targets(y, source.n_rows)
+        else:
+            target = checked_numbers(y, source.n_rows, type(self).__name__)
             self._learn_scale(target, checked_weight(sample_weight, source.n_rows), np.asarray(y).ndim == 1)
-        elif target.shape[1] != self.n_outputs_:
-            raise InvalidData(f"y has {target.shape[1]} outputs, and the last fit had {self.n_outputs_}.")
         target = (target - self._center) / self._spread
         self._check_range(target)
         self._target_has_holes = bool(np.isnan(target).any())
@@ -139,6 +140,26 @@ class NetworkRegressor(RegressorMixin, Supervised):
         source = self._open(X, reset=False)
         found = (self._center + self._spread * self._expected(source, self.n_outputs_)).astype(source.dtype)
         return found[:, 0] if self._is_flat else found
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return R², of several outputs the mean of theirs, each over the rows in which it is known.
+
+        Raises
+        ------
+        InvalidData
+            If the targets are none that `fit` takes, or other outputs than those of the fit.
+        """
+        predicted = self.predict(X)
+        predicted = predicted.reshape(len(predicted), self.n_outputs_)
+        target = self._targets(y, len(predicted))
+        weight = checked_weight(sample_weight, len(predicted))
+        there = ~np.isnan(target) & (weight[:, None] > 0)
+        found = [
+            r2_score(target[rows, output], predicted[rows, output], sample_weight=weight[rows])
+            for output, rows in enumerate(there.T)
+            if rows.any()
+        ]
+        return float(np.mean(found))
 
     @on_device
     def predict_dist(self, X: Any) -> Distribution:
@@ -163,6 +184,13 @@ class NetworkRegressor(RegressorMixin, Supervised):
         tags.target_tags.multi_output = True
         tags.target_tags.single_output = True
         return tags
+
+    def _targets(self, y: Any, rows: int) -> np.ndarray:
+        """Return targets [n, outputs] as `fit` takes them, with the outputs of the last fit."""
+        target = checked_numbers(y, rows, type(self).__name__)
+        if target.shape[1] != self.n_outputs_:
+            raise InvalidData(f"y has {target.shape[1]} outputs, and the last fit had {self.n_outputs_}.")
+        return target
 
     def _learn_scale(self, target: np.ndarray, weight: np.ndarray, is_flat: bool) -> None:
         """Set what brings targets [n, t] to mean 0 and deviation 1; those over a range stay as they are."""

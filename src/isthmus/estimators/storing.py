@@ -7,16 +7,15 @@ import importlib
 import inspect
 import os
 import pkgutil
-from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from isthmus import modelfile
 from isthmus.contracts import Scaling
 from isthmus.errors import InvalidPart, ModelFileError, suggestion
-from isthmus.estimators.network import Network
-from isthmus.estimators.wording import taken, told
+from isthmus.estimators import wording
+from isthmus.estimators.kept import Kept, compare_shapes, field, finite
 from isthmus.flow import Row
 from isthmus.modelfile import MOST_AXES, Opened
 from isthmus.parts import resolve
@@ -25,13 +24,13 @@ from isthmus.row_scaling import RowScaling
 from isthmus.values import short
 from isthmus.weights import slots
 
+if TYPE_CHECKING:
+    from isthmus.estimators.network import Network
 
-def save(estimator: Network, path: str | os.PathLike[str]) -> None:
-    """Write a fitted estimator to a model file."""
+
+def told(estimator: Network) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return what a file holds of a fitted network: a header and tensors."""
     header = {
-        "kind": "model",
-        "version": version("isthmus"),
-        "estimator": type(estimator).__name__,
         # Where it was trained, and how loudly, is not the model's.
         "parameters": estimator._settings | {"device": None, "verbose": 0},
         "row": _told(estimator),
@@ -41,14 +40,32 @@ def save(estimator: Network, path: str | os.PathLike[str]) -> None:
         "history": estimator.history_,
         "stop_reason": estimator.stop_reason_,
         "facts": estimator._facts(),
-        **told(estimator._wording),
+        **wording.told(estimator._wording),
     }
     tensors, offset, weights = {}, 0, np.asarray(estimator._weights)
     for name, slot in slots(estimator._skeleton).items():
         tensors[f"weights.{name}"] = weights[offset : offset + slot.size].reshape(slot.shape)
         offset += slot.size
     tensors |= {f"scaling.{name}": array for name, array in estimator._learned.items()}
-    modelfile.write(path, header, tensors | estimator._more_tensors())
+    return header, tensors | estimator._more_tensors()
+
+
+def taken(kind: type[Network], opened: Opened) -> Any:
+    """Return the network of a kind that a file holds.
+
+    Raises
+    ------
+    InvalidPart, ModelFileError
+        If the file describes none.
+    """
+    estimator = _empty(kind, opened)
+    compare_shapes(opened, _expected(estimator, opened))
+    tensors = finite(opened)
+    names = [f"weights.{name}" for name in slots(estimator._skeleton)]
+    estimator._weights = np.concatenate([tensors[name].ravel() for name in names])
+    estimator._learned = {name: tensors[f"scaling.{name}"] for name in estimator._scaling.learned}
+    estimator._take_tensors({name: tensors[name] for name in estimator._most_shapes() if name in tensors})
+    return estimator
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -64,20 +81,17 @@ def load(path: str | os.PathLike[str]) -> Any:
         If the file is missing, damaged, of a newer version, or describes no model that this version knows.
     """
     opened = modelfile.open_file(path, "model")
+    name = field(opened, "estimator", str)
+    if name not in estimators():
+        known = ", ".join(estimators())
+        raise ModelFileError(
+            f"{opened.path} holds a {short(name)}, which this version does not know.{suggestion(name, estimators())} "
+            f"It knows: {known}."
+        )
     try:
-        estimator = _empty(opened)
+        return estimators()[name]._taken(opened)
     except InvalidPart as error:
         raise ModelFileError(f"{path} describes no model that can be built: {error}") from error
-    _compare_shapes(estimator, opened)
-    tensors = opened.read()
-    for name, tensor in tensors.items():
-        if not np.isfinite(tensor).all():
-            raise ModelFileError(f"{path} is damaged: {name} holds values that are not finite.")
-    names = [f"weights.{name}" for name in slots(estimator._skeleton)]
-    estimator._weights = np.concatenate([tensors[name].ravel() for name in names])
-    estimator._learned = {name: tensors[f"scaling.{name}"] for name in estimator._scaling.learned}
-    estimator._take_tensors({name: tensors[name] for name in estimator._most_shapes() if name in tensors})
-    return estimator
 
 
 def _told(estimator: Network) -> dict[str, Any]:
@@ -94,48 +108,41 @@ def _told(estimator: Network) -> dict[str, Any]:
 
 
 @functools.cache
-def estimators() -> dict[str, type[Network]]:
+def estimators() -> dict[str, type[Kept]]:
     """Return the estimators by name: the classes of the floor."""
     package = importlib.import_module("isthmus.estimators")
     modules = [importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
-    found = [c for m in modules for c in vars(m).values() if inspect.isclass(c) and issubclass(c, Network)]
+    found = [c for m in modules for c in vars(m).values() if inspect.isclass(c) and issubclass(c, Kept)]
     return {cls.__name__: cls for cls in found if not inspect.isabstract(cls)}
 
 
-def _empty(opened: Opened) -> Network:
-    """Return the estimator of a header, its model built of slots: nothing large is allocated."""
-    name = _field(opened, "estimator", str)
-    if name not in estimators():
-        known = ", ".join(estimators())
-        raise ModelFileError(
-            f"{opened.path} holds a {short(name)}, which this version does not know.{suggestion(name, estimators())} "
-            f"It knows: {known}."
-        )
-    estimator = estimators()[name].from_json(_field(opened, "parameters", dict))
+def _empty(kind: type[Network], opened: Opened) -> Network:
+    """Return the network of a header, its model built of slots: nothing large is allocated."""
+    estimator = kind.from_json(field(opened, "parameters", dict))
     estimator._check_settings()
     estimator._settings = estimator.to_json()
     estimator._labels, row = _columns(opened, estimator)
     estimator._row = estimator._described(row)
     scaling = estimator.part("scaling") or resolve(Scaling, "none")
     estimator._scaling = RowScaling(scaling, estimator._row, _seen(opened, estimator._row))
-    estimator._form = _field(opened, "form", str)
+    estimator._form = field(opened, "form", str)
     if estimator._form not in {kind.__module__.rpartition(".")[2] for kind in kinds()}:
         raise ModelFileError(f"{opened.path} is damaged: it was fitted on a {short(estimator._form)}.")
-    estimator._take_facts(_field(opened, "facts", dict) if "facts" in opened.header else {})
+    estimator._take_facts(field(opened, "facts", dict) if "facts" in opened.header else {})
     estimator._skeleton = estimator._build(estimator._row)
     estimator.n_components_ = estimator._skeleton.size + len(estimator._skeleton.condition)
     estimator.n_features_in_ = estimator._row.size
-    if _field(opened, "has_names", bool) and estimator._row.columns:
+    if field(opened, "has_names", bool) and estimator._row.columns:
         estimator.feature_names_in_ = np.array(estimator._row.columns, dtype=object)
-    estimator.n_samples_ = _field(opened, "n_samples", int)
+    estimator.n_samples_ = field(opened, "n_samples", int)
     estimator.history_ = _history(opened)
     estimator.n_iter_ = len(estimator.history_)
-    estimator.stop_reason_ = _field(opened, "stop_reason", str)
+    estimator.stop_reason_ = field(opened, "stop_reason", str)
     return estimator
 
 
-def _compare_shapes(estimator: Network, opened: Opened) -> None:
-    """Raise `ModelFileError` where the tensors of a file are not those of its model."""
+def _expected(estimator: Network, opened: Opened) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Return the types and the shapes that the tensors of a file must have; some axes are as long as the file says."""
     expected = {f"weights.{name}": ("F32", slot.shape) for name, slot in slots(estimator._skeleton).items()}
     for name in estimator._scaling.learned:
         _, shape = opened.tensors.get(f"scaling.{name}", ("", ()))
@@ -149,18 +156,12 @@ def _compare_shapes(estimator: Network, opened: Opened) -> None:
         _, shape = opened.tensors.get(name, ("", ()))
         is_free = len(shape) == len(most) and shape[0] <= most[0]
         expected[name] = ("F32", (*shape[:1], *most[1:]) if is_free else most)
-    for name, due in expected.items():
-        found = opened.tensors.get(name)
-        if found != due:
-            came = "is missing" if found is None else f"is {found[0]} {list(found[1])}"
-            raise ModelFileError(f"{opened.path} is damaged: {name} {came}; the model needs {due[0]} {list(due[1])}.")
-    if extra := set(opened.tensors) - set(expected):
-        raise ModelFileError(f"{opened.path} is damaged: the model has no tensor {min(extra)!r}.")
+    return expected
 
 
 def _columns(opened: Opened, estimator: Network) -> tuple[list[str | int] | None, Row]:
     """Return the names of the columns and the row; texts tell them by themselves."""
-    estimator._wording = taken(opened.header)
+    estimator._wording = wording.taken(opened.header)
     if estimator._wording is None:
         labels = _labels(opened)
         return labels, _row(opened, labels)
@@ -170,7 +171,7 @@ def _columns(opened: Opened, estimator: Network) -> tuple[list[str | int] | None
 
 def _labels(opened: Opened) -> list[str | int] | None:
     """Return the names of the columns as their frame had them: text, or whole numbers."""
-    labels = _field(opened, "row", dict).get("columns")
+    labels = field(opened, "row", dict).get("columns")
     if labels is None:
         return None
     if not isinstance(labels, list) or not all(type(label) in (str, int) for label in labels):
@@ -179,11 +180,11 @@ def _labels(opened: Opened) -> list[str | int] | None:
 
 
 def _row(opened: Opened, labels: list[str | int] | None) -> Row:
-    shape = _field(opened, "row", dict).get("shape")
+    shape = field(opened, "row", dict).get("shape")
     is_shape = isinstance(shape, list) and 1 <= len(shape) <= MOST_AXES
     if not is_shape or not all(type(axis) is int and 0 < axis < 2**31 for axis in shape):
         raise ModelFileError(f"{opened.path} is damaged: its rows have the shape {short(shape)}.")
-    told = _field(opened, "row", dict)
+    told = field(opened, "row", dict)
     flags = {name: told.get(name, False) for name in ("is_sequence", "has_holes")}
     if not all(type(flag) is bool for flag in flags.values()) or (flags["is_sequence"] and len(shape) != 2):
         raise ModelFileError(f"{opened.path} is damaged: its rows are described by {short(told)}.")
@@ -195,7 +196,7 @@ def _row(opened: Opened, labels: list[str | int] | None) -> Row:
 
 def _seen(opened: Opened, row: Row) -> dict[int, tuple[int, ...]]:
     """Return the values that columns of codes had in training."""
-    seen = _field(opened, "row", dict).get("seen", {})
+    seen = field(opened, "row", dict).get("seen", {})
     is_told = isinstance(seen, dict) and all(column.isdecimal() and isinstance(v, list) for column, v in seen.items())
     codes = row.codes or ()
     if not is_told or not all(int(column) < len(codes) for column in seen):
@@ -207,7 +208,7 @@ def _seen(opened: Opened, row: Row) -> dict[int, tuple[int, ...]]:
 
 
 def _history(opened: Opened) -> list[dict[str, Any]]:
-    history = _field(opened, "history", list)
+    history = field(opened, "history", list)
     for record in history:
         if not isinstance(record, dict) or not all(_may_hold(name, value) for name, value in record.items()):
             raise ModelFileError(f"{opened.path} is damaged: its history holds {short(record)}.")
@@ -217,10 +218,3 @@ def _history(opened: Opened) -> list[dict[str, Any]]:
 def _may_hold(name: str, value: Any) -> bool:
     """Say whether a record may hold a value: numbers, and the name of the stop that ended training."""
     return type(value) is str and value.isidentifier() if name == "stop" else type(value) in (int, float)
-
-
-def _field(opened: Opened, name: str, kind: type) -> Any:
-    value = opened.header.get(name)
-    if type(value) is not kind:
-        raise ModelFileError(f"{opened.path} is damaged: its {name!r} is not of type {kind.__name__}.")
-    return value

@@ -13,14 +13,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
+from sklearn.base import clone
 
 from isthmus import inference, loop
 from isthmus.checking import checked_weight
 from isthmus.contracts import Backbone, Corruption, Likelihood, Optimizer, Penalty, Scaling, Stop, Text
 from isthmus.epoch import Job, Progress
 from isthmus.errors import require
-from isthmus.estimators.device import on_device
+from isthmus.estimators.encoder import Encoder
 from isthmus.estimators.network import Network
 from isthmus.estimators.reconstructor import Reconstructor
 from isthmus.flow import LAST, Code, Head, Neck, Row
@@ -42,7 +42,7 @@ class Answers(NamedTuple):
     label: np.ndarray | None = None  # [n] int32, for penalties that need labels
 
 
-class Supervised(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
+class Supervised(Encoder):
     """An encoder whose code explains a target by a likelihood.
 
     With `pretrained`, training has three stages: the autoencoder on all rows, also those without a label; the head
@@ -71,19 +71,8 @@ class Supervised(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
         for name in self._get_param_names():
             setattr(self, name, arguments[name])
 
-    @on_device
-    def transform(self, X: Any) -> np.ndarray:
-        """Return the code of each row, [n, n_components_]."""
-        return self._apply(inference.encode, self._open(X, reset=False), self.n_components_)
-
-    @property
-    def _n_features_out(self) -> int:
-        return self.n_components_
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.target_tags.required = True
         return tags
 

@@ -13,13 +13,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus.contracts import Backbone, Corruption, Likelihood, Optimizer, Penalty
 from isthmus.cooccurrence import cooccurrence, pointwise_information
-from isthmus.errors import InvalidData, require, suggestion
+from isthmus.errors import InvalidData, ModelFileError, require, suggestion
 from isthmus.estimators.autoencoder import Autoencoder
-from isthmus.estimators.parameters import PartParameters
+from isthmus.estimators.kept import Kept, compare_shapes, field, finite
+from isthmus.modelfile import Opened
 from isthmus.parts import Part
 from isthmus.values import short
-from isthmus.vocabulary import counts, most_frequent, numbered, split, texts_of
+from isthmus.vocabulary import checked_words, counts, most_frequent, numbered, split, texts_of
 
+MOST = 2**31  # numbers in a vector, and words, that a file may claim
 PARTS = ("encoder", "likelihood", "corruption", "penalties", "optimizer")
 PASSED_ON = (*PARTS, "batch_size", "max_epochs", "random_state", "device", "verbose")
 
@@ -32,7 +34,7 @@ class Agreement(NamedTuple):
     pairs: int
 
 
-class WordVectors(PartParameters):
+class WordVectors(Kept):
     """Vectors in which words that stand in the same contexts are near: an autoencoder of their mutual information.
 
     1. Count how often each word stands within `window` words of each other one.
@@ -64,7 +66,7 @@ class WordVectors(PartParameters):
     vectors_ : [words, size].
     words_ : the words, the frequent first.
     counts_ : how often each stands in the texts, [words].
-    autoencoder_ : the trained `Autoencoder`, and its `history_`.
+    autoencoder_ : the trained `Autoencoder`, and its `history_`; not kept in a model file.
 
     References
     ----------
@@ -155,8 +157,7 @@ class WordVectors(PartParameters):
         rows = sp.csr_array(information / largest if largest else information, dtype=np.float32)
         passed = {name: getattr(self, name) for name in PASSED_ON}
         self.autoencoder_ = Autoencoder(self.size, scaling=None, stops=None, validation_fraction=0, **passed)
-        self.vectors_ = _weighed(self.autoencoder_.fit(rows).transform(rows), self.power)
-        self._unit = _unit(self.vectors_)
+        self._keep(_weighed(self.autoencoder_.fit(rows).transform(rows), self.power))
         return self
 
     def vector(self, word: str) -> np.ndarray:
@@ -234,6 +235,35 @@ class WordVectors(PartParameters):
     def __sklearn_is_fitted__(self) -> bool:
         return "vectors_" in vars(self)
 
+    def _keep(self, vectors: np.ndarray) -> None:
+        self.vectors_, self._unit = vectors, _unit(vectors)
+        self._settings = self.to_json()  # what the vectors belong to, whatever is set afterwards
+
+    def _told(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        header = {"parameters": self._settings | {"device": None, "verbose": 0}, "words": self.words_}
+        return header, {"vectors": self.vectors_, "counts": self.counts_.astype(np.float64)}
+
+    @classmethod
+    def _taken(cls, opened: Opened) -> Self:
+        model = cls.from_json(field(opened, "parameters", dict))
+        model._check_settings()
+        require(model.size < MOST, "size", f"below {MOST}", short(model.size))
+        words = field(opened, "words", list)
+        checked_words(words, MOST)
+        compare_shapes(opened, {"vectors": ("F32", (len(words), model.size)), "counts": ("F64", (len(words),))})
+        tensors = finite(opened)
+        times = tensors["counts"]
+        is_sound = (times % 1 == 0).all() and times[-1] >= 1 and (np.diff(times) <= 0).all() and times[0] < 2**53
+        if not is_sound:
+            raise ModelFileError(f"{opened.path} is damaged: counts holds what are no counts, the largest first.")
+        model._know(words, times.astype(np.int64))
+        model._keep(np.array(tensors["vectors"]))
+        return model
+
+    def _know(self, words: list[str], counts: np.ndarray) -> None:
+        self.words_, self.counts_ = words, counts
+        self._places = {word: i for i, word in enumerate(words)}
+
     def _check_settings(self) -> None:
         for name, lowest in {"size": 1, "window": 1, "min_count": 1, "max_words": 2, "max_contexts": 2}.items():
             value: Any = getattr(self, name)
@@ -253,14 +283,13 @@ class WordVectors(PartParameters):
         """Return the mutual information of words and contexts, [words, contexts], and keep the words."""
         tokens = [split(text, lower=self.lower) for text in texts]
         found = counts(tokens)
-        self.words_ = most_frequent(found, self.max_words, self.min_count)
-        if len(self.words_) < 2:
+        words = most_frequent(found, self.max_words, self.min_count)
+        if len(words) < 2:
             raise InvalidData(
-                f"{len(self.words_)} of the {len(found)} words of {len(texts)} texts stand there at least "
+                f"{len(words)} of the {len(found)} words of {len(texts)} texts stand there at least "
                 f"{self.min_count} times, and 2 are due: pass more texts, or use a smaller min_count."
             )
-        self.counts_ = np.array([found[word] for word in self.words_])
-        self._places = {word: i for i, word in enumerate(self.words_)}
+        self._know(words, np.array([found[word] for word in words], np.int64))
         ids, text = numbered(tokens, self.words_)
         near = cooccurrence(ids, text, len(self.words_), self.window, harmonic=self.harmonic)
         contexts = sp.csr_array(near[:, : self.max_contexts])

@@ -42,7 +42,7 @@ class Codes(Likelihood):
         if 0 in counts:
             raise InvalidPart(
                 f"the likelihood codes explains codes 0, 1, …, and {row.column(counts.index(0))} holds numbers: use "
-                "likelihood='squared_error', or texts as tokens."
+                "likelihood='squared_error', or read texts as tokens, by text='tokens' or the encoder 'text'."
             )
         return CodesHead(outlet(max(counts) * row.size), None if len(set(counts)) == 1 else counts, row.size)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,15 +11,18 @@ import numpy as np
 
 from isthmus.errors import InvalidData
 from isthmus.flow import Row
-from isthmus.numeric import are_sequences, float_type
+from isthmus.numeric import ARRAYS, are_sequences, depth, float_type
 from isthmus.source import Source
 
 
 class Sequences(Source):
-    """A list of arrays [steps, features], or [steps] of one feature; behind the end of the shorter ones stands NaN."""
+    """A list of arrays [steps, features], or [steps] of one feature; behind the end of the shorter ones stands NaN.
+
+    Nested lists stand for arrays.
+    """
 
     def __init__(self, data: Any) -> None:
-        self._sequences = [_checked(i, np.asarray(each)) for i, each in enumerate(data)]
+        self._sequences = [_checked(i, _array(i, each)) for i, each in enumerate(data)]
         self.index = [each.shape for each in self._sequences]
         lengths = {shape[0] for shape in self.index}
         features = _features(self.index)
@@ -31,12 +35,17 @@ class Sequences(Source):
         return are_sequences(data)
 
     @classmethod
-    def again(cls, data: Any) -> Any:
-        """Return arrays [steps] that happen to be of one length as sequences."""
-        is_flat = isinstance(data, list | tuple) and all(
-            isinstance(each, np.ndarray) and each.ndim == 1 for each in data
-        )
-        return cls(data) if is_flat and len(data) else data
+    def again(cls, data: Any, row: Row) -> Any:
+        """Return nested lists, and arrays [steps] that happen to be of one length, as sequences; refuse one alone."""
+        is_list = isinstance(data, list | tuple)
+        if not depth(data) or not len(data) or not row.is_sequence:
+            return data
+        if is_list and all(isinstance(each, ARRAYS) and each.ndim == 1 for each in data):
+            return cls(data)
+        if _is_one(data, row):
+            raise InvalidData(f"X is one sequence, of length {len(data)}, where a list of them is due: pass [X].")
+        is_flat = depth(data) == 2 and row.size == row.shape[0]  # lists of numbers, and one feature
+        return cls(data) if is_list and (depth(data) == 3 or is_flat) else data
 
     def fill(self, row: Row) -> None:
         if not row.is_sequence:
@@ -75,6 +84,18 @@ class Sequences(Source):
         return [row[: shape[0]].reshape(shape) for row, shape in zip(values, index, strict=True)]
 
 
+def _is_one(data: Any, row: Row) -> bool:
+    """Say whether `data`, an array or nested lists, is one sequence as those of `row`, and no table of flat rows."""
+    features, is_list = row.size // row.shape[0], isinstance(data, list | tuple)
+    if depth(data) == 1:
+        return features == 1 and isinstance(data[0], numbers.Number)
+    if depth(data) != 2 or features == row.size or (is_list and isinstance(data[0], ARRAYS)):
+        return False
+    if is_list and features == len(data) == 1:  # [[5.0]] is one sequence of one step, however it is read
+        return False
+    return all(depth(step) == 1 and len(step) == features for step in data)
+
+
 def _features(shapes: list[tuple[int, ...]]) -> int:
     """Return how many features all steps have, or refuse what differs."""
     counts = [shape[1] if len(shape) > 1 else 1 for shape in shapes]
@@ -87,6 +108,22 @@ def _features(shapes: list[tuple[int, ...]]) -> int:
     if counts[0] == 0:
         raise InvalidData("sequence 0 has 0 features: numbers are due at each step.")
     return counts[0]
+
+
+def _array(number: int, sequence: Any) -> np.ndarray:
+    """Return a sequence, of any form, as an array [steps, features] or [steps]."""
+    if sequence is None:
+        raise InvalidData(f"sequence {number} is missing (None): leave it out.")
+    try:
+        array = np.asarray(sequence)
+    except ValueError as error:
+        widths = [len(step) if depth(step) else 1 for step in sequence]
+        step = next((i for i, width in enumerate(widths) if width != widths[0]), 0)
+        told = f"holds {widths[step]} features at step {step} and {widths[0]} at step 0" if step else "is not even"
+        raise InvalidData(f"sequence {number} {told}: each step of each sequence holds the same ones.") from error
+    if array.ndim not in (1, 2):
+        raise InvalidData(f"sequence {number} has {array.ndim} axes where 2 are due, steps and features, or 1, steps.")
+    return array
 
 
 def _checked(number: int, sequence: np.ndarray) -> np.ndarray:
