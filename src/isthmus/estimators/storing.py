@@ -15,7 +15,9 @@ import numpy as np
 from isthmus import modelfile
 from isthmus.contracts import Scaling
 from isthmus.errors import InvalidPart, ModelFileError, suggestion
+from isthmus.estimators import tabling
 from isthmus.estimators.network import Network
+from isthmus.estimators.parameters import PartParameters
 from isthmus.estimators.wording import taken, told
 from isthmus.flow import Row
 from isthmus.modelfile import MOST_AXES, Opened
@@ -26,8 +28,8 @@ from isthmus.values import short
 from isthmus.weights import slots
 
 
-def save(estimator: Network, path: str | os.PathLike[str]) -> None:
-    """Write a fitted estimator to a model file."""
+def save(estimator: Network, path: str | os.PathLike[str], around: dict[str, Any] | None = None) -> None:
+    """Write a fitted estimator to a model file, and beside it what stands around it: its estimator, settings, facts."""
     header = {
         "kind": "model",
         "version": version("isthmus"),
@@ -42,6 +44,8 @@ def save(estimator: Network, path: str | os.PathLike[str]) -> None:
         "stop_reason": estimator.stop_reason_,
         "facts": estimator._facts(),
         **told(estimator._wording),
+        **tabling.told(estimator._schema),
+        **({} if around is None else {"around": around}),
     }
     tensors, offset, weights = {}, 0, np.asarray(estimator._weights)
     for name, slot in slots(estimator._skeleton).items():
@@ -77,7 +81,21 @@ def load(path: str | os.PathLike[str]) -> Any:
     estimator._weights = np.concatenate([tensors[name].ravel() for name in names])
     estimator._learned = {name: tensors[f"scaling.{name}"] for name in estimator._scaling.learned}
     estimator._take_tensors({name: tensors[name] for name in estimator._most_shapes() if name in tensors})
-    return estimator
+    return _around(estimator, opened) if "around" in opened.header else estimator
+
+
+def _around(estimator: Network, opened: Opened) -> Any:
+    """Return what stands around an estimator in a file."""
+    told = _field(opened, "around", dict)
+    name = told.get("estimator")
+    known = PartParameters.known.get(name) if isinstance(name, str) else None
+    is_form = set(told) == {"estimator", "parameters", "facts"} and known is not None and known.stands_around
+    if not is_form or not all(isinstance(told[part], dict) for part in ("parameters", "facts")):
+        raise ModelFileError(f"{opened.path} is damaged: around its model stands {short(told)}.")
+    try:
+        return known.around(estimator, told["parameters"], told["facts"])  # type: ignore[union-attr]
+    except InvalidPart as error:
+        raise ModelFileError(f"{opened.path} describes no {name} that can be built: {error}") from error
 
 
 def _told(estimator: Network) -> dict[str, Any]:
@@ -88,6 +106,8 @@ def _told(estimator: Network) -> dict[str, Any]:
         told["is_sequence"] = True
     if row.has_holes:
         told["has_holes"] = True
+    if row.is_mixed:
+        told["is_mixed"] = True
     if estimator._scaling.seen:
         told["seen"] = {str(column): list(values) for column, values in estimator._scaling.seen.items()}
     return told
@@ -162,8 +182,13 @@ def _columns(opened: Opened, estimator: Network) -> tuple[list[str | int] | None
     """Return the names of the columns and the row; texts tell them by themselves."""
     estimator._wording = taken(opened.header)
     if estimator._wording is None:
-        labels = _labels(opened)
-        return labels, _row(opened, labels)
+        labels, estimator._schema = _labels(opened), tabling.taken(opened.header)
+        row = _row(opened, labels)
+        if estimator._schema is None:
+            return labels, row
+        if row.columns != tuple(estimator._schema.names):
+            raise ModelFileError(f"{opened.path} is damaged: its schema has other columns than its rows.")
+        return labels, estimator._schema.row()
     row = estimator._wording.part.row(estimator._wording.learned)
     return None if row.columns is None else list(row.columns), row
 
@@ -184,7 +209,7 @@ def _row(opened: Opened, labels: list[str | int] | None) -> Row:
     if not is_shape or not all(type(axis) is int and 0 < axis < 2**31 for axis in shape):
         raise ModelFileError(f"{opened.path} is damaged: its rows have the shape {short(shape)}.")
     told = _field(opened, "row", dict)
-    flags = {name: told.get(name, False) for name in ("is_sequence", "has_holes")}
+    flags = {name: told.get(name, False) for name in ("is_sequence", "has_holes", "is_mixed")}
     if not all(type(flag) is bool for flag in flags.values()) or (flags["is_sequence"] and len(shape) != 2):
         raise ModelFileError(f"{opened.path} is damaged: its rows are described by {short(told)}.")
     row = Row(tuple(shape), None if labels is None else tuple(map(str, labels)), **flags)
