@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,13 +30,21 @@ class ColumnSource(Source):
         """Yield the rows in order, at most `rows` at a time."""
         raise NotImplementedError
 
-    def choose(self, columns: Sequence[str] | None) -> None:
+    def own_types(self) -> dict[str, str]:
+        """Return the types of columns as the kind spells them, where Arrow's do not bring them back."""
+        return {}
+
+    def pick(self, columns: Sequence[str] | None) -> None:
+        """Keep these columns, in this order (None keeps all), whatever they hold."""
         names = self.schema.names
         for name in names:
             if names.count(name) > 1:
                 raise InvalidData(f"column {name!r} stands {names.count(name)} times: give every column its own name.")
         if columns is not None:
             self._select(columns)
+
+    def choose(self, columns: Sequence[str] | None) -> None:
+        self.pick(columns)
         if self.n_rows:
             self._require_numbers()
         self.row = Row((len(self.schema),), tuple(self.schema.names))
@@ -63,6 +71,48 @@ class ColumnSource(Source):
         import pandas as pd
 
         return pd.DataFrame(values, columns=list(labels), index=index)
+
+    def whole(self) -> Any:
+        """Return the table as it was given, in the form of this kind."""
+        batches = [batch.select(self.schema.names) for batch in self.record_batches(65_536)]
+        return self.typed(pa.Table.from_batches(batches), {}, self.schema.names)
+
+    def completed(self, answer: Any, is_missing: np.ndarray) -> Any:
+        import pandas as pd
+
+        frame = self.whole().copy()
+        for place in np.flatnonzero(is_missing.any(axis=0)):
+            column, mask = frame.iloc[:, place], is_missing[:, place]
+            cells, values = column.array.copy(), answer.iloc[:, place].array[mask]
+            if cells.dtype != values.dtype:
+                values = values.astype(cells.dtype)
+            cells[mask] = values
+            frame.isetitem(place, pd.Series(cells, index=frame.index, name=column.name))
+        return frame
+
+    @classmethod
+    def typed(cls, table: pa.Table, own: Mapping[str, Any], labels: Sequence[str | int], index: Any = None) -> Any:
+        """Return a table in the form of this kind.
+
+        `own` has, by column, the type as this kind spells it and its categories, where they are known.
+        """
+        import pandas as pd
+
+        found = {}
+        for name, column in zip(table.column_names, table.columns, strict=True):
+            spelled, categories = own.get(name, (None, None))
+            series = column.to_pandas(date_as_object=spelled == "object")
+            if spelled is not None and spelled.startswith("category"):
+                inner = pd.Index(categories, dtype=spelled[len("category[") : -1])
+                series = series.astype(pd.CategoricalDtype(inner, ordered=series.cat.ordered))
+            elif spelled is not None:
+                series = series.astype(spelled)
+            found[name] = series
+        frame = pd.DataFrame(found)
+        frame.columns = pd.Index(list(labels))
+        if index is not None:
+            frame.index = index
+        return frame
 
     def _require_numbers(self) -> None:
         """Raise the error for the first column that does not hold numbers, with its first value that is none."""

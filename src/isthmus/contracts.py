@@ -25,6 +25,13 @@ class Corruption(Part, room="corruptions"):
     def __call__(self, x: Array, key: Array) -> Array:
         """Return `x` [n, *row.shape] with noise."""
 
+    def mixed(self, x: Array, key: Array, is_code: np.ndarray) -> Array:
+        """Return rows `x` [n, d] of a mixed table with noise: NaN where nothing is, or nothing is to be seen.
+
+        `is_code` [d] names the columns of codes. Noise acts on numbers, unless a variant can tell more.
+        """
+        return jnp.where(jnp.isnan(x) | is_code, x, self(jnp.nan_to_num(x), key))
+
 
 class Activation(Part, room="activations"):
     """A function of each unit; one with weights of its own builds a module."""
@@ -111,6 +118,13 @@ class Likelihood(Part, room="likelihoods"):
     def start(self, row: Row, x: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
         """Return where slots of the head start, by their path in it, as scaled rows `x` [n, d] suggest."""
         return {}
+
+    def unit(self, x: np.ndarray, weight: np.ndarray) -> np.ndarray | None:
+        """Return the mean loss [d] of telling every row `x` [n, d], NaN where nothing is, the same best value.
+
+        None where a loss has no natural zero, as that of a density.
+        """
+        return None
 
     def link(self, x: np.ndarray) -> np.ndarray:
         """Return what the outlet should give so that the mean is `x`: where a start from PCA aims."""

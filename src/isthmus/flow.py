@@ -42,6 +42,7 @@ class Row:
     codes: tuple[int, ...] | None = None  # by column: how many values 0, 1, … it may take, 0 where it holds a number
     is_sequence: bool = False  # the first axis is time: (steps, features)
     has_holes: bool = False  # entries may be NaN, not there: what lies behind the end of a ragged sequence, a text
+    is_mixed: bool = False  # a table of numbers, codes and holes: roads see it through an `Entrance`
 
     @property
     def size(self) -> int:
@@ -107,6 +108,14 @@ class Outcome(eqx.Module):
         """Return `x` [n, d] with what is expected of it where it is not `observed` [n, d], [k, n, d]."""
         return jnp.where(observed, x, self.mean())
 
+    def doubt(self) -> Array | None:
+        """Return how uncertain each entry is, [k, n, d], or None where that is not known.
+
+        It is the standard deviation of a number, NaN where no such is told, and the chance of a code to be another than
+        the most probable one.
+        """
+        return None
+
 
 class Density(Outcome):
     """An outcome over numbers that has a density. Of each column by itself it tells more, all of it [k, n, d]."""
@@ -114,6 +123,9 @@ class Density(Outcome):
     @abc.abstractmethod
     def variance(self) -> Array:
         """Return the variance of each entry."""
+
+    def doubt(self) -> Array | None:
+        return jnp.sqrt(self.variance())
 
     @abc.abstractmethod
     def log_density(self, x: Array) -> Array:

@@ -61,6 +61,15 @@ def explain(weights: Array, model: Any, x: Array) -> Array:
 
 
 @jax.jit
+def told(weights: Array, model: Any, x: Array, key: Array) -> tuple[Array, Array, Array]:
+    """Return the expected rows of `x` [n, d], how uncertain each entry is (1 where that is not known), and a draw."""
+    outcome = _outcome(assemble(model, weights), x)
+    mean, doubt = outcome.mean()[0], outcome.doubt()
+    doubt = jnp.ones_like(mean) if doubt is None else jnp.where(jnp.isnan(doubt[0]), 1, doubt[0])
+    return mean, doubt, outcome.sample(key)[0]
+
+
+@jax.jit
 def error(weights: Array, model: Any, x: Array) -> Array:
     """Return the squared difference between `x` [n, d] and its expected rows, [n, d]; 0 where it holds nothing."""
     difference = reconstruct(weights, model, x) - x

@@ -18,7 +18,7 @@ def linked(state: State, neighborhood: Neighborhood | None, table: Table, seeds:
     if neighborhood is None:
         return state
     rows = int(table.rows)
-    points, label = np.asarray(table.x)[:rows], _label(table)
+    points, label = np.nan_to_num(np.asarray(table.x)[:rows]), _label(table)
     found = [_padded(neighborhood(points, label, seed), len(table.x)) for seed in seeds]
     links = jax.tree.map(lambda *arrays: np.stack(arrays), *found)
     return state._replace(links=links, changed=np.ones(len(seeds), np.float32))

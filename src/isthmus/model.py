@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from jaxtyping import Array
 
 from isthmus.contracts import Backbone, Bottleneck, Likelihood
+from isthmus.entrance import entrance
 from isthmus.errors import InvalidPart
 from isthmus.flow import LAST, Code, Module, Neck, Outcome, Row
 from isthmus.weights import Mirror, Slot, is_slot, slots
@@ -31,6 +33,7 @@ class Model(eqx.Module):
     condition: tuple[int, ...] = eqx.field(static=True, default=())  # columns that the roads up know beside the code
     has_holes: bool = eqx.field(static=True, default=False)  # rows may hold NaN
     target_has_holes: bool = eqx.field(static=True, default=False)
+    mixed: tuple[int, ...] | None = eqx.field(static=True, default=None)  # by column of a mixed row: how many codes
 
     def encode(self, x: Array, key: Array | None = None, step: Array = LAST) -> Code:
         """Return the code of `x` [n, d]."""
@@ -71,11 +74,29 @@ def build(row: Row, encoder: Backbone, bottleneck: Bottleneck, decoder: Backbone
             f"the decoder must know what the encoder knows beside the code: {_named(row, condition)}. It is made for "
             f"{_named(row, decoder.condition(row))}."
         )
-    down, width = encoder.encoder(row)
+    down, width = road_down(row, encoder)
     up, end = decoder.decoder(row, bottleneck.size + len(condition))
     head = likelihood.build(row, partial(decoder.outlet, row, end))
     neck = bottleneck.build(width)
-    return Model(down, neck, up, head, None, row.shape, bottleneck.size, condition, row.has_holes)
+    mixed = mixed_codes(row)
+    return Model(down, neck, up, head, None, row.shape, bottleneck.size, condition, row.has_holes, mixed=mixed)
+
+
+def mixed_codes(row: Row) -> tuple[int, ...] | None:
+    """Return how many codes each column of a mixed row may hold, 0 where it holds numbers; None for other rows."""
+    return (row.codes or (0,) * row.size) if row.is_mixed else None
+
+
+def road_down(row: Row, encoder: Backbone) -> tuple[Module, int]:
+    """Return the road down, behind an entrance where rows are mixed, and the width at its end."""
+    if not row.is_mixed:
+        return encoder.encoder(row)
+    entry, shown = entrance(row, encoder.codes(row))
+    known = [row.column(column) for column in encoder.condition(row)]
+    if known != [shown.column(column) for column in encoder.condition(shown)]:
+        raise InvalidPart(f"in a table of numbers and categories the encoder {encoder.name} must name its column.")
+    road, width = encoder.encoder(shown)
+    return replace(entry, road=road), width
 
 
 def _named(row: Row, columns: tuple[int, ...]) -> str:

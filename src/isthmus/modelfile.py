@@ -41,6 +41,22 @@ class Opened:
     path: Path
     header: dict[str, Any]
     tensors: Mapping[str, tuple[str, tuple[int, ...]]]  # type and shape, by name
+    around: Opened | None = None  # the file, where this is a model inside it
+    prefix: str = ""  # of its tensors there
+
+    def inside(self, name: str) -> Opened:
+        """Return one of the models inside the file as if it were a file of its own.
+
+        Raises
+        ------
+        ModelFileError
+            If the header tells of none.
+        """
+        header, prefix = self.header.get(name), f"{name}."
+        if not isinstance(header, dict):
+            raise ModelFileError(f"{self.path} is damaged: there is no model {name!r} in it.")
+        own = {each.removeprefix(prefix): is_ for each, is_ in self.tensors.items() if each.startswith(prefix)}
+        return Opened(self.path, header, own, self, prefix)
 
     def read(self) -> dict[str, np.ndarray]:
         """Return the tensors.
@@ -50,6 +66,9 @@ class Opened:
         ModelFileError
             If the file is damaged: its checksum does not fit.
         """
+        if self.around is not None:
+            whole = self.around.read()
+            return {name: whole[self.prefix + name] for name in self.tensors}
         # The bytes are read, not mapped: a mapped file that is cut short later kills the process.
         data = self.path.read_bytes()
         try:

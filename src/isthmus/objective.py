@@ -85,6 +85,8 @@ def _without_rival(model: Model) -> Model:
 
 def _corrupted(model: Model, plan: Plan, x: Array, observed: Array | None, key: Array | None) -> Array:
     """Return `x` [n, d] with noise, and NaN again where nothing is."""
+    if model.mixed is not None and observed is not None:
+        return _mixed(model, plan, jnp.where(observed, x, jnp.nan), key)
     if key is not None and plan.corruption is not None:
         rows = x.reshape(-1, *model.shape)
         noisy = plan.corruption(rows, jax.random.fold_in(key, 3)).reshape(x.shape)
@@ -95,12 +97,25 @@ def _corrupted(model: Model, plan: Plan, x: Array, observed: Array | None, key: 
     return x if observed is None else jnp.where(observed, x, jnp.nan)
 
 
+def _mixed(model: Model, plan: Plan, x: Array, key: Array | None) -> Array:
+    """Return mixed rows `x` [n, d], NaN where nothing is, with noise."""
+    if key is None or plan.corruption is None:
+        return x
+    noisy = plan.corruption.mixed(x, jax.random.fold_in(key, 3), np.array(model.mixed) > 0)
+    known = np.array(model.condition, int)
+    return noisy.at[:, known].set(x[:, known]) if model.condition else noisy
+
+
 def _log_likelihood(outcome: Outcome, batch: Batch, observed: Array | None) -> Array:
     """Return the log-likelihood [k, n] of what each row must explain: itself, or rows by their strengths."""
     if batch.neighbors is None or batch.strength is None:
         return outcome.log_prob(batch.x, observed)
-    each = jax.vmap(outcome.log_prob, in_axes=1)(batch.neighbors)  # [m, k, n]
+    each = jax.vmap(lambda x: _log_prob(outcome, x, observed is not None), in_axes=1)(batch.neighbors)  # [m, k, n]
     return jnp.einsum("nm,mkn->kn", batch.strength, each)
+
+
+def _log_prob(outcome: Outcome, x: Array, has_holes: bool) -> Array:
+    return outcome.log_prob(jnp.nan_to_num(x), ~jnp.isnan(x)) if has_holes else outcome.log_prob(x)
 
 
 def _explained(model: Model, batch: Batch, target: Any, code: Code) -> Array:

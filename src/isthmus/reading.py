@@ -224,6 +224,9 @@ def _check_support(block: np.ndarray, scaled: np.ndarray, likelihood: Likelihood
     if likelihood is None:
         return
     low, high = likelihood.support
+    if likelihood.explains_codes and source.row.codes is not None:
+        is_code = np.array(source.row.codes) > 0
+        scaled = np.where(is_code, np.clip(0.0, low, high), scaled)  # codes are checked as such
     slack = 1e-6 * (high - low) if np.isfinite(high - low) else 0.0
     if scaled.min() >= low - slack and scaled.max() <= high + slack:
         return
@@ -279,11 +282,13 @@ def _too_large(block: np.ndarray, scaled: np.ndarray, source: Source, most: floa
 
 def _not_finite(source: Source, rows: int) -> str:
     """Return the sentence for the first column that holds NaN or inf: how many rows do, and which is the first."""
-    counts = {"NaN (missing)": np.zeros(source.row.size, np.int64), "inf": np.zeros(source.row.size, np.int64)}
+    refused = ("inf",) if source.row.has_holes else ("NaN (missing)", "inf")
+    counts = {kind: np.zeros(source.row.size, np.int64) for kind in refused}
     firsts = {kind: np.full(source.row.size, -1) for kind in counts}
     start = 0
     for block in source.blocks(rows):
-        for kind, bad in zip(counts, (np.isnan(block), np.isinf(block)), strict=True):
+        found = {"NaN (missing)": np.isnan(block), "inf": np.isinf(block)}
+        for kind, bad in ((kind, found[kind]) for kind in counts):
             firsts[kind] = np.where((counts[kind] == 0) & bad.any(axis=0), start + bad.argmax(axis=0), firsts[kind])
             counts[kind] += bad.sum(axis=0)
         start += len(block)

@@ -52,6 +52,8 @@ class RowScaling:
     def fit(self, blocks: Blocks) -> Arrays:
         if self._is_plain:
             return self.part.fit(blocks)
+        if self.row.is_mixed:
+            return self._by_column(blocks) if self.width else {}
         return self.part.fit(lambda: self._folded(blocks)) if self.width else {}
 
     def apply(self, learned: Arrays, x: np.ndarray) -> np.ndarray:
@@ -63,6 +65,20 @@ class RowScaling:
 
     def undo(self, learned: Arrays, x: np.ndarray) -> np.ndarray:
         return self.part.undo(learned, x) if self._is_plain else self._through(lambda r: self.part.undo(learned, r), x)
+
+    def _by_column(self, blocks: Blocks) -> Arrays:
+        """Return what the part learns of each column by itself, from the rows that hold something there."""
+        read = [(self._columns(x), weight) for x, weight in blocks()]
+        rows, weight = np.concatenate([x for x, _ in read]), np.concatenate([each for _, each in read])
+        found = []
+        for place, column in zip(self._numbers, rows.T, strict=True):
+            is_there = ~np.isnan(column)
+            if not (is_there & (weight > 0)).any():
+                raise InvalidData(f"{self.row.column(int(place))} holds no values at all: leave it out.")
+            # A row of weight 0 with a value that is there counts for nothing.
+            whole = np.where(is_there, column, column[is_there][0])[:, None]
+            found.append(self.part.fit(lambda w=whole, t=is_there: iter([(w, np.where(t, weight, 0.0))])))  # type: ignore[misc]
+        return {name: np.concatenate([each[name] for each in found], axis=-1) for name in self.part.learned}
 
     def _folded(self, blocks: Blocks) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield what the part sees: numbers only, each step of a sequence a row; without holes."""

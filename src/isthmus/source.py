@@ -30,8 +30,20 @@ class Source(abc.ABC):
     @abc.abstractmethod
     def __init__(self, data: Any) -> None: ...
 
+    def pick(self, columns: Sequence[str] | None) -> None:  # noqa: B027 -- arrays have no names to pick by
+        """Keep these columns, in this order (None keeps all), whatever they hold."""
+
     def choose(self, columns: Sequence[str] | None) -> None:  # noqa: B027 -- arrays have no names to choose by
         """Keep these columns, in this order (None keeps all), and refuse what are no numbers; before all else."""
+
+    @property
+    def kind(self) -> type[Source]:
+        """The kind of table that answers come in."""
+        return type(self)
+
+    def has_gaps(self, rows: int = 8192) -> bool:
+        """Say whether a cell is missing."""
+        return any(bool(np.isnan(block).any()) for block in self.blocks(rows))
 
     @classmethod
     def again(cls, data: Any, row: Row) -> Any:
@@ -60,6 +72,16 @@ class Source(abc.ABC):
     def labels(self) -> list[str | int] | None:
         """Return the names of the columns as the kind has them."""
         return None if self.row.columns is None else list(self.row.columns)
+
+    def completed(self, answer: Any, is_missing: np.ndarray) -> Any:
+        """Return the table with the cells that are missing [n, d] taken from `answer`, a table of the same form.
+
+        Raises
+        ------
+        InvalidData
+            If the kind has no cells to fill.
+        """
+        raise InvalidData("X has no cells that can be filled: an array, a frame or a file is due.")
 
     @classmethod
     def frame(cls, values: np.ndarray, labels: Sequence[str | int], index: Any = None) -> Any:

@@ -75,6 +75,8 @@ def are_texts(data: Any) -> bool:
     is_known = kind.__module__.partition(".")[0] in ("numpy", "pandas", "polars")
     if not is_known or kind.__name__ not in ("ndarray", "Series", "DataFrame") or data.shape == ():
         return False
+    if kind.__name__ == "DataFrame" and data.shape[1] != 1:
+        return False  # a table of several columns
     first = np.asarray(data[:1], dtype=object).ravel()
     if len(first) == 1 and _first_there(first) is None:
         return isinstance(_first_there(np.asarray(data, dtype=object).ravel()), str)

@@ -19,7 +19,7 @@ import pytest
 import scipy.sparse
 
 from isthmus import Autoencoder, InvalidData
-from isthmus.reading import kind_called, kinds, open_source
+from isthmus.reading import find_source, kind_called, kinds, open_source
 from isthmus.source import Source
 
 X = np.random.default_rng(0).normal(size=(23, 3))
@@ -97,8 +97,8 @@ def test_a_table_is_read_in_blocks_as_often_as_wanted(kind: str, tmp_path: Path)
 
 
 def test_every_kind_is_tried() -> None:
-    # Texts are read as an estimator says: `test_texts.py`.
-    assert {"sequences", "texts", *(name for name, _, _ in TABLES.values())} == {
+    # Texts and mixed tables are read as an estimator says: `test_texts.py`, `test_mixed.py`.
+    assert {"sequences", "texts", "mixed", *(name for name, _, _ in TABLES.values())} == {
         kind.__module__.rpartition(".")[2] for kind in kinds()
     }
 
@@ -213,15 +213,6 @@ BAD_FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
     ),
     "csv with longer lines": (lambda f: write(f, "x.csv", "a,b\n1,2\n3,4,5\n"), r"x\.csv cannot be read as CSV: "),
     "csv with a name twice": (lambda f: write(f, "x.csv", "a,b,a\n1,2,3\n3,4,5\n"), "column 'a' stands 2 times"),
-    "csv with text": (
-        lambda f: write(f, "x.csv", "a,b\n1,2\n3,abc\n5,6\n"),
-        r"column 'b' holds text \('abc', row 1\).*turn it into numbers or leave it out",
-    ),
-    "csv with dates": (lambda f: write(f, "x.csv", "a,b\n1,2020-01-01\n2,2020-01-02\n"), "column 'b' holds text"),
-    "csv with a gap": (
-        lambda f: write(f, "x.csv", "a,b\n1,2\n3,\n5,6\n"),
-        r"column 'b' holds NaN \(missing\) in 1 row \(first: 1\): fill or drop them",
-    ),
     "csv with an empty column": (lambda f: write(f, "x.csv", "a,b\n1,\n3,\n"), "column 'b' holds no values at all"),
     "csv of one column": (lambda f: write(f, "x.csv", "a\n1\n2\n"), r"X has 1 feature\(s\)"),
     "parquet empty": (lambda f: write(f, "x.parquet", b""), r"x\.parquet cannot be read as Parquet"),
@@ -301,6 +292,18 @@ def test_a_file_that_cannot_be_read_says_why(case: str, tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
     assert "pickle" not in str(caught.value)  # numpy advises to unpickle what it does not know
     assert "truth value" not in str(caught.value)
+
+
+def test_text_is_no_number(tmp_path: Path) -> None:
+    path = write(tmp_path, "x.csv", "a,b\n1,2\n3,abc\n5,6\n")
+    with pytest.raises(InvalidData, match=r"column 'b' holds text \('abc', row 1\).*turn it into numbers or leave it"):
+        open_source(path)
+
+
+def test_dates_in_a_csv_are_found(tmp_path: Path) -> None:
+    path = write(tmp_path, "x.csv", "a,b,c\n1,2020-01-01,2020-01-01T10:00:00\n2,2020-01-02,2020-01-02T11:30:00\n")
+    source: Any = find_source(path)
+    assert [str(kind) for kind in source.schema.types] == ["int64", "date32[day]", "timestamp[us]"]
 
 
 def test_a_numpy_file_under_the_other_suffix_is_read(tmp_path: Path) -> None:

@@ -55,6 +55,11 @@ Drop = Annotated[Texts, _option("--drop", "All but these, as a,b; or again for e
 Weight = Annotated[Text, _option("--weight-column", "Holds the weight of each row; not learned.", COLUMNS, "NAME")]
 Label = Annotated[Text, _option("--label-column", "Holds a label of each row; not learned.", COLUMNS, "NAME")]
 
+Kinds = Annotated[
+    Texts,
+    _option("--kind", "What a column holds, as zip=categorical or size=S,M,L; again for each.", COLUMNS, "NAME=KIND"),
+]
+
 
 def fit(
     data: screen.Data,
@@ -82,6 +87,7 @@ def fit(
     drop: Drop = None,
     weight_column: Weight = None,
     label_column: Label = None,
+    kind: Kinds = None,
     quiet: screen.Quiet = False,
 ) -> None:
     """Train an autoencoder on a table and write it to a model file.
@@ -89,7 +95,7 @@ def fit(
     As in isthmus fit sensors.parquet --bottleneck 8 --out model.safetensors.
     What is not given is as in isthmus.Autoencoder. Ctrl-C ends training and keeps what was learned.
     """
-    settings = _settings(locals()) | {"verbose": int(not quiet)}
+    settings = _settings(locals()) | {"verbose": int(not quiet)} | ({"columns": table.kinds(kind)} if kind else {})
     output.check(out, output.MODELS, data)
     if checkpoint is not None:
         output.check(checkpoint, (), data, out)

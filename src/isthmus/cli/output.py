@@ -6,12 +6,9 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from isthmus.errors import IsthmusError, suggestion
-
-if TYPE_CHECKING:
-    import numpy as np
 
 MODELS = (".safetensors",)
 
@@ -47,8 +44,8 @@ def check(path: Path, suffixes: Sequence[str], *taken: Path) -> None:
         raise IsthmusError(f"{path} is named twice: give the output another name than the other files have.")
 
 
-def write(path: Path, values: np.ndarray, names: Sequence[str]) -> None:
-    """Write `values` [rows, columns] in the format of the suffix, as `at_once` does."""
+def write(path: Path, values: Any, names: Sequence[str]) -> None:
+    """Write `values` [rows, columns], an array or a pandas frame, in the format of the suffix, as `at_once` does."""
     at_once(path, lambda file: FORMATS[path.suffix.lower()](file, values, names))
 
 
@@ -79,27 +76,40 @@ def at_once(path: Path, fill: Callable[[IO[bytes]], Any]) -> None:
         raise
 
 
-def _csv(file: IO[bytes], values: np.ndarray, names: Sequence[str], separator: str = ",") -> None:
+def _arrow(values: Any, names: Sequence[str]) -> Any:
+    """Return an array or a pandas frame as a table of Arrow."""
+    import numpy as np
+    import pyarrow as pa
+
+    is_array = isinstance(values, np.ndarray)
+    columns = [values[:, i] if is_array else values.iloc[:, i] for i in range(values.shape[1])]
+    arrays = [pa.array(column) if is_array else pa.array(column, from_pandas=True) for column in columns]
+    return pa.Table.from_arrays(arrays, names=list(names))
+
+
+def _csv(file: IO[bytes], values: Any, names: Sequence[str], separator: str = ",") -> None:
     import polars as pl
 
-    pl.DataFrame(values, schema=list(names)).write_csv(file, separator=separator)
+    frame: Any = pl.from_arrow(_arrow(values, names))
+    frame.write_csv(file, separator=separator)
 
 
-def _tsv(file: IO[bytes], values: np.ndarray, names: Sequence[str]) -> None:
+def _tsv(file: IO[bytes], values: Any, names: Sequence[str]) -> None:
     _csv(file, values, names, "\t")
 
 
-def _parquet(file: IO[bytes], values: np.ndarray, names: Sequence[str]) -> None:
-    import pyarrow as pa
+def _parquet(file: IO[bytes], values: Any, names: Sequence[str]) -> None:
     import pyarrow.parquet as pq
 
-    columns = [pa.array(values[:, i]) for i in range(values.shape[1])]
-    pq.write_table(pa.Table.from_arrays(columns, names=list(names)), file)
+    pq.write_table(_arrow(values, names), file)
 
 
-def _npy(file: IO[bytes], values: np.ndarray, _: Sequence[str]) -> None:
+def _npy(file: IO[bytes], values: Any, _: Sequence[str]) -> None:
     import numpy as np
 
+    values = np.asarray(values)
+    if values.dtype.kind not in "fiub":
+        raise IsthmusError("the table holds more than numbers, and .npy is for numbers: write .parquet or .csv.")
     np.save(file, values, allow_pickle=False)
 
 

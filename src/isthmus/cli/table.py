@@ -44,8 +44,30 @@ def choose(
     chosen = [name for name in _named(path, keep, known) or known if name not in left_out]
     if not chosen:
         raise InvalidData(f"no column of {path} is left to learn from: leave out fewer.")
-    source.choose(chosen)
+    source.pick(chosen)
     return source, _column(path, weights[0]) if weights else None, _texts(path, labels[0]) if labels else None
+
+
+def kinds(texts: Sequence[str]) -> dict[str, str | list[str]]:
+    """Return what columns hold, as `Autoencoder` takes it, from texts `name=kind` or `name=first,second,…`.
+
+    Raises
+    ------
+    InvalidData
+        If a text has no such form.
+
+    Examples
+    --------
+    >>> kinds(["zip=categorical", "size=S,M,L"])
+    {'zip': 'categorical', 'size': ['S', 'M', 'L']}
+    """
+    found: dict[str, str | list[str]] = {}
+    for text in texts:
+        name, sign, kind = text.rpartition("=")
+        if not sign or not name or not kind:
+            raise InvalidData(f"what a column holds is written as zip=categorical or size=S,M,L. Got {text!r}.")
+        found[name] = kind.split(",") if "," in kind else kind
+    return found
 
 
 def _named(path: Path, texts: Sequence[str], known: Sequence[str]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -33,12 +33,10 @@ def transform(model: screen.Model, data: screen.Data, out: Out, quiet: screen.Qu
 
 def reconstruct(model: screen.Model, data: screen.Data, out: Out, quiet: screen.Quiet = False) -> None:
     """Write what the model makes of each row of a table, in the table's units."""
-    import numpy as np
-
     output.check(out, list(output.FORMATS), model, data)
     with screen.hushed(quiet):
         loaded = loaded_from(model)
-        _write(out, np.asarray(loaded.reconstruct(data)), _columns(loaded), quiet)
+        _write(out, loaded.reconstruct(data), _columns(loaded), quiet)
 
 
 def score(
@@ -80,7 +78,7 @@ def _columns(model: Autoencoder) -> list[str]:
     return list(vars(model).get("feature_names_in_", [f"x{i}" for i in range(model.n_features_in_)]))
 
 
-def _write(path: Path, values: np.ndarray, names: Sequence[str], quiet: bool) -> None:
+def _write(path: Path, values: Any, names: Sequence[str], quiet: bool) -> None:
     output.write(path, values, names)
     if not quiet:
         rows, columns = values.shape

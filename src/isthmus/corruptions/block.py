@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from isthmus.contracts import Corruption
@@ -24,7 +25,8 @@ class Block(Corruption):
     Parameters
     ----------
     share : of the image's area, or of the columns, in [0, 1].
-    value : what is set, in scaled units; 0 is dark where columns are in [0, 1].
+    value : what is set, in scaled units; 0 is dark where columns are in [0, 1]. In a table with holes or categories
+        the block is missing instead.
     shape : of the image in a flat row, (channels, height, width) or (height, width); None takes the row as it comes.
 
     References
@@ -48,6 +50,12 @@ class Block(Corruption):
         check_shape("Block", self.shape)
 
     def __call__(self, x: Array, key: Array) -> Array:
+        return self._with(jnp.asarray(self.value, x.dtype), x, key)
+
+    def mixed(self, x: Array, key: Array, is_code: np.ndarray) -> Array:
+        return self._with(jnp.asarray(jnp.nan, x.dtype), x, key)
+
+    def _with(self, value: Array, x: Array, key: Array) -> Array:
         _, high, wide = self._image(x.shape[1:])
         height = jnp.clip(jnp.round(jnp.sqrt(self.share) * high), 1, high)
         width = jnp.round(jnp.clip(self.share * high * wide / height, 0, wide))
@@ -56,7 +64,7 @@ class Block(Corruption):
         columns = _run(across, x.shape[0], width, wide)  # [n, width]
         is_dark = rows[:, None, :, None] & columns[:, None, None, :]
         image = x.reshape(x.shape[0], -1, high, wide)
-        return jnp.where(is_dark, jnp.asarray(self.value, x.dtype), image).reshape(x.shape)
+        return jnp.where(is_dark, value, image).reshape(x.shape)
 
     def _image(self, shape: tuple[int, ...]) -> Image:
         if self.shape is None and len(shape) not in (2, 3):

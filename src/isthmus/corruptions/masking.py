@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from isthmus.contracts import Corruption
@@ -16,7 +17,8 @@ from isthmus.errors import require
 class Masking(Corruption):
     """Set a fraction of each row's entries to zero.
 
-    With `scaling="standard"` zero is the column's mean, with `"minmax"` its minimum.
+    With `scaling="standard"` zero is the column's mean, with `"minmax"` its minimum. In a table with holes or
+    categories it is masked to "missing", as the encoder sees what is not there.
 
     Parameters
     ----------
@@ -39,3 +41,6 @@ class Masking(Corruption):
 
     def __call__(self, x: Array, key: Array) -> Array:
         return jnp.where(jax.random.bernoulli(key, self.fraction, x.shape), 0, x)
+
+    def mixed(self, x: Array, key: Array, is_code: np.ndarray) -> Array:
+        return jnp.where(jax.random.bernoulli(key, self.fraction, x.shape), jnp.nan, x)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from isthmus.contracts import Corruption
@@ -42,3 +43,6 @@ class Swap(Corruption):
         rows = jax.random.randint(whose, x.shape, 0, len(x))
         other = jnp.take_along_axis(x, rows, axis=0)
         return jnp.where(jax.random.bernoulli(which, self.fraction, x.shape), other, x)
+
+    def mixed(self, x: Array, key: Array, is_code: np.ndarray) -> Array:
+        return self(x, key)

@@ -30,10 +30,11 @@ from isthmus.errors import InvalidData, InvalidPart, require
 from isthmus.estimators.checks import check_slopes
 from isthmus.estimators.device import on_device
 from isthmus.estimators.reconstructor import Reconstructor
+from isthmus.estimators.tabling import check_columns
 from isthmus.flow import Row
 from isthmus.model import Model, build, tie
 from isthmus.objective import Plan
-from isthmus.parts import Part
+from isthmus.parts import Part, resolve
 from isthmus.pca import toward_pca
 from isthmus.reading import Rows
 from isthmus.source import Source
@@ -68,6 +69,9 @@ class Autoencoder(Reconstructor):
     text : where `X` is texts, how they become rows, of `isthmus.texts`; None takes `"tokens"` for the encoder `text`,
         `"tfidf"` for others. `inverse_transform` and `reconstruct` then answer texts. Tokens are explained by
         `likelihood="codes"`.
+    columns : what columns of a frame or a file hold, by name, where their type does not say it: `"numeric"`,
+        `"categorical"`, `"boolean"`, `"datetime"`, `"ordinal"`, or the values of an ordinal column, in order. With
+        categories among them rows are explained by `columns`, its numbers by `likelihood`.
     optimizer : of `isthmus.optimizers`.
     batch_size : rows in a step; None takes a 32nd of the rows, within 32 and 256.
     max_epochs : how often to go through the rows at most.
@@ -115,6 +119,8 @@ class Autoencoder(Reconstructor):
     }
     many_parts: ClassVar[dict[str, type[Part]]] = {"penalties": Penalty, "stops": Stop}
     optional = frozenset({"decoder", "corruption", "neighborhood", "scaling", "text"})
+    takes_tables = True
+    expects_gaps = False  # an imputer knows that rows will lack cells, whatever those of the fit do
 
     def __init__(
         self,
@@ -130,6 +136,7 @@ class Autoencoder(Reconstructor):
         init: str | None = None,
         scaling: Any = "standard",
         text: Any = None,
+        columns: dict[str, Any] | None = None,
         optimizer: Any = "adam",
         batch_size: int | None = None,
         max_epochs: int = 100,
@@ -152,6 +159,7 @@ class Autoencoder(Reconstructor):
         self.init = init
         self.scaling = scaling
         self.text = text
+        self.columns = columns
         self.optimizer = optimizer
         self.batch_size = batch_size
         self.max_epochs = max_epochs
@@ -176,8 +184,9 @@ class Autoencoder(Reconstructor):
         Parameters
         ----------
         X : array [n, d], nested lists, SciPy sparse matrix, pandas or polars frame, or the path of a CSV, Parquet,
-            NPY or NPZ file. Of a file, `transform` and the others take the columns they need by name. Or texts: a
-            list, an array or a series of them, or a frame of one column.
+            NPY or NPZ file. Of a file, `transform` and the others take the columns they need by name. A frame or a
+            file may hold categories, dates and booleans too, and cells may be missing: the encoder sees that they are,
+            and nothing is asked of them. Or texts: a list, an array or a series of them, or a frame of one column.
         y : labels [n], where a part needs them; -1 marks a row without one. Else not used.
         sample_weight : [n], at least 0; a row of weight 2 counts as the row twice.
         checkpoint : a file to keep the progress in. Where it is there already, training goes on from it, bit for
@@ -223,6 +232,7 @@ class Autoencoder(Reconstructor):
 
     def _check_settings(self) -> None:
         super()._check_settings()
+        check_columns(self.columns)
         neighborhood, likelihood, rival = (
             self.part("neighborhood"),
             self.part("likelihood"),
@@ -249,7 +259,7 @@ class Autoencoder(Reconstructor):
     def _build(self, row: Row) -> Model:
         encoder = self.part("encoder")
         decoder = self.part("decoder") or encoder
-        model = build(row, encoder, self.part("bottleneck"), decoder, self.part("likelihood"))
+        model = build(row, encoder, self.part("bottleneck"), decoder, self._likelihood(row))
         return tie(model) if self.tied else model
 
     def _backbones(self) -> list[Backbone]:
@@ -261,8 +271,14 @@ class Autoencoder(Reconstructor):
         return Plan(self.part("corruption"), self.parts("penalties"), self.part("optimizer"), rival)
 
     def _explains_rows_by(self) -> Likelihood | None:
-        likelihood: Likelihood = self.part("likelihood")
-        return likelihood
+        return self._likelihood(self._row)
+
+    def _likelihood(self, row: Row) -> Likelihood:
+        """Return what explains rows: the likelihood, that of numbers only where codes stand beside them."""
+        part: Likelihood = self.part("likelihood")
+        if not row.is_mixed or row.codes is None or part.explains_codes:
+            return part
+        return resolve(Likelihood, "columns").replace(numbers=part)
 
     def _labels_of(self, y: Any, rows: int) -> np.ndarray | None:
         one = [self.part(name) for name in self.one_part]
@@ -331,6 +347,8 @@ class Autoencoder(Reconstructor):
     def _first_weights(self, job: Job) -> np.ndarray:
         if self.init is None or self._weights is not None:
             return super()._first_weights(job)
+        if self._row.is_mixed:
+            raise InvalidPart("init='pca' needs numbers, and none missing: use init=None for this table.")
         x, weight = (np.asarray(array)[: int(job.table.rows)] for array in (job.table.x, job.table.weight))
         near = [toward_pca(self._skeleton, x, weight, self.part("likelihood"), seed) for seed in job.seeds]
         return self._seen_from(job, np.stack(near))

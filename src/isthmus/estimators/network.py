@@ -28,6 +28,7 @@ from isthmus.estimators.checks import check_codes, check_size, check_slopes, hea
 from isthmus.estimators.kept import Kept
 from isthmus.estimators.rehearsal import is_rehearsed
 from isthmus.estimators.seeds import check_seed, seed_of
+from isthmus.estimators.tabling import framed, open_table
 from isthmus.estimators.wording import open_texts
 from isthmus.flow import End, Row
 from isthmus.linking import linked
@@ -36,9 +37,10 @@ from isthmus.modelfile import Opened
 from isthmus.objective import Plan
 from isthmus.parts import resolve
 from isthmus.progress import shown
-from isthmus.reading import HeldOut, Rows, build_tables, kind_called, open_source, scaled_blocks
+from isthmus.reading import HeldOut, Rows, build_tables, kind_called, scaled_blocks
 from isthmus.row_scaling import RowScaling
 from isthmus.source import Source
+from isthmus.tables.schema import Schema
 from isthmus.vocabulary import Worded
 from isthmus.weights import assemble, draw, slots, started
 
@@ -57,6 +59,8 @@ class Network(Kept):
 
     _weights: np.ndarray | None = None
     _wording: Worded | None = None  # where rows are texts
+    _schema: Schema | None = None  # where a table holds more than numbers
+    takes_tables: ClassVar[bool] = False  # with categories, dates, holes
     _progress: Progress | None = None  # None after loading: a model file holds no optimizer's memory
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -102,10 +106,7 @@ class Network(Kept):
         if (texts := open_texts(self, X, reset=reset)) is not None:
             return texts
         is_file = isinstance(X, str | Path)
-        # A file may hold more columns than the model needs, in another order.
-        source = open_source(
-            X if reset else self._kind.again(X, self._row), self._row.columns if is_file and not reset else None
-        )
+        source = open_table(self, X, reset=reset)
         if not reset:
             source.fill(self._row)
         if is_file and not reset:
@@ -145,7 +146,7 @@ class Network(Kept):
         self._learned = self._scaling.fit(rows)
         self._labels = source.labels()
         self.n_samples_ = source.n_rows
-        self._form = type(source).__module__.rpartition(".")[2]
+        self._form = source.kind.__module__.rpartition(".")[2]
         self._skeleton = self._build(self._row)
         self.n_components_ = self._skeleton.size + len(self._skeleton.condition)
         return rows
@@ -316,8 +317,7 @@ class Network(Kept):
 
     def _keep(self, last: Progress, job: Job, reason: str | None) -> None:
         """Keep the best start, and what it tells."""
-        self._progress = last
-        self._weights = np.array(np.asarray(last.best_weights)[last.best])
+        self._progress, self._weights = last, np.array(np.asarray(last.best_weights)[last.best])
         self._scaling = replace(self._scaling, seen=self._codes_seen(job))
         self._tell(last, End(reason, reason) if reason else last.reasons[last.best])
 
@@ -379,6 +379,8 @@ class Network(Kept):
     def _framed(self, kind: type[Source], rows: np.ndarray, source: Source, shape: tuple[int, ...]) -> Any:
         if self._wording is not None:
             return self._wording.part.undo(self._wording.learned, rows)
+        if self._schema is not None:
+            return framed(self, kind, rows, source.index)
         labels = self._labels or [f"x{i}" for i in range(rows.shape[1])]
         return kind.frame(rows if len(shape) == 1 else rows.reshape(-1, *shape), labels, source.index)
 

@@ -26,6 +26,8 @@ class PartParameters(BaseEstimator):
     """Parameters that hold a part, by name, and the contract it keeps."""
     many_parts: ClassVar[dict[str, type[Part]]] = {}
     """Parameters that hold a list of parts."""
+    plain: ClassVar[frozenset[str]] = frozenset({"columns"})
+    """Parameters that hold a dict of texts or lists of plain values."""
     known: ClassVar[dict[str, type[PartParameters]]] = {}
     """The estimators by name."""
 
@@ -130,6 +132,10 @@ class PartParameters(BaseEstimator):
                 found[name] = None if part is None else part.to_json()
             elif name in self.many_parts:
                 found[name] = [part.to_json() for part in self.parts(name)]
+            elif name in self.plain:
+                found[name] = (
+                    None if value is None else {k: v if isinstance(v, str) else list(v) for k, v in value.items()}
+                )
             elif inside := _estimators(value):
                 each = [{"estimator": type(one).__name__, "parameters": one.to_json()} for one in inside.values()]
                 found[name] = each if isinstance(value, list | tuple) else each[0]
@@ -158,7 +164,7 @@ class PartParameters(BaseEstimator):
                 if not isinstance(value, list):
                     raise InvalidPart(f"{name} must be a list of parts. Got {short(value)}.")
                 values[name] = [from_json(cls.many_parts[name].room, each) for each in value]
-            elif value is None or isinstance(value, bool | int | float | str):
+            elif value is None or isinstance(value, bool | int | float | str) or name in cls.plain:
                 values[name] = value
             elif isinstance(value, list):
                 values[name] = [_estimator_from_json(name, each, depth) for each in value]

@@ -42,7 +42,7 @@ class Reconstructor(Encoder):
         codes = scaled_blocks(source, resolve(Scaling, "none"), {})
         rows = self._unscaled(self._run(inference.decode, codes, source, self.n_features_in_))
         if source.row.columns:
-            return self._framed(type(source), rows, source, (source.row.size,))
+            return self._framed(source.kind, rows, source, (source.row.size,))
         return self._framed(self._kind, rows, source, self._row.shape)
 
     @on_device
@@ -50,7 +50,7 @@ class Reconstructor(Encoder):
         """Return what the model makes of each row, [n, d], in the units, names and frame of `X`."""
         source = self._open(X, reset=False)
         rows = self._unscaled(self._apply(inference.reconstruct, source, self.n_features_in_))
-        return self._framed(type(source), rows, source, source.row.shape)
+        return self._framed(source.kind, rows, source, source.row.shape)
 
     @on_device
     def score_samples(self, X: Any) -> np.ndarray:
@@ -72,7 +72,7 @@ class Reconstructor(Encoder):
     def reconstruction_error(self, X: Any, per_feature: bool = False) -> np.ndarray:
         """Return the squared difference between rows and reconstructions in scaled units: higher is odder.
 
-        Where rows hold codes only, as those of words, it is 1 for each that is wrong.
+        Of a column of codes, as those of words or categories, it is 1 for each that is wrong.
 
         Parameters
         ----------
@@ -81,8 +81,9 @@ class Reconstructor(Encoder):
         """
         source = self._open(X, reset=False)
         error = self._apply(inference.error, source, self.n_features_in_)
-        if self._row.codes and all(self._row.codes):
-            error = np.sign(error)
+        likelihood = self._explains_rows_by()
+        if self._row.codes and likelihood is not None and likelihood.explains_codes:
+            error = np.where(np.array(self._row.codes) > 0, np.sign(error), error)
         return error if per_feature else error.sum(axis=1)
 
     @on_device

@@ -14,7 +14,7 @@ import numpy as np
 from isthmus import modelfile
 from isthmus.contracts import Scaling
 from isthmus.errors import InvalidPart, ModelFileError, suggestion
-from isthmus.estimators import wording
+from isthmus.estimators import tabling, wording
 from isthmus.estimators.kept import Kept, compare_shapes, field, finite
 from isthmus.flow import Row
 from isthmus.modelfile import MOST_AXES, Opened
@@ -41,6 +41,7 @@ def told(estimator: Network) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         "stop_reason": estimator.stop_reason_,
         "facts": estimator._facts(),
         **wording.told(estimator._wording),
+        **tabling.told(estimator._schema),
     }
     tensors, offset, weights = {}, 0, np.asarray(estimator._weights)
     for name, slot in slots(estimator._skeleton).items():
@@ -80,7 +81,11 @@ def load(path: str | os.PathLike[str]) -> Any:
     ModelFileError
         If the file is missing, damaged, of a newer version, or describes no model that this version knows.
     """
-    opened = modelfile.open_file(path, "model")
+    return loaded(modelfile.open_file(path, "model"))
+
+
+def loaded(opened: Opened) -> Any:
+    """Return the estimator of a file, or of a model inside one, as `load` does."""
     name = field(opened, "estimator", str)
     if name not in estimators():
         known = ", ".join(estimators())
@@ -91,7 +96,14 @@ def load(path: str | os.PathLike[str]) -> Any:
     try:
         return estimators()[name]._taken(opened)
     except InvalidPart as error:
-        raise ModelFileError(f"{path} describes no model that can be built: {error}") from error
+        raise ModelFileError(f"{opened.path} describes no model that can be built: {error}") from error
+
+
+def nested(name: str, estimator: Kept) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return what a file holds of a fitted estimator inside another: `loaded(opened.inside(name))` takes it."""
+    header, tensors = estimator._told()
+    header = {"estimator": type(estimator).__name__, **header}
+    return {name: header}, {f"{name}.{each}": tensor for each, tensor in tensors.items()}
 
 
 def _told(estimator: Network) -> dict[str, Any]:
@@ -102,6 +114,8 @@ def _told(estimator: Network) -> dict[str, Any]:
         told["is_sequence"] = True
     if row.has_holes:
         told["has_holes"] = True
+    if row.is_mixed:
+        told["is_mixed"] = True
     if estimator._scaling.seen:
         told["seen"] = {str(column): list(values) for column, values in estimator._scaling.seen.items()}
     return told
@@ -163,8 +177,13 @@ def _columns(opened: Opened, estimator: Network) -> tuple[list[str | int] | None
     """Return the names of the columns and the row; texts tell them by themselves."""
     estimator._wording = wording.taken(opened.header)
     if estimator._wording is None:
-        labels = _labels(opened)
-        return labels, _row(opened, labels)
+        labels, estimator._schema = _labels(opened), tabling.taken(opened.header)
+        row = _row(opened, labels)
+        if estimator._schema is None:
+            return labels, row
+        if row.columns != tuple(estimator._schema.names):
+            raise ModelFileError(f"{opened.path} is damaged: its schema has other columns than its rows.")
+        return labels, estimator._schema.row()
     row = estimator._wording.part.row(estimator._wording.learned)
     return None if row.columns is None else list(row.columns), row
 
@@ -185,7 +204,7 @@ def _row(opened: Opened, labels: list[str | int] | None) -> Row:
     if not is_shape or not all(type(axis) is int and 0 < axis < 2**31 for axis in shape):
         raise ModelFileError(f"{opened.path} is damaged: its rows have the shape {short(shape)}.")
     told = field(opened, "row", dict)
-    flags = {name: told.get(name, False) for name in ("is_sequence", "has_holes")}
+    flags = {name: told.get(name, False) for name in ("is_sequence", "has_holes", "is_mixed")}
     if not all(type(flag) is bool for flag in flags.values()) or (flags["is_sequence"] and len(shape) != 2):
         raise ModelFileError(f"{opened.path} is damaged: its rows are described by {short(told)}.")
     row = Row(tuple(shape), None if labels is None else tuple(map(str, labels)), **flags)

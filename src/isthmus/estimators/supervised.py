@@ -24,7 +24,7 @@ from isthmus.estimators.encoder import Encoder
 from isthmus.estimators.network import Network
 from isthmus.estimators.reconstructor import Reconstructor
 from isthmus.flow import LAST, Code, Head, Neck, Row
-from isthmus.model import Model
+from isthmus.model import Model, mixed_codes
 from isthmus.objective import Plan
 from isthmus.parts import Part, resolve
 from isthmus.reading import Rows
@@ -200,7 +200,8 @@ class Supervised(Encoder):
                 decoder = head = None
         target = self._head(partial(road.readout, row, size + len(condition)))
         return Model(
-            encoder, neck, decoder, head, target, row.shape, size, condition, row.has_holes, self._target_has_holes
+            *(encoder, neck, decoder, head, target, row.shape, size, condition, row.has_holes, self._target_has_holes),
+            mixed=mixed_codes(row),
         )
 
     def _plan(self) -> Plan:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from isthmus.contracts import Activation, Likelihood, Outlet
+from isthmus.densities.quantiles import quantiles
 from isthmus.flow import Head, Outcome, Row
 from isthmus.parts import spelled
 
@@ -40,6 +42,12 @@ class AbsoluteError(Likelihood):
 
     def build(self, row: Row, outlet: Outlet) -> Head:
         return AbsoluteErrorHead(outlet(row.size), self.output.build(row.size))
+
+    def unit(self, x: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        counts = ~np.isnan(x) * weight[:, None]
+        median = quantiles(x, weight, np.array([0.5]))[0]
+        found: np.ndarray = (np.abs(np.nan_to_num(x) - median) * counts).sum(axis=0)
+        return found / np.maximum(counts.sum(axis=0), 1e-12)
 
 
 class AbsoluteErrorHead(Head):

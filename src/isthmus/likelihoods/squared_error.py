@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from isthmus.contracts import Activation, Likelihood, Outlet
@@ -40,6 +41,13 @@ class SquaredError(Likelihood):
 
     def build(self, row: Row, outlet: Outlet) -> Head:
         return SquaredErrorHead(outlet(row.size), self.output.build(row.size))
+
+    def unit(self, x: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        counts = ~np.isnan(x) * weight[:, None]
+        total = np.maximum(counts.sum(axis=0), 1e-12)
+        mean = (np.nan_to_num(x) * counts).sum(axis=0) / total
+        found: np.ndarray = (np.square(np.nan_to_num(x) - mean) * counts).sum(axis=0) / total
+        return found
 
 
 class SquaredErrorHead(Head):

@@ -13,7 +13,7 @@ from isthmus.errors import InvalidData
 
 
 class Csv(ColumnSource):
-    """A CSV or TSV file with a header line, types found from all rows; answered as a pandas DataFrame."""
+    """A CSV or TSV file with a header line, types and dates found from all rows; answered as a pandas DataFrame."""
 
     suffixes = (".csv", ".tsv")
 
@@ -28,7 +28,7 @@ class Csv(ColumnSource):
         try:
             # Without a header, so that a name that stands twice is seen and not renamed.
             head = pl.read_csv(path, separator=separator, n_rows=1, has_header=False, infer_schema=False)
-            frame = pl.read_csv(path, separator=separator, infer_schema_length=None)
+            frame = pl.read_csv(path, separator=separator, infer_schema_length=None, try_parse_dates=True)
         except pl.exceptions.NoDataError as error:
             raise InvalidData(f"{path} is empty: a header line and rows are due.") from error
         except (pl.exceptions.PolarsError, OSError, ValueError) as error:

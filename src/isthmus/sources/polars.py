@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ class Polars(ColumnSource):
 
     def __init__(self, data: Any) -> None:
         frame = data.collect() if type(data).__name__ == "LazyFrame" else data
-        self._table = frame.to_arrow()
+        self._frame, self._table = frame, frame.to_arrow()
+        self._types = {name: str(kind.base_type()) for name, kind in frame.schema.items()}
         self.schema = self._table.schema
         self.n_rows = self._table.num_rows
 
@@ -27,6 +28,30 @@ class Polars(ColumnSource):
 
     def record_batches(self, rows: int) -> Iterator[pa.RecordBatch]:
         yield from self._table.to_batches(max_chunksize=rows)
+
+    def completed(self, answer: Any, is_missing: np.ndarray) -> Any:
+        import polars as pl
+
+        found = self._frame
+        for name, mask in zip(found.columns, is_missing.T, strict=True):
+            if mask.any():
+                column = found[name]
+                found = found.with_columns(column.zip_with(pl.Series(~mask), answer[name].cast(column.dtype)))
+        return found
+
+    def own_types(self) -> dict[str, str]:
+        return {name: kind for name, kind in self._types.items() if kind in ("Enum", "Categorical")}
+
+    @classmethod
+    def typed(cls, table: pa.Table, own: Mapping[str, Any], labels: Sequence[str | int], index: Any = None) -> Any:
+        import polars as pl
+
+        frame: Any = pl.from_arrow(table)
+        for name, (spelled, categories) in own.items():
+            kind: Any = pl.Enum(categories) if spelled == "Enum" else pl.Categorical
+            if spelled in ("Enum", "Categorical"):
+                frame = frame.with_columns(pl.col(name).cast(pl.String).cast(kind))
+        return frame.rename(dict(zip(frame.columns, map(str, labels), strict=True)))
 
     @classmethod
     def frame(cls, values: np.ndarray, labels: Sequence[str | int], index: Any = None) -> Any:

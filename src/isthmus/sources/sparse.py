@@ -25,6 +25,9 @@ class Sparse(Source):
         self.n_rows = data.shape[0]
         self.dtype = np.dtype(np.float32 if data.dtype == np.float32 else np.float64)
 
+    def has_gaps(self, rows: int = 8192) -> bool:
+        return bool(np.isnan(self._matrix.data).any())
+
     @classmethod
     def accepts(cls, data: Any) -> bool:
         return type(data).__module__.startswith("scipy.sparse")
@@ -32,3 +35,8 @@ class Sparse(Source):
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
         for start in range(0, self.n_rows, rows):
             yield self._matrix[start : start + rows].toarray().astype(self.dtype, copy=False)
+
+    def completed(self, answer: Any, is_missing: np.ndarray) -> Any:
+        found = np.array(self._matrix.toarray(), self.dtype)
+        found[is_missing] = answer[is_missing]
+        return found

@@ -1,0 +1,68 @@
+"""A table as it comes goes through the command line: no option says what its columns hold."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import isthmus
+
+RANDOM = np.random.default_rng(0)
+GROUP = RANDOM.integers(0, 2, 60)
+FIT = ("--bottleneck", 2, "--encoder", "(8,)", "--max-epochs", 3, "--out", "model.safetensors")
+
+
+@pytest.fixture
+def mixed():
+    frame = pd.DataFrame(
+        {
+            "age": 20 + 20 * GROUP,
+            "pay": np.where(RANDOM.random(60) < 0.2, np.nan, GROUP + RANDOM.normal(size=60)),
+            "job": np.where(GROUP, "cook", "clerk"),
+            "paid": GROUP > 0,
+            "day": pd.Timestamp("2024-01-01") + pd.to_timedelta(24 * GROUP, unit="h"),
+        }
+    )
+    frame.loc[::7, "job"] = None
+    return frame
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_mixed_file_is_fitted_and_answered(told, mixed, suffix):
+    path = f"data{suffix}"
+    mixed.to_csv(path, index=False) if suffix == ".csv" else mixed.to_parquet(path)
+    assert told("fit", path, *FIT)["columns"] == "5"
+    told("transform", "model.safetensors", path, "--out", "codes.npy")
+    assert np.load("codes.npy").shape == (60, 2)
+    told("reconstruct", "model.safetensors", path, "--out", "out.parquet")
+    back = pd.read_parquet("out.parquet")
+    assert list(back) == list(mixed)
+    assert set(back["job"]) <= {"cook", "clerk"}
+    assert [back.dtypes[name].kind for name in ("age", "pay", "paid", "day")] == ["i", "f", "b", "M"]
+    told("reconstruct", "model.safetensors", path, "--out", "out.csv")
+    assert set(pd.read_csv("out.csv")["job"]) == set(back["job"])
+    told("score", "model.safetensors", path, "--per-feature", "--out", "scores.csv")
+    assert list(pd.read_csv("scores.csv"))[1:] == [f"error_{name}" for name in mixed]
+
+
+def test_columns_are_chosen_before_it_is_asked_what_they_hold(told, mixed):
+    mixed.assign(odd=[[1]] * 60).to_parquet("data.parquet")
+    assert told("fit", "data.parquet", *FIT, "--drop", "odd")["columns"] == "5"
+
+
+def test_an_array_file_holds_numbers_only(refused, told, mixed):
+    mixed.to_parquet("data.parquet")
+    told("fit", "data.parquet", *FIT)
+    message = refused("reconstruct", "model.safetensors", "data.parquet", "--out", "out.npy")
+    assert message == "the table holds more than numbers, and .npy is for numbers: write .parquet or .csv."
+
+
+def test_what_a_column_holds_can_be_said(told, refused, mixed):
+    mixed.to_parquet("data.parquet")
+    told("fit", "data.parquet", *FIT, "--kind", "age=categorical", "--kind", "job=clerk,cook")
+    model = isthmus.load("model.safetensors")
+    assert model.columns == {"age": "categorical", "job": ["clerk", "cook"]}
+    assert model.model_.mixed == (2, 0, 0, 2, 0)
+    for said in ("age", "=categorical", "age="):
+        message = refused("fit", "data.parquet", *FIT, "--kind", said)
+        assert message == f"what a column holds is written as zip=categorical or size=S,M,L. Got {said!r}."
+    assert refused("fit", "data.parquet", *FIT, "--kind", "age=odd").startswith("columns['age'] must be one of numeric")
