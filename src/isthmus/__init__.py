@@ -38,6 +38,7 @@ _PLACES = {
     "check_gradients": "isthmus.estimators.gradients",
     "compare_optimizers": "isthmus.estimators.comparison",
     "diagnose": "isthmus.estimators.diagnosis",
+    "explained_variance_ratio": "isthmus.estimators.variance",
     "log_likelihood": "isthmus.estimators.evidence",
     "from_equinox": "isthmus.foreign",
     "CheckpointError": "isthmus.errors",
