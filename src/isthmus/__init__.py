@@ -38,6 +38,8 @@ _PLACES = {
     "check_gradients": "isthmus.estimators.gradients",
     "compare_optimizers": "isthmus.estimators.comparison",
     "diagnose": "isthmus.estimators.diagnosis",
+    "exciting_inputs": "isthmus.estimators.inputs",
+    "explained_variance_ratio": "isthmus.estimators.variance",
     "log_likelihood": "isthmus.estimators.evidence",
     "from_equinox": "isthmus.foreign",
     "CheckpointError": "isthmus.errors",

@@ -84,6 +84,7 @@ class Bottleneck(Part, room="bottlenecks"):
     shorthand = "deterministic"
     size: int
     is_sparse: ClassVar[bool] = False  # units of its code are exactly zero
+    keeps: float | None = None  # where units are in order: the share of variance whose first units stay after training
 
     @property
     def rival_optimizer(self) -> Optimizer | None:

@@ -221,9 +221,20 @@ class Neck(eqx.Module):
         """
         return None
 
-    def sample(self, key: Array, n: int) -> Array | None:
-        """Return codes [n, size] drawn from the prior, or None where the code has none."""
+    def sample(self, key: Array, n: int, label: Array | None = None) -> Array | None:
+        """Return codes [n, size] drawn from the prior, with labels [n] from what belongs to them.
+
+        None where the code has no prior, or is given labels and the prior does not go by them.
+        """
         return None
+
+    def nearest(self, code: Array) -> Array:
+        """Return what the neck can give that is nearest to `code` [n, size]: of a sparse code, few units."""
+        return code
+
+    def absent(self, code: Array) -> Array:
+        """Return what stands for a unit that is left out, [size], where rows have `code` [n, size]."""
+        return jnp.mean(code, axis=0)
 
     def draw(self, hidden: Array, key: Array, count: int) -> Code | None:
         """Return `count` draws of the code of `hidden` [n, width], or None where it is a point."""

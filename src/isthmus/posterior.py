@@ -70,7 +70,9 @@ class NormalNeck(Neck):
         found: Array = code.posterior.divergence()
         return found
 
-    def sample(self, key: Array, n: int) -> Array:
+    def sample(self, key: Array, n: int, label: Array | None = None) -> Array | None:
+        if label is not None:
+            return None
         return jax.random.normal(key, (n, self.mean.bias.shape[0]), self.mean.bias.dtype)
 
 

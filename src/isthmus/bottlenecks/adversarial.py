@@ -102,8 +102,10 @@ class AdversarialNeck(Neck):
         steepness = self.rival.steepness(drawn, label) + self.rival.steepness(code, label)
         return {"rival": loss, "rival_slope": self.part.smoothness / 2 * steepness}
 
-    def sample(self, key: Array, n: int) -> Array:
-        return self.part.prior(key, n, self.part.size)
+    def sample(self, key: Array, n: int, label: Array | None = None) -> Array | None:
+        if label is not None and not self.part.needs_labels:
+            return None
+        return self.part.prior(key, n, self.part.size, label)
 
     def _shaken(self, code: Array, key: Array, number: int) -> Array:
         """Return codes with the noise of training."""

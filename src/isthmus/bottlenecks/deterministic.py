@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
@@ -41,16 +42,21 @@ class Deterministic(Bottleneck):
         return DeterministicNeck(
             affine(width, self.size, self.activation.gain),
             activation=self.activation.build(self.size),
+            span=self.activation.span,
         )
 
 
 class DeterministicNeck(Neck):
     affine: Affine
     activation: Callable[[Array], Array]
+    span: tuple[float, float] = eqx.field(static=True, default=(-jnp.inf, jnp.inf))  # what a unit can give
 
     def __call__(self, hidden: Array, key: Array | None, step: Array = LAST) -> Code:
         point = self.activation(self.affine(hidden))
         return Code(draws=point[None], point=point)
+
+    def nearest(self, code: Array) -> Array:
+        return jnp.clip(code, *self.span)
 
     def slopes(self, hidden: Array) -> tuple[Array, Array] | None:
         before = self.affine(hidden)

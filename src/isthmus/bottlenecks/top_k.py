@@ -79,9 +79,15 @@ class TopKNeck(Neck):
 
     def __call__(self, hidden: Array, key: Array | None, step: Array = LAST) -> Code:
         linear = self.affine(hidden)
-        k = jnp.clip(jnp.round(at(self.k, step)), 1, self.most).astype(jnp.int32)
-        draws = keep_largest(linear, k, self.most)[None]
+        draws = keep_largest(linear, self._units(step), self.most)[None]
         return Code(draws, keep_largest(linear, self.encoded, self.encoded), posterior=linear)
+
+    def nearest(self, code: Array) -> Array:
+        return keep_largest(code, self._units(LAST), self.most)
+
+    def _units(self, step: Array) -> Array:
+        """Return how many units stay at a step."""
+        return jnp.clip(jnp.round(at(self.k, step)), 1, self.most).astype(jnp.int32)
 
 
 def keep_largest(x: Array, k: Array | int, most: int) -> Array:

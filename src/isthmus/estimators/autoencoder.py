@@ -96,6 +96,8 @@ class Autoencoder(Reconstructor):
     stop_reason_ : why training ended, a sentence.
     n_iter_ : epochs taken.
     dead_units_ : of a sparse code as `top_k`, the units that are zero in every training row.
+    explained_variance_ratio_ : of a code in order as `nested`, what each unit adds: see
+        `isthmus.explained_variance_ratio`. Of at most 2,048 training rows.
     model_ : the trained `isthmus.model.Model`, an Equinox module.
 
     Examples
@@ -187,7 +189,7 @@ class Autoencoder(Reconstructor):
             NPY or NPZ file. Of a file, `transform` and the others take the columns they need by name. A frame or a
             file may hold categories, dates and booleans too, and cells may be missing: the encoder sees that they are,
             and nothing is asked of them. Or texts: a list, an array or a series of them, or a frame of one column.
-        y : labels [n], where a part needs them; -1 marks a row without one. Else not used.
+        y : labels [n], where a part needs them; -1 marks a row without one. Else they only tell `sample` the classes.
         sample_weight : [n], at least 0; a row of weight 2 counts as the row twice.
         checkpoint : a file to keep the progress in. Where it is there already, training goes on from it, bit for
             bit as if it had not been interrupted.
@@ -256,10 +258,10 @@ class Autoencoder(Reconstructor):
         require(isinstance(self.tied, bool | np.bool_), "tied", "True or False", self.tied)
         require(self.init in (None, "pca"), "init", "None or 'pca'", self.init)
 
-    def _build(self, row: Row) -> Model:
+    def _build(self, row: Row, bottleneck: Bottleneck | None = None) -> Model:
         encoder = self.part("encoder")
         decoder = self.part("decoder") or encoder
-        model = build(row, encoder, self.part("bottleneck"), decoder, self._likelihood(row))
+        model = build(row, encoder, bottleneck or self.part("bottleneck"), decoder, self._likelihood(row))
         return tie(model) if self.tied else model
 
     def _backbones(self) -> list[Backbone]:
@@ -313,6 +315,24 @@ class Autoencoder(Reconstructor):
         super()._keep(last, job, reason)
         if self.part("bottleneck").is_sparse:
             self.dead_units_ = self._dead_units(job)
+        if self.part("bottleneck").keeps is not None and reason != "rehearsed":
+            self._put_in_order(self.part("bottleneck"))
+
+    def _put_in_order(self, bottleneck: Bottleneck) -> None:
+        """Set what each unit explains of the training rows, and cut the code to the first that explain enough."""
+        from isthmus.estimators.variance import fewest, shares, shortened  # it knows this class
+
+        assert self._sketch is not None and bottleneck.keeps is not None  # noqa: S101, PT018 -- `_keep` has seen to it
+        ratio = shares(self, self._sketch.rows)
+        count = bottleneck.size if bottleneck.keeps == 1 else fewest(ratio, bottleneck.keeps)
+        self.explained_variance_ratio_ = ratio[:count]
+        if count < bottleneck.size:
+            part: Any = bottleneck.replace(size=count)
+            model = self._build(self._row, part)
+            self._weights = shortened(self._skeleton, np.asarray(self._weights), model)
+            self._skeleton, self._progress = model, None
+            self._settings["bottleneck"] = part.to_json()
+            self.n_components_ = count + len(model.condition)
 
     def _dead_units(self, job: Job) -> np.ndarray:
         """Return which units of the code are zero in every training row."""
@@ -323,16 +343,25 @@ class Autoencoder(Reconstructor):
         return np.flatnonzero(~is_active)
 
     def _facts(self) -> dict[str, Any]:
-        return {"dead_units": self.dead_units_.tolist()} if self.part("bottleneck").is_sparse else {}
+        own = {"dead_units": self.dead_units_.tolist()} if self.part("bottleneck").is_sparse else {}
+        if self.part("bottleneck").keeps is not None:
+            own["explained_variance_ratio"] = self.explained_variance_ratio_.tolist()
+        return super()._facts() | own
 
     def _take_facts(self, facts: dict[str, Any]) -> None:
-        if not self.part("bottleneck").is_sparse:
-            return super()._take_facts(facts)
-        units: Any = facts.get("dead_units")
-        is_list = isinstance(units, list) and all(type(unit) is int and unit >= 0 for unit in units)
-        require(is_list and units == sorted(set(units)), "dead_units", "places of units, in order", units)
-        self.dead_units_ = np.array(units, np.intp)
-        return None
+        rest = dict(facts)
+        if self.part("bottleneck").is_sparse:
+            units: Any = rest.pop("dead_units", None)
+            is_list = isinstance(units, list) and all(type(unit) is int and unit >= 0 for unit in units)
+            require(is_list and units == sorted(set(units)), "dead_units", "places of units, in order", units)
+            self.dead_units_ = np.array(units, np.intp)
+        if self.part("bottleneck").keeps is not None:
+            ratio: Any = rest.pop("explained_variance_ratio", None)
+            is_list = isinstance(ratio, list) and {type(each) for each in ratio} == {float}
+            size = self.part("bottleneck").size
+            require(is_list and len(ratio) == size, "explained_variance_ratio", f"{size} numbers", ratio)
+            self.explained_variance_ratio_ = np.array(ratio)
+        super()._take_facts(rest)
 
     def _job(self, rows: Rows, share: float) -> Job:
         return replace(super()._job(rows, share), neighborhood=self.part("neighborhood"))

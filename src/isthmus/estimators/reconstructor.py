@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus import inference
 from isthmus.checking import checked_weight
 from isthmus.contracts import Scaling
-from isthmus.errors import InvalidData, InvalidPart, require
+from isthmus.errors import InvalidData
 from isthmus.estimators.device import on_device
 from isthmus.estimators.encoder import Encoder
-from isthmus.estimators.seeds import check_seed, seed_of
+from isthmus.estimators.generation import Generative
 from isthmus.parts import resolve
 from isthmus.reading import open_source, scaled_blocks
 
 
-class Reconstructor(Encoder):
+class Reconstructor(Encoder, Generative):
     """A network that gives each row a code, and rows for codes."""
 
     optional = frozenset({"decoder", "corruption", "neighborhood", "scaling", "text"})
@@ -85,32 +84,6 @@ class Reconstructor(Encoder):
         if self._row.codes and likelihood is not None and likelihood.explains_codes:
             error = np.where(np.array(self._row.codes) > 0, np.sign(error), error)
         return error if per_feature else error.sum(axis=1)
-
-    @on_device
-    def sample(self, n: int = 1, random_state: Any = 0) -> Any:
-        """Return `n` new rows, [n, d], in the units, names and frame of `fit`: expected rows of codes from the prior.
-
-        Parameters
-        ----------
-        n : rows, at least 1.
-        random_state : seed of the draws.
-
-        Raises
-        ------
-        InvalidPart
-            If the code has no prior, as that of `deterministic`.
-        """
-        check_is_fitted(self)
-        is_whole = isinstance(n, int | np.integer) and not isinstance(n, bool)
-        require(is_whole and n >= 1, "n", "a whole number of at least 1", n)
-        check_seed(random_state)
-        codes = self.model_.neck.sample(jax.random.key(seed_of(random_state)), int(n))
-        if codes is None:
-            raise InvalidPart(
-                "the code of this model has no prior to draw from: use the bottleneck 'variational', "
-                "'importance_weighted' or 'adversarial'."
-            )
-        return self.inverse_transform(np.asarray(codes))
 
     def diagnose(self, X: Any) -> Any:
         """Return what each unit of the code does over the rows of `X`, a frame: see `isthmus.diagnose`."""
