@@ -32,6 +32,7 @@ FLOORS: list[set[str]] = [
         "recurrence",
         "rival",
         "row_scaling",
+        "side_by_side",
         "several",
     }
     | {"tables", "vocabulary"},

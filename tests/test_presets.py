@@ -90,6 +90,7 @@ def test_any_parameter_of_an_autoencoder_replaces_its_own(name: str) -> None:
         "init": "pca",
         "scaling": "quantile",
         "text": "one_hot",
+        "columns": {"zip": "categorical"},
         "warm_start": True,
         "optimizer": "sgd",
         "batch_size": 17,
