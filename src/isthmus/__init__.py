@@ -42,6 +42,7 @@ _PLACES = {
     "explained_variance_ratio": "isthmus.estimators.variance",
     "log_likelihood": "isthmus.estimators.evidence",
     "from_equinox": "isthmus.foreign",
+    **dict.fromkeys(("clean_series", "join_windows", "series_error", "windows"), "isthmus.estimators.series"),
     "CheckpointError": "isthmus.errors",
     "Diverged": "isthmus.errors",
     "InvalidData": "isthmus.errors",
