@@ -28,6 +28,11 @@ from isthmus.weights import slots
 
 def save(estimator: Network, path: str | os.PathLike[str]) -> None:
     """Write a fitted estimator to a model file."""
+    modelfile.write(path, *packed(estimator))
+
+
+def packed(estimator: Network) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return what a model file holds of a fitted estimator: a header and tensors."""
     header = {
         "kind": "model",
         "version": version("isthmus"),
@@ -48,7 +53,7 @@ def save(estimator: Network, path: str | os.PathLike[str]) -> None:
         tensors[f"weights.{name}"] = weights[offset : offset + slot.size].reshape(slot.shape)
         offset += slot.size
     tensors |= {f"scaling.{name}": array for name, array in estimator._learned.items()}
-    modelfile.write(path, header, tensors | estimator._more_tensors())
+    return header, tensors | estimator._more_tensors()
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -64,15 +69,35 @@ def load(path: str | os.PathLike[str]) -> Any:
         If the file is missing, damaged, of a newer version, or describes no model that this version knows.
     """
     opened = modelfile.open_file(path, "model")
+    if "models" in opened.header:
+        from isthmus.estimators.nesting import load as load_nested  # it knows this module
+
+        return load_nested(opened)
+    estimator = described(opened)
+    return filled(estimator, read(opened))
+
+
+def described(opened: Opened) -> Network:
+    """Return the estimator of a header, unfilled, its shapes compared with those of the tensors."""
     try:
         estimator = _empty(opened)
     except InvalidPart as error:
-        raise ModelFileError(f"{path} describes no model that can be built: {error}") from error
+        raise ModelFileError(f"{opened.path} describes no model that can be built: {error}") from error
     _compare_shapes(estimator, opened)
+    return estimator
+
+
+def read(opened: Opened) -> dict[str, np.ndarray]:
+    """Return the tensors of a file, finite."""
     tensors = opened.read()
     for name, tensor in tensors.items():
         if not np.isfinite(tensor).all():
-            raise ModelFileError(f"{path} is damaged: {name} holds values that are not finite.")
+            raise ModelFileError(f"{opened.path} is damaged: {name} holds values that are not finite.")
+    return tensors
+
+
+def filled(estimator: Network, tensors: dict[str, np.ndarray]) -> Network:
+    """Return the estimator with its tensors taken."""
     names = [f"weights.{name}" for name in slots(estimator._skeleton)]
     estimator._weights = np.concatenate([tensors[name].ravel() for name in names])
     estimator._learned = {name: tensors[f"scaling.{name}"] for name in estimator._scaling.learned}
