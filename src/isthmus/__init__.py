@@ -14,6 +14,7 @@ __version__ = _version("isthmus")
 
 _PLACES = {
     "Autoencoder": "isthmus.estimators.autoencoder",
+    "AnomalyDetector": "isthmus.estimators.detector",
     "NetworkClassifier": "isthmus.estimators.classifier",
     "NetworkRanker": "isthmus.estimators.ranker",
     "NetworkRegressor": "isthmus.estimators.regressor",

@@ -73,6 +73,11 @@ class Source(abc.ABC):
         """Return the names of the columns as the kind has them."""
         return None if self.row.columns is None else list(self.row.columns)
 
+    def whole(self) -> Any:
+        """Return the table in the form of its kind, all of it in memory."""
+        values = np.concatenate(list(self.blocks(65_536)))
+        return values.reshape(-1, *self.row.shape)
+
     def completed(self, answer: Any, is_missing: np.ndarray) -> Any:
         """Return the table with the cells that are missing [n, d] taken from `answer`, a table of the same form.
 

@@ -177,7 +177,7 @@ class StackedAutoencoder(Reconstructor):
         return Plan(None, (), self.part("optimizer"), self.layers[-1].part("bottleneck").rival_optimizer)
 
     def _explains_rows_by(self) -> Likelihood | None:
-        return self.layers[0]._explains_rows_by()
+        return self.layers[0]._likelihood(self._row)
 
     def _labels_of(self, y: Any, rows: int) -> np.ndarray | None:
         top = self.layers[-1]

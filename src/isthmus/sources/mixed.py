@@ -36,6 +36,9 @@ class Mixed(Source):
         for batch in self.inner.record_batches(rows):
             yield self._schema.apply(batch)
 
+    def whole(self) -> Any:
+        return self.inner.whole()
+
     def completed(self, answer: Any, is_missing: np.ndarray) -> Any:
         return self.inner.completed(answer, is_missing)
 

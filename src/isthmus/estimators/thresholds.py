@@ -1,0 +1,147 @@
+"""Where odd begins: levels of a score, and how probable it is that a usual row reaches one, from scores held out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import scipy.optimize
+import scipy.stats
+
+from isthmus.errors import InvalidData
+
+TAIL = 0.1  # the share of held-out scores that the Pareto tail is fitted to
+LEAST_PEAKS = 10  # that a tail is fitted to
+
+
+class HeldOutScores(NamedTuple):
+    """Scores, higher is odder, of usual rows that nothing was learned from; weight 2 counts as the row twice."""
+
+    score: np.ndarray  # [m] float64
+    weight: np.ndarray  # [m] float64, above 0
+
+
+def quantile(score: np.ndarray, weight: np.ndarray, share: float) -> float:
+    """Return the level that a share of weighted scores stays below: the mean of its lowest and highest.
+
+    Examples
+    --------
+    >>> quantile(np.array([1.0, 2.0, 3.0, 4.0]), np.ones(4), 0.5)
+    2.5
+    """
+    order = np.argsort(score, kind="stable")
+    score, mass = score[order], np.cumsum(weight[order])
+    due = share * mass[-1]
+    slack = 1e-9 * mass[-1]  # sums of weights are not exact
+    last = len(score) - 1
+    low, high = np.searchsorted(mass, due - slack, "left"), np.searchsorted(mass, due + slack, "right")
+    return float((score[min(low, last)] + score[min(high, last)]) / 2)
+
+
+def by_quantile(held_out: HeldOutScores, alpha: float) -> float:
+    """Return the quantile 1 - α of the scores held out."""
+    return quantile(held_out.score, held_out.weight, 1 - alpha)
+
+
+def by_conformal(held_out: HeldOutScores, alpha: float) -> float:
+    """Return the level above which conformal p-values are at most α: P(flag | usual) ≤ α, however scores are spread.
+
+    Raises
+    ------
+    InvalidData
+        If too few rows are held out for a p-value to be so small.
+
+    References
+    ----------
+    Vovk, Gammerman and Shafer (2005), Algorithmic learning in a random world. Bates et al. (2023), Testing for
+    outliers with conformal p-values.
+    """
+    order = np.argsort(-held_out.score, kind="stable")
+    total = held_out.weight.sum()
+    allowed = alpha * (total + 1) - 1  # so much may score at least as high as a row that is flagged
+    if allowed < -1e-9:
+        least = int(np.ceil(1 / alpha - 1 - 1e-9))
+        raise InvalidData(
+            f"threshold='conformal' with alpha={alpha:g} needs {least} rows held out, and there are {total:g}: pass "
+            "more rows, or use a larger alpha or threshold='quantile'."
+        )
+    mass = np.cumsum(held_out.weight[order])
+    place = int(np.searchsorted(mass, allowed + 1e-9, "right"))
+    return float(held_out.score[order][min(place, len(mass) - 1)])
+
+
+def by_pareto(held_out: HeldOutScores, alpha: float) -> float:
+    """Return the quantile 1 - α of a generalised Pareto distribution fitted to the highest tenth of scores.
+
+    With u the start of the tail, ζ the share above it: u + σ/ξ ((α/ζ)^-ξ - 1). So α may be far smaller than one over
+    the rows held out. At α of a tenth or more it is the plain quantile.
+
+    Raises
+    ------
+    InvalidData
+        If fewer than 10 scores stand in the tail.
+
+    References
+    ----------
+    Pickands (1975), Statistical inference using extreme order statistics. Siffer et al. (2017), Anomaly detection in
+    streams with extreme value theory.
+    """
+    if alpha >= TAIL:
+        return by_quantile(held_out, alpha)
+    start = by_quantile(held_out, TAIL)
+    peaks = held_out.score > start
+    if np.count_nonzero(peaks) < LEAST_PEAKS:
+        raise InvalidData(
+            f"threshold='pareto' needs {LEAST_PEAKS} held-out scores above their quantile {1 - TAIL:g}, and there are "
+            f"{np.count_nonzero(peaks)} of {len(peaks)}: pass more rows, or use threshold='quantile'."
+        )
+    weight = held_out.weight[peaks]
+    shape, scale = pareto(held_out.score[peaks] - start, weight)
+    share = weight.sum() / held_out.weight.sum()
+    return start + float(scipy.stats.genpareto.isf(alpha / share, shape, scale=scale))
+
+
+def pareto(excess: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
+    """Return shape ξ and scale σ of the generalised Pareto distribution with the highest likelihood of `excess` [m].
+
+    Examples
+    --------
+    >>> shape, scale = pareto(scipy.stats.expon.ppf(np.linspace(0.001, 0.999, 999)), np.ones(999))
+    >>> round(shape, 1) + 0.0, round(scale, 1)
+    (0.0, 1.0)
+    """
+    unit = float(np.average(excess, weights=weight))
+
+    def loss(at: np.ndarray) -> float:
+        with np.errstate(all="ignore"):
+            density = scipy.stats.genpareto.logpdf(excess / unit, at[0], scale=np.exp(at[1]))
+        found = -np.average(density, weights=weight)
+        return float(found) if np.isfinite(found) else 1e10
+
+    starts = [np.array([shape, 0.0]) for shape in (0.1, -0.1)]
+    options = {"xatol": 1e-8, "fatol": 1e-12, "maxiter": 2000}
+    found = [scipy.optimize.minimize(loss, at, method="Nelder-Mead", options=options) for at in starts]
+    best = min(found, key=lambda result: result.fun).x
+    # A shape below -1 has no highest likelihood: the density piles up at its end.
+    return max(float(best[0]), -1.0), unit * float(np.exp(best[1]))
+
+
+def p_values(held_out: HeldOutScores, score: np.ndarray) -> np.ndarray:
+    """Return (1 + Σ w_i [s_i ≥ s]) / (1 + Σ w_i) for each score s: conformal p-values.
+
+    Examples
+    --------
+    >>> p_values(HeldOutScores(np.array([1.0, 2.0, 3.0]), np.ones(3)), np.array([0.0, 2.0, 9.0])).tolist()
+    [1.0, 0.75, 0.25]
+    """
+    order = np.argsort(held_out.score, kind="stable")
+    mass = np.concatenate([[0.0], np.cumsum(held_out.weight[order])])
+    below = mass[np.searchsorted(held_out.score[order], score, "left")]
+    answer: np.ndarray = (1 + mass[-1] - below) / (1 + mass[-1])
+    return answer
+
+
+Threshold = Callable[[HeldOutScores, float], float]
+THRESHOLDS: dict[str, Threshold] = {"quantile": by_quantile, "conformal": by_conformal, "pareto": by_pareto}
+"""The level above which a score is odd, from held-out scores and the share α of usual rows that may be."""
