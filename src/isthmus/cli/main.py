@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from isthmus.cli import demo, fit, screen, show, use
+from isthmus.cli import demo, detect, fit, plot, sample, screen, show, use
 from isthmus.errors import IsthmusError
 
 DEBUG: ContextVar[bool] = ContextVar("debug", default=False)
@@ -73,7 +73,12 @@ def options(
     DEBUG.set(debug)
 
 
-for command in (fit.fit, use.transform, use.reconstruct, use.score, show.inspect, show.parts, demo.demo):
+COMMANDS = (
+    *(fit.fit, use.transform, use.reconstruct, use.score, detect.detect, sample.sample, plot.plot),
+    *(show.inspect, show.parts, demo.demo),
+)
+
+for command in COMMANDS:
     app.command()(guarded(command))
 
 

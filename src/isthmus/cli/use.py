@@ -36,7 +36,7 @@ def reconstruct(model: screen.Model, data: screen.Data, out: Out, quiet: screen.
     output.check(out, list(output.FORMATS), model, data)
     with screen.hushed(quiet):
         loaded = loaded_from(model)
-        _write(out, loaded.reconstruct(data), _columns(loaded), quiet)
+        _write(out, loaded.reconstruct(data), columns_of(loaded), quiet)
 
 
 def score(
@@ -55,7 +55,7 @@ def score(
         loaded = loaded_from(model)
         scores = loaded.score_samples(data)
         errors = loaded.reconstruction_error(data, per_feature=True) if per_feature else np.empty((len(scores), 0))
-        columns = _columns(loaded) if per_feature else []
+        columns = columns_of(loaded) if per_feature else []
         if out is not None:
             _write(out, np.column_stack([scores, errors]), ["score", *(f"error_{name}" for name in columns)], quiet)
         elif not quiet:
@@ -73,7 +73,7 @@ def loaded_from(path: Path) -> Autoencoder:
     return found
 
 
-def _columns(model: Autoencoder) -> list[str]:
+def columns_of(model: Autoencoder) -> list[str]:
     """Return the names of the columns, `x0` and so on where `fit` saw none."""
     return list(vars(model).get("feature_names_in_", [f"x{i}" for i in range(model.n_features_in_)]))
 

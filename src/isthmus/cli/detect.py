@@ -1,0 +1,141 @@
+"""Finding the odd rows of a table, and the columns that make them so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from isthmus.cli import output, screen, table
+from isthmus.errors import IsthmusError, ModelFileError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from isthmus.estimators.detector import AnomalyDetector
+
+SHOWN = 10  # rows
+GUILTY = 3  # columns of each row
+FLAGGED = 0.05  # share of the rows
+
+Known = Annotated[
+    Path | None, typer.Option("--model", help="A detector that was saved; else one is trained.", show_default=False)
+]
+Out = Annotated[Path | None, typer.Option(help="The file to write: .csv, .tsv or .parquet.", show_default=False)]
+SaveModel = Annotated[
+    Path | None, typer.Option("--save-model", help="Where to keep the detector, .safetensors.", show_default=False)
+]
+Share = Annotated[
+    float | None,
+    typer.Option(help="Share of the rows to flag where a detector is trained on them: 0.05.", show_default=False),
+]
+Threshold = Annotated[str | None, typer.Option(help="quantile, conformal or pareto.", show_default=False)]
+Alpha = Annotated[float | None, typer.Option(help="Share of usual rows that may be flagged.", show_default=False)]
+Dirty = Annotated[float | None, typer.Option(help="Share of rows to leave out of training as odd.", show_default=False)]
+Keep = Annotated[list[str] | None, typer.Option("--columns", help="These columns only, as a,b.", show_default=False)]
+Drop = Annotated[list[str] | None, typer.Option("--drop", help="All but these, as a,b.", show_default=False)]
+Seed = Annotated[int | None, typer.Option(help="Seed of all that is drawn.", show_default=False)]
+
+
+def detect(
+    data: screen.Data,
+    model: Known = None,
+    out: Out = None,
+    save_model: SaveModel = None,
+    contamination: Share = None,
+    threshold: Threshold = None,
+    alpha: Alpha = None,
+    dirty: Dirty = None,
+    columns: Keep = None,
+    drop: Drop = None,
+    random_state: Seed = None,
+    quiet: screen.Quiet = False,
+) -> None:
+    """Find the odd rows of a table, and say which columns make them odd.
+
+    Without --model a detector is trained on the table itself, and no row vouches for itself. For each row: how odd it
+    is, about 1 for a usual one; a p-value; whether it is flagged; and the columns that add most to its score.
+    """
+    given = locals()
+    names = ("contamination", "threshold", "alpha", "dirty", "random_state")
+    settings = {name: given[name] for name in names if given[name] is not None}
+    _refuse_both(model, settings)
+    taken = [data] if model is None else [data, model]
+    if out is not None:
+        output.check(out, [suffix for suffix in output.FORMATS if suffix != ".npy"], *taken)
+    if save_model is not None:
+        output.check(save_model, output.MODELS, *taken, *([] if out is None else [out]))
+    with screen.hushed(quiet):
+        X: Any = data if model else table.choose(data, columns or (), drop or (), None, None)[0]
+        detector = _trained(X, settings) if model is None else _loaded(model)
+        found = report(detector, X)
+        if save_model is not None:
+            detector.save(save_model)
+    if out is not None:
+        output.write(out, found, list(found.columns))
+    if not quiet:
+        _show(found, out, save_model)
+
+
+def report(detector: AnomalyDetector, X: Any) -> pd.DataFrame:
+    """Return for each row its number, score, p-value, flag, and the columns that add most to the score."""
+    import numpy as np
+    import pandas as pd
+
+    added = detector.explain(X)["contribution"]
+    score = added.to_numpy().sum(axis=1)
+    found = pd.DataFrame({"row": np.arange(len(score)), "anomaly_score": score})
+    found["p_value"] = detector.p_values(X)
+    found["is_odd"] = -score < detector.offset_
+    order = np.argsort(-added.to_numpy(), axis=1, kind="stable")
+    names = np.asarray(added.columns, dtype=object).astype(str)
+    for place in range(min(GUILTY, len(names))):
+        found[f"column_{place + 1}"] = names[order[:, place]]
+        found[f"share_{place + 1}"] = np.take_along_axis(added.to_numpy(), order, axis=1)[:, place] / score
+    return found
+
+
+def _refuse_both(model: Path | None, settings: dict[str, Any]) -> None:
+    """Refuse settings of a training where there is none."""
+    if model is not None and settings:
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in settings)
+        raise IsthmusError(f"{named} is for a detector that is trained, and {model} is: leave out one of them.")
+
+
+def _trained(X: Any, settings: dict[str, Any]) -> AnomalyDetector:
+    from isthmus import AnomalyDetector
+
+    is_told = "threshold" in settings or "alpha" in settings  # then these rows are usual ones
+    return AnomalyDetector(**({} if is_told else {"contamination": FLAGGED}) | settings).fit(X)
+
+
+def _loaded(path: Path) -> AnomalyDetector:
+    import isthmus
+    from isthmus import AnomalyDetector
+
+    found = isthmus.load(path)
+    if not isinstance(found, AnomalyDetector):
+        raise ModelFileError(
+            f"{path} holds {type(found).__name__}, and a detector is due: leave out --model to train one, and keep it "
+            "with --save-model."
+        )
+    return found
+
+
+def _show(found: pd.DataFrame, out: Path | None, model: Path | None) -> None:
+    flagged = int(found["is_odd"].sum())
+    told = {"rows": f"{len(found):,}", "odd": f"{flagged:,} ({flagged / len(found):.1%})"}
+    told |= {} if out is None else {"file": f"{out} ({screen.size_of(out)})"}
+    told |= {} if model is None else {"detector": f"{model} ({screen.size_of(model)})"}
+    oddest = screen.plain()
+    for name in ("row", "score", "p"):
+        oddest.add_column(name, justify="right")
+    oddest.add_column("odd")
+    oddest.add_column("because of", overflow="fold")
+    for _, row in found.nlargest(SHOWN, "anomaly_score").iterrows():
+        places = range(1, GUILTY + 1)
+        guilty = [f"{row[f'column_{i}']} {row[f'share_{i}']:.0%}" for i in places if f"column_{i}" in row]
+        score, p = f"{row['anomaly_score']:.4g}", f"{row['p_value']:.2g}"
+        oddest.add_row(str(row["row"]), score, p, "yes" if row["is_odd"] else "no", ", ".join(guilty))
+    screen.show(screen.facts(told), "\nthe oddest rows, counted from 0:", oddest)

@@ -1,0 +1,106 @@
+"""Drawing what a model has learned, and what it makes of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from isthmus.cli import output, screen
+from isthmus.cli.use import columns_of
+from isthmus.errors import IsthmusError, suggestion
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FORMATS = (".png", ".pdf", ".svg")
+
+Table = Annotated[Path | None, typer.Argument(help="A table, for all figures but history.", show_default=False)]
+Out = Annotated[Path, typer.Option(help="The file to write: .png, .pdf or .svg.", show_default=False)]
+What = Annotated[
+    str | None,
+    typer.Option(
+        help="history, codes, columns, worst or scores; history by default, scores with a table.", show_default=False
+    ),
+]
+
+
+def plot(
+    model: screen.Model, data: Table = None, *, out: Out, figure: What = None, quiet: screen.Quiet = False
+) -> None:
+    """Draw a figure of a model.
+
+    history: losses over epochs. codes: the codes of two or three numbers. columns: where errors are. worst: the rows
+    with the largest errors. scores: how usual rows are, for a detector how odd, with its threshold.
+    """
+    import isthmus
+
+    output.check(out, FORMATS, model, *([] if data is None else [data]))
+    name = figure or ("history" if data is None else "scores")
+    if name not in FIGURES:
+        known = ", ".join(FIGURES)
+        raise IsthmusError(f"no figure is called {name!r}.{suggestion(name, FIGURES)} There are: {known}.")
+    if data is None and name != "history":
+        raise IsthmusError(f"the figure {name} needs a table: isthmus plot {model} TABLE --figure {name} --out {out}.")
+    with screen.hushed(quiet):
+        drawn = FIGURES[name](isthmus.load(model), data)
+        output.at_once(out, lambda file: drawn.savefig(file, format=out.suffix[1:].lower()))
+    if not quiet:
+        typer.echo(f"{out}: {name} ({screen.size_of(out)})")
+
+
+def _network(model: Any) -> Any:
+    """Return the network of a model: that of a detector or an imputer is inside."""
+    inside = [*getattr(model, "models_", ()), *([model.autoencoder_] if "autoencoder_" in vars(model) else [])]
+    network = inside[0] if inside else model
+    if "history_" not in vars(network):
+        raise IsthmusError(f"{type(model).__name__} holds no network to draw.")
+    return network
+
+
+def _history(model: Any, _: Any) -> Figure:
+    from isthmus import plots
+
+    return plots.history(_network(model).history_)
+
+
+def _codes(model: Any, data: Path) -> Figure:
+    from isthmus import plots
+
+    codes = _network(model).transform(data)
+    if codes.shape[1] not in (2, 3):
+        raise IsthmusError(f"codes of {codes.shape[1]} numbers cannot be drawn: train with --bottleneck 2 or 3.")
+    return plots.codes(codes)
+
+
+def _columns(model: Any, data: Path) -> Figure:
+    from isthmus import plots
+
+    network = _network(model)
+    return plots.error_by_column(network.reconstruction_error(data, per_feature=True), columns_of(network))
+
+
+def _worst(model: Any, data: Path) -> Figure:
+    from isthmus import plots
+
+    network = _network(model)
+    return plots.worst_rows(network.reconstruction_error(data, per_feature=True), names=columns_of(network))
+
+
+def _scores(model: Any, data: Path) -> Figure:
+    from isthmus import plots
+
+    if "offset_" in vars(model):
+        return plots.score_histogram(model.anomaly_score(data), threshold=-model.offset_)
+    return plots.score_histogram(_network(model).score_samples(data))
+
+
+FIGURES: dict[str, Callable[[Any, Any], Any]] = {
+    "history": _history,
+    "codes": _codes,
+    "columns": _columns,
+    "worst": _worst,
+    "scores": _scores,
+}

@@ -1,0 +1,43 @@
+"""Making new rows like those that a model was trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from isthmus.cli import output, screen
+from isthmus.cli.use import columns_of, loaded_from
+
+if TYPE_CHECKING:
+    from isthmus.estimators.autoencoder import Autoencoder
+
+Count = Annotated[int, typer.Option("--n", help="How many rows.")]
+Out = Annotated[Path, typer.Option(help="The file to write: .csv, .tsv, .parquet or .npy.", show_default=False)]
+Seed = Annotated[int, typer.Option(help="Seed of the draws.")]
+Label = Annotated[str | None, typer.Option(help="Rows of this label only.", show_default=False)]
+
+
+def sample(
+    model: screen.Model,
+    out: Out,
+    n: Count = 100,
+    label: Label = None,
+    random_state: Seed = 0,
+    quiet: screen.Quiet = False,
+) -> None:
+    """Write new rows like those of the training, in its columns and units."""
+    output.check(out, list(output.FORMATS), model)
+    with screen.hushed(quiet):
+        loaded = loaded_from(model)
+        rows = loaded.sample(n, random_state, label=_label(loaded, label))
+        output.write(out, rows, columns_of(loaded))
+    if not quiet:
+        typer.echo(f"{out}: {len(rows):,} rows, {rows.shape[1]:,} column{'s' * (rows.shape[1] > 1)}")
+
+
+def _label(model: Autoencoder, text: str | None) -> Any:
+    """Return the label as the training had it: a number where its labels were such."""
+    known = [] if model._classes is None else model._classes.tolist()
+    return next((value for value in known if str(value) == text), text)
