@@ -15,6 +15,7 @@ __version__ = _version("isthmus")
 _PLACES = {
     "Autoencoder": "isthmus.estimators.autoencoder",
     "AnomalyDetector": "isthmus.estimators.detector",
+    "Imputer": "isthmus.estimators.imputer",
     "NetworkClassifier": "isthmus.estimators.classifier",
     "NetworkRanker": "isthmus.estimators.ranker",
     "NetworkRegressor": "isthmus.estimators.regressor",
@@ -42,6 +43,7 @@ _PLACES = {
     "exciting_inputs": "isthmus.estimators.inputs",
     "explained_variance_ratio": "isthmus.estimators.variance",
     "log_likelihood": "isthmus.estimators.evidence",
+    "pool": "isthmus.estimators.pooling",
     "from_equinox": "isthmus.foreign",
     **dict.fromkeys(("clean_series", "join_windows", "series_error", "windows"), "isthmus.estimators.series"),
     "CheckpointError": "isthmus.errors",

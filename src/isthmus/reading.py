@@ -60,6 +60,8 @@ def open_source(data: Any, columns: Sequence[str] | None = None) -> Source:
 
 def find_source(data: Any) -> Source:
     """Return the source for a table or the path of one, its columns not yet chosen."""
+    if isinstance(data, Source):
+        return data
     if isinstance(data, str | Path) and not is_file(Path(data)):
         raise InvalidData(no_file(Path(data)))
     for kind in kinds():

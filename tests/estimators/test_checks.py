@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from isthmus import Autoencoder, NetworkClassifier, NetworkRanker, NetworkRegressor, StackedAutoencoder, presets
+from isthmus import (
+    Autoencoder,
+    Imputer,
+    NetworkClassifier,
+    NetworkRanker,
+    NetworkRegressor,
+    StackedAutoencoder,
+    presets,
+)
 
 TINY: dict[str, Any] = {"encoder": (4,), "max_epochs": 3}
 QUICK: dict[str, Any] = {"max_epochs": 3, "optimizer": "sgd", "stops": None}  # compiles faster
@@ -31,6 +39,7 @@ ESTIMATORS = {
     "classifier": NetworkClassifier((8,), max_epochs=60, optimizer="adam(0.02)"),
     "regressor": NetworkRegressor((8,), max_epochs=60, optimizer="adam(0.02)"),
     "ranker": NetworkRanker((4,), max_epochs=3, optimizer="sgd(1e-3)", stops=None),
+    "imputer": Imputer(Autoencoder(2, **SMALL, corruption="varied_masking")),
     "stacked": StackedAutoencoder([Autoencoder(2, **SMALL), Autoencoder(1, **SMALL)], **QUICK),
 }
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from isthmus.cli import demo, detect, fit, plot, sample, screen, show, use
+from isthmus.cli import demo, detect, fit, impute, plot, sample, screen, show, use
 from isthmus.errors import IsthmusError
 
 DEBUG: ContextVar[bool] = ContextVar("debug", default=False)
@@ -74,7 +74,7 @@ def options(
 
 
 COMMANDS = (
-    *(fit.fit, use.transform, use.reconstruct, use.score, detect.detect, sample.sample, plot.plot),
+    *(fit.fit, use.transform, use.reconstruct, use.score, detect.detect, impute.impute, sample.sample, plot.plot),
     *(show.inspect, show.parts, demo.demo),
 )
 

@@ -27,7 +27,7 @@ def open_table(network: Any, X: Any, *, reset: bool) -> Source:
         If a column cannot be used; the message names it.
     """
     data = X if reset else network._kind.again(X, network._row)
-    source = data if isinstance(data, Source) else find_source(data)
+    source = find_source(data)
     is_file = isinstance(X, str | Path)
     columns = network._row.columns if is_file and not reset else None
     if reset:

@@ -1,0 +1,86 @@
+"""Filling the missing cells of a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from isthmus.cli import output, screen, table
+from isthmus.cli.use import columns_of
+from isthmus.errors import ModelFileError
+
+if TYPE_CHECKING:
+    from isthmus.estimators.imputer import Imputer
+
+Out = Annotated[Path, typer.Option(help="The file to write: .csv, .tsv, .parquet or .npy.", show_default=False)]
+Known = Annotated[
+    Path | None, typer.Option("--model", help="An imputer that was saved; else one is trained.", show_default=False)
+]
+SaveModel = Annotated[
+    Path | None, typer.Option("--save-model", help="Where to keep the imputer, .safetensors.", show_default=False)
+]
+Keep = Annotated[list[str] | None, typer.Option("--columns", help="These columns only, as a,b.", show_default=False)]
+Drop = Annotated[list[str] | None, typer.Option("--drop", help="All but these, as a,b.", show_default=False)]
+Seed = Annotated[int | None, typer.Option(help="Seed of all that is drawn.", show_default=False)]
+
+
+def impute(
+    data: screen.Data,
+    out: Out,
+    model: Known = None,
+    save_model: SaveModel = None,
+    columns: Keep = None,
+    drop: Drop = None,
+    random_state: Seed = None,
+    quiet: screen.Quiet = False,
+) -> None:
+    """Write a table with its missing cells filled, numbers and categories; no cell that is there is touched.
+
+    Without --model an imputer is trained on the table itself.
+    """
+    taken = [data] if model is None else [data, model]
+    output.check(out, list(output.FORMATS), *taken)
+    if save_model is not None:
+        output.check(save_model, output.MODELS, *taken, out)
+    with screen.hushed(quiet):
+        X: Any = data if model else table.choose(data, columns or (), drop or (), None, None)[0]
+        imputer = _trained(X, random_state) if model is None else _loaded(model)
+        filled, gaps = imputer.transform(X), imputer.missing(X).sum(axis=0)
+        names = columns_of(imputer)
+        output.write(out, filled, names)
+        if save_model is not None:
+            imputer.save(save_model)
+    if not quiet:
+        filling = _told(dict(zip(names, gaps.tolist(), strict=True)))
+        told = {"rows": f"{len(filled):,}", "filled": filling, "file": f"{out} ({screen.size_of(out)})"}
+        told |= {} if save_model is None else {"imputer": f"{save_model} ({screen.size_of(save_model)})"}
+        screen.show(screen.facts(told))
+
+
+def _trained(X: Any, seed: int | None) -> Imputer:
+    from isthmus import Imputer
+
+    return Imputer(**({} if seed is None else {"random_state": seed})).fit(X)
+
+
+def _loaded(path: Path) -> Imputer:
+    import isthmus
+    from isthmus import Imputer
+
+    found = isthmus.load(path)
+    if not isinstance(found, Imputer):
+        raise ModelFileError(
+            f"{path} holds {type(found).__name__}, and an imputer is due: leave out --model to train one, and keep it "
+            "with --save-model."
+        )
+    return found
+
+
+def _told(gaps: dict[str, int]) -> str:
+    """Return how many cells were filled, and in which columns."""
+    filled = {name: count for name, count in gaps.items() if count}
+    if not filled:
+        return "nothing: no cell is missing"
+    return f"{sum(filled.values()):,} cells: " + ", ".join(f"{name} {count:,}" for name, count in filled.items())
