@@ -129,7 +129,7 @@ def errors(frame: pd.DataFrame, filled: pd.DataFrame, gone: np.ndarray, inside: 
 
 
 def ours(frame: pd.DataFrame, lacking: pd.DataFrame, gone: np.ndarray, settings: dict[str, Any]) -> Errors:
-    imputer = Imputer(usual(0).set_params(**settings))
+    imputer = Imputer(usual(len(frame), 0).set_params(**settings))
     began = time.perf_counter()
     filled = imputer.fit(lacking).transform(lacking)
     seconds = time.perf_counter() - began
