@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+import jax
 import pytest
 
-# Before JAX is imported, and for the processes that tests start. Most programs run once; it costs a quarter less time.
-os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+# Most programs run once, and it costs a quarter less time. The variable is for the processes that tests start.
+os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+jax.config.update("jax_disable_most_optimizations", True)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def forgotten() -> Iterator[None]:
     """Forget compiled programs: each takes maps of memory, and a process may have 65,530 of them."""
-    import jax
-
     yield
     jax.clear_caches()

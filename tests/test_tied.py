@@ -82,3 +82,10 @@ def test_filling_turns_a_mirror() -> None:
 def test_roads_that_do_not_mirror_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(InvalidPart, match=r"tied weights need a decoder that mirrors the encoder, matrix by matrix"):
         fitted(**settings)
+
+
+def test_holes_are_refused() -> None:
+    with pytest.raises(
+        InvalidPart, match=r"^tied weights need rows of numbers, none of them NaN \(missing\): use tied=F"
+    ):
+        Autoencoder(2, tied=True).fit(np.where(X > 2, np.nan, X))

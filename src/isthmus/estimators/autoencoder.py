@@ -232,6 +232,11 @@ class Autoencoder(Reconstructor):
         self._train(job, replace(start, reasons=(None,) * len(job.seeds)), None)
         return self
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = not self.tied
+        return tags
+
     def _check_settings(self) -> None:
         super()._check_settings()
         check_columns(self.columns)
@@ -259,6 +264,8 @@ class Autoencoder(Reconstructor):
         require(self.init in (None, "pca"), "init", "None or 'pca'", self.init)
 
     def _build(self, row: Row, bottleneck: Bottleneck | None = None) -> Model:
+        if self.tied and row.is_mixed:
+            raise InvalidPart("tied weights need rows of numbers, none of them NaN (missing): use tied=False.")
         encoder = self.part("encoder")
         decoder = self.part("decoder") or encoder
         model = build(row, encoder, bottleneck or self.part("bottleneck"), decoder, self._likelihood(row))
