@@ -1,10 +1,12 @@
 """`inspect`, `parts` and the version."""
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 
 import isthmus
+from isthmus import NetworkClassifier
 from isthmus.cli import show
 from isthmus.parts import find, names, resolve, rooms
 
@@ -81,3 +83,13 @@ def test_an_unknown_room_is_refused_with_a_suggestion(refused):
 
 def test_the_version(call):
     assert call("--version").stdout == f"isthmus {isthmus.__version__}\n"
+
+
+def test_what_is_no_autoencoder_is_shown_by_its_settings(told, table, tmp_path):
+    frame = pd.read_csv(table)
+    NetworkClassifier((4,), max_epochs=1).fit(frame, np.arange(60) % 2).save("classifier.safetensors")
+    found = told("inspect", "classifier.safetensors")
+    assert found["model"].startswith("NetworkClassifier with ")
+    assert (found["encoder"], found["max_epochs"], found["names"]) == ("mlp((4,))", "1", "a, b, c, d, e")
+    assert told("detect", table, "--save-model", "detector.safetensors")["rows"] == "60"
+    assert told("inspect", "detector.safetensors")["threshold"] == "quantile"

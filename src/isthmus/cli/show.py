@@ -13,7 +13,6 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from isthmus.cli import screen, summary
-from isthmus.cli.use import loaded_from
 from isthmus.errors import UnknownPart, suggestion
 
 if TYPE_CHECKING:
@@ -34,14 +33,22 @@ def version(wanted: bool) -> None:
 
 def inspect(model: screen.Model) -> None:
     """Show what is in a model file."""
+    import isthmus
     from isthmus import modelfile
+    from isthmus.estimators.reconstructor import Reconstructor
 
-    loaded = loaded_from(model)
+    loaded = isthmus.load(model)
     opened = modelfile.open_file(model, "model")
-    weights = sum(math.prod(shape) for name, (_, shape) in opened.tensors.items() if name.startswith("weights."))
+    weights = sum(math.prod(shape) for name, (_, shape) in opened.tensors.items() if "weights." in name)
     told = {
         "file": f"{model} ({screen.size_of(model)}), written by isthmus {opened.header['version']}",
         "model": f"{type(loaded).__name__} with {weights:,} weights",
+    }
+    if not isinstance(loaded, Reconstructor):  # a network that answers, or what stands around an autoencoder
+        settings = {name: str(value) for name, value in loaded.get_params(deep=False).items() if value is not None}
+        screen.show(screen.facts(told | settings | {"names": _names(loaded)}))
+        return
+    told |= {
         **_parameters(loaded),
         **summary.of(loaded),
         "names": _names(loaded),
