@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isthmus.cli import output, screen, table
-from isthmus.errors import IsthmusError, ModelFileError
+from isthmus.cli.use import loaded_as
+from isthmus.errors import IsthmusError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +69,7 @@ def detect(
         output.check(save_model, output.MODELS, *taken, *([] if out is None else [out]))
     with screen.hushed(quiet):
         X: Any = data if model else table.choose(data, columns or (), drop or (), None, None)[0]
-        detector = _trained(X, settings) if model is None else _loaded(model)
+        detector = _trained(X, settings) if model is None else loaded_as(model, "AnomalyDetector", "a detector")
         found = report(detector, X)
         if save_model is not None:
             detector.save(save_model)
@@ -108,19 +109,6 @@ def _trained(X: Any, settings: dict[str, Any]) -> AnomalyDetector:
 
     is_told = "threshold" in settings or "alpha" in settings  # then these rows are usual ones
     return AnomalyDetector(**({} if is_told else {"contamination": FLAGGED}) | settings).fit(X)
-
-
-def _loaded(path: Path) -> AnomalyDetector:
-    import isthmus
-    from isthmus import AnomalyDetector
-
-    found = isthmus.load(path)
-    if not isinstance(found, AnomalyDetector):
-        raise ModelFileError(
-            f"{path} holds {type(found).__name__}, and a detector is due: leave out --model to train one, and keep it "
-            "with --save-model."
-        )
-    return found
 
 
 def _show(found: pd.DataFrame, out: Path | None, model: Path | None) -> None:

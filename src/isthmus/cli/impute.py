@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isthmus.cli import output, screen, table
-from isthmus.cli.use import columns_of
-from isthmus.errors import ModelFileError
+from isthmus.cli.use import columns_of, loaded_as
 
 if TYPE_CHECKING:
     from isthmus.estimators.imputer import Imputer
@@ -46,7 +45,7 @@ def impute(
         output.check(save_model, output.MODELS, *taken, out)
     with screen.hushed(quiet):
         X: Any = data if model else table.choose(data, columns or (), drop or (), None, None)[0]
-        imputer = _trained(X, random_state) if model is None else _loaded(model)
+        imputer = _trained(X, random_state) if model is None else loaded_as(model, "Imputer", "an imputer")
         filled, gaps = imputer.transform(X), imputer.missing(X).sum(axis=0)
         names = columns_of(imputer)
         output.write(out, filled, names)
@@ -63,19 +62,6 @@ def _trained(X: Any, seed: int | None) -> Imputer:
     from isthmus import Imputer
 
     return Imputer(**({} if seed is None else {"random_state": seed})).fit(X)
-
-
-def _loaded(path: Path) -> Imputer:
-    import isthmus
-    from isthmus import Imputer
-
-    found = isthmus.load(path)
-    if not isinstance(found, Imputer):
-        raise ModelFileError(
-            f"{path} holds {type(found).__name__}, and an imputer is due: leave out --model to train one, and keep it "
-            "with --save-model."
-        )
-    return found
 
 
 def _told(gaps: dict[str, int]) -> str:

@@ -73,6 +73,19 @@ def loaded_from(path: Path) -> Autoencoder:
     return found
 
 
+def loaded_as(path: Path, kind: str, noun: str) -> Any:
+    """Return the estimator of a model file, of the kind that `--model` takes here; `noun` says it with its article."""
+    import isthmus
+
+    found = isthmus.load(path)
+    if type(found).__name__ != kind:
+        raise ModelFileError(
+            f"{path} holds {type(found).__name__}, and {noun} is due: leave out --model to train one, and keep it "
+            "with --save-model."
+        )
+    return found
+
+
 def columns_of(model: Autoencoder) -> list[str]:
     """Return the names of the columns, `x0` and so on where `fit` saw none."""
     return list(vars(model).get("feature_names_in_", [f"x{i}" for i in range(model.n_features_in_)]))
