@@ -30,6 +30,7 @@ from isthmus.source import Source
 FEW = 10  # distinct rows: with fewer none are held out
 MOST_HELD_OUT = 20_000  # rows
 AT_ONCE = 2**16  # rows scored
+BATCH, STEPS = 128, 15_000  # of the training of a detector that is given no autoencoder
 
 
 class AnomalyDetector(OutlierMixin, Kept):
@@ -45,7 +46,8 @@ class AnomalyDetector(OutlierMixin, Kept):
 
     Parameters
     ----------
-    autoencoder : an autoencoder, or a list of some; copies are fitted. None takes one that removes noise.
+    autoencoder : an autoencoder, or a list of some; copies are fitted. None takes one that removes noise, with 128
+        numbers, a hidden layer of 128 units, `corruption="gaussian(0.2)"`, and 5 to 60 epochs, the fewer the more rows.
     neighbors : over how many of the nearest usual rows the distance is averaged: more where usual rows may not all be
         so; 0 takes the reconstruction error alone.
     n_models : how many copies of each autoencoder, with other seeds; scores are averaged.
@@ -158,19 +160,10 @@ class AnomalyDetector(OutlierMixin, Kept):
         if "feature_names_in_" in vars(self.models_[0]):
             self.feature_names_in_ = self.models_[0].feature_names_in_
 
-    def _templates(self) -> list[Reconstructor]:
-        """Return the autoencoders that copies are fitted of."""
+    def _templates(self, rows: int = 0) -> list[Reconstructor]:
+        """Return the autoencoders that copies are fitted of, to so many rows."""
         if self.autoencoder is None:
-            return [
-                Autoencoder(
-                    128,
-                    encoder=(128,),
-                    corruption="gaussian(0.2)",
-                    optimizer="adam(0.003)",
-                    batch_size=128,
-                    max_epochs=60,
-                )
-            ]
+            return [usual(rows)]
         given: Any = self.autoencoder
         return list(given) if isinstance(given, list | tuple) else [given]
 
@@ -188,7 +181,7 @@ class AnomalyDetector(OutlierMixin, Kept):
         usual = _safe_indexing(table, own[places]), mass
         held_out = _safe_indexing(table, out), weight[out]
         found = []
-        templates = self._templates()
+        templates = self._templates(len(own))
         seeds = np.random.SeedSequence(self._seed).generate_state(len(templates) * int(self.n_models)).tolist()
         for i, start in enumerate(seeds):
             model = clone(templates[i % len(templates)]).set_params(random_state=start)
@@ -201,9 +194,15 @@ class AnomalyDetector(OutlierMixin, Kept):
             found = [one.beside(more, mass, int(self.reference)) for one in found]
         return found, scores
 
-    def anomaly_score(self, X: Any) -> np.ndarray:
-        """Return how odd each row is, [n], about 1 for a usual one: higher is odder."""
-        return np.concatenate([block.sum(axis=1) for block in self._contributions(X)])
+    def anomaly_score(self, X: Any, per_feature: bool = False) -> np.ndarray:
+        """Return how odd each row is, about 1 for a usual one: higher is odder.
+
+        Parameters
+        ----------
+        X : a table.
+        per_feature : return what each column adds to it, [n, d]; else the sum over columns, [n].
+        """
+        return np.concatenate([block if per_feature else block.sum(axis=1) for block in self._contributions(X)])
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Return minus `anomaly_score`, [n]: higher is more usual."""
@@ -233,7 +232,7 @@ class AnomalyDetector(OutlierMixin, Kept):
         """
         import pandas as pd
 
-        added = np.concatenate(list(self._contributions(X)))
+        added = self.anomaly_score(X, per_feature=True)
         source = self.models_[0]._open(X, reset=False)
         names = self.models_[0]._labels or [f"x{i}" for i in range(added.shape[1])]
         expected = self.models_[0].reconstruct(X)
@@ -292,6 +291,21 @@ class AnomalyDetector(OutlierMixin, Kept):
         share = self.calibration_fraction
         require(_is_number(share) and 0 < share <= 0.5, "calibration_fraction", "in (0, 0.5]", share)
         check_seed(self.random_state)
+
+
+def usual(rows: int) -> Autoencoder:
+    """Return the autoencoder of a detector that is given none, for a table of so many rows.
+
+    It goes through them 60 times; where that would be more than some 15,000 steps, less often, but 5 times at least.
+    """
+    return Autoencoder(
+        128,
+        encoder=(128,),
+        corruption="gaussian(0.2)",
+        optimizer="adam(0.003)",
+        batch_size=BATCH,
+        max_epochs=min(max(round(STEPS * BATCH / max(rows, 1)), 5), 60),
+    )
 
 
 def _is_number(value: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.errors import InvalidData, InvalidPart, require
+from isthmus.estimators.detector import AnomalyDetector
 from isthmus.estimators.reconstructor import Reconstructor
 from isthmus.reading import finite_blocks, kind_called, open_source
 from isthmus.source import Source
@@ -89,6 +91,7 @@ def clean_series(model: Reconstructor, series: Any, step: int = 1) -> Any:
     >>> clean_series(ae, series).shape
     (300,)
     """
+    _check_reconstructs(model)
     values, source = _read(series)
     found = _over_windows(model, values, step, model.reconstruct).astype(values.dtype)
     if _is_one(series):
@@ -98,14 +101,18 @@ def clean_series(model: Reconstructor, series: Any, step: int = 1) -> Any:
     return type(source).frame(found, source.labels() or [f"x{i}" for i in range(found.shape[1])], source.index)
 
 
-def series_error(model: Reconstructor, series: Any, step: int = 1, by_channel: bool = False) -> np.ndarray:
+def series_error(
+    model: Reconstructor | AnomalyDetector, series: Any, step: int = 1, by_channel: bool = False
+) -> np.ndarray:
     """Return how far a series is from what a model of its windows makes of it, step by step: higher is odder.
 
-    It is the squared difference in scaled units, the mean over the windows that hold the step.
+    It is the squared difference in scaled units, the mean over the windows that hold the step. Of a detector it is
+    what the step adds to the anomaly scores of these windows, times their size: about 1 for a usual step.
 
     Parameters
     ----------
-    model, series, step : as in `clean_series`.
+    model : an autoencoder, or an anomaly detector, fitted on `windows(…, size)`.
+    series, step : as in `clean_series`.
     by_channel : return it for each channel, [steps, channels]; else their sum, [steps].
 
     Examples
@@ -117,12 +124,19 @@ def series_error(model: Reconstructor, series: Any, step: int = 1, by_channel: b
     ((300,), (300, 3))
     """
     values, _ = _read(series)
-
-    def error(rows: Source) -> np.ndarray:
-        return model.reconstruction_error(rows, per_feature=True)
-
-    found = _over_windows(model, values, step, error)
+    if isinstance(model, AnomalyDetector):
+        check_is_fitted(model)
+        found = _over_windows(model.models_[0], values, step, partial(model.anomaly_score, per_feature=True))
+        found *= model.n_features_in_ // values.shape[1]
+    else:
+        _check_reconstructs(model)
+        found = _over_windows(model, values, step, partial(model.reconstruction_error, per_feature=True))
     return found if by_channel else found.sum(axis=1)
+
+
+def _check_reconstructs(model: Any) -> None:
+    require(isinstance(model, Reconstructor), "model", "an autoencoder", model)
+    check_is_fitted(model)
 
 
 def _is_one(series: Any) -> bool:
@@ -161,8 +175,6 @@ def _starts(length: int, size: int, step: int) -> np.ndarray:
 
 def _over_windows(model: Any, values: np.ndarray, step: int, function: Callable[[Any], Any]) -> np.ndarray:
     """Return the mean, at each step, of a function of windows with answers of their size, [steps, channels]."""
-    require(isinstance(model, Reconstructor), "model", "an autoencoder", model)
-    check_is_fitted(model)
     steps, rest = divmod(model.n_features_in_, values.shape[1])
     if rest or (model._row.is_sequence and model._row.shape[1] != values.shape[1]):
         raise InvalidPart(

@@ -32,15 +32,24 @@ class Windows(Source):
         for start in range(0, self.n_rows, rows):
             yield self.cut(slice(start, start + rows)).reshape(-1, self.row.size)
 
-    def cut(self, which: slice) -> np.ndarray:
+    def cut(self, which: Any) -> np.ndarray:
         """Return some of the windows, [n, size, channels]."""
         return self.series[self.starts[which, None] + np.arange(self.size)]
+
+    def whole(self) -> Windows:
+        return self
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.n_rows, self.size, self.series.shape[1]
 
     def __len__(self) -> int:
         return self.n_rows
 
-    def __getitem__(self, which: slice) -> Windows:
-        return Windows((self.series, self.size, self.starts[which]))
+    def __getitem__(self, which: Any) -> Windows:
+        """Return some of the windows: of a slice, of places, or of (places, ...), as scikit-learn asks for."""
+        places = which[0] if isinstance(which, tuple) else which
+        return Windows((self.series, self.size, self.starts[places]))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return self.cut(slice(None)).astype(dtype or self.dtype, copy=False)
