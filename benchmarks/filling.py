@@ -8,7 +8,8 @@ random, or by value: the larger a number among those of its column, the likelier
 likelier gone than others). All methods fill the same cells of the same table, and are told of it what is left. Errors
 are over the removed cells: of numbers the root mean square in standard deviations of the column, of categories the
 share that is wrong. `inside` is how many numbers lie in the imputer's 90 % interval. Peers see categories one-hot,
-and what they fill is read as the largest of the column's places.
+and what they fill is read as the largest of the column's places. For IterativeImputer, which predicts each place from
+the others, one place of each column is left out: of all it would learn that they add up to 1, and never leave the mean.
 """
 
 from __future__ import annotations
@@ -79,12 +80,15 @@ def removed(frame: pd.DataFrame, rate: float, way: str, seed: int) -> np.ndarray
 
 
 def as_numbers(frame: pd.DataFrame) -> tuple[np.ndarray, dict[str, Any]]:
-    """Return a frame for the peers: numbers in standard deviations, categories one-hot, and where each column is."""
+    """Return a frame for the peers, and where each column is: numbers in deviations, categories one-hot.
+
+    The first place of a column of categories is that of its most frequent.
+    """
     found, places, start = [], {}, 0
     for name in frame:
         column = frame[name]
         if column.dtype == object:
-            values = sorted(column.dropna().unique(), key=str)
+            values = list(column.value_counts().index)
             hot = np.stack([(column == value).to_numpy(float) for value in values], axis=1)
             hot[column.isna().to_numpy()] = np.nan
             found.append(hot)
@@ -100,17 +104,22 @@ def as_numbers(frame: pd.DataFrame) -> tuple[np.ndarray, dict[str, Any]]:
 
 def filled_by_peer(peer: Any, lacking: pd.DataFrame) -> tuple[pd.DataFrame, float]:
     x, places = as_numbers(lacking)
+    kept = np.ones(x.shape[1], bool)
+    if isinstance(peer, IterativeImputer):
+        kept[[place.start for place, _ in places.values() if isinstance(place, slice)]] = False
     began = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        filled = peer.fit_transform(x)
+        x[:, kept] = peer.fit_transform(x[:, kept])
     seconds = time.perf_counter() - began
     answer = {}
     for name, (place, told) in places.items():
         if isinstance(place, slice):
-            answer[name] = told[filled[:, place].argmax(axis=1)]
+            if not kept[place.start]:
+                x[:, place.start] = 1 - x[:, place.start + 1 : place.stop].sum(axis=1)
+            answer[name] = told[x[:, place].argmax(axis=1)]
         else:
-            answer[name] = filled[:, place] * told[1] + told[0]
+            answer[name] = x[:, place] * told[1] + told[0]
     return pd.DataFrame(answer), seconds
 
 

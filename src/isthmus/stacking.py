@@ -103,7 +103,9 @@ def _joined(models: Sequence[Model], scales: Sequence[Rescale | None]) -> Model:
     stairs = [Stairs(m.decoder, m.head, s) for m, s in zip(models[1:], scales, strict=True)]
     up = Climb(tuple(storeys), top.encoder)
     down = Descent(tuple(reversed(stairs)), bottom.decoder)
-    return Model(up, top.neck, down, bottom.head, None, bottom.shape, top.size, has_holes=bottom.has_holes)
+    return Model(
+        up, top.neck, down, bottom.head, None, bottom.shape, top.size, (), bottom.has_holes, mixed=bottom.mixed
+    )
 
 
 def _marked(model: Model, number: int) -> Model:

@@ -12,6 +12,7 @@ import scipy.sparse
 
 import isthmus
 from isthmus import AnomalyDetector, Autoencoder, InvalidData, InvalidPart, ModelFileError, StackedAutoencoder
+from isthmus.estimators.detector import usual
 
 TINY: dict[str, Any] = {"encoder": (), "max_epochs": 2, "stops": None}
 GENERATOR = np.random.default_rng(0)
@@ -267,6 +268,11 @@ def test_bad_tables_are_refused(fitted: AnomalyDetector) -> None:
 
 def test_the_default_finds_what_is_odd() -> None:
     assert AnomalyDetector().fit(X).predict(ODD).tolist() == [-1, -1]
+
+
+@pytest.mark.parametrize(("rows", "epochs"), [(100, 60), (32_000, 60), (64_000, 30), (10**7, 5)])
+def test_a_large_table_is_gone_through_less_often(rows: int, epochs: int) -> None:
+    assert usual(rows).max_epochs == epochs
 
 
 def test_settings_inside_are_set_by_copy() -> None:

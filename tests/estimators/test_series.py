@@ -11,9 +11,19 @@ import polars as pl
 import pytest
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
+from sklearn.model_selection import train_test_split
 
 import isthmus
-from isthmus import Autoencoder, InvalidData, InvalidPart, clean_series, join_windows, series_error, windows
+from isthmus import (
+    AnomalyDetector,
+    Autoencoder,
+    InvalidData,
+    InvalidPart,
+    clean_series,
+    join_windows,
+    series_error,
+    windows,
+)
 
 GENERATOR = np.random.default_rng(0)
 SERIES = GENERATOR.normal(size=(50, 3)) * [1, 10, 100]
@@ -88,6 +98,28 @@ def test_the_odd_step_and_channel_stand_out() -> None:
     series[200, 1] += 2
     error = series_error(ae, series, by_channel=True)
     assert np.unravel_index(error.argmax(), error.shape) == (200, 1)
+
+
+def test_scores_of_a_detector_by_step_and_channel_add_up_to_those_of_windows() -> None:
+    series = SERIES.copy()
+    detector = AnomalyDetector(Autoencoder(2, encoder=(8,), max_epochs=2), n_models=2).fit(windows(series, 8))
+    pieces = windows(series, 8, 8)  # apart but for the last
+    by_channel = series_error(detector, series[:48], step=8, by_channel=True)
+    score = detector.anomaly_score(np.asarray(pieces)[:6])
+    np.testing.assert_allclose(by_channel.reshape(6, 8 * 3).sum(axis=1) / 8, score, rtol=1e-6)
+    np.testing.assert_allclose(series_error(detector, series[:48], step=8), by_channel.sum(axis=1))
+    series[20, 1] += 100
+    error = series_error(detector, series, by_channel=True)
+    assert np.unravel_index(error.argmax(), error.shape) == (20, 1)
+
+
+def test_windows_are_split_as_rows_are() -> None:
+    pieces = windows(SERIES, 4)
+    some, others = train_test_split(pieces, random_state=0)
+    due = train_test_split(np.asarray(pieces), random_state=0)
+    np.testing.assert_array_equal(np.asarray(some), due[0])
+    np.testing.assert_array_equal(np.asarray(others), due[1])
+    assert pieces.shape == (47, 4, 3)
 
 
 def test_many_windows_are_taken_some_at_a_time(small: Autoencoder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,17 @@ import polars as pl
 import pytest
 
 import isthmus
-from isthmus import Autoencoder, InvalidData, InvalidPart, ModelFileError, NetworkClassifier, modelfile
+from isthmus import (
+    Autoencoder,
+    InvalidData,
+    InvalidPart,
+    ModelFileError,
+    NetworkClassifier,
+    NetworkRanker,
+    NetworkRegressor,
+    StackedAutoencoder,
+    modelfile,
+)
 
 ROWS = 80
 RANDOM = np.random.default_rng(0)
@@ -255,6 +265,63 @@ def test_the_scaling_is_that_of_the_cells_that_are_there() -> None:
 def test_a_classifier_stands_on_a_pretrained_model_of_a_mixed_table(fitted: Autoencoder) -> None:
     model = NetworkClassifier(pretrained=fitted, max_epochs=30, optimizer="adam(0.01)").fit(FRAME, GROUP)
     assert model.score(FRAME, GROUP) > 0.9
+
+
+SUPERVISED: dict[str, Any] = {"encoder": (8,), "max_epochs": 60, "batch_size": 40, "optimizer": "adam(0.01)"}
+
+
+@pytest.mark.parametrize("reconstruction", [0.0, 0.5])
+def test_a_classifier_reads_a_mixed_table(reconstruction: float, tmp_path: Path) -> None:
+    model = NetworkClassifier(columns={"visits": "categorical"}, reconstruction=reconstruction, **SUPERVISED)
+    model.fit(FRAME, GROUP)
+    assert model.score(FRAME, GROUP) > 0.9
+    assert model.model_.mixed is not None
+    model.save(tmp_path / "m.safetensors")
+    again = isthmus.load(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(again.predict_proba(FRAME), model.predict_proba(FRAME))
+    np.testing.assert_allclose(model.predict_proba(pl.from_pandas(FRAME)), model.predict_proba(FRAME), rtol=1e-6)
+
+
+def test_a_regressor_and_a_ranker_read_a_mixed_table() -> None:
+    rest = FRAME.drop(columns="pay")
+    assert NetworkRegressor(**SUPERVISED).fit(rest, WHOLE["pay"]).score(rest, WHOLE["pay"]) > 0.8
+    groups = np.arange(ROWS) // 8
+    assert NetworkRanker(**SUPERVISED).fit(FRAME, GROUP, groups).score(FRAME, GROUP, groups) > 0.9
+
+
+def test_a_classifier_learns_from_rows_with_holes() -> None:
+    lacking, y = np.where(HOLES, np.nan, X), X.mean(axis=1) > 0
+    model = NetworkClassifier(**SUPERVISED).fit(lacking, y)
+    assert model.score(lacking, y) > 0.9
+    assert np.isfinite(model.predict_proba(np.full((1, 4), np.nan))).all()
+
+
+def test_another_fit_reads_the_table_anew() -> None:
+    ae = autoencoder().fit(FRAME).fit(FRAME.drop(columns="job"))
+    assert ae._schema.names == [name for name in FRAME if name != "job"]
+    lacking = np.where(HOLES, np.nan, X)
+    again = autoencoder(bottleneck=1).fit(X).fit(lacking)
+    assert np.isfinite(again.reconstruct(lacking)).all()
+
+
+def test_what_is_said_of_columns_to_a_classifier_is_checked() -> None:
+    with pytest.raises(InvalidPart, match=r"^columns\['job'\] must be one of numeric, .* Got 'words'\.$"):
+        NetworkClassifier(columns={"job": "words"}).fit(FRAME, GROUP)
+    with pytest.raises(InvalidData, match=r"^columns names 'zip', and the table has none"):
+        NetworkClassifier(columns={"zip": "categorical"}).fit(FRAME, GROUP)
+
+
+def test_a_stack_reads_a_mixed_table(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"max_epochs": 60, "optimizer": "adam(0.01)"}
+    layers = [autoencoder(bottleneck=6, **settings), autoencoder(bottleneck=3, **settings)]
+    stack = StackedAutoencoder(layers, max_epochs=0).fit(FRAME)
+    by_hand = stack.layers_[1].transform(stack.layers_[0].transform(FRAME))
+    np.testing.assert_allclose(stack.transform(FRAME), by_hand, rtol=1e-3, atol=1e-4)
+    back = stack.reconstruct(FRAME)
+    pd.testing.assert_series_equal(back.dtypes, FRAME.dtypes)
+    assert (back["job"].astype(str) == WHOLE["job"].astype(str)).mean() > 0.8
+    stack.set_params(max_epochs=2).fit(FRAME).save(tmp_path / "s.safetensors")
+    pd.testing.assert_frame_equal(isthmus.load(tmp_path / "s.safetensors").reconstruct(FRAME), stack.reconstruct(FRAME))
 
 
 def test_a_damaged_schema_is_no_model(fitted: Autoencoder, tmp_path: Path) -> None:

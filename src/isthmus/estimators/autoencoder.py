@@ -30,7 +30,6 @@ from isthmus.errors import InvalidData, InvalidPart, require
 from isthmus.estimators.checks import check_slopes
 from isthmus.estimators.device import on_device
 from isthmus.estimators.reconstructor import Reconstructor
-from isthmus.estimators.tabling import check_columns
 from isthmus.flow import Row
 from isthmus.model import Model, build, tie
 from isthmus.objective import Plan
@@ -121,8 +120,6 @@ class Autoencoder(Reconstructor):
     }
     many_parts: ClassVar[dict[str, type[Part]]] = {"penalties": Penalty, "stops": Stop}
     optional = frozenset({"decoder", "corruption", "neighborhood", "scaling", "text"})
-    takes_tables = True
-    expects_gaps = False  # an imputer knows that rows will lack cells, whatever those of the fit do
 
     def __init__(
         self,
@@ -239,7 +236,6 @@ class Autoencoder(Reconstructor):
 
     def _check_settings(self) -> None:
         super()._check_settings()
-        check_columns(self.columns)
         neighborhood, likelihood, rival = (
             self.part("neighborhood"),
             self.part("likelihood"),

@@ -47,7 +47,8 @@ class NetworkClassifier(ClassifierMixin, Supervised):
         several outputs a list of such.
     corruption : noise on the input in training, of `isthmus.corruptions`; None for none.
     scaling : of the columns; not used with `pretrained`, which has its own.
-    text : how texts become rows, as in `Autoencoder`; not used with `pretrained`, which has its own.
+    text, columns : how texts become rows, and what the columns of a table hold, as in `Autoencoder`; not used with
+        `pretrained`, which has its own.
     combine : what is made of several starts: `"best"` keeps the one with the lowest loss, held out where rows are;
         `"average"` averages the probabilities of all.
     penalties, optimizer, batch_size, max_epochs, stops, validation_fraction, n_starts, warm_start, random_state,
@@ -88,6 +89,7 @@ class NetworkClassifier(ClassifierMixin, Supervised):
         penalties: Any = (),
         scaling: Any = "standard",
         text: Any = None,
+        columns: dict[str, Any] | None = None,
         optimizer: Any = "adam",
         batch_size: int | None = None,
         max_epochs: int = 100,

@@ -260,7 +260,7 @@ class AnomalyDetector(OutlierMixin, Kept):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         known = [one for one in self._templates() if isinstance(one, Reconstructor)]
-        tags.input_tags.allow_nan = all(one.takes_tables for one in known)
+        tags.input_tags.allow_nan = all(one.__sklearn_tags__().input_tags.allow_nan for one in known)
         return tags
 
     def _contributions(self, X: Any) -> Iterator[np.ndarray]:

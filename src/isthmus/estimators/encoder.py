@@ -27,6 +27,6 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
-        tags.input_tags.allow_nan = self.takes_tables
+        tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags

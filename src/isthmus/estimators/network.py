@@ -28,7 +28,7 @@ from isthmus.estimators.checks import check_codes, check_size, check_slopes, hea
 from isthmus.estimators.kept import Kept
 from isthmus.estimators.rehearsal import is_rehearsed
 from isthmus.estimators.seeds import check_seed, seed_of
-from isthmus.estimators.tabling import framed, open_table
+from isthmus.estimators.tabling import check_columns, framed, open_table
 from isthmus.estimators.wording import open_texts
 from isthmus.flow import End, Row
 from isthmus.linking import linked
@@ -60,7 +60,8 @@ class Network(Kept):
     _weights: np.ndarray | None = None
     _wording: Worded | None = None  # where rows are texts
     _schema: Schema | None = None  # where a table holds more than numbers
-    takes_tables: ClassVar[bool] = False  # with categories, dates, holes
+    columns: Any = None  # what those of a table hold, where a user says so
+    expects_gaps = False  # an imputer knows that rows will lack cells, whatever those of the fit do
     _progress: Progress | None = None  # None after loading: a model file holds no optimizer's memory
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -87,6 +88,7 @@ class Network(Kept):
                 require(False, name, f"{self.one_part[name].__name__}, or its spelling", None)
         for name in self.many_parts:
             self.parts(name)
+        check_columns(self.columns)
         least = {"max_epochs": 0, "n_starts": 1} | ({} if self.batch_size is None else {"batch_size": 1})
         for name, lowest in least.items():
             value = getattr(self, name)

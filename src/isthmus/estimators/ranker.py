@@ -32,7 +32,7 @@ class NetworkRanker(Supervised):
     ----------
     encoder : the road from a row to the code, of `isthmus.backbones`; not used with `pretrained`.
     target : the loss, of `isthmus.likelihoods`: `"pairwise"` (of every pair in a group), `"listwise"` (of the whole).
-    pretrained, frozen_epochs, corruption, scaling, text : as in `NetworkClassifier`.
+    pretrained, frozen_epochs, corruption, scaling, text, columns : as in `NetworkClassifier`.
     reconstruction : weight of explaining the row beside its rank, at least 0.
     combine : what is made of several starts: `"best"`, or `"average"` of the scores of all.
     penalties, optimizer, batch_size, max_epochs, stops, validation_fraction, n_starts, warm_start, random_state,
@@ -70,6 +70,7 @@ class NetworkRanker(Supervised):
         penalties: Any = (),
         scaling: Any = "standard",
         text: Any = None,
+        columns: dict[str, Any] | None = None,
         optimizer: Any = "adam",
         batch_size: int | None = None,
         max_epochs: int = 100,

@@ -39,9 +39,8 @@ class NetworkRegressor(RegressorMixin, Supervised):
     target : how the code explains `y`, of `isthmus.likelihoods`: `"squared_error"`, `"absolute_error"`; or a density,
         for `predict_dist`: `"gaussian(diagonal)"`, `"gaussian(full)"`, `"mixture"`, `"histogram"`. A likelihood over
         [0, 1], as `"bernoulli"`, takes `y` as it is.
-    pretrained, frozen_epochs, corruption, scaling, text : as in `NetworkClassifier`.
+    pretrained, frozen_epochs, corruption, scaling, text, columns : as in `NetworkClassifier`.
     reconstruction : weight of explaining the row beside the target, at least 0.
-    text : how texts become rows, as in `Autoencoder`; not used with `pretrained`, which has its own.
     combine : what is made of several starts: `"best"`, or `"average"` of the predictions of all.
     penalties, optimizer, batch_size, max_epochs, stops, validation_fraction, n_starts, warm_start, random_state,
     device, verbose : as in `Autoencoder`; rows are held out from 200 on, and max_epochs counts
@@ -79,6 +78,7 @@ class NetworkRegressor(RegressorMixin, Supervised):
         penalties: Any = (),
         scaling: Any = "standard",
         text: Any = None,
+        columns: dict[str, Any] | None = None,
         optimizer: Any = "adam",
         batch_size: int | None = None,
         max_epochs: int = 100,

@@ -146,6 +146,11 @@ class StackedAutoencoder(Reconstructor):
         target = {"softmax": "categorical", "logistic": "bernoulli", "svm": "hinge"}.get(head, head)
         return NetworkClassifier(target=target, pretrained=self, **({"frozen_epochs": 50} | settings))
 
+    @property
+    def columns(self) -> Any:
+        """What the columns of the table hold, as the bottom layer is told."""
+        return self.layers[0].columns
+
     def part(self, name: str) -> Any:
         """Return the part of the whole: the input is that of the bottom layer."""
         if name in self.one_part:
@@ -155,6 +160,12 @@ class StackedAutoencoder(Reconstructor):
     def parts(self, name: str) -> tuple[Any, ...]:
         """Return the parts of a parameter that lists some; the whole has no penalties."""
         return super().parts(name) if name in self.many_parts else ()
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        bottom = self.layers[0] if isinstance(self.layers, list | tuple) and self.layers else None
+        tags.input_tags.allow_nan = not (isinstance(bottom, Autoencoder) and bottom.tied)
+        return tags
 
     def _check_settings(self) -> None:
         is_list = isinstance(self.layers, list | tuple) and len(self.layers) > 0

@@ -24,7 +24,7 @@ from isthmus.estimators.encoder import Encoder
 from isthmus.estimators.network import Network
 from isthmus.estimators.reconstructor import Reconstructor
 from isthmus.flow import LAST, Code, Head, Neck, Row
-from isthmus.model import Model, mixed_codes
+from isthmus.model import Model, mixed_codes, road_down
 from isthmus.objective import Plan
 from isthmus.parts import Part, resolve
 from isthmus.reading import Rows
@@ -185,7 +185,7 @@ class Supervised(Encoder):
         road: Backbone = self.part("encoder") if self.pretrained is None else self.pretrained.part("encoder")
         if self.pretrained is None:
             condition = road.condition(row)
-            encoder, size = road.encoder(row)
+            encoder, size = road_down(row, road)
             neck: Neck = Passed()
             decoder: Any = None
             head: Any = None
@@ -217,7 +217,9 @@ class Supervised(Encoder):
 
     def _likelihood_of(self, row: Row) -> Likelihood:
         """Return what explains rows where no pretrained autoencoder says so."""
-        return resolve(Likelihood, "codes" if row.codes and all(row.codes) else "squared_error")
+        has_both = row.is_mixed and row.codes
+        named = "columns" if has_both else "codes" if row.codes and all(row.codes) else "squared_error"
+        return resolve(Likelihood, named)
 
     def _strata(self, rows: Rows) -> np.ndarray | None:
         if not self.reconstruction or rows.target is None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from isthmus.columns import ColumnSource
 from isthmus.errors import InvalidData, require
+from isthmus.flow import Row
 from isthmus.reading import find_source, kind_called
 from isthmus.source import Source
 from isthmus.tables.kinds import KINDS
@@ -30,12 +31,14 @@ def open_table(network: Any, X: Any, *, reset: bool) -> Source:
     source = find_source(data)
     is_file = isinstance(X, str | Path)
     columns = network._row.columns if is_file and not reset else None
+    reader = network._reader
+    is_read = reader is not network and reader.__sklearn_is_fitted__()  # by what a pretrained model has learned
     if reset:
-        network._schema = None
-        network._schema = _schema_of(network._reader, source)
+        network._schema = reader._schema if is_read else _schema_of(reader, source)
     if network._schema is None:
         source.choose(columns)
-        return _with_gaps(network, source, reset=reset)
+        learned = None if reset and not is_read else reader._row
+        return _with_gaps(source, reader, learned)
     if not isinstance(source, ColumnSource):
         names = network._schema.names
         there = ", ".join(names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "")
@@ -89,11 +92,8 @@ def framed(network: Any, kind: Any, rows: Any, index: Any) -> Any:
 
 def _schema_of(reader: Any, source: Source) -> Schema | None:
     """Return what the columns of a table hold, or None where they are to be numbers."""
-    if reader.__sklearn_is_fitted__():
-        fitted: Schema | None = reader._schema
-        return fitted
-    if not reader.takes_tables or not isinstance(source, ColumnSource):
-        if getattr(reader, "columns", None):
+    if not isinstance(source, ColumnSource):
+        if reader.columns:
             raise InvalidData("columns says what the columns of a frame or a file hold, and the table has no names.")
         return None
     source.pick(None)
@@ -103,16 +103,13 @@ def _schema_of(reader: Any, source: Source) -> Schema | None:
     return learn(source.schema, source.own_types(), lambda: source.record_batches(ROWS), wishes)
 
 
-def _with_gaps(network: Any, source: Source, *, reset: bool) -> Source:
+def _with_gaps(source: Source, reader: Any, learned: Row | None) -> Source:
     """Return a source of numbers whose row says that cells may be missing, where the table of the fit lacks some."""
-    reader = network._reader
-    if not reset:
-        may_lack = network._row.is_mixed
-    elif reader.__sklearn_is_fitted__():
-        may_lack = reader._row.is_mixed
+    if learned is not None:
+        may_lack = learned.is_mixed
     else:
         is_flat = len(source.row.shape) == 1 and not source.row.has_holes
-        may_lack = reader.takes_tables and is_flat and (reader.expects_gaps or source.has_gaps())
+        may_lack = is_flat and (reader.expects_gaps or source.has_gaps())
     if may_lack and len(source.row.shape) == 1:
         source.row = replace(source.row, has_holes=True, is_mixed=True)
     return source
