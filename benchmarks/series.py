@@ -156,9 +156,9 @@ def main() -> None:
             series = read(options.data, name, server)
             rows.append([judged(series, method, options.size, options.seeds) for method in METHODS.values()])
             print(f"| {server} | {' | '.join(map(shown, rows[-1]))} |", flush=True)
-        mean = np.nanmean(rows, axis=0)
+        mean = np.mean(rows, axis=0)
         print(f"| mean | {' | '.join(map(shown, mean))} |")
-        print(f"| channels | {' | '.join(f'{figures[2]:.0f}' for figures in mean)} |")
+        print(f"| channels | {' | '.join('' if np.isnan(figures[2]) else f'{figures[2]:.0f}' for figures in mean)} |")
         print(f"| seconds | {' | '.join(f'{figures[3]:.0f}' for figures in mean)} |", flush=True)
 
 

@@ -13,6 +13,7 @@ import scipy.sparse
 import isthmus
 from isthmus import AnomalyDetector, Autoencoder, InvalidData, InvalidPart, ModelFileError, StackedAutoencoder
 from isthmus.estimators.detector import usual
+from isthmus.reading import scaled_blocks
 
 TINY: dict[str, Any] = {"encoder": (), "max_epochs": 2, "stops": None}
 GENERATOR = np.random.default_rng(0)
@@ -159,6 +160,21 @@ def test_frames_keep_their_names_and_rows() -> None:
     assert explained.index.equals(new.index)
     assert explained["expected"].columns.tolist() == explained["contribution"].columns.tolist() == names
     np.testing.assert_allclose(detector.anomaly_score(new), made().fit(X).anomaly_score(NEW), rtol=1e-5)
+
+
+def test_a_category_adds_what_its_probability_tells() -> None:
+    random = np.random.default_rng(0)
+    town = random.choice(["Rom", "Ulm", "Bonn"], 200, p=[0.7, 0.25, 0.05])
+    frame = pd.DataFrame({"town": pd.Categorical(town), "size": (town == "Rom") + random.normal(0, 0.1, 200)})
+    detector = made(autoencoder=Autoencoder(1, encoder=(8,), max_epochs=5)).fit(frame)
+    model = detector.models_[0]
+    source = model._open(frame, reset=False)
+    rows = np.concatenate(list(scaled_blocks(source, model._scaling, model._learned)))
+    outcome = model.model_.decode(model.model_.encode(rows).draws)
+    share = np.asarray(outcome.shares()[0])[0]  # [n, values]
+    surprise = -np.log(share[np.arange(200), rows[:, 0].astype(int)])
+    added = detector.explain(frame)["contribution"]["town"].to_numpy()
+    np.testing.assert_allclose(added / added.mean(), surprise / surprise.mean(), rtol=1e-4)
 
 
 def test_a_file_and_a_sparse_table_are_read(tmp_path: Path) -> None:

@@ -39,7 +39,8 @@ class AnomalyDetector(OutlierMixin, Kept):
     The autoencoder learns from usual rows. The score of a row is its squared distance to the nearest of them plus its
     squared reconstruction error, each column in units of its spread, and each of the two sums divided by its mean over
     rows held out; so usual rows score about 1. As squares add up over columns, so do scores: `explain` says which
-    column adds what. Columns of codes have no distance, only an error.
+    column adds what. Columns of codes, as those of categories, have no distance, and their error is −log p in place of
+    a square.
 
     The default autoencoder removes a little noise, and its code is wide: it need not compress, it pulls a row towards
     where usual rows are dense, and what it changes is odd. An error of a narrow code alone tells far less.

@@ -28,8 +28,9 @@ class Oddness:
 
         [mean over the k nearest usual rows Σ (x - x_i)² / s² / a + Σ (x - x̂)² / t² / b] / parts,
 
-    the first sum over the columns that hold numbers, the second over all; a and b are the means over rows held out, so
-    that these score 1 on average. Without neighbors, or without numbers, the first part is not there.
+    the first sum over the columns that hold numbers, the second over all, with −log p(x) in place of (x - x̂)² where x
+    is a code; a and b are the means over rows held out, so that these score 1 on average. Without neighbors, or without
+    numbers, the first part is not there.
     """
 
     model: Reconstructor
@@ -61,7 +62,7 @@ class Oddness:
 
     def parts(self, X: Any, *, is_own: bool) -> np.ndarray:
         """Return both parts of the score by column, [2, n, d] float64, not yet in units of their means."""
-        error = self.model.reconstruction_error(X, per_feature=True).astype(np.float64)
+        error = self.model._surprise(X).astype(np.float64)
         found = np.stack([np.zeros_like(error), error / np.square(self.spread[1], dtype=np.float64)])
         if len(self.points):
             start = 0
@@ -143,6 +144,6 @@ def _deviation(model: Reconstructor, X: Any, weight: np.ndarray) -> np.ndarray:
 
 def _root_error(model: Reconstructor, X: Any, weight: np.ndarray) -> np.ndarray:
     """Return the root of the mean squared error by column, [d]."""
-    error = model.reconstruction_error(X, per_feature=True).astype(np.float64)
+    error = model._surprise(X).astype(np.float64)
     root: np.ndarray = np.sqrt(np.average(error, axis=0, weights=weight))
     return root

@@ -80,10 +80,26 @@ class Reconstructor(Encoder, Generative):
         """
         source = self._open(X, reset=False)
         error = self._apply(inference.error, source, self.n_features_in_)
-        likelihood = self._explains_rows_by()
-        if self._row.codes and likelihood is not None and likelihood.explains_codes:
-            error = np.where(np.array(self._row.codes) > 0, np.sign(error), error)
+        error = np.where(self._are_codes(), np.sign(error), error)
         return error if per_feature else error.sum(axis=1)
+
+    @on_device
+    def _surprise(self, X: Any) -> np.ndarray:
+        """Return how far each entry is from what was expected, [n, d].
+
+        It is the squared difference of a number, in scaled units, and −log p of a code, in a unit of its column.
+        """
+        source = self._open(X, reset=False)
+        error, are_codes = self._apply(inference.error, source, self.n_features_in_), self._are_codes()
+        if not are_codes.any():
+            return error
+        return np.where(are_codes, -self._apply(inference.explain, source, self.n_features_in_), error)
+
+    def _are_codes(self) -> np.ndarray:
+        """Say of each column whether it is explained as a code, [d]."""
+        likelihood = self._explains_rows_by()
+        is_so = bool(self._row.codes) and likelihood is not None and likelihood.explains_codes
+        return np.array(self._row.codes) > 0 if is_so else np.zeros(self.n_features_in_, bool)
 
     def diagnose(self, X: Any) -> Any:
         """Return what each unit of the code does over the rows of `X`, a frame: see `isthmus.diagnose`."""
