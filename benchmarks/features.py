@@ -69,9 +69,10 @@ def adult(folder: Path | None, seed: int, rows: int) -> Split:
 SETS: dict[str, Callable[[Path | None, int, int], Split]] = {"digits": digits, "adult": adult}
 
 
-def models(size: int, seed: int, epochs: int) -> dict[str, Any]:
+def models(name: str, size: int, seed: int, epochs: int) -> dict[str, Any]:
     """Return the transformations of one size by name."""
-    shared: dict[str, Any] = {"max_epochs": epochs, "random_state": seed}
+    scaling = None if name == "digits" else "standard"  # pixels have one scale
+    shared: dict[str, Any] = {"scaling": scaling, "max_epochs": epochs, "random_state": seed}
     return {
         "PCA": PCA(size, random_state=seed),
         "autoencoder": Autoencoder(size, encoder=(128, 64), **shared),
@@ -102,7 +103,7 @@ def table(name: str, options: argparse.Namespace) -> None:
         split = SETS[name](options.data, seed, options.rows)
         found.setdefault(("the columns", 0), []).append(known(split.numbers, split.y))
         for size in options.sizes:
-            for kind, model in models(size, seed, options.epochs).items():
+            for kind, model in models(name, size, seed, options.epochs).items():
                 x, x_test = split.numbers if kind == "PCA" else split.table
                 began = time.perf_counter()
                 codes = model.fit(x).transform(x)

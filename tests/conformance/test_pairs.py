@@ -12,10 +12,9 @@ import functools
 import itertools
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import jax
 import numpy as np
 import pytest
 
@@ -266,13 +265,6 @@ def name_of(fit: dict[str, Option]) -> str:
 
 
 FITS = fits()
-
-
-@pytest.fixture(autouse=True)
-def forgotten_at_once() -> Iterator[None]:
-    """Forget the programs of a fit: no other one uses them, and of so many there would be too many."""
-    yield
-    jax.clear_caches()
 
 
 @pytest.mark.parametrize("settings", [pytest.param(spelled_out(fit), id=name_of(fit)) for fit in FITS])
