@@ -162,6 +162,7 @@ def _held_out_loss(weights: Array, model: Any, plan: Plan, table: Table, size: i
     return _over_starts(one, weights.shape[0])(weights)
 
 
+@partial(jax.jit, inline=True)  # so that it is traced once, though `_nothing` asks for its terms too
 def _gradient(
     weights: Array, batch: Batch, key: Array, model: Any, plan: Plan, step: Array, memory: tuple[Any, ...]
 ) -> tuple[Array, Findings]:

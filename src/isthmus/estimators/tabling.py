@@ -37,7 +37,7 @@ def open_table(network: Any, X: Any, *, reset: bool) -> Source:
         network._schema = reader._schema if is_read else _schema_of(reader, source)
     if network._schema is None:
         source.choose(columns)
-        learned = None if reset and not is_read else reader._row
+        learned = network._row if not reset else reader._row if is_read else None
         return _with_gaps(source, reader, learned)
     if not isinstance(source, ColumnSource):
         names = network._schema.names
