@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -54,11 +55,18 @@ with open(out, "w") as file:
 """
 
 
+def compiled_in(folder: Path) -> dict[str, str]:
+    """Return the variables by which what one process has compiled is there for the next."""
+    cache = {"DIR": str(folder / "programs"), "MIN_COMPILE_TIME_SECS": "0", "MIN_ENTRY_SIZE_BYTES": "-1"}
+    names = {"DIR": "JAX_COMPILATION_CACHE_DIR"}
+    return {names.get(name, f"JAX_PERSISTENT_CACHE_{name}"): value for name, value in cache.items()}
+
+
 def begin(folder: Path, checkpoint: Path | None, name: str) -> subprocess.Popen[bytes]:
     """Start the story in a process of its own; answer when it is about to fit."""
     words = [sys.executable, "-c", STORY, str(checkpoint or ""), str(folder / name)]
     with (folder / f"{name}.log").open("ab") as log:
-        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=log)
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=log, env=os.environ | compiled_in(folder))
     assert process.stdout is not None
     with process.stdout:
         assert process.stdout.readline() == b"fit\n", (folder / f"{name}.log").read_text()

@@ -24,6 +24,12 @@ def lacking():
     return frame
 
 
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    """Let trainings be short: here it is seen that cells are filled, not how well."""
+    monkeypatch.setattr("isthmus.estimators.imputer.STEPS", 100)
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_cells_are_filled_and_others_stay(told, lacking, suffix):
     path = f"data{suffix}"

@@ -138,7 +138,7 @@ def fitted(penalty: str, **settings: Any) -> Autoencoder:
     return Autoencoder("deterministic(8, sigmoid)", penalties=[penalty], **(usual | settings)).fit(DIGITS)
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "cg(30)"])
+@pytest.mark.parametrize("optimizer", ["adam", "cg(10)"])
 def test_the_larger_its_weight_the_straighter_the_code(optimizer: str) -> None:
     """Second differences of `transform` along random directions fall; second-order methods apply."""
     directions = 0.5 * np.random.default_rng(0).normal(size=(10, 1, 64)) / 8

@@ -28,6 +28,7 @@ LEAST_CELLS = 40  # of a column whose residuals stand for themselves; of fewer, 
 LEAST_ROWS = 500  # from which on rows are kept apart to see how far fillings are off
 MOST_ROWS = 5000  # kept apart, or looked at
 NO_CELLS = "an imputer fills the cells of a table of columns, and X has none: texts, images and sequences are no such."
+STEPS = 3000  # of the training of an imputer that is given no autoencoder
 HIDINGS = 4  # times that cells of these rows are hidden
 
 
@@ -334,7 +335,7 @@ def usual(rows: int, random_state: Any) -> Autoencoder:
     """
     batch = min(max(rows // 32, 32), 256)
     in_one = max(-(-rows // batch), 1)
-    epochs = min(max(round(3000 / in_one), 10), 300)
+    epochs = min(max(round(STEPS / in_one), 10), 300)
     return Autoencoder(
         64,
         encoder=(256, 128),
