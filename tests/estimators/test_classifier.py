@@ -89,9 +89,9 @@ def test_pretraining_beats_random_initialisation_with_100_labels() -> None:
         labels = np.full(1200, -1)
         chosen = np.random.default_rng(seed).permutation(1200)[:100]
         labels[chosen] = Y[chosen]
-        settings: dict[str, Any] = {"corruption": "gaussian(0.3)", "optimizer": "adam(0.003)"}
+        settings: dict[str, Any] = {"corruption": "gaussian(0.3)", "optimizer": "adam(0.01)", "batch_size": 120}
         scores = []
-        for epochs in (60, 0):
+        for epochs in (15, 0):
             layers = [layer(100, epochs, seed, scaling=scaling, **settings) for scaling in ("minmax", None)]
             stack = StackedAutoencoder(layers, max_epochs=0)
             model = stack.to_classifier(frozen_epochs=30, max_epochs=60, random_state=seed, stops=None)
