@@ -84,10 +84,12 @@ def report(detector: AnomalyDetector, X: Any) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
 
+    from isthmus.estimators.thresholds import p_values
+
     added = detector.explain(X)["contribution"]
     score = added.to_numpy().sum(axis=1)
     found = pd.DataFrame({"row": np.arange(len(score)), "anomaly_score": score})
-    found["p_value"] = detector.p_values(X)
+    found["p_value"] = p_values(detector._held_out, score)
     found["is_odd"] = -score < detector.offset_
     order = np.argsort(-added.to_numpy(), axis=1, kind="stable")
     names = np.asarray(added.columns, dtype=object).astype(str)
