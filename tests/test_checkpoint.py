@@ -57,9 +57,11 @@ with open(out, "w") as file:
 
 def compiled_in(folder: Path) -> dict[str, str]:
     """Return the variables by which what one process has compiled is there for the next."""
-    cache = {"DIR": str(folder / "programs"), "MIN_COMPILE_TIME_SECS": "0", "MIN_ENTRY_SIZE_BYTES": "-1"}
-    names = {"DIR": "JAX_COMPILATION_CACHE_DIR"}
-    return {names.get(name, f"JAX_PERSISTENT_CACHE_{name}"): value for name, value in cache.items()}
+    return {
+        "JAX_COMPILATION_CACHE_DIR": str(folder / "programs"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
 
 
 def begin(folder: Path, checkpoint: Path | None, name: str) -> subprocess.Popen[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -100,16 +101,21 @@ def test_the_odd_step_and_channel_stand_out() -> None:
     assert np.unravel_index(error.argmax(), error.shape) == (200, 1)
 
 
+@functools.cache
+def detector() -> AnomalyDetector:
+    return AnomalyDetector(Autoencoder(2, encoder=(8,), max_epochs=2)).fit(windows(SERIES, 8))
+
+
 def test_scores_of_a_detector_by_step_and_channel_add_up_to_those_of_windows() -> None:
     series = SERIES.copy()
-    detector = AnomalyDetector(Autoencoder(2, encoder=(8,), max_epochs=2), n_models=2).fit(windows(series, 8))
+    both = AnomalyDetector(Autoencoder(2, encoder=(8,), max_epochs=2), n_models=2).fit(windows(series, 8))
     pieces = windows(series, 8, 8)  # apart but for the last
-    by_channel = series_error(detector, series[:48], step=8, by_channel=True)
-    score = detector.anomaly_score(np.asarray(pieces)[:6])
+    by_channel = series_error(both, series[:48], step=8, by_channel=True)
+    score = both.anomaly_score(np.asarray(pieces)[:6])
     np.testing.assert_allclose(by_channel.reshape(6, 8 * 3).sum(axis=1) / 8, score, rtol=1e-6)
-    np.testing.assert_allclose(series_error(detector, series[:48], step=8), by_channel.sum(axis=1))
+    np.testing.assert_allclose(series_error(both, series[:48], step=8), by_channel.sum(axis=1))
     series[20, 1] += 100
-    error = series_error(detector, series, by_channel=True)
+    error = series_error(both, series, by_channel=True)
     assert np.unravel_index(error.argmax(), error.shape) == (20, 1)
 
 
@@ -120,6 +126,10 @@ def test_windows_are_split_as_rows_are() -> None:
     np.testing.assert_array_equal(np.asarray(some), due[0])
     np.testing.assert_array_equal(np.asarray(others), due[1])
     assert pieces.shape == (47, 4, 3)
+    np.testing.assert_array_equal(pieces[-1], SERIES[46:])
+    assert len(list(pieces)) == 47
+    with pytest.raises(IndexError, match=r"^windows are taken as wholes: numpy.asarray gives an array"):
+        pieces[:2, 0]
 
 
 def test_many_windows_are_taken_some_at_a_time(small: Autoencoder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +220,10 @@ def test_a_noisy_table_comes_nearer_to_the_truth_than_by_pca() -> None:
         ),
         (lambda ae: clean_series(ae, SERIES, step=9), "step must be at most the size of a window, 8. Got 9."),
         (lambda ae: series_error(ae, SERIES[:7]), "the series has 7 steps, and a window 8."),
-        (lambda ae: series_error(PCA(), SERIES), "model must be an autoencoder. Got PCA()."),
+        (lambda ae: series_error(detector(), SERIES[:7]), "the series has 7 steps, and a window 8."),
+        (lambda ae: series_error(detector(), SERIES[:, :2]), "the series has 2 channels, and the model was fitted on"),
+        (lambda ae: clean_series(detector(), SERIES), "model must be an autoencoder. Got AnomalyDetector("),
+        (lambda ae: series_error(PCA(), SERIES), "model must be an autoencoder, or an anomaly detector. Got PCA()."),
     ],
 )
 def test_what_cannot_be_is_refused(small: Autoencoder, call: Any, message: str) -> None:

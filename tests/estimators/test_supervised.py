@@ -10,7 +10,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 import isthmus
-from isthmus import Autoencoder, InvalidData, InvalidPart, NetworkClassifier, NetworkRegressor
+from isthmus import Autoencoder, InvalidData, InvalidPart, NetworkClassifier, NetworkRegressor, StackedAutoencoder
 
 X, Y = load_digits(return_X_y=True)
 X, Y = X[:300, 10:20], Y[:300]
@@ -66,6 +66,12 @@ def test_a_class_that_fit_has_not_seen_is_refused() -> None:
     model = NetworkClassifier(**QUICK).fit(X, np.array(["a", "b"])[Y % 2])
     with pytest.raises(InvalidData, match=r"^y holds the class 'c' \(row 2\), which fit has not seen: it has seen"):
         model.score(X[:4], ["a", "b", "c", "a"])
+
+
+@pytest.mark.parametrize("layers", [[], [3]])
+def test_a_stack_that_cannot_be_is_named_before_any_work(layers: list[Any]) -> None:
+    with pytest.raises(InvalidPart, match=r"^layers must be a list of at least one Autoencoder\. Got \["):
+        NetworkClassifier(pretrained=StackedAutoencoder(layers)).fit(np.eye(4), [0, 1, 0, 1])
 
 
 def test_rows_are_explained_beside_the_class() -> None:

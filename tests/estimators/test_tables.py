@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from sklearn.exceptions import NotFittedError
 
 import isthmus
 from isthmus import (
@@ -302,6 +303,15 @@ def test_another_fit_reads_the_table_anew() -> None:
     lacking = np.where(HOLES, np.nan, X)
     again = autoencoder(bottleneck=1).fit(X).fit(lacking)
     assert np.isfinite(again.reconstruct(lacking)).all()
+
+
+def test_a_refused_second_fit_leaves_no_model() -> None:
+    """Weights of one table with the categories of another would answer, and wrongly."""
+    ae = autoencoder().fit(FRAME)
+    with pytest.raises(InvalidData, match=r"^sample_weight"):
+        ae.fit(FRAME.assign(job=FRAME["city"].astype(object)), sample_weight=-np.ones(ROWS))
+    with pytest.raises(NotFittedError):
+        ae.transform(FRAME)
 
 
 def test_what_is_said_of_columns_to_a_classifier_is_checked() -> None:

@@ -179,7 +179,7 @@ class AnomalyDetector(OutlierMixin, Kept):
         is_out = first_of(numbers_of, share)
         out, own = chosen[is_out], chosen if is_own else chosen[~is_out]
         places, mass = folded(print_of[own], weight[own], int(self.reference))
-        usual = _safe_indexing(table, own[places]), mass
+        near = _safe_indexing(table, own[places]), mass
         held_out = _safe_indexing(table, out), weight[out]
         found = []
         templates = self._templates(len(own))
@@ -187,7 +187,7 @@ class AnomalyDetector(OutlierMixin, Kept):
         for i, start in enumerate(seeds):
             model = clone(templates[i % len(templates)]).set_params(random_state=start)
             model.fit(_safe_indexing(table, own), sample_weight=weight[own])
-            found.append(judged(model, usual, held_out, int(self.neighbors), is_own=is_own))
+            found.append(judged(model, near, held_out, int(self.neighbors), is_own=is_own))
         scores = HeldOutScores(_scores(found, table, out, is_own=is_own), weight[out])
         if not is_own:
             places, mass = folded(print_of[out], weight[out], len(out))

@@ -103,7 +103,9 @@ class Network(Kept):
 
     def _open(self, X: Any, *, reset: bool) -> Source:
         """Return the source of a table, its columns compared with those of `fit`, or remembered at `reset`."""
-        if not reset:
+        if reset:
+            self._weights = None  # until training ends well: what is remembered of the table is that of another
+        else:
             check_is_fitted(self)
         if (texts := open_texts(self, X, reset=reset)) is not None:
             return texts
@@ -138,7 +140,6 @@ class Network(Kept):
     def _begin(self, source: Source, y: Any, sample_weight: Any) -> Rows:
         """Set what is known before training: the columns, their scaling, the model without numbers."""
         rows = self._rows(source, y, sample_weight)
-        self._weights = None  # until training ends well
         self._known: dict[int, tuple[int, ...]] = {}
         self._progress = None
         self._settings = self.to_json()  # what the weights belong to, whatever is set afterwards

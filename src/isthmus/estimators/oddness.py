@@ -24,7 +24,7 @@ class Oddness:
     """What one autoencoder says of rows: a share of the score for each column.
 
     With x a row as the autoencoder is given it, x̂ what it makes of it, s the deviation of a column and t the root of
-    its mean squared error, the score is
+    its mean error, the score is
 
         [mean over the k nearest usual rows Σ (x - x_i)² / s² / a + Σ (x - x̂)² / t² / b] / parts,
 
@@ -143,7 +143,7 @@ def _deviation(model: Reconstructor, X: Any, weight: np.ndarray) -> np.ndarray:
 
 
 def _root_error(model: Reconstructor, X: Any, weight: np.ndarray) -> np.ndarray:
-    """Return the root of the mean squared error by column, [d]."""
+    """Return the root of the mean error by column, squares or −log p, [d]."""
     error = model._surprise(X).astype(np.float64)
     root: np.ndarray = np.sqrt(np.average(error, axis=0, weights=weight))
     return root

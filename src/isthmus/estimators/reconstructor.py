@@ -87,7 +87,8 @@ class Reconstructor(Encoder, Generative):
     def _surprise(self, X: Any) -> np.ndarray:
         """Return how far each entry is from what was expected, [n, d].
 
-        It is the squared difference of a number, in scaled units, and −log p of a code, in a unit of its column.
+        It is the squared difference of a number, in scaled units, and −log p of a code, in units of what a balanced
+        likelihood divides its column by.
         """
         source = self._open(X, reset=False)
         error, are_codes = self._apply(inference.error, source, self.n_features_in_), self._are_codes()

@@ -91,7 +91,7 @@ def clean_series(model: Reconstructor, series: Any, step: int = 1) -> Any:
     >>> clean_series(ae, series).shape
     (300,)
     """
-    _check_reconstructs(model)
+    _check_reconstructs(model, "an autoencoder")
     values, source = _read(series)
     found = _over_windows(model, values, step, model.reconstruct).astype(values.dtype)
     if _is_one(series):
@@ -129,13 +129,13 @@ def series_error(
         found = _over_windows(model.models_[0], values, step, partial(model.anomaly_score, per_feature=True))
         found *= model.n_features_in_ // values.shape[1]
     else:
-        _check_reconstructs(model)
+        _check_reconstructs(model, "an autoencoder, or an anomaly detector")
         found = _over_windows(model, values, step, partial(model.reconstruction_error, per_feature=True))
     return found if by_channel else found.sum(axis=1)
 
 
-def _check_reconstructs(model: Any) -> None:
-    require(isinstance(model, Reconstructor), "model", "an autoencoder", model)
+def _check_reconstructs(model: Any, allowed: str) -> None:
+    require(isinstance(model, Reconstructor), "model", allowed, model)
     check_is_fitted(model)
 
 

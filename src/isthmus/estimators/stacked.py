@@ -164,7 +164,9 @@ class StackedAutoencoder(Reconstructor):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         bottom = self.layers[0] if isinstance(self.layers, list | tuple) and self.layers else None
-        tags.input_tags.allow_nan = not (isinstance(bottom, Autoencoder) and bottom.tied)
+        tags.input_tags.allow_nan = (
+            not isinstance(bottom, Autoencoder) or bottom.__sklearn_tags__().input_tags.allow_nan
+        )
         return tags
 
     def _check_settings(self) -> None:

@@ -99,6 +99,8 @@ class Supervised(Encoder):
         require(self.combine in ("best", "average"), "combine", "'best' or 'average'", self.combine)
         is_autoencoder = self.pretrained is None or isinstance(self.pretrained, Reconstructor)
         require(is_autoencoder, "pretrained", "an autoencoder, or None", self.pretrained)
+        if self.pretrained is not None:
+            self.pretrained._check_settings()
 
     def _fit(self, X: Any, source: Source, answers: Answers, sample_weight: Any, checkpoint: Any) -> None:
         """Train on a table and what its rows are to tell."""

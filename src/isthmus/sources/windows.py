@@ -46,10 +46,14 @@ class Windows(Source):
     def __len__(self) -> int:
         return self.n_rows
 
-    def __getitem__(self, which: Any) -> Windows:
-        """Return some of the windows: of a slice, of places, or of (places, ...), as scikit-learn asks for."""
-        places = which[0] if isinstance(which, tuple) else which
-        return Windows((self.series, self.size, self.starts[places]))
+    def __getitem__(self, which: Any) -> Any:
+        """Return some of the windows, by a slice, places, or (places, ...), as scikit-learn asks; or one, an array."""
+        if isinstance(which, tuple):
+            if len(which) != 2 or which[1] is not Ellipsis:
+                raise IndexError("windows are taken as wholes: numpy.asarray gives an array [n, size, channels].")
+            which = which[0]
+        starts = self.starts[which]
+        return Windows((self.series, self.size, starts)) if np.ndim(starts) else self.cut(np.array([which]))[0]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return self.cut(slice(None)).astype(dtype or self.dtype, copy=False)
