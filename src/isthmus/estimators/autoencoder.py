@@ -30,10 +30,11 @@ from isthmus.errors import InvalidData, InvalidPart, require
 from isthmus.estimators.checks import check_slopes
 from isthmus.estimators.device import on_device
 from isthmus.estimators.reconstructor import Reconstructor
+from isthmus.estimators.tabling import beside_codes
 from isthmus.flow import Row
 from isthmus.model import Model, build, tie
 from isthmus.objective import Plan
-from isthmus.parts import Part, resolve
+from isthmus.parts import Part
 from isthmus.pca import toward_pca
 from isthmus.reading import Rows
 from isthmus.source import Source
@@ -279,11 +280,7 @@ class Autoencoder(Reconstructor):
         return self._likelihood(self._row)
 
     def _likelihood(self, row: Row) -> Likelihood:
-        """Return what explains rows: the likelihood, that of numbers only where codes stand beside them."""
-        part: Likelihood = self.part("likelihood")
-        if not row.is_mixed or row.codes is None or part.explains_codes:
-            return part
-        return resolve(Likelihood, "columns").replace(numbers=part)
+        return beside_codes(self.part("likelihood"), row)
 
     def _labels_of(self, y: Any, rows: int) -> np.ndarray | None:
         one = [self.part(name) for name in self.one_part]

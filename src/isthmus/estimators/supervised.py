@@ -23,6 +23,7 @@ from isthmus.errors import require
 from isthmus.estimators.encoder import Encoder
 from isthmus.estimators.network import Network
 from isthmus.estimators.reconstructor import Reconstructor
+from isthmus.estimators.tabling import beside_codes
 from isthmus.flow import LAST, Code, Head, Neck, Row
 from isthmus.model import Model, mixed_codes, road_down
 from isthmus.objective import Plan
@@ -219,9 +220,8 @@ class Supervised(Encoder):
 
     def _likelihood_of(self, row: Row) -> Likelihood:
         """Return what explains rows where no pretrained autoencoder says so."""
-        has_both = row.is_mixed and row.codes
-        named = "columns" if has_both else "codes" if row.codes and all(row.codes) else "squared_error"
-        return resolve(Likelihood, named)
+        is_text = row.codes and all(row.codes) and not row.is_mixed
+        return beside_codes(resolve(Likelihood, "codes" if is_text else "squared_error"), row)
 
     def _strata(self, rows: Rows) -> np.ndarray | None:
         if not self.reconstruction or rows.target is None:

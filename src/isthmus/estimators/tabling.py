@@ -1,4 +1,4 @@
-"""Tables as they come: opened by what their columns hold, with holes where they may have such; what a file keeps."""
+"""Tables as they come: opened by what their columns hold, holes where they may be, explained; what a file keeps."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from isthmus.columns import ColumnSource
+from isthmus.contracts import Likelihood
 from isthmus.errors import InvalidData, require
 from isthmus.flow import Row
+from isthmus.parts import resolve
 from isthmus.reading import find_source, kind_called
 from isthmus.source import Source
 from isthmus.tables.kinds import KINDS
@@ -81,6 +83,13 @@ def taken(header: dict[str, Any]) -> Schema | None:
         If it is nothing that `told` returns.
     """
     return from_json(header["schema"]) if "schema" in header else None
+
+
+def beside_codes(part: Likelihood, row: Row) -> Likelihood:
+    """Return what explains a row: the likelihood, that of its numbers only where codes stand beside them."""
+    if not row.is_mixed or row.codes is None or part.explains_codes:
+        return part
+    return resolve(Likelihood, "columns").replace(numbers=part)
 
 
 def framed(network: Any, kind: Any, rows: Any, index: Any) -> Any:
