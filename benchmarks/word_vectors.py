@@ -21,7 +21,7 @@ from scipy.stats import spearmanr
 from sklearn.utils.extmath import randomized_svd
 
 from isthmus import WordVectors
-from isthmus.vocabulary import split
+from isthmus.data.tokens import split
 
 LEAST = 20  # covered pairs of a list whose correlation counts for the mean
 POWERS = (1.0, 0.5, 0.0)  # of the singular values (Levy, Goldberg and Dagan 2015)

@@ -14,9 +14,8 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 import isthmus
-from isthmus.contracts import Backbone, Corruption, Penalty
-from isthmus.flow import Module, Pass, Row
-from isthmus.foreign import from_equinox
+from isthmus.contracts import Backbone, Corruption, Module, Pass, Penalty, Row
+from isthmus.layers.equinox_module import from_equinox
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,10 @@ from matplotlib.figure import Figure
 from matplotlib.path import Path as Outline
 
 from isthmus import NetworkClassifier
-from isthmus.backbones import MLP
-from isthmus.flow import Row
-from isthmus.weights import affine, fill
+from isthmus.contracts import Row
+from isthmus.core.affine import affine
+from isthmus.core.parameter_specs import fill
+from isthmus.parts.backbones import MLP
 
 Function = Callable[[np.ndarray], np.ndarray]
 Layer = tuple[Any, Any]  # W [inputs, outputs] and b [outputs]

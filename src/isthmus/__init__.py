@@ -14,14 +14,14 @@ __version__ = _version("isthmus")
 
 _PLACES = {
     "Autoencoder": "isthmus.estimators.autoencoder",
-    "AnomalyDetector": "isthmus.estimators.detector",
+    "AnomalyDetector": "isthmus.anomaly.detector",
     "Imputer": "isthmus.estimators.imputer",
     "NetworkClassifier": "isthmus.estimators.classifier",
     "NetworkRanker": "isthmus.estimators.ranker",
     "NetworkRegressor": "isthmus.estimators.regressor",
     "StackedAutoencoder": "isthmus.estimators.stacked",
     "WordVectors": "isthmus.estimators.word_vectors",
-    "load": "isthmus.estimators.storing",
+    "load": "isthmus.estimators._storing",
     **dict.fromkeys(
         (
             "adversarial",
@@ -37,15 +37,15 @@ _PLACES = {
         ),
         "isthmus.presets",
     ),
-    "check_gradients": "isthmus.estimators.gradients",
-    "compare_optimizers": "isthmus.estimators.comparison",
-    "diagnose": "isthmus.estimators.diagnosis",
-    "exciting_inputs": "isthmus.estimators.inputs",
-    "explained_variance_ratio": "isthmus.estimators.variance",
-    "log_likelihood": "isthmus.estimators.evidence",
-    "pool": "isthmus.estimators.pooling",
-    "from_equinox": "isthmus.foreign",
-    **dict.fromkeys(("clean_series", "join_windows", "series_error", "windows"), "isthmus.estimators.series"),
+    "check_gradients": "isthmus.analysis.gradients",
+    "compare_optimizers": "isthmus.analysis.optimizers",
+    "diagnose": "isthmus.analysis.diagnose",
+    "exciting_inputs": "isthmus.analysis.maximal_inputs",
+    "explained_variance_ratio": "isthmus.analysis.explained_variance",
+    "log_likelihood": "isthmus.analysis.log_likelihood",
+    "pool": "isthmus.analysis.pooling",
+    "from_equinox": "isthmus.layers.equinox_module",
+    **dict.fromkeys(("clean_series", "join_windows", "series_error", "windows"), "isthmus.analysis.series"),
     "CheckpointError": "isthmus.errors",
     "Diverged": "isthmus.errors",
     "InvalidData": "isthmus.errors",
@@ -79,7 +79,7 @@ def __getattr__(name: str) -> Any:
     if name in _PLACES:
         return getattr(importlib.import_module(_PLACES[name]), name)
     if name in _ROOMS:
-        return importlib.import_module(f"isthmus.{name}")
+        return importlib.import_module(f"isthmus.parts.{name}")
     if name[:1].isupper():
         found = {room: part for room in _ROOMS if (part := _in_room(room, name)) is not None}
         if len(found) > 1:
@@ -91,7 +91,7 @@ def __getattr__(name: str) -> Any:
 
 
 def _in_room(room: str, name: str) -> Any:
-    return getattr(importlib.import_module(f"isthmus.{room}"), name, None)
+    return getattr(importlib.import_module(f"isthmus.parts.{room}"), name, None)
 
 
 def __dir__() -> list[str]:

@@ -9,9 +9,9 @@ import numbers
 from typing import Any
 
 from isthmus.contracts import Penalty
+from isthmus.core.part import resolve
 from isthmus.errors import InvalidPart, require, suggestion
 from isthmus.estimators.autoencoder import Autoencoder
-from isthmus.parts import resolve
 
 CASES = {
     "self": None,

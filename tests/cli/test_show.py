@@ -8,7 +8,7 @@ import pytest
 import isthmus
 from isthmus import NetworkClassifier
 from isthmus.cli import show
-from isthmus.parts import find, names, resolve, rooms
+from isthmus.core.part import find, names, resolve, rooms
 
 
 def of_the_house(room):

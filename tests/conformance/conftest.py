@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from isthmus.parts import Part
+from isthmus.core.part import Part
 
 REQUIRED: dict[Any, Any] = {int: 8, float: 0.5}
 """A value for a setting without a default, by its kind."""

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from isthmus.parts import find, names
-from isthmus.weights import assemble, draw
+from isthmus.core.parameter_specs import assemble, draw
+from isthmus.core.part import find, names
 
 STEP = 1e-6
 SMOOTH = np.concatenate([np.linspace(-8, -0.05, 40), np.linspace(0.05, 8, 40)])  # away from kinks at 0

@@ -9,10 +9,10 @@ import jax
 import numpy as np
 import pytest
 
+from isthmus.contracts import Row
+from isthmus.core.parameter_specs import assemble, draw
+from isthmus.core.part import find, names
 from isthmus.errors import InvalidPart
-from isthmus.flow import Row
-from isthmus.parts import find, names
-from isthmus.weights import assemble, draw
 
 ROWS, SIZE = 5, 3
 ONE_CHANGED = [True, True, False, True, True]  # rows that are the same where row 2 was changed

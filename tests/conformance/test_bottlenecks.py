@@ -10,14 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from isthmus.backbones import MLP
-from isthmus.flow import Batch, Pass, Row
-from isthmus.likelihoods import SquaredError
-from isthmus.model import build
-from isthmus.objective import Plan, loss
-from isthmus.optimizers import Sgd
-from isthmus.parts import find, names
-from isthmus.weights import assemble, draw
+from isthmus.contracts import Batch, Pass, Row
+from isthmus.core.parameter_specs import assemble, draw
+from isthmus.core.part import find, names
+from isthmus.model.model import build
+from isthmus.parts.backbones import MLP
+from isthmus.parts.likelihoods import SquaredError
+from isthmus.parts.optimizers import Sgd
+from isthmus.training.objective import Plan, loss
 
 ROWS, COLUMNS, WIDTH = 30, 6, 5
 X = (np.random.default_rng(0).normal(size=(ROWS, 2)) @ np.ones((2, COLUMNS))).astype(np.float32)

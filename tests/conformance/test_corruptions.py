@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from isthmus.parts import find, names
+from isthmus.core.part import find, names
 
 X = np.random.default_rng(0).normal(size=(64, 32)).astype(np.float32)
 

@@ -11,9 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from isthmus.flow import Row
-from isthmus.parts import find, names
-from isthmus.weights import affine, assemble, draw, slots, started
+from isthmus.contracts import Row
+from isthmus.core.affine import affine
+from isthmus.core.parameter_specs import assemble, draw, slots, started
+from isthmus.core.part import find, names
 
 ROWS, COLUMNS, WIDTH, STEP = 6, 3, 4, 1e-6
 RANDOM = np.random.default_rng(0)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from isthmus import Autoencoder
+from isthmus.core.part import find, names
 from isthmus.errors import InvalidData
-from isthmus.parts import find, names
 
 ROWS = 50
 RANDOM = np.random.default_rng(0)

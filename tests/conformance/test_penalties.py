@@ -10,16 +10,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from isthmus.backbones import MLP, Hyper
-from isthmus.bottlenecks import TopK
-from isthmus.flow import Batch, Pass, Row
-from isthmus.likelihoods import SquaredError
-from isthmus.model import build
-from isthmus.objective import Plan, loss
-from isthmus.optimizers import Sgd
-from isthmus.parts import find, names
-from isthmus.schedules import Linear
-from isthmus.weights import assemble, draw
+from isthmus.contracts import Batch, Pass, Row
+from isthmus.core.parameter_specs import assemble, draw
+from isthmus.core.part import find, names
+from isthmus.model.model import build
+from isthmus.parts.backbones import MLP, Hyper
+from isthmus.parts.bottlenecks import TopK
+from isthmus.parts.likelihoods import SquaredError
+from isthmus.parts.optimizers import Sgd
+from isthmus.parts.schedules import Linear
+from isthmus.training.objective import Plan, loss
 
 ROWS = 6
 ROAD = MLP((5,), activation="tanh")

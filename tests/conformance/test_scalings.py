@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from isthmus.parts import find, names
+from isthmus.core.part import find, names
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(400, 3)) * [1.0, 1e-3, 1e5] + [0.0, 10.0, 1e6]

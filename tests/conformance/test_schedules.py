@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from isthmus.parts import find, names
+from isthmus.core.part import find, names
 
 STEPS = np.array([0, 1, 2, 7, 8, 9, 1000, 10**6, 2**31 - 1], np.int32)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from isthmus.parts import find, names
+from isthmus.core.part import find, names
 
 HISTORY = [
     {"epoch": epoch, "loss": 1 / epoch, "reconstruction": 1 / epoch, "weight_change": 0.5, "seconds": 0.01 * epoch}

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from isthmus.core.part import find, names
 from isthmus.errors import InvalidPart
-from isthmus.parts import find, names
 
 TEXTS = ["The cat sees a dog.", "A dog!", "the cow, the cow"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from isthmus.estimators.code_density import CodeDensity, learned, shapes
+from isthmus.estimators._code_density import CodeDensity, learned, shapes
 
 N = 20_000
 

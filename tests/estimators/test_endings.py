@@ -13,8 +13,10 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 import isthmus
-from isthmus import Autoencoder, Diverged, loop, steps
+from isthmus import Autoencoder, Diverged
 from isthmus.contracts import Stop
+from isthmus.training import loop
+from isthmus.training import step as steps
 
 X = np.random.default_rng(0).normal(size=(60, 5))
 MOVED = "the weights moved by less than 0.9 of their length"

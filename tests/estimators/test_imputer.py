@@ -13,7 +13,8 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 import isthmus
-from isthmus import Autoencoder, Imputer, InvalidData, InvalidPart, ModelFileError, modelfile, pool
+from isthmus import Autoencoder, Imputer, InvalidData, InvalidPart, ModelFileError, pool
+from isthmus.storage import container as modelfile
 
 ROWS = 700
 RANDOM = np.random.default_rng(0)

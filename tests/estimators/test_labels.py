@@ -13,13 +13,13 @@ from typer.testing import CliRunner
 
 import isthmus
 from isthmus import Autoencoder, InvalidData, InvalidPart
-from isthmus.checking import checked_labels
 from isthmus.cli.main import app
-from isthmus.flow import Batch, Row
-from isthmus.objective import Plan, loss
-from isthmus.optimizers import Sgd
-from isthmus.penalties import WeightDecay
-from isthmus.weights import assemble, draw, slots, span
+from isthmus.contracts import Batch, Row
+from isthmus.core.parameter_specs import assemble, draw, slots, span
+from isthmus.data.validation import checked_labels
+from isthmus.parts.optimizers import Sgd
+from isthmus.parts.penalties import WeightDecay
+from isthmus.training.objective import Plan, loss
 
 X = np.random.default_rng(0).normal(size=(60, 4))
 Y = np.arange(60) % 3

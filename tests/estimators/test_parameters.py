@@ -16,9 +16,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from isthmus import Autoencoder, InvalidPart
-from isthmus.backbones import MLP
-from isthmus.bottlenecks import Deterministic, TopK
-from isthmus.penalties import L1
+from isthmus.parts.backbones import MLP
+from isthmus.parts.bottlenecks import Deterministic, TopK
+from isthmus.parts.penalties import L1
 
 X = np.random.default_rng(0).normal(size=(60, 5))
 

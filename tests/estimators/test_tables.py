@@ -21,8 +21,8 @@ from isthmus import (
     NetworkRanker,
     NetworkRegressor,
     StackedAutoencoder,
-    modelfile,
 )
+from isthmus.storage import container as modelfile
 
 ROWS = 80
 RANDOM = np.random.default_rng(0)

@@ -12,15 +12,8 @@ import pytest
 from sklearn.base import clone
 
 import isthmus
-from isthmus import (
-    Autoencoder,
-    InvalidData,
-    InvalidPart,
-    ModelFileError,
-    NetworkClassifier,
-    NetworkRegressor,
-    modelfile,
-)
+from isthmus import Autoencoder, InvalidData, InvalidPart, ModelFileError, NetworkClassifier, NetworkRegressor
+from isthmus.storage import container as modelfile
 
 TEXTS = [
     f"the {a} {b} {c}" for a in ("cat", "dog", "cow") for b in ("sees", "eats") for c in ("grass", "fish", "big meat")

@@ -18,7 +18,8 @@ import pytest
 import safetensors.numpy
 
 import isthmus
-from isthmus import Autoencoder, ModelFileError, modelfile
+from isthmus import Autoencoder, ModelFileError
+from isthmus.storage import container as modelfile
 
 MEGABYTE = 2**20
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import isthmus
-from isthmus import ModelFileError, WordVectors, modelfile
+from isthmus import ModelFileError, WordVectors
+from isthmus.storage import container as modelfile
 
 TEXTS = ["the cat eats fish", "the dog eats meat", "a car needs fuel", "a truck needs fuel"] * 3
 Parts = tuple[dict[str, Any], dict[str, np.ndarray]]

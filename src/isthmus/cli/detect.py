@@ -14,7 +14,7 @@ from isthmus.errors import IsthmusError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from isthmus.estimators.detector import AnomalyDetector
+    from isthmus.anomaly.detector import AnomalyDetector
 
 SHOWN = 10  # rows
 GUILTY = 3  # columns of each row
@@ -84,7 +84,7 @@ def report(detector: AnomalyDetector, X: Any) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
 
-    from isthmus.estimators.thresholds import p_values
+    from isthmus.anomaly.thresholds import p_values
 
     added = detector.explain(X)["contribution"]
     score = added.to_numpy().sum(axis=1)

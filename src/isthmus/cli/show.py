@@ -16,8 +16,8 @@ from isthmus.cli import screen, summary
 from isthmus.errors import UnknownPart, suggestion
 
 if TYPE_CHECKING:
+    from isthmus.core.part import Part
     from isthmus.estimators.autoencoder import Autoencoder
-    from isthmus.parts import Part
 
 MOST_NAMED = 20  # columns
 
@@ -34,8 +34,8 @@ def version(wanted: bool) -> None:
 def inspect(model: screen.Model) -> None:
     """Show what is in a model file."""
     import isthmus
-    from isthmus import modelfile
-    from isthmus.estimators.reconstructor import Reconstructor
+    from isthmus.estimators._reconstructor import Reconstructor
+    from isthmus.storage import container as modelfile
 
     loaded = isthmus.load(model)
     opened = modelfile.open_file(model, "model")
@@ -61,7 +61,7 @@ def parts(
     room: Annotated[str | None, typer.Argument(help="One room only, as bottlenecks.", show_default=False)] = None,
 ) -> None:
     """Show the rooms and the parts in them, each with its settings and their defaults."""
-    from isthmus.parts import find, names, rooms
+    from isthmus.core.part import find, names, rooms
 
     if room is not None and room not in rooms():
         raise UnknownPart(f"no room is called {room!r}.{suggestion(room, rooms())} There are: {', '.join(rooms())}.")
@@ -93,7 +93,7 @@ def spelling(part: type[Part]) -> str:
 
 
 def _holds_part(hint: Any) -> bool:
-    from isthmus.parts import Part
+    from isthmus.core.part import Part
 
     return any(isinstance(each, type) and issubclass(each, Part) for each in (hint, *typing.get_args(hint)))
 

@@ -32,7 +32,7 @@ def choose(
     """
     if not keep and not drop and weight is None and label is None:
         return path, None, None
-    from isthmus.reading import find_source
+    from isthmus.data.sources import find_source
 
     source = find_source(path)
     known = source.names
@@ -85,7 +85,7 @@ def _named(path: Path, texts: Sequence[str], known: Sequence[str]) -> list[str]:
 def _column(path: Path, name: str) -> np.ndarray:
     import numpy as np
 
-    from isthmus.reading import open_source
+    from isthmus.data.sources import open_source
 
     source = open_source(path, [name])
     return np.concatenate([np.empty(0), *(block[:, 0] for block in source.blocks(65_536))])

@@ -65,7 +65,7 @@ def score(
 def loaded_from(path: Path) -> Autoencoder:
     """Return the network of a model file."""
     import isthmus
-    from isthmus.estimators.network import Network
+    from isthmus.estimators._network import Network
 
     found: Autoencoder = isthmus.load(path)
     if not isinstance(found, Network):

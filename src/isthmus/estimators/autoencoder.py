@@ -11,8 +11,6 @@ from typing import Any, ClassVar, Self
 import jax
 import numpy as np
 
-from isthmus import inference, loop
-from isthmus.checking import checked_labels
 from isthmus.contracts import (
     Backbone,
     Bottleneck,
@@ -21,24 +19,29 @@ from isthmus.contracts import (
     Neighborhood,
     Optimizer,
     Penalty,
+    Row,
     Scaling,
     Stop,
     Text,
 )
-from isthmus.epoch import Job, Progress
+from isthmus.core.coercion import singular
+from isthmus.core.part import Part
+from isthmus.data.rows import Rows
+from isthmus.data.source import Source
+from isthmus.data.validation import checked_labels
 from isthmus.errors import InvalidData, InvalidPart, require
-from isthmus.estimators.checks import check_slopes
-from isthmus.estimators.device import on_device
-from isthmus.estimators.reconstructor import Reconstructor
-from isthmus.estimators.tabling import beside_codes
-from isthmus.flow import Row
-from isthmus.model import Model, build, tie
-from isthmus.objective import Plan
-from isthmus.parts import Part
-from isthmus.pca import toward_pca
-from isthmus.reading import Rows
-from isthmus.source import Source
-from isthmus.values import singular
+from isthmus.estimators._device import on_device
+from isthmus.estimators._reconstructor import Reconstructor
+from isthmus.estimators._tabling import beside_codes
+from isthmus.estimators._validation import check_slopes
+from isthmus.model import inference
+from isthmus.model.model import Model, build
+from isthmus.model.ordered_code import explained_shares, fewest, shortened
+from isthmus.model.pca_init import toward_pca
+from isthmus.model.tying import tie
+from isthmus.training import loop
+from isthmus.training.epoch import Job, Progress
+from isthmus.training.objective import Plan
 
 STEP_BY_STEP = "an adversarial code needs an optimizer that goes step by step, as 'adam': its two sides learn in turn."
 BESIDE_A_RIVAL = (
@@ -320,10 +323,8 @@ class Autoencoder(Reconstructor):
 
     def _put_in_order(self, bottleneck: Bottleneck) -> None:
         """Set what each unit explains of the training rows, and cut the code to the first that explain enough."""
-        from isthmus.estimators.variance import fewest, shares, shortened  # it knows this class
-
         assert self._sketch is not None and bottleneck.keeps is not None  # noqa: S101, PT018 -- `_keep` has seen to it
-        ratio = shares(self, self._sketch.rows)
+        ratio = explained_shares(self._weights, self._skeleton, self._sketch.rows)
         count = bottleneck.size if bottleneck.keeps == 1 else fewest(ratio, bottleneck.keeps)
         self.explained_variance_ratio_ = ratio[:count]
         if count < bottleneck.size:

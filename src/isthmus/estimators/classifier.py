@@ -17,14 +17,13 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
-from isthmus.checking import checked_labels, checked_weight, is_missing
-from isthmus.contracts import Likelihood
+from isthmus.contracts import Head, Likelihood, Row
+from isthmus.core.coercion import short
+from isthmus.data.validation import checked_labels, checked_weight, is_missing
+from isthmus.distributions.joint import Several
 from isthmus.errors import InvalidData, require
-from isthmus.estimators.device import on_device
-from isthmus.estimators.supervised import Answers, Supervised
-from isthmus.flow import Head, Row
-from isthmus.several import Several
-from isthmus.values import short
+from isthmus.estimators._device import on_device
+from isthmus.estimators._supervised import Answers, Supervised
 
 
 class NetworkClassifier(ClassifierMixin, Supervised):

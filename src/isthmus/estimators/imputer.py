@@ -9,19 +9,20 @@ import numpy as np
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-from isthmus import inference
-from isthmus.checking import checked_weight
+from isthmus.core.parameter_specs import as_data
+from isthmus.data.rows import scaled_blocks
+from isthmus.data.source import Source
+from isthmus.data.sources import find_source
+from isthmus.data.tokens import are_texts
+from isthmus.data.validation import checked_weight
 from isthmus.errors import InvalidData, ModelFileError, require
+from isthmus.estimators._device import on_device
+from isthmus.estimators._kept import Kept, compare_shapes, field
+from isthmus.estimators._seeds import check_seed, seed_of
+from isthmus.estimators._storing import loaded, nested
 from isthmus.estimators.autoencoder import Autoencoder
-from isthmus.estimators.device import on_device
-from isthmus.estimators.kept import Kept, compare_shapes, field
-from isthmus.estimators.network import as_data
-from isthmus.estimators.seeds import check_seed, seed_of
-from isthmus.estimators.storing import loaded, nested
-from isthmus.modelfile import Opened
-from isthmus.reading import find_source, scaled_blocks
-from isthmus.source import Source
-from isthmus.vocabulary import are_texts
+from isthmus.model import inference
+from isthmus.storage.container import Opened
 
 RANKS = np.concatenate([[0.0025], np.linspace(0.005, 0.995, 199), [0.9975]])  # of the residuals that are kept
 LEAST_CELLS = 40  # of a column whose residuals stand for themselves; of fewer, those of all columns do

@@ -12,14 +12,13 @@ from jaxtyping import Array
 from sklearn.metrics import ndcg_score
 from sklearn.utils.validation import check_is_fitted
 
-from isthmus.checking import checked_numbers, checked_weight, is_missing
-from isthmus.contracts import Likelihood
-from isthmus.epoch import Job
+from isthmus.contracts import Head, Likelihood, Row
+from isthmus.data.rows import Rows
+from isthmus.data.validation import checked_numbers, checked_weight, is_missing
 from isthmus.errors import InvalidData, require
-from isthmus.estimators.device import on_device
-from isthmus.estimators.supervised import Answers, Supervised
-from isthmus.flow import Head, Row
-from isthmus.reading import Rows
+from isthmus.estimators._device import on_device
+from isthmus.estimators._supervised import Answers, Supervised
+from isthmus.training.epoch import Job
 
 
 class NetworkRanker(Supervised):

@@ -14,17 +14,16 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
-from isthmus import inference
-from isthmus.checking import checked_numbers, checked_weight
-from isthmus.contracts import Likelihood
+from isthmus.contracts import Head, Likelihood, Row
+from isthmus.core.coercion import short
+from isthmus.core.parameter_specs import as_data
+from isthmus.data.rows import scaled_blocks
+from isthmus.data.validation import checked_numbers, checked_weight
 from isthmus.errors import InvalidData, InvalidPart, require
-from isthmus.estimators.device import on_device
-from isthmus.estimators.distribution import Distribution
-from isthmus.estimators.network import as_data
-from isthmus.estimators.supervised import Answers, Supervised
-from isthmus.flow import Head, Row
-from isthmus.reading import scaled_blocks
-from isthmus.values import short
+from isthmus.estimators._device import on_device
+from isthmus.estimators._supervised import Answers, Supervised
+from isthmus.estimators.predictive_distribution import Distribution
+from isthmus.model import inference
 
 
 class NetworkRegressor(RegressorMixin, Supervised):

@@ -9,19 +9,18 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from sklearn.base import clone
 
-from isthmus import loop
-from isthmus.contracts import Likelihood, Optimizer, Stop
+from isthmus.contracts import Likelihood, Optimizer, Row, Stop
+from isthmus.core.parameter_specs import assemble, join, taken
+from isthmus.core.part import Part
+from isthmus.data.rows import Rows
 from isthmus.errors import InvalidPart, require
+from isthmus.estimators._device import on_device
+from isthmus.estimators._reconstructor import Reconstructor
 from isthmus.estimators.autoencoder import BESIDE_A_RIVAL, STEP_BY_STEP, Autoencoder
-from isthmus.estimators.device import on_device
-from isthmus.estimators.reconstructor import Reconstructor
-from isthmus.flow import Row
-from isthmus.model import Model
-from isthmus.objective import Plan
-from isthmus.parts import Part
-from isthmus.reading import Rows
-from isthmus.stacking import Rescale, rescale, stacked
-from isthmus.weights import assemble, join, taken
+from isthmus.model.model import Model
+from isthmus.model.stack import Rescale, rescale, stacked
+from isthmus.training import loop
+from isthmus.training.objective import Plan
 
 
 class StackedAutoencoder(Reconstructor):

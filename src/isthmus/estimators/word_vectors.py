@@ -12,14 +12,14 @@ import scipy.stats
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.contracts import Backbone, Corruption, Likelihood, Optimizer, Penalty
-from isthmus.cooccurrence import cooccurrence, pointwise_information
+from isthmus.core.coercion import short
+from isthmus.core.part import Part
+from isthmus.data.tokens import checked_words, counts, most_frequent, numbered, split, texts_of
 from isthmus.errors import InvalidData, ModelFileError, require, suggestion
+from isthmus.estimators._cooccurrence import cooccurrence, pointwise_information
+from isthmus.estimators._kept import Kept, compare_shapes, field, finite
 from isthmus.estimators.autoencoder import Autoencoder
-from isthmus.estimators.kept import Kept, compare_shapes, field, finite
-from isthmus.modelfile import Opened
-from isthmus.parts import Part
-from isthmus.values import short
-from isthmus.vocabulary import checked_words, counts, most_frequent, numbered, split, texts_of
+from isthmus.storage.container import Opened
 
 MOST = 2**31  # numbers in a vector, and words, that a file may claim
 PARTS = ("encoder", "likelihood", "corruption", "penalties", "optimizer")

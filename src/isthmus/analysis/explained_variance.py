@@ -1,0 +1,46 @@
+"""What each unit of a code explains, and codes cut to the first of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from isthmus.data.rows import scaled_blocks
+from isthmus.errors import InvalidData, require
+from isthmus.estimators._device import on_device
+from isthmus.estimators._reconstructor import Reconstructor
+from isthmus.model.ordered_code import explained_shares
+
+
+def explained_variance_ratio(estimator: Reconstructor, X: Any) -> np.ndarray:
+    """Return the share of the variance that each unit of the code explains beyond those before it, [n_components_].
+
+    With R²_j = 1 − mean ‖x − x̂_j‖² / mean ‖x − mean x‖², where x̂_j is decoded from the first j units, the others held
+    at their means over rows (a `nested` code: at 0), it is R²_j − R²_{j−1} and R²_0 = 0. All are in scaled units, and
+    they sum to R² of the whole code. For principal components it is what scikit-learn's PCA tells; a unit of a code
+    that is in no order may be of use only beside later ones, and then has a share below 0.
+
+    Parameters
+    ----------
+    estimator : a fitted autoencoder.
+    X : a table of at least 2 rows.
+
+    Examples
+    --------
+    >>> from isthmus import Autoencoder
+    >>> X = np.random.default_rng(0).normal(size=(60, 4))
+    >>> explained_variance_ratio(Autoencoder(2, max_epochs=2).fit(X), X).shape
+    (2,)
+    """
+    require(isinstance(estimator, Reconstructor), "estimator", "an autoencoder", estimator)
+    return _of_table(estimator, X)
+
+
+@on_device
+def _of_table(estimator: Reconstructor, X: Any) -> np.ndarray:
+    source = estimator._open(X, reset=False)
+    if source.n_rows < 2:
+        raise InvalidData("explained variance compares rows: at least 2 are due. Got 1.")
+    rows = np.concatenate(list(scaled_blocks(source, estimator._scaling, estimator._learned)))
+    return explained_shares(estimator._weights, estimator._skeleton, rows)

@@ -1,0 +1,52 @@
+"""The inputs that excite units most."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from isthmus.core.parameter_specs import cut, slots
+from isthmus.errors import InvalidPart, require
+from isthmus.estimators._reconstructor import Reconstructor
+
+
+def exciting_inputs(estimator: Any) -> np.ndarray:
+    """Return, for each unit of the first layer, the input of norm 1 that excites it most, [units, *row.shape].
+
+    Of a unit a(x w + b) with a rising activation it is x_j = w_j / sqrt(Σ_j w_j²), among all inputs with ‖x‖ ≤ 1, in
+    scaled units around their mean. Units whose weights are all 0 have no such input: they get 0.
+    `isthmus.plots.filters` draws them.
+
+    Parameters
+    ----------
+    estimator : a fitted autoencoder whose first layer is affine over the whole row.
+
+    Raises
+    ------
+    InvalidPart
+        If it is of another kind, as that of a convolution.
+
+    References
+    ----------
+    Ng (2011), Sparse autoencoder, CS294A lecture notes, section 4.
+
+    Examples
+    --------
+    >>> from isthmus import Autoencoder
+    >>> X = np.random.default_rng(0).normal(size=(60, 4))
+    >>> found = exciting_inputs(Autoencoder(2, encoder=(3,), max_epochs=2).fit(X))
+    >>> found.shape, np.linalg.norm(found, axis=1).round(4).tolist()
+    ((3, 4), [1.0, 1.0, 1.0])
+    """
+    require(isinstance(estimator, Reconstructor), "estimator", "an autoencoder", estimator)
+    model = estimator.model_
+    placed = zip(slots(estimator._skeleton).items(), cut(estimator._skeleton, estimator._weights), strict=True)
+    matrices = [(path, np.asarray(array)) for (path, slot), array in placed if len(slot.shape) > 1]
+    is_bare = model.encoder.is_identity
+    path, first = next(each for each in matrices if each[0].startswith("neck." if is_bare else "encoder."))
+    if not path.endswith(".matrix") or first.ndim != 2 or len(first) != estimator.n_features_in_:
+        raise InvalidPart("the first layer of this encoder is not affine over the whole row: use encoder='mlp'.")
+    matrix = first.astype(np.float64).T  # [units, d]
+    norm = np.linalg.norm(matrix, axis=1, keepdims=True)
+    return (matrix / np.where(norm > 0, norm, 1)).reshape(-1, *estimator._row.shape)

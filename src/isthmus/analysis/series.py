@@ -1,0 +1,198 @@
+"""Long series through an autoencoder: cut into windows, cleaned or scored, and put together again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from isthmus.anomaly.detector import AnomalyDetector
+from isthmus.data.rows import finite_blocks
+from isthmus.data.source import Source
+from isthmus.data.sources import kind_called, open_source
+from isthmus.errors import InvalidData, InvalidPart, require
+from isthmus.estimators._reconstructor import Reconstructor
+
+CELLS = 2**22  # of windows at a time
+
+
+def windows(series: Any, size: int, step: int = 1) -> Any:
+    """Return windows over a series, as rows to fit an autoencoder on: sequences [size, channels].
+
+    They begin at 0, step, 2 step, …; where the last of these ends before the series does, one more ends with it, so
+    that every time step is in a window. Each channel is scaled alike at all steps of a window. The windows are cut
+    when they are read and take no memory; `numpy.asarray` gives them as an array [n, size, channels].
+
+    Parameters
+    ----------
+    series : an array [steps] or [steps, channels], a pandas or polars frame, or the path of a file: one row a step.
+    size : steps of a window, at least 1 and at most as many as the series has.
+    step : from one window to the next, from 1 to `size`.
+
+    Raises
+    ------
+    InvalidData
+        If the series is shorter than a window, or holds what is no number; the message names the channel.
+
+    Examples
+    --------
+    >>> np.asarray(windows(np.arange(6.0), size=3, step=2))[:, :, 0].tolist()
+    [[0.0, 1.0, 2.0], [2.0, 3.0, 4.0], [3.0, 4.0, 5.0]]
+    """
+    values, _ = _read(series)
+    return _cut(values, size, step)
+
+
+def join_windows(pieces: Any, length: int, step: int = 1) -> np.ndarray:
+    """Return the series [length, channels] of `windows` [n, size, channels]: at each step the mean over its windows.
+
+    Parameters
+    ----------
+    pieces : windows, or what has become of them, in their order.
+    length : steps of the series.
+    step : that of `windows`.
+
+    Examples
+    --------
+    >>> join_windows([[[1.0], [3.0]], [[5.0], [7.0]]], length=3).tolist()
+    [[1.0], [4.0], [7.0]]
+    """
+    values = np.asarray(pieces)
+    if values.ndim != 3:
+        raise InvalidData(f"windows have three dimensions: [n, size, channels]. Got {values.ndim}.")
+    _check_sizes(values.shape[1], step, length)
+    starts = _starts(length, values.shape[1], step)
+    if len(starts) != len(values):
+        raise InvalidData(f"a series of {length} steps has {len(starts)} such windows. Got {len(values)}.")
+    total, count = np.zeros((length, values.shape[2])), np.zeros((length, 1))
+    _add(total, count, starts, values)
+    return total / count
+
+
+def clean_series(model: Reconstructor, series: Any, step: int = 1) -> Any:
+    """Return a series as a model of its windows sees it, in the form of `series`, without the noise.
+
+    Each step is the mean of its reconstructions over the windows that hold it.
+
+    Parameters
+    ----------
+    model : an autoencoder fitted on `windows(…, size)`.
+    series : as in `windows`, of the same channels.
+    step : from one window to the next, from 1 to the size of a window: 1 averages over the most windows.
+
+    Examples
+    --------
+    >>> from isthmus import Autoencoder
+    >>> series = np.sin(np.arange(300) / 5)
+    >>> ae = Autoencoder(2, max_epochs=5).fit(windows(series, size=16))
+    >>> clean_series(ae, series).shape
+    (300,)
+    """
+    _check_reconstructs(model, "an autoencoder")
+    values, source = _read(series)
+    found = _over_windows(model, values, step, model.reconstruct).astype(values.dtype)
+    if _is_one(series):
+        one = found[:, 0]
+        is_pandas = type(series).__module__.startswith("pandas")
+        return type(series)(one, series.index, name=series.name) if is_pandas else one
+    return type(source).frame(found, source.labels() or [f"x{i}" for i in range(found.shape[1])], source.index)
+
+
+def series_error(
+    model: Reconstructor | AnomalyDetector, series: Any, step: int = 1, by_channel: bool = False
+) -> np.ndarray:
+    """Return how far a series is from what a model of its windows makes of it, step by step: higher is odder.
+
+    It is the squared difference in scaled units, the mean over the windows that hold the step. Of a detector it is
+    what the step adds to the anomaly scores of these windows, times their size: about 1 for a usual step.
+
+    Parameters
+    ----------
+    model : an autoencoder, or an anomaly detector, fitted on `windows(…, size)`.
+    series, step : as in `clean_series`.
+    by_channel : return it for each channel, [steps, channels]; else their sum, [steps].
+
+    Examples
+    --------
+    >>> from isthmus import Autoencoder
+    >>> series = np.random.default_rng(0).normal(size=(300, 3))
+    >>> ae = Autoencoder(2, max_epochs=5).fit(windows(series, size=8))
+    >>> series_error(ae, series).shape, series_error(ae, series, by_channel=True).shape
+    ((300,), (300, 3))
+    """
+    values, _ = _read(series)
+    if isinstance(model, AnomalyDetector):
+        check_is_fitted(model)
+        found = _over_windows(model.models_[0], values, step, partial(model.anomaly_score, per_feature=True))
+        found *= model.n_features_in_ // values.shape[1]
+    else:
+        _check_reconstructs(model, "an autoencoder, or an anomaly detector")
+        found = _over_windows(model, values, step, partial(model.reconstruction_error, per_feature=True))
+    return found if by_channel else found.sum(axis=1)
+
+
+def _check_reconstructs(model: Any, allowed: str) -> None:
+    require(isinstance(model, Reconstructor), "model", allowed, model)
+    check_is_fitted(model)
+
+
+def _is_one(series: Any) -> bool:
+    """Say whether a series is of one channel, [steps]."""
+    return not isinstance(series, str | Path) and np.ndim(series) == 1
+
+
+def _read(series: Any) -> tuple[np.ndarray, Source]:
+    """Return a series as numbers [steps, channels], and its source."""
+    source = open_source(np.asarray(series)[:, None] if _is_one(series) else series)
+    if len(source.row.shape) != 1:
+        raise InvalidData(f"a series has one row a step, [steps, channels]. Got rows of shape {source.row.shape}.")
+    if not source.n_rows:
+        raise InvalidData("the series has no steps.")
+    return np.concatenate(list(finite_blocks(source))), source
+
+
+def _cut(values: np.ndarray, size: int, step: int) -> Any:
+    _check_sizes(size, step, len(values))
+    return kind_called("windows")((values, int(size), _starts(len(values), int(size), int(step))))
+
+
+def _check_sizes(size: Any, step: Any, length: int) -> None:
+    for name, value in (("size", size), ("step", step)):
+        is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        require(is_whole and value >= 1, name, "a whole number of at least 1", value)
+    if size > length:
+        raise InvalidData(f"the series has {length} steps, and a window {size}.")
+    require(step <= size, "step", f"at most the size of a window, {size}", step)
+
+
+def _starts(length: int, size: int, step: int) -> np.ndarray:
+    """Return where windows begin, so that the last one ends with the series."""
+    return np.unique([*range(0, length - size + 1, step), length - size])
+
+
+def _over_windows(model: Any, values: np.ndarray, step: int, function: Callable[[Any], Any]) -> np.ndarray:
+    """Return the mean, at each step, of a function of windows with answers of their size, [steps, channels]."""
+    steps, rest = divmod(model.n_features_in_, values.shape[1])
+    if rest or (model._row.is_sequence and model._row.shape[1] != values.shape[1]):
+        raise InvalidPart(
+            f"the series has {values.shape[1]} channels, and the model was fitted on rows of {model._row.shape}: fit "
+            "it on windows(series, size)."
+        )
+    pieces = _cut(values, steps, step)
+    total, count = np.zeros(values.shape), np.zeros((len(values), 1))
+    at_once = max(CELLS // model.n_features_in_, 512)
+    for start in range(0, len(pieces), at_once):
+        some = pieces[start : start + at_once]
+        _add(total, count, some.starts, np.asarray(function(some)).reshape(len(some), steps, -1))
+    return total / count
+
+
+def _add(total: np.ndarray, count: np.ndarray, starts: np.ndarray, values: np.ndarray) -> None:
+    """Add windows [n, size, channels] to the sums at their steps, and 1 to the counts; no two begin together."""
+    for offset in range(values.shape[1]):
+        total[starts + offset] += values[:, offset]
+        count[starts + offset] += 1

@@ -1,0 +1,1 @@
+"""Odd rows: a detector, its scores, and the thresholds that flag them."""

@@ -1,0 +1,262 @@
+"""What each kind of part promises: one abstract class a kind."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array
+
+from isthmus.contracts.modules import Head, Module, Neck
+from isthmus.contracts.records import Arrays, Blocks, Known, Links, Pass, Record, Row
+from isthmus.core.affine import affine
+from isthmus.core.part import Part
+
+Outlet = Callable[[int], Callable[[Array], Array]]
+
+
+class Corruption(Part, room="corruptions"):
+    """Noise on the input in training, pure and of the same shape; the error is taken against the clean row."""
+
+    @abc.abstractmethod
+    def __call__(self, x: Array, key: Array) -> Array:
+        """Return `x` [n, *row.shape] with noise."""
+
+    def mixed(self, x: Array, key: Array, is_code: np.ndarray) -> Array:
+        """Return rows `x` [n, d] of a mixed table with noise: NaN where nothing is, or nothing is to be seen.
+
+        `is_code` [d] names the columns of codes. Noise acts on numbers, unless a variant can tell more.
+        """
+        return jnp.where(jnp.isnan(x) | is_code, x, self(jnp.nan_to_num(x), key))
+
+
+class Activation(Part, room="activations"):
+    """A function of each unit; one with weights of its own builds a module."""
+
+    gain: ClassVar[float] = 1.0  # a layer that ends in it starts in ±gain · sqrt(6 / (inputs + outputs))
+    span: ClassVar[tuple[float, float]] = (-np.inf, np.inf)  # what it can give
+    has_slope: ClassVar[bool] = True  # else its derivative is zero, and no gradient comes through it
+
+    def build(self, width: int) -> Callable[[Array], Array]:
+        return self
+
+    @abc.abstractmethod
+    def __call__(self, x: Array) -> Array: ...
+
+
+class Backbone(Part, room="backbones"):
+    """The road down and the road up: one part describes both, so a decoder mirrors by default."""
+
+    shorthand = "mlp"
+    reads_tokens: ClassVar[bool] = False  # its rows are tokens in order, as the text `tokens` gives them
+
+    @abc.abstractmethod
+    def encoder(self, row: Row) -> tuple[Module, int]:
+        """Return the road from a row, and the width at its end."""
+
+    @abc.abstractmethod
+    def decoder(self, row: Row, size: int) -> tuple[Module, int]:
+        """Return the road from a code of `size`, and the width at its end."""
+
+    def outlet(self, row: Row, width: int, total: int) -> Callable[[Array], Array]:
+        """Return the last layer, from the end of the decoder's road to the `total` numbers a likelihood needs."""
+        return affine(width, total)
+
+    def readout(self, row: Row, width: int, total: int) -> Callable[[Array], Array]:
+        """Return the layer from a code, then the condition, `width` in all, to the numbers that a target needs."""
+        return affine(width, total)
+
+    def condition(self, row: Row) -> tuple[int, ...]:
+        """Return the columns that the roads up must know beside the code: they are handed on, after it."""
+        return ()
+
+    def codes(self, row: Row) -> dict[int, int]:
+        """Return the columns that are read as codes 0, 1, …, unscaled, and how many values each may take."""
+        return {}
+
+
+class Bottleneck(Part, room="bottlenecks"):
+    """The code: what passes the narrow land."""
+
+    shorthand = "deterministic"
+    size: int
+    is_sparse: ClassVar[bool] = False  # units of its code are exactly zero
+    keeps: float | None = None  # where units are in order: the share of variance whose first units stay after training
+
+    @property
+    def rival_optimizer(self) -> Optimizer | None:
+        """Return how the neck's rival learns, or None where it has none."""
+        return None
+
+    def room_for_identity(self, columns: int) -> bool:
+        """Say whether a row of so many columns can be copied through, so that nothing need be learned."""
+        return self.size >= columns
+
+    @abc.abstractmethod
+    def build(self, width: int) -> Neck: ...
+
+
+class Likelihood(Part, room="likelihoods"):
+    """How a row is explained: the output layer, and the loss `-log_prob`."""
+
+    bears_repulsion: ClassVar[bool] = True  # bounded below where rows count negatively, all in all positively
+    explains_classes: ClassVar[bool] = False  # columns are the classes of one thing, one of them 1
+    explains_codes: ClassVar[bool] = False  # columns that name one of few things each
+    is_ranking: ClassVar[bool] = False  # it explains the order of rows, columns relevance, group and weight, and no row
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """Return the range of what a scaled row may hold."""
+        return -np.inf, np.inf
+
+    @abc.abstractmethod
+    def build(self, row: Row, outlet: Outlet) -> Head:
+        """Return the head; `outlet(total)` gives the layer from features to so many numbers, d for each purpose."""
+
+    def start(self, row: Row, x: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
+        """Return where slots of the head start, by their path in it, as scaled rows `x` [n, d] suggest."""
+        return {}
+
+    def unit(self, x: np.ndarray, weight: np.ndarray) -> np.ndarray | None:
+        """Return the mean loss [d] of telling every row `x` [n, d], NaN where nothing is, the same best value.
+
+        None where a loss has no natural zero, as that of a density.
+        """
+        return None
+
+    def link(self, x: np.ndarray) -> np.ndarray:
+        """Return what the outlet should give so that the mean is `x`: where a start from PCA aims."""
+        return x
+
+
+class Schedule(Part, room="schedules"):
+    """A number that changes in training; pure."""
+
+    @abc.abstractmethod
+    def __call__(self, step: Array) -> Array:
+        """Return the value at a step; one step is one batch."""
+
+    def factor(self, history: Sequence[Record]) -> float:
+        """Return a factor on the value, seen from the epochs so far."""
+        return 1.0
+
+
+def at(value: float | Schedule, step: Array) -> Array:
+    return value(step) if isinstance(value, Schedule) else jnp.asarray(value)
+
+
+class Penalty(Part, room="penalties"):
+    """One named term beside the reconstruction, for each row [n] or the batch; the objective weighs it."""
+
+    weight: float | Schedule
+    step_by_step: ClassVar[bool] = False  # it is nothing without what it remembers of earlier steps
+
+    @abc.abstractmethod
+    def __call__(self, seen: Pass) -> Array: ...
+
+    def start(self, model: Any, known: Known) -> Any:
+        """Return what to remember before the first step of a fit, a tree of NumPy arrays.
+
+        `model` has the weights of the start, as NumPy arrays; where it is evaluated apart from a fit nothing is known,
+        and only its shapes and sizes may be asked for.
+        """
+        return None
+
+    def remember(self, seen: Pass) -> Any:
+        """Return what to remember after this step: `seen.memory`, changed; the same tree of shapes."""
+        return seen.memory
+
+
+class Neighborhood(Part, room="neighborhoods"):
+    """Which rows each row must explain, and how strongly; without one each row explains itself."""
+
+    every: int  # epochs from one search to the next, from then on in the space of codes
+    tolerance: float  # once no larger a share of links has changed, the search rests
+    repels: ClassVar[bool] = False  # some strengths are negative
+
+    @abc.abstractmethod
+    def __call__(self, points: np.ndarray, label: np.ndarray | None, seed: int) -> Links:
+        """Return the links of `points` [n, ...] with labels [n]; pure."""
+
+
+class Affinity(Part, room="affinities"):
+    """How the rows of a batch go together, two by two; rows of weight 0 only fill it up."""
+
+    @abc.abstractmethod
+    def __call__(self, x: Array, weight: Array, label: Array | None) -> Array:
+        """Return φ [n, n], symmetric, of `x` [n, d]."""
+
+
+class Prior(Part, room="priors"):
+    """A distribution over codes."""
+
+    @abc.abstractmethod
+    def __call__(self, key: Array, n: int, size: int, label: Array | None = None) -> Array:
+        """Return `n` codes of `size`; where a row has a label of at least 0, from the part that belongs to it."""
+
+
+class Optimizer(Part, room="optimizers"):
+    """How the weights learn: by one step a batch (`direction`), or in rounds over all rows (`round`)."""
+
+    full_batch: ClassVar[bool] = False
+    learning_rate: float | Schedule = 1.0
+
+    def direction(self) -> optax.GradientTransformation:
+        """Return the rule from gradients to directions; the loop subtracts learning_rate x direction."""
+        return optax.identity()
+
+    def round(self, value_and_gradient: Callable[..., Any], start: np.ndarray) -> tuple[np.ndarray, bool]:
+        """Return better weights [weights] and whether they have settled; only where `full_batch`."""
+        raise NotImplementedError
+
+
+class Stop(Part, room="stops"):
+    """When to stop; pure."""
+
+    @abc.abstractmethod
+    def __call__(self, history: Sequence[Record]) -> str | None:
+        """Return the reason to stop, or None."""
+
+
+class Scaling(Part, room="scalings"):
+    """Columns to a common scale on the way in, undone on the way out; constant columns pass safely."""
+
+    learned: ClassVar[tuple[str, ...]] = ()  # the names of the float64 arrays that `fit` returns, last axis d
+    axes: ClassVar[int] = 1  # of each of them
+    is_affine: ClassVar[bool] = False  # each column by itself, a x + b
+
+    @abc.abstractmethod
+    def fit(self, blocks: Blocks) -> Arrays: ...
+
+    @abc.abstractmethod
+    def apply(self, learned: Arrays, x: np.ndarray) -> np.ndarray: ...
+
+    @abc.abstractmethod
+    def undo(self, learned: Arrays, x: np.ndarray) -> np.ndarray: ...
+
+
+class Text(Part, room="texts"):
+    """Texts as rows on the way in, and texts again on the way out; none of them is empty."""
+
+    by: str  # what a token is: a word or a character
+
+    @abc.abstractmethod
+    def fit(self, texts: Sequence[str]) -> dict[str, Any]:
+        """Return what the texts teach, as plain JSON values."""
+
+    @abc.abstractmethod
+    def check(self, learned: dict[str, Any]) -> None:
+        """Raise `InvalidPart` where what a file holds is nothing that `fit` returns."""
+
+    @abc.abstractmethod
+    def row(self, learned: dict[str, Any]) -> Row: ...
+
+    @abc.abstractmethod
+    def apply(self, learned: dict[str, Any], texts: Sequence[str]) -> np.ndarray: ...
+
+    @abc.abstractmethod
+    def undo(self, learned: dict[str, Any], rows: np.ndarray) -> list[str]: ...

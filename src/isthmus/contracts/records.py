@@ -1,0 +1,89 @@
+"""What flows between parts: rows, batches, codes, links, and what an epoch tells.
+
+n rows, d columns, k draws of a code, its size. `key=None` means inference: no noise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Array
+
+LAST: Any = np.int32(2**31 - 1)  # the step at which every schedule has ended: that of inference
+Record = Mapping[str, float]  # an epoch: epoch, loss, every term by name, held_out_loss, weight_change, seconds
+Arrays = dict[str, np.ndarray]
+Known = Mapping[int, tuple[int, ...]]  # the codes, by column that is read so, that earlier fits have seen
+Blocks = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]  # reads a table anew: rows [n, d], weights [n]
+
+
+class End(NamedTuple):
+    """Why training has ended."""
+
+    stop: str  # the name of the stop, or "max_epochs", "settled", "diverged", "interrupted"
+    reason: str  # a sentence
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one row is."""
+
+    shape: tuple[int, ...]
+    columns: tuple[str, ...] | None = None
+    codes: tuple[int, ...] | None = None  # by column: how many values 0, 1, … it may take, 0 where it holds a number
+    is_sequence: bool = False  # the first axis is time: (steps, features)
+    has_holes: bool = False  # entries may be NaN, not there: what lies behind the end of a ragged sequence, a text
+    is_mixed: bool = False  # a table of numbers, codes and holes: roads see it through an `Entrance`
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    def column(self, index: int) -> str:
+        """Return the name of a column for a message."""
+        return f"column {self.columns[index]!r}" if self.columns else f"column {index}"
+
+
+class Links(NamedTuple):
+    """The rows that each row must explain: Ω_i and s_ij of a neighborhood."""
+
+    index: Any  # [n, m] int32, places in the table
+    strength: Any  # [n, m] float32, 0 where a row has fewer than m
+
+
+class Batch(NamedTuple):
+    x: Array  # [n, d], clean and scaled
+    weight: Array  # [n], 0 for a row that only fills the batch up
+    label: Array | None = None  # [n] int32, -1 for an unlabelled row; None where no part needs labels
+    neighbors: Array | None = None  # [n, m, d], the rows that each row must explain; None for itself
+    strength: Array | None = None  # [n, m]
+    target: Array | None = None  # [n, t], what the code must explain beside the row or in place of it
+    target_weight: Array | None = None  # [n], factors on the weight of the target; None for 1
+
+
+class Code(NamedTuple):
+    draws: Array  # [k, n, size], what is decoded; k = 1 without a key, and always where the code is deterministic
+    point: Array  # [n, size], the code without noise: what `transform` answers
+    posterior: Any = None  # what the neck's own terms and penalties on such codes are computed from
+    condition: Array | None = None  # [n, c], the columns of the row that the roads up must know beside the code
+
+
+class Pass(NamedTuple):
+    """All that one pass through the model saw; what penalties are computed from."""
+
+    batch: Batch
+    corrupted: Array  # [n, d]
+    code: Code
+    outcome: Any  # an Outcome; None where rows are not explained
+    model: Any
+    step: Array
+    key: Array | None
+    memory: Any = None  # what a penalty remembers of the steps before
+
+
+def watched(history: Sequence[Record]) -> list[float]:
+    """Return the losses that decide: held out where rows are held out, else of training."""
+    return [record.get("held_out_loss", record["loss"]) for record in history]

@@ -1,5 +1,0 @@
-"""A room: noise on the input. One file is one variant; the contract stands in `contracts.py`."""
-
-from isthmus.parts import doors
-
-__getattr__, __dir__ = doors(__name__)

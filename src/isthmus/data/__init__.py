@@ -1,0 +1,1 @@
+"""From a table in any form to scaled rows on the device, and back."""

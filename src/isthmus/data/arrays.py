@@ -1,0 +1,133 @@
+"""Arrays as tables of numbers: what the sources of arrays share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from isthmus.contracts import Row
+from isthmus.core.coercion import short
+from isthmus.errors import InvalidData
+
+ARRAYS = (np.ndarray, jax.Array)
+
+
+def as_rows(data: Any) -> np.ndarray:
+    """Return `data` as an array of numbers, not copied where it is one.
+
+    A table is [n, d]; images are [n, height, width] or [n, channels, height, width].
+
+    Raises
+    ------
+    InvalidData
+        If it has not two to four dimensions, or holds text or complex numbers; the message names the column.
+    """
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise InvalidData(_not_even(data)) from error
+    if not 2 <= array.ndim <= 4:
+        raise InvalidData(_wrong_dimensions(array))
+    if array.dtype.kind == "c":
+        raise InvalidData("Complex data not supported: split real and imaginary parts into columns.")
+    if array.dtype.kind in "OUS":
+        return _from_objects(array)
+    if array.dtype.kind not in "fiub":
+        raise InvalidData(f"X holds values of type {array.dtype}, and numbers are due.")
+    return array
+
+
+def are_sequences(data: Any) -> bool:
+    """Say whether `data` holds sequences: a list, tuple or array of objects of them, [steps, features] or [steps].
+
+    Arrays [steps] that are all of one length are the rows of a table. Nested lists are sequences where some are
+    [steps, features] and their lengths differ: flat ones may be a table that lacks a cell. None and `[]` among
+    sequences are some that are missing.
+    """
+    is_list = isinstance(data, list | tuple) or (
+        isinstance(data, np.ndarray) and data.dtype == object and data.ndim == 1
+    )
+    found = [each for each in data if not _is_absent(each)] if is_list else []
+    axes = {depth(each) for each in found}
+    if not found or not axes <= {1, 2}:
+        return False
+    is_even = len(found) == len(data) and len({len(each) for each in found}) == 1
+    has_arrays = any(isinstance(each, ARRAYS) for each in found)
+    return (2 in axes or not is_even) if has_arrays else (2 in axes and not is_even)
+
+
+def depth(data: Any) -> int:
+    """Return how many axes an array or a nested list has, by its first values; 0 for what is neither."""
+    if isinstance(data, ARRAYS):
+        return int(data.ndim)
+    return 1 + (depth(data[0]) if data else 0) if isinstance(data, list | tuple) else 0
+
+
+def _is_absent(each: Any) -> bool:
+    return each is None or (isinstance(each, list | tuple) and not each)
+
+
+def float_type(array: np.ndarray) -> np.dtype[Any]:
+    """Return the type that answers have: float32 for float32, else float64."""
+    return np.dtype(np.float32 if array.dtype == np.float32 else np.float64)
+
+
+def row_of(array: np.ndarray) -> Row:
+    return Row(array.shape[1:])
+
+
+def flat_blocks(array: np.ndarray, rows: int, dtype: np.dtype[Any]) -> Iterator[np.ndarray]:
+    """Yield an array in blocks of rows, each row laid flat, [at most rows, d]."""
+    for start in range(0, len(array), rows):
+        block = np.asarray(array[start : start + rows], dtype)
+        yield block.reshape(len(block), math.prod(array.shape[1:]))
+
+
+def _not_even(data: Any) -> str:
+    """Return the sentence for rows of which NumPy makes no array."""
+    told = "X is not a table: its rows differ in length or depth"
+    counts = [len(row) if depth(row) else None for row in data]
+    i = next((i for i, count in enumerate(counts) if count is None or count != counts[0]), None)
+    if i is None:
+        return f"{told}."
+    if counts[i] is None:
+        return f"{told}: row {i} is {short(data[i])}."
+    return (
+        f"{told}: row {i} holds {counts[i]} and row 0 holds {counts[0]}. Where rows are sequences of differing "
+        "lengths, pass each as an array."
+    )
+
+
+def _wrong_dimensions(array: np.ndarray) -> str:
+    if array.ndim < 2:
+        return (
+            f"Expected 2D array, got {array.ndim}D array instead. Reshape your data: X.reshape(-1, 1) for one "
+            "column, X.reshape(1, -1) for one row."
+        )
+    size = " x ".join(map(str, array.shape))
+    return (
+        f"X has {array.ndim} dimensions ({size}) where 2 are due, 3 or 4 for images: X.reshape(len(X), -1) makes each "
+        "item one row."
+    )
+
+
+def _from_objects(array: np.ndarray) -> np.ndarray:
+    """Return an array of objects as numbers, or say which column holds what is none."""
+    try:
+        return array.astype(np.float64)
+    except ValueError as error:
+        table = array.reshape(len(array), -1)
+        for row, column in np.ndindex(table.shape):
+            try:
+                float(table[row, column])
+            except ValueError:
+                value = table[row, column]
+                raise InvalidData(
+                    f"column {column} holds text ({str(value)!r}, row {row}), and numbers are due: turn it into "
+                    "numbers or leave it out."
+                ) from error
+        raise

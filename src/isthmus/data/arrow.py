@@ -1,0 +1,165 @@
+"""Columns of a frame as numbers: what the sources of frames and files share."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from isthmus.contracts import Row
+from isthmus.data.source import Source
+from isthmus.errors import InvalidData, suggestion
+
+MOST_NAMED = 12  # columns in a message
+
+
+class ColumnSource(Source):
+    """A source whose columns are Arrow's; a subclass sets `schema` and `n_rows` and yields record batches."""
+
+    schema: pa.Schema
+
+    @property
+    def names(self) -> Sequence[str]:  # type: ignore[override]
+        return self.schema.names
+
+    def record_batches(self, rows: int) -> Iterator[pa.RecordBatch]:
+        """Yield the rows in order, at most `rows` at a time."""
+        raise NotImplementedError
+
+    def own_types(self) -> dict[str, str]:
+        """Return the types of columns as the kind spells them, where Arrow's do not bring them back."""
+        return {}
+
+    def pick(self, columns: Sequence[str] | None) -> None:
+        """Keep these columns, in this order (None keeps all), whatever they hold."""
+        names = self.schema.names
+        for name in names:
+            if names.count(name) > 1:
+                raise InvalidData(f"column {name!r} stands {names.count(name)} times: give every column its own name.")
+        if columns is not None:
+            self._select(columns)
+
+    def choose(self, columns: Sequence[str] | None) -> None:
+        self.pick(columns)
+        if self.n_rows:
+            self._require_numbers()
+        self.row = Row((len(self.schema),), tuple(self.schema.names))
+        is_single = len(self.schema) > 0 and all(field.type == pa.float32() for field in self.schema)
+        self.dtype = np.dtype(np.float32 if is_single else np.float64)
+
+    def _select(self, columns: Sequence[str]) -> None:
+        names = self.schema.names
+        missing = [name for name in columns if name not in names]
+        if missing:
+            others = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+            there = ", ".join(names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "")
+            raise InvalidData(
+                f"column {missing[0]!r}{others} is missing.{suggestion(missing[0], names)} There are: {there}."
+            )
+        self.schema = pa.schema([self.schema.field(name) for name in columns])
+
+    def blocks(self, rows: int) -> Iterator[np.ndarray]:
+        for batch in self.record_batches(rows):
+            yield as_floats(batch.select(self.schema.names), self.dtype)
+
+    @classmethod
+    def frame(cls, values: np.ndarray, labels: Sequence[str | int], index: Any = None) -> Any:
+        import pandas as pd
+
+        return pd.DataFrame(values, columns=list(labels), index=index)
+
+    def whole(self) -> Any:
+        """Return the table as it was given, in the form of this kind."""
+        batches = [batch.select(self.schema.names) for batch in self.record_batches(65_536)]
+        return self.typed(pa.Table.from_batches(batches), {}, self.schema.names)
+
+    def completed(self, answer: Any, is_missing: np.ndarray) -> Any:
+        import pandas as pd
+
+        frame = self.whole().copy()
+        for place in np.flatnonzero(is_missing.any(axis=0)):
+            column, mask = frame.iloc[:, place], is_missing[:, place]
+            cells, values = column.array.copy(), answer.iloc[:, place].array[mask]
+            if cells.dtype != values.dtype:
+                values = values.astype(cells.dtype)
+            cells[mask] = values
+            frame.isetitem(place, pd.Series(cells, index=frame.index, name=column.name))
+        return frame
+
+    @classmethod
+    def typed(cls, table: pa.Table, own: Mapping[str, Any], labels: Sequence[str | int], index: Any = None) -> Any:
+        """Return a table in the form of this kind.
+
+        `own` has, by column, the type as this kind spells it and its categories, where they are known.
+        """
+        import pandas as pd
+
+        found = {}
+        for name, column in zip(table.column_names, table.columns, strict=True):
+            spelled, categories = own.get(name, (None, None))
+            series = column.to_pandas(date_as_object=spelled == "object")
+            if spelled is not None and spelled.startswith("category"):
+                inner = pd.Index(categories, dtype=spelled[len("category[") : -1])
+                series = series.astype(pd.CategoricalDtype(inner, ordered=series.cat.ordered))
+            elif spelled is not None:
+                series = series.astype(spelled)
+            found[name] = series
+        frame = pd.DataFrame(found)
+        frame.columns = pd.Index(list(labels))
+        if index is not None:
+            frame.index = index
+        return frame
+
+    def _require_numbers(self) -> None:
+        """Raise the error for the first column that does not hold numbers, with its first value that is none."""
+        refused = [field for field in self.schema if not _is_number(field.type)]
+        if not refused:
+            return
+        field, others = refused[0], len(refused) - 1
+        more = f" (so do {others} more)" if others > 1 else " (so does one more)" if others else ""
+        batches = (batch.column(field.name).to_pylist() for batch in self.record_batches(1000))
+        values = ((row, value) for row, value in enumerate(itertools.chain.from_iterable(batches)) if value is not None)
+        first = next(values, None)
+        if first is None:
+            raise InvalidData(f"column {field.name!r} holds no values at all{more}: leave it out.")
+        row, value = next((pair for pair in itertools.chain([first], values) if not _reads_as_number(pair[1])), first)
+        kind = "text" if _is_text(field.type) else f"values of type {field.type}"
+        if _is_text(field.type) and _reads_as_number(value):
+            kind = "numbers written as text"
+        raise InvalidData(
+            f"column {field.name!r} holds {kind} ({value!r}, row {row}){more}, and numbers are due: turn it into "
+            "numbers or leave it out."
+        )
+
+
+def as_floats(batch: pa.RecordBatch, dtype: np.dtype[Any]) -> np.ndarray:
+    """Return a record batch as [n, d], missing cells as NaN."""
+    target = pa.float32() if dtype == np.float32 else pa.float64()
+    values = np.empty((batch.num_rows, batch.num_columns), dtype)
+    for i, column in enumerate(batch.columns):
+        numbers = column if pa.types.is_floating(column.type) else pc.cast(column, pa.float64(), safe=False)
+        values[:, i] = numbers.cast(target).to_numpy(zero_copy_only=False)
+    return values
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    is_real = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    return is_real or pa.types.is_boolean(kind)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        return _is_text(kind.value_type)
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+def _reads_as_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True

@@ -1,0 +1,240 @@
+"""The kinds of columns: how each becomes numbers, and a column of its type again."""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from isthmus.core.coercion import short
+from isthmus.errors import InvalidData
+
+PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+DAY = 86_400
+MOST_VALUES = 255  # of a column of categories that keep a place of their own; the others share one
+
+
+@dataclass(frozen=True)
+class Column(abc.ABC):
+    """One column of a table: its name, and its type as Arrow spells it."""
+
+    name: str
+    type: str
+    own: str | None = None  # its type as its frame spells it
+    values: tuple[Any, ...] = ()  # the categories that have a place, in the order of their codes
+    rest: Any = None  # the most frequent of those that share the last place
+    declared: tuple[Any, ...] | None = None  # all categories of its type, in their order
+    kind: ClassVar[str]
+
+    @property
+    def count(self) -> int:
+        """How many codes it may take; 0 where it holds a number."""
+        return 0
+
+    @abc.abstractmethod
+    def encode(self, array: pa.Array) -> np.ndarray:
+        """Return the column as float64 [n], NaN where nothing is, or what is there was never seen."""
+
+    @abc.abstractmethod
+    def decode(self, numbers: np.ndarray) -> pa.Array:
+        """Return numbers [n], none of them missing, as a column of its type."""
+
+
+class Numeric(Column):
+    """Numbers; whole ones are rounded on the way out."""
+
+    kind = "numeric"
+
+    def encode(self, array: pa.Array) -> np.ndarray:
+        if pa.types.is_null(array.type):
+            return np.full(len(array), np.nan)
+        if is_text(array.type):
+            refuse_first(self.name, array, float, "and numbers are due: turn it into numbers")
+        elif not is_number(array.type):
+            raise InvalidData(f"column {self.name!r} holds values of type {array.type}, and numbers are due.")
+        return as_float(array)
+
+    def decode(self, numbers: np.ndarray) -> pa.Array:
+        kind = type_of(self.type)
+        if pa.types.is_boolean(kind):
+            return pa.array(numbers >= 0.5)
+        if not pa.types.is_integer(kind):
+            return pa.array(numbers).cast(kind if pa.types.is_floating(kind) else pa.float64())
+        whole = np.rint(numbers)
+        limits = np.iinfo(kind.to_pandas_dtype())
+        # The largest whole numbers of 64 bits are none of float64: what is as large is the limit.
+        inside = np.clip(whole, float(limits.min), float(limits.max))
+        found = np.where(inside >= float(limits.max), 0, inside).astype(limits.dtype)
+        return pa.array(np.where(inside >= float(limits.max), limits.max, found), type=kind)
+
+
+class Datetime(Column):
+    """Dates and times, as seconds since 1970."""
+
+    kind = "datetime"
+
+    def encode(self, array: pa.Array) -> np.ndarray:
+        if pa.types.is_null(array.type):
+            return np.full(len(array), np.nan)
+        if is_text(array.type):
+            array = parsed(self.name, array)
+        if not is_date(array.type):
+            raise InvalidData(f"column {self.name!r} holds values of type {array.type}, and dates are due.")
+        if pa.types.is_date(array.type):
+            array = array.cast(pa.timestamp("s"))
+        ticks = as_float(array.cast(pa.int64()))
+        return ticks / PER_SECOND[array.type.unit]
+
+    def decode(self, numbers: np.ndarray) -> pa.Array:
+        kind = type_of(self.type)
+        if pa.types.is_date(kind):
+            return _ticks(np.rint(numbers / DAY) * DAY).cast(kind)
+        if not pa.types.is_timestamp(kind):  # texts that were parsed
+            return pc.strftime(_ticks(numbers), format="%Y-%m-%dT%H:%M:%S").cast(kind)
+        per = PER_SECOND[kind.unit]
+        return pa.array(np.rint(np.clip(numbers, -9e18 / per, 9e18 / per) * per).astype(np.int64)).cast(kind)
+
+
+class Categorical(Column):
+    """Categories, as codes in the order of `values`; the rare ones share one code more, and so do new ones then."""
+
+    kind = "categorical"
+
+    @property
+    def count(self) -> int:
+        return len(self.values) + (self.rest is not None)
+
+    def encode(self, array: pa.Array) -> np.ndarray:
+        codes = self._places(array)
+        is_new = np.isnan(codes) & ~np.asarray(array.is_null())
+        return np.where(is_new, len(self.values), codes) if self.rest is not None else codes
+
+    def decode(self, numbers: np.ndarray) -> pa.Array:
+        known = [*self.values, *([] if self.rest is None else [self.rest])]
+        place = np.clip(np.rint(numbers), 0, len(known) - 1).astype(np.int64)
+        kind = type_of(self.type)
+        if self.declared is None:
+            return pa.array(known, type=kind).take(pa.array(place))
+        index = np.array([self.declared.index(value) for value in known], np.int32)
+        return pa.DictionaryArray.from_arrays(
+            pa.array(index[place]), pa.array(self.declared, type=kind), ordered=self.kind == "ordinal"
+        )
+
+    def _places(self, array: pa.Array) -> np.ndarray:
+        """Return the places of the cells among the values, [n], NaN for others."""
+        if pa.types.is_null(array.type):
+            return np.full(len(array), np.nan)
+        array = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+        try:
+            known = pa.array(self.values, type=type_of(self.type)).cast(array.type)
+        except pa.ArrowException as error:
+            raise InvalidData(
+                f"column {self.name!r} holds values of type {array.type}, and those of the fit, as "
+                f"{short(self.values[0])}, were of type {self.type}."
+            ) from error
+        return as_float(pc.index_in(array, value_set=known))
+
+
+class Boolean(Categorical):
+    """False and True, as codes 0 and 1."""
+
+    kind = "boolean"
+
+
+class Ordinal(Categorical):
+    """Categories in an order, as their rank: a number, rounded on the way out."""
+
+    kind = "ordinal"
+
+    @property
+    def count(self) -> int:
+        return 0
+
+    def encode(self, array: pa.Array) -> np.ndarray:
+        return self._places(array)
+
+
+KINDS: dict[str, type[Column]] = {kind.kind: kind for kind in (Numeric, Boolean, Categorical, Ordinal, Datetime)}
+
+_TYPES = {
+    str(kind): kind
+    for kind in (
+        *(pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()),
+        *(pa.float16(), pa.float32(), pa.float64(), pa.bool_(), pa.string(), pa.large_string(), pa.string_view()),
+        *(pa.date32(), pa.date64(), *map(pa.timestamp, PER_SECOND)),
+    )
+}
+
+
+def type_of(text: str) -> pa.DataType:
+    """Return the type that Arrow spells so, of those that columns may have.
+
+    Examples
+    --------
+    >>> str(type_of("timestamp[us, tz=UTC]"))
+    'timestamp[us, tz=UTC]'
+    """
+    if text in _TYPES:
+        return _TYPES[text]
+    head, _, zone = text.partition(", tz=")
+    if f"{head}]" in _TYPES and head.startswith("timestamp") and zone.endswith("]"):
+        return pa.timestamp(_TYPES[f"{head}]"].unit, zone[:-1])
+    raise InvalidData(f"no column has the type {short(text)}.")
+
+
+def is_number(kind: pa.DataType) -> bool:
+    is_real = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    return is_real or pa.types.is_boolean(kind)
+
+
+def is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+def is_date(kind: pa.DataType) -> bool:
+    return pa.types.is_date(kind) or pa.types.is_timestamp(kind)
+
+
+def as_float(array: pa.Array) -> np.ndarray:
+    """Return an array of Arrow as float64, NaN where nothing is."""
+    return np.asarray(pc.cast(array, pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64)
+
+
+def parsed(name: str, array: pa.Array) -> pa.Array:
+    """Return texts as dates and times: what ISO 8601 allows.
+
+    Raises
+    ------
+    InvalidData
+        If one is no date; the message names the column, the text and the row.
+    """
+    try:
+        return pc.cast(array, pa.timestamp("us"))
+    except pa.ArrowInvalid:
+        refuse_first(name, array, _as_date, "and dates are due, as 2024-05-31 or 2024-05-31 12:00")
+        raise
+
+
+def refuse_first(name: str, array: pa.Array, read: Any, due: str) -> None:
+    """Raise `InvalidData` for the first text that `read` refuses."""
+    for row, value in enumerate(array.to_pylist()):
+        if value is not None:
+            try:
+                read(value)
+            except (ValueError, TypeError) as error:
+                raise InvalidData(f"column {name!r} holds {value!r} (row {row}), {due}.") from error
+
+
+def _as_date(text: str) -> None:
+    try:
+        pc.cast(pa.array([text]), pa.timestamp("us"))
+    except pa.ArrowInvalid as error:
+        raise ValueError(text) from error
+
+
+def _ticks(seconds: np.ndarray) -> pa.Array:
+    return pa.array(np.rint(np.clip(seconds, -6e10, 2.5e11)).astype(np.int64)).cast(pa.timestamp("s"))

@@ -1,0 +1,254 @@
+"""What the columns of a table hold, learned from it: kinds, types, categories; all plain JSON values."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from isthmus.contracts import Row
+from isthmus.core.coercion import short
+from isthmus.data.column_types import KINDS, MOST_VALUES, Column, as_float, is_date, is_number, is_text, type_of
+from isthmus.errors import InvalidData, InvalidPart, require, suggestion
+
+Wish = str | list[Any] | tuple[Any, ...]
+Batches = Callable[[], Iterable[pa.RecordBatch]]
+Counted = tuple[Counter[Any], tuple[Any, ...] | None]
+FIELDS = ("kind", "name", "type", "own", "values", "rest", "declared")
+MOST_DECLARED = 100_000  # categories in a model file
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The columns of a table, in their order."""
+
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> list[str]:
+        return [column.name for column in self.columns]
+
+    def row(self) -> Row:
+        """Return what one row of the table is."""
+        counts = tuple(column.count for column in self.columns)
+        codes = counts if any(counts) else None
+        return Row((len(counts),), tuple(self.names), codes, has_holes=True, is_mixed=True)
+
+    def apply(self, batch: pa.RecordBatch) -> np.ndarray:
+        """Return rows as float64 [n, columns], NaN where nothing is."""
+        if not self.columns:
+            return np.empty((batch.num_rows, 0))
+        return np.stack([column.encode(batch.column(column.name)) for column in self.columns], axis=1)
+
+    def undo(self, rows: np.ndarray) -> pa.Table:
+        """Return rows [n, columns] as a table of the types of the fit."""
+        arrays = [
+            column.decode(np.asarray(cells, np.float64)) for column, cells in zip(self.columns, rows.T, strict=True)
+        ]
+        return pa.Table.from_arrays(arrays, names=self.names)
+
+    def own(self) -> dict[str, tuple[str, tuple[Any, ...] | None]]:
+        """Return the types of the columns as their frame spells them, and their categories."""
+        return {column.name: (column.own, column.declared) for column in self.columns if column.own is not None}
+
+    def to_json(self) -> list[dict[str, Any]]:
+        found = []
+        for column in self.columns:
+            told = {name: getattr(column, name) for name in FIELDS}
+            found.append({name: list(v) if isinstance(v, tuple) else v for name, v in told.items()})
+        return found
+
+
+def from_json(data: Any) -> Schema:
+    """Return the schema that `to_json` wrote; what comes from a file may be anything.
+
+    Raises
+    ------
+    InvalidPart
+        If it is not of that form.
+    """
+    require(isinstance(data, list) and bool(data), "the schema", "a list of columns", data)
+    columns = []
+    for told in data:
+        is_form = isinstance(told, dict) and set(told) == set(FIELDS) and told["kind"] in tuple(KINDS)
+        is_named = is_form and type(told["name"]) is str and type(told["type"]) is str
+        require(is_named and isinstance(told["own"], str | None), "a column", "kind, name, type and values", told)
+        for name in ("values", "declared"):
+            is_list = isinstance(told[name], list) and len(told[name]) <= MOST_DECLARED
+            is_list = is_list and all(type(value) in (str, int, float, bool) for value in told[name])
+            require(
+                is_list or (name == "declared" and told[name] is None), f"the {name} of a column", "texts", told[name]
+            )
+        require(type(told["rest"]) in (str, int, float, bool, type(None)), "the rest", "a value", told["rest"])
+        columns.append(_column_from(told))
+    require(len({column.name for column in columns}) == len(columns), "the schema", "columns of different names", data)
+    return Schema(tuple(columns))
+
+
+def _column_from(told: dict[str, Any]) -> Column:
+    values = tuple(told["values"])
+    declared = None if told["declared"] is None else tuple(told["declared"])
+    column = KINDS[told["kind"]](told["name"], told["type"], told["own"], values, told["rest"], declared)
+    try:
+        kind = type_of(column.type)
+        is_whole = bool(values) or not isinstance(column, KINDS["categorical"])
+        known = [*values, *([] if told["rest"] is None else [told["rest"]])]
+        is_whole &= len(set(known)) == len(known) and (declared is None or set(known) <= set(declared))
+        pa.array([*known, *(declared or ())], type=kind) if known else None
+    except (InvalidData, pa.ArrowException, TypeError) as error:
+        raise InvalidPart(
+            f"the column {short(told['name'])} holds what its type {short(told['type'])} cannot."
+        ) from error
+    require(is_whole and len(values) <= MOST_DECLARED, "the values of a column", "different ones of its type", values)
+    return column
+
+
+def is_plain(schema: pa.Schema, wishes: Mapping[str, Wish]) -> bool:
+    """Say whether a table holds numbers only, and nothing else is wished."""
+    return not wishes and all(is_number(field.type) for field in schema)
+
+
+def learn(schema: pa.Schema, own: Mapping[str, str], batches: Batches, wishes: Mapping[str, Wish]) -> Schema:
+    """Return the schema of a table.
+
+    Parameters
+    ----------
+    schema : of the table, its columns chosen.
+    own : the types of columns as their frame spells them, where they are kept.
+    batches : reads the table anew.
+    wishes : the kinds of columns that the user says, by name: a kind, or the values of an ordinal column in order.
+
+    Raises
+    ------
+    InvalidData
+        If a column cannot be used as it is, or a wish is for none; the message names it.
+    """
+    for name in wishes:
+        if name not in schema.names:
+            raise InvalidData(f"columns names {name!r}, and the table has none.{suggestion(name, schema.names)}")
+    kinds = {field.name: _kind(field, own.get(field.name), wishes.get(field.name)) for field in schema}
+    counted = _counted(kinds, batches)
+    return Schema(
+        tuple(
+            _learned(
+                field, kinds[field.name], own.get(field.name), counted[field.name], batches, wishes.get(field.name)
+            )
+            for field in schema
+        )
+    )
+
+
+def _learned(
+    field: pa.Field, kind: str | None, own: str | None, counted: Counted, batches: Batches, wish: Wish | None
+) -> Column:
+    """Return what a column of a kind is."""
+    counts, _ = counted
+    is_listed = wish is not None and not isinstance(wish, str)
+    inner = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+    if not counts:
+        raise InvalidData(f"column {field.name!r} holds no values at all: leave it out.")
+    if kind is None:
+        raise _no_kind(field, batches)
+    if wish is None and kind == "categorical" and is_text(field.type):
+        _refuse_numbers(field.name, counts, batches)
+    found = "double" if pa.types.is_decimal(inner) else str(inner)
+    if kind in ("numeric", "datetime"):
+        column = KINDS[kind](field.name, found, own)
+        for batch in batches() if is_text(inner) else ():
+            column.encode(batch.column(field.name))  # refuses what is none
+        return column
+    type_of(found)
+    return _of_categories(KINDS[kind], field.name, found, own, counted, list(wish) if is_listed else None)  # type: ignore[arg-type]
+
+
+def _of_categories(
+    kind: type[Column], name: str, found: str, own: str | None, counted: Counted, listed: list[Any] | None
+) -> Column:
+    """Return a column of categories: those that are listed, or those that stand in it."""
+    counts, declared = counted
+    if kind.kind == "boolean" and not set(counts) <= {False, True}:
+        odd = next(value for value in counts if value not in (False, True))
+        raise InvalidData(f"column {name!r} holds {odd!r}, and true or false is due.")
+    listed = [False, True] if kind.kind == "boolean" else listed
+    ranked = listed if listed is not None else _ranked(counts, declared, kind.kind)
+    if listed is not None and (new := next((value for value in counts if value not in listed), None)) is not None:
+        raise InvalidData(f"column {name!r} holds {new!r}, which is not among those of columns: {short(listed)}.")
+    kept = ranked if kind.kind == "ordinal" else ranked[:MOST_VALUES]
+    rest = ranked[MOST_VALUES] if len(kept) < len(ranked) else None
+    return kind(name, found, own, tuple(kept), rest, declared)
+
+
+def _kind(field: pa.Field, own: str | None, wish: Wish | None) -> str | None:
+    """Return what a column is by the user's word or by its type, None where it is nothing that can be used."""
+    if wish is not None:
+        return wish if isinstance(wish, str) else "ordinal"
+    kind = field.type
+    if pa.types.is_dictionary(kind):
+        is_scalar = is_text(kind.value_type) or is_number(kind.value_type)
+        is_ranked = kind.ordered and own != "Enum"  # an Enum of polars is a closed set, and has its order by the way
+        return ("ordinal" if is_ranked else "categorical") if is_scalar else None
+    if pa.types.is_boolean(kind):
+        return "boolean"
+    if is_number(kind) or pa.types.is_null(kind):
+        return "numeric"
+    return "categorical" if is_text(kind) else "datetime" if is_date(kind) else None
+
+
+def _counted(kinds: Mapping[str, str | None], batches: Batches) -> dict[str, Counted]:
+    """Return how often each category stands in a column, and the declared ones; else whether there is any value."""
+    found: dict[str, Counted] = {name: (Counter(), None) for name in kinds}
+    for batch in batches():
+        for name, kind in kinds.items():
+            array, (counts, declared) = batch.column(name), found[name]
+            if kind not in ("categorical", "ordinal", "boolean"):
+                there = ~np.isnan(as_float(array)) if is_number(array.type) else np.asarray(array.is_valid())
+                counts.update({True: int(there.sum())} if there.any() else {})
+                continue
+            if pa.types.is_dictionary(array.type):
+                declared = tuple(array.dictionary.to_pylist()) if declared is None else declared
+                array = array.dictionary_decode()
+            for entry in pc.value_counts(array).to_pylist():
+                if entry["values"] is not None and entry["values"] == entry["values"]:  # NaN is none
+                    counts[entry["values"]] += entry["counts"]
+            found[name] = counts, declared
+    return found
+
+
+def _ranked(counts: Counter[Any], declared: tuple[Any, ...] | None, kind: str) -> list[Any]:
+    """Return values in order: all declared ones where they are ranks, else the frequent first, equal ones sorted."""
+    if kind == "ordinal":
+        return list(declared) if declared is not None else sorted(counts)
+    return [value for value, _ in sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))]
+
+
+def _refuse_numbers(name: str, counts: Counter[Any], batches: Batches) -> None:
+    """Raise `InvalidData` where every text of a column is a number: that is rarely meant."""
+    try:
+        for value in counts:
+            float(value)
+    except ValueError:
+        return
+    row, value = _first(name, batches)
+    raise InvalidData(
+        f"column {name!r} holds numbers written as text ({value!r}, row {row}): turn it into numbers, or say what it "
+        f"is, as columns={{{name!r}: 'categorical'}}."
+    )
+
+
+def _no_kind(field: pa.Field, batches: Batches) -> InvalidData:
+    row, value = _first(field.name, batches)
+    return InvalidData(
+        f"column {field.name!r} holds values of type {field.type} ({short(value)}, row {row}), and numbers are due, or "
+        "texts, categories, dates: turn it into such or leave it out."
+    )
+
+
+def _first(name: str, batches: Batches) -> tuple[int, Any]:
+    """Return the first value of a column that is there, and its row."""
+    values = (value for batch in batches() for value in batch.column(name).to_pylist())
+    return next((row, value) for row, value in enumerate(values) if value is not None)

@@ -1,0 +1,39 @@
+"""An array, or anything NumPy makes one of."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isthmus.data.arrays import are_sequences, as_rows, flat_blocks, float_type, row_of
+from isthmus.data.source import Source
+
+
+class Array(Source):
+    """A NumPy array, a JAX array, nested lists; rows along the first axis, images along further ones."""
+
+    def __init__(self, data: Any) -> None:
+        self._array = as_rows(data)
+        self.row = row_of(self._array)
+        self.n_rows = len(self._array)
+        self.dtype = float_type(self._array)
+
+    @classmethod
+    def accepts(cls, data: Any) -> bool:
+        kind = type(data)
+        if data is None or isinstance(data, dict | set | bytes | numbers.Number) or are_sequences(data):
+            return False
+        is_other = kind.__module__.partition(".")[0] in ("pandas", "polars") and kind.__name__ != "Series"
+        return not is_other and not kind.__module__.startswith("scipy.sparse") and not isinstance(data, str | Path)
+
+    def blocks(self, rows: int) -> Iterator[np.ndarray]:
+        return flat_blocks(self._array, rows, self.dtype)
+
+    def completed(self, answer: Any, is_missing: np.ndarray) -> Any:
+        found = np.array(self._array, self.dtype)
+        found[is_missing] = answer[is_missing]
+        return found

@@ -1,0 +1,64 @@
+"""A NumPy file."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isthmus.data.arrays import as_rows, flat_blocks, float_type, row_of
+from isthmus.data.source import Source
+from isthmus.errors import InvalidData
+
+
+class Npy(Source):
+    """An array in an NPY file, mapped rather than read, or the array `X` or the only one of an NPZ file."""
+
+    suffixes = (".npy", ".npz")
+
+    def __init__(self, data: Any) -> None:
+        path = Path(data)
+        try:
+            array = _read(path)
+        except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+            if isinstance(error, InvalidData):
+                raise
+            # NumPy takes what it does not know for a pickle, and advises to open it as one.
+            why = "it is none, or holds objects" if "ickle" in str(error) else str(error).splitlines()[0]
+            raise InvalidData(f"{path} cannot be read as a NumPy file: {why}") from error
+        self._array = as_rows(array)
+        self.row = row_of(self._array)
+        self.n_rows = len(self._array)
+        self.dtype = float_type(self._array)
+
+    @classmethod
+    def accepts(cls, data: Any) -> bool:
+        return isinstance(data, str | Path) and Path(data).suffix.lower() in cls.suffixes
+
+    def blocks(self, rows: int) -> Iterator[np.ndarray]:
+        return flat_blocks(self._array, rows, self.dtype)
+
+    def completed(self, answer: Any, is_missing: np.ndarray) -> Any:
+        found = np.array(self._array, self.dtype)
+        found[is_missing] = answer[is_missing]
+        return found
+
+
+def _read(path: Path) -> np.ndarray:
+    with path.open("rb") as file:
+        if file.read(2) == b"PK":  # an archive, whatever it is called
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as archive:
+                return _pick(path, archive)
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def _pick(path: Path, archive: Any) -> np.ndarray:
+    names = list(archive)
+    chosen = "X" if "X" in names else names[0] if len(names) == 1 else None
+    if chosen is None:
+        raise InvalidData(f"{path} holds the arrays {', '.join(names) or '(none)'}: one, or one called X, is due.")
+    return archive[chosen]

@@ -1,0 +1,60 @@
+"""A polars DataFrame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from isthmus.data.arrow import ColumnSource
+
+
+class Polars(ColumnSource):
+    """The columns of a polars DataFrame; a LazyFrame is collected."""
+
+    def __init__(self, data: Any) -> None:
+        frame = data.collect() if type(data).__name__ == "LazyFrame" else data
+        self._frame, self._table = frame, frame.to_arrow()
+        self._types = {name: str(kind.base_type()) for name, kind in frame.schema.items()}
+        self.schema = self._table.schema
+        self.n_rows = self._table.num_rows
+
+    @classmethod
+    def accepts(cls, data: Any) -> bool:
+        kind = type(data)
+        return kind.__module__.partition(".")[0] == "polars" and kind.__name__ in ("DataFrame", "LazyFrame")
+
+    def record_batches(self, rows: int) -> Iterator[pa.RecordBatch]:
+        yield from self._table.to_batches(max_chunksize=rows)
+
+    def completed(self, answer: Any, is_missing: np.ndarray) -> Any:
+        import polars as pl
+
+        found = self._frame
+        for name, mask in zip(found.columns, is_missing.T, strict=True):
+            if mask.any():
+                column = found[name]
+                found = found.with_columns(column.zip_with(pl.Series(~mask), answer[name].cast(column.dtype)))
+        return found
+
+    def own_types(self) -> dict[str, str]:
+        return {name: kind for name, kind in self._types.items() if kind in ("Enum", "Categorical")}
+
+    @classmethod
+    def typed(cls, table: pa.Table, own: Mapping[str, Any], labels: Sequence[str | int], index: Any = None) -> Any:
+        import polars as pl
+
+        frame: Any = pl.from_arrow(table)
+        for name, (spelled, categories) in own.items():
+            kind: Any = pl.Enum(categories) if spelled == "Enum" else pl.Categorical
+            if spelled in ("Enum", "Categorical"):
+                frame = frame.with_columns(pl.col(name).cast(pl.String).cast(kind))
+        return frame.rename(dict(zip(frame.columns, map(str, labels), strict=True)))
+
+    @classmethod
+    def frame(cls, values: np.ndarray, labels: Sequence[str | int], index: Any = None) -> Any:
+        import polars as pl
+
+        return pl.DataFrame(np.asarray(values), schema=[str(label) for label in labels])

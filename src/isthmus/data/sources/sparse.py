@@ -1,0 +1,42 @@
+"""A SciPy sparse matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from isthmus.contracts import Row
+from isthmus.data.source import Source
+from isthmus.errors import InvalidData
+
+
+class Sparse(Source):
+    """A sparse matrix or array of SciPy, made dense block by block; reconstructions are dense arrays."""
+
+    def __init__(self, data: Any) -> None:
+        if data.ndim != 2:
+            raise InvalidData(f"X has {data.ndim} dimension(s) where 2 are due: [rows, columns].")
+        if np.iscomplexobj(data):
+            raise InvalidData("Complex data not supported: split real and imaginary parts into columns.")
+        self._matrix = data.tocsr()
+        self.row = Row((data.shape[1],))
+        self.n_rows = data.shape[0]
+        self.dtype = np.dtype(np.float32 if data.dtype == np.float32 else np.float64)
+
+    def has_gaps(self, rows: int = 8192) -> bool:
+        return bool(np.isnan(self._matrix.data).any())
+
+    @classmethod
+    def accepts(cls, data: Any) -> bool:
+        return type(data).__module__.startswith("scipy.sparse")
+
+    def blocks(self, rows: int) -> Iterator[np.ndarray]:
+        for start in range(0, self.n_rows, rows):
+            yield self._matrix[start : start + rows].toarray().astype(self.dtype, copy=False)
+
+    def completed(self, answer: Any, is_missing: np.ndarray) -> Any:
+        found = np.array(self._matrix.toarray(), self.dtype)
+        found[is_missing] = answer[is_missing]
+        return found

@@ -1,0 +1,33 @@
+"""Which rows are kept for validation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Which rows are held out: a share in [0, 1), drawn with a seed, never all."""
+
+    share: float
+    seed: int
+    together: np.ndarray | None = None  # [rows], numbers; rows of one number are held out together or not at all
+    strata: np.ndarray | None = None  # [rows], numbers; of each number the same share is held out
+
+    def drawn(self, rows: int) -> np.ndarray:
+        """Say for each row whether it is held out, [rows]."""
+        if self.together is not None:
+            numbers, place = np.unique(self.together, return_inverse=True)
+            return HeldOut(self.share, self.seed).drawn(len(numbers))[place]
+        if self.strata is not None:
+            is_out = np.zeros(rows, bool)
+            for number in np.unique(self.strata):
+                chosen = self.strata == number
+                is_out[chosen] = HeldOut(self.share, self.seed).drawn(int(chosen.sum()))
+            return is_out
+        generator = np.random.Generator(np.random.Philox([self.seed, 1 << 40]))
+        is_out = np.zeros(rows, bool)
+        is_out[generator.permutation(rows)[: min(round(self.share * rows), rows - 1)]] = True
+        return is_out

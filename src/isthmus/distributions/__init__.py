@@ -1,0 +1,1 @@
+"""Distributions over rows, as the heads of likelihoods answer with."""

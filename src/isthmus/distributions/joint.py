@@ -1,0 +1,48 @@
+"""Several targets on one code: a head for each, their columns side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from isthmus.contracts import Head, Outcome
+
+
+class Several(Head):
+    """One head for each target."""
+
+    heads: tuple[Head, ...]
+    widths: tuple[int, ...] = eqx.field(static=True)  # columns of each
+
+    def __call__(self, features: Array) -> Outcome:
+        return SeveralOutcome(tuple(head(features) for head in self.heads), self.widths)
+
+
+class SeveralOutcome(Outcome):
+    """Independent outcomes of several targets."""
+
+    outcomes: tuple[Outcome, ...]
+    widths: tuple[int, ...] = eqx.field(static=True)
+
+    def by_column(self, x: Array) -> Array:
+        return jnp.concatenate([o.by_column(part) for o, part in zip(self.outcomes, self._cut(x), strict=True)], -1)
+
+    def marginal(self, x: Array, observed: Array) -> Array:
+        parts = zip(self.outcomes, self._cut(x), self._cut(observed), strict=True)
+        return jnp.concatenate([outcome.marginal(part, seen) for outcome, part, seen in parts], -1)
+
+    def mean(self) -> Array:
+        return jnp.concatenate([outcome.mean() for outcome in self.outcomes], -1)
+
+    def sample(self, key: Array) -> Array:
+        keys = jax.random.split(key, len(self.outcomes))
+        return jnp.concatenate([o.sample(each) for o, each in zip(self.outcomes, keys, strict=True)], -1)
+
+    def _cut(self, x: Array) -> Iterator[Array]:
+        ends = np.cumsum(self.widths)
+        return (x[..., end - width : end] for end, width in zip(ends, self.widths, strict=True))

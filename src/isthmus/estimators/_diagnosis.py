@@ -1,0 +1,57 @@
+"""What each unit of a code does over rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from jaxtyping import Array
+
+from isthmus.core.parameter_specs import assemble
+from isthmus.errors import InvalidData
+from isthmus.estimators._device import on_device
+
+if TYPE_CHECKING:
+    from isthmus.estimators._reconstructor import Reconstructor
+
+LEAST_VARIANCE = 0.01  # of a posterior mean over rows, below which its unit has collapsed onto the prior
+ROUNDING = 1e-6  # a deviation of so much of the mean is none
+
+
+@on_device
+def diagnosis(estimator: Reconstructor, X: Any) -> pd.DataFrame:
+    source = estimator._open(X, reset=False)
+    if source.n_rows < 2:
+        raise InvalidData("diagnose compares rows: at least 2 are due. Got 1.")
+    size = estimator.n_components_
+    sketch = np.zeros((1, source.row.size), np.float32)
+    width = jax.eval_shape(_look, estimator._weights, estimator._skeleton, sketch).shape[1]
+    seen = estimator._apply(_look, source, width).astype(np.float64)
+    point = seen[:, :size]
+    found = pd.DataFrame(
+        {"mean": point.mean(axis=0), "deviation": point.std(axis=0), "active": (point != 0).mean(axis=0)},
+        index=pd.Index(estimator.get_feature_names_out(), name="unit"),
+    )
+    if width > size:
+        found["kl"] = seen[:, size:].mean(axis=0)
+    found["verdict"] = _verdicts(found)
+    return found
+
+
+@jax.jit
+def _look(weights: Array, model: Any, x: Array) -> Array:
+    """Return the point code of `x` [n, d] and, where it is a distribution, its information: [n, size or 2 · size]."""
+    network = assemble(model, weights)
+    code = network.encode(x)
+    information = network.neck.information(code)
+    return code.point if information is None else jnp.concatenate([code.point, information], axis=1)
+
+
+def _verdicts(found: pd.DataFrame) -> np.ndarray:
+    is_dead = found["active"] == 0
+    is_collapsed = (found["deviation"] ** 2 < LEAST_VARIANCE) & ("kl" in found)
+    is_constant = found["deviation"] <= ROUNDING * found["mean"].abs()
+    return np.select([is_collapsed, is_dead, is_constant], ["collapsed", "dead", "constant"], "")

@@ -1,0 +1,66 @@
+"""What is checked before an estimator trains."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from isthmus.contracts import Activation, Likelihood, Row
+from isthmus.data.source import Source
+from isthmus.errors import InvalidData, InvalidPart
+from isthmus.layers.hypernetwork import made
+from isthmus.model.model import Model
+
+
+def check_slopes(model: Model) -> None:
+    """Raise `InvalidPart` where no gradient comes through an activation: what is below it would learn nothing."""
+    networks = (model, *made(model))  # to a model, what hypernetworks make is structure
+    for leaf in jax.tree.leaves(networks, is_leaf=lambda node: isinstance(node, Activation)):
+        if isinstance(leaf, Activation) and not leaf.has_slope:
+            raise InvalidPart(
+                f"no gradient comes through the activation {leaf.name}, so the layers below it cannot learn: use "
+                "'sigmoid' or 'relu', or max_epochs=0 for a network that is not trained."
+            )
+
+
+def check_codes(row: Row, likelihood: Likelihood | None) -> None:
+    """Raise `InvalidPart` where rows of nothing but codes are to be explained as if they were numbers."""
+    if likelihood is not None and row.codes and all(row.codes) and not likelihood.explains_codes:
+        raise InvalidPart(
+            f"rows hold codes only, as those of words, and the likelihood {likelihood.name} explains numbers: use "
+            "likelihood='codes'."
+        )
+
+
+def check_size(source: Source, weight: np.ndarray, least: int) -> None:
+    """Raise `InvalidData` for a table with too few columns or rows."""
+    shape = f"shape=({source.n_rows}, {source.row.size})"
+    if source.row.size < least:
+        raise InvalidData(
+            f"X has {source.row.size} feature(s) ({shape}) while a minimum of 2 is required: with one column there is "
+            "nothing to compress."
+        )
+    count = np.count_nonzero(weight)
+    if count < 2:
+        raise InvalidData(f"X has {count} sample(s) that count ({shape}) while a minimum of 2 is required.")
+
+
+def heading(row: Row) -> Any:
+    """Return a table without rows that has the columns of a row."""
+    import pandas as pd
+
+    return np.empty((0, row.size)) if row.columns is None else pd.DataFrame(columns=list(row.columns))
+
+
+def likely_cause(row: Row, x: np.ndarray) -> str:
+    """Return what a training that left the numbers is most likely due to, from its scaled rows [n, d]."""
+    reach = np.abs(np.nan_to_num(x)).max(axis=0)
+    column, usual = int(reach.argmax()), float(np.median(reach))
+    if reach[column] < 100 * usual:
+        return "No column stands out: use a smaller learning rate."
+    return (
+        f"The likely cause is {row.column(column)}, whose scaled values reach {reach[column]:.3g} (those of "
+        f"the median column {usual:.3g}): use scaling='standard' or 'quantile', or a smaller learning rate."
+    )

@@ -1,0 +1,185 @@
+"""What a regressor tells of targets: a distribution for each row, in their own units."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+
+from isthmus.contracts import Density, Outcome
+from isthmus.errors import InvalidData, InvalidPart, require
+from isthmus.estimators._seeds import check_seed, seed_of
+from isthmus.model.inference import BLOCK
+
+
+class Distribution:
+    """The distribution of each row's target, in its units: of every output alone, of all in `log_prob` and `sample`.
+
+    Answers are float64 arrays [n, outputs], or [n] where the target had one dimension. A `y` is one number for all, or
+    an array of that shape.
+
+    Parameters
+    ----------
+    outcome : a density over scaled targets, its arrays [n, ...].
+    center, spread : [outputs], of the scaling: y = center + spread · scaled.
+    is_flat : whether the target had one dimension.
+
+    Raises
+    ------
+    InvalidPart
+        If the outcome is no density.
+
+    Examples
+    --------
+    >>> from isthmus.likelihoods.gaussian import GaussianOutcome
+    >>> scaled = GaussianOutcome(np.array([[0.0], [1.0]]), np.array([[1.0], [0.5]]))
+    >>> found = Distribution(scaled, np.array([10.0]), np.array([2.0]), is_flat=True)
+    >>> found.mean().tolist(), found.std().tolist(), found.quantile(0.5).tolist()
+    ([10.0, 12.0], [2.0, 1.0], [10.0, 12.0])
+    >>> found.cdf(12.0).round(4).tolist()
+    [0.8413, 0.5]
+    """
+
+    def __init__(self, outcome: Outcome, center: np.ndarray, spread: np.ndarray, is_flat: bool) -> None:
+        if not isinstance(outcome, Density):
+            raise InvalidPart(
+                "a distribution needs a target that is a density: use target='gaussian', 'mixture' or 'histogram'. "
+                "That of this model only gives a value."
+            )
+        self._outcome: Density = jax.tree.map(lambda array: np.asarray(array, np.float64), outcome)
+        self._n = len(jax.tree.leaves(self._outcome)[0])
+        self._center = np.asarray(center, np.float64)
+        self._spread = np.asarray(spread, np.float64)
+        self._is_flat = is_flat
+
+    def __len__(self) -> int:
+        return self._n
+
+    def mean(self) -> np.ndarray:
+        """Return the expected values, [n] or [n, outputs]."""
+        return self._shaped(self._center + self._spread * self._told("mean"))
+
+    def std(self) -> np.ndarray:
+        """Return the standard deviations, [n] or [n, outputs]."""
+        return self._shaped(self._spread * np.sqrt(self._told("variance")))
+
+    def quantile(self, q: Any) -> np.ndarray:
+        """Return the values that targets stay below with probability `q`, between 0 and 1.
+
+        For several `q` [m], the answer is [m, n] or [m, n, outputs].
+        """
+        each = np.asarray(q, np.float64)
+        require(each.ndim < 2 and bool(np.all((each > 0) & (each < 1))), "q", "one or several numbers in (0, 1)", q)
+        found = [self._told("quantile", np.full((self._n, len(self._center)), value)) for value in np.atleast_1d(each)]
+        values = [self._shaped(self._center + self._spread * scaled) for scaled in found]
+        return np.stack(values) if each.ndim else values[0]
+
+    def interval(self, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
+        """Return the ends of the central interval that holds a target with probability `level`, lower and upper."""
+        require(0 < level < 1, "level", "a number in (0, 1)", level)
+        low, high = self.quantile([(1 - level) / 2, (1 + level) / 2])
+        return low, high
+
+    def pdf(self, y: Any) -> np.ndarray:
+        """Return the density of each output at `y`, [n] or [n, outputs]."""
+        return self._shaped(np.exp(self._told("log_density", self._scaled(y))) / self._spread)
+
+    def cdf(self, y: Any) -> np.ndarray:
+        """Return how probable it is that a target is at most `y`, [n] or [n, outputs]."""
+        return self._shaped(self._told("cdf", self._scaled(y)))
+
+    def log_prob(self, y: Any) -> np.ndarray:
+        """Return the log-density of all outputs together at `y`, [n]; those that are NaN there are integrated out.
+
+        Where all outputs of a row are NaN, so is the answer.
+        """
+        scaled = self._scaled(y)
+        is_known = ~np.isnan(scaled)
+        found = self._told("log_joint", scaled, is_known) - is_known @ np.log(self._spread)
+        return np.where(is_known.any(axis=1), found, np.nan)
+
+    def crps(self, y: Any) -> np.ndarray:
+        """Return the continuous ranked probability score ∫ (F(t) − [t ≥ y])² dt of each output, [n] or [n, outputs].
+
+        In the units of the target, lower is better; of a distribution that is sure it is the absolute error.
+        """
+        return self._shaped(self._spread * self._told("crps", self._scaled(y)))
+
+    def sample(self, n: int = 1, random_state: Any = 0) -> np.ndarray:
+        """Return `n` draws of the targets of every row, [draws, n] or [draws, n, outputs]."""
+        is_whole = isinstance(n, int | np.integer) and not isinstance(n, bool)
+        require(is_whole and n >= 1, "n", "a whole number of at least 1", n)
+        check_seed(random_state)
+        draws = np.empty((int(n), self._n, len(self._center)))
+        seeds = np.random.SeedSequence(seed_of(random_state)).generate_state(int(n))
+        for draw, seed in zip(draws, seeds, strict=True):
+            draw[:] = self._by_block(partial(self._drawn, seed))
+        draws = self._center + self._spread * draws
+        return draws[..., 0] if self._is_flat else draws
+
+    def coverage(self, y: Any, level: float = 0.9) -> Any:
+        """Return the share of targets within the central interval of `level`, a number or [outputs]; NaN do not count.
+
+        Near `level` for a distribution that knows what it does not know.
+        """
+        low, high = self.interval(level)
+        value = self._shaped(self._rows(y))
+        is_known = ~np.isnan(value)
+        count = np.sum(is_known, axis=0)
+        share = np.sum((low <= value) & (value <= high), axis=0) / np.maximum(count, 1)
+        found = np.where(count > 0, share, math.nan)
+        return float(found) if self._is_flat else found
+
+    def _rows(self, y: Any) -> np.ndarray:
+        """Return `y` as [n, outputs]."""
+        given = np.asarray(y, np.float64)
+        shape = (self._n, len(self._center))
+        if given.shape == shape[:1] and shape[1] == 1:
+            given = given[:, None]
+        if given.shape not in ((), shape):
+            due = list(shape[:1] if self._is_flat else shape)
+            raise InvalidData(f"y has the shape {list(given.shape)}, and {due} or one number is due.")
+        return np.broadcast_to(given, shape)
+
+    def _scaled(self, y: Any) -> np.ndarray:
+        return (self._rows(y) - self._center) / self._spread
+
+    def _shaped(self, rows: np.ndarray) -> np.ndarray:
+        return rows[..., 0] if self._is_flat else rows
+
+    def _block(self, number: int) -> Density:
+        return jax.tree.map(lambda array: _block(array, number), self._outcome)
+
+    def _drawn(self, seed: int, number: int) -> Any:
+        return _draw(self._block(number), seed, number)
+
+    def _told(self, name: str, *rows: np.ndarray) -> np.ndarray:
+        """Return what a method of the outcome says of `rows`."""
+        return self._by_block(lambda k: _tell(self._block(k), name, *(_block(array, k) for array in rows)))
+
+    def _by_block(self, function: Callable[[int], Any]) -> np.ndarray:
+        """Return `function` of the numbers of all blocks of rows, in float64: few shapes are few programs."""
+        with jax.enable_x64(True):
+            found = [np.asarray(function(number)) for number in range(-(-self._n // BLOCK))]
+        return np.concatenate(found)[: self._n]
+
+
+@partial(jax.jit, static_argnames="name")
+def _tell(outcome: Density, name: str, *rows: Any) -> Any:
+    method: Callable[..., Any] = getattr(outcome, name)
+    return method(*rows)
+
+
+@jax.jit
+def _draw(outcome: Density, seed: Any, block: Any) -> Any:
+    return outcome.sample(jax.random.fold_in(jax.random.key(seed), block))
+
+
+def _block(array: np.ndarray, number: int) -> np.ndarray:
+    """Return the rows of a block, the last one filled up with its last row."""
+    rows = array[number * BLOCK : (number + 1) * BLOCK]
+    return np.concatenate([rows, np.repeat(rows[-1:], BLOCK - len(rows), axis=0)])

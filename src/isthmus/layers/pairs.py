@@ -1,0 +1,53 @@
+"""The pairs of a batch's rows: their distances, how they go together, and means over them."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from isthmus.contracts import Affinity, Pass
+
+
+def squared_distances(points: Array) -> Array:
+    """Return ‖p_i − p_j‖² [..., n, n] of `points` [..., n, d], from their products: fast, also backwards.
+
+    Points nearer than rounding can tell apart are 0 apart, and so is the slope there.
+
+    Examples
+    --------
+    >>> squared_distances(jnp.array([[0.0, 0.0], [3.0, 4.0]])).tolist()
+    [[0.0, 25.0], [25.0, 0.0]]
+    """
+    centered = points - jax.lax.stop_gradient(jnp.mean(points, axis=-2, keepdims=True))
+    square = jnp.sum(jnp.square(centered), axis=-1)
+    both = square[..., :, None] + square[..., None, :]
+    product = jnp.matmul(centered, jnp.swapaxes(centered, -1, -2), precision="highest")
+    apart = both - 2 * product
+    return jnp.where(apart > 16 * jnp.finfo(points.dtype).eps * both, apart, 0)
+
+
+def root(square: Array) -> Array:
+    """Return the square root, with slope 0 at 0."""
+    is_zero = square <= 0
+    return jnp.where(is_zero, 0, jnp.sqrt(jnp.where(is_zero, 1, square)))
+
+
+def pair_weights(weight: Array) -> Array:
+    """Return how much each pair counts, [n, n]: the product of its rows' weights, and 0 for a row with itself."""
+    return jnp.outer(weight, weight) * (1 - jnp.eye(len(weight), dtype=weight.dtype))
+
+
+def mean_over_pairs(each: Array, weight: Array) -> Array:
+    """Return the weighted mean of `each` [..., n, n] over the pairs of rows, and over what stands before."""
+    counts = pair_weights(weight)
+    total = jnp.sum(counts)
+    return jnp.mean(jnp.sum(counts * each, axis=(-2, -1))) / jnp.where(total > 0, total, 1)
+
+
+def related(seen: Pass, affinity: Affinity) -> tuple[Array, Array]:
+    """Return φ [n, n] of a batch, and the rows' weights [n], 0 where the affinity needs a label and there is none."""
+    batch, weight = seen.batch, seen.batch.weight
+    if affinity.needs_labels and batch.label is not None:
+        weight = jnp.where(batch.label >= 0, weight, 0)
+    return affinity(batch.x, weight, batch.label), weight

@@ -1,0 +1,1 @@
+"""A network from its parts: built, tied, stacked, started, and used."""

@@ -1,0 +1,92 @@
+"""The compiled steps of use: encode, decode, explain, in blocks of one size.
+
+Every row is computed by the same program whatever its company, so a row alone, in a batch or in another order
+gives the same number to the bit, and another number of rows compiles nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from isthmus.core.parameter_specs import assemble
+
+BLOCK = 512  # rows
+
+
+@jax.jit
+def encode(weights: Array, model: Any, x: Array) -> Array:
+    """Return the point code of `x` [n, d], followed by what the roads up must know beside it, [n, size + c]."""
+    code = assemble(model, weights).encode(x)
+    return code.point if code.condition is None else jnp.concatenate([code.point, code.condition], axis=1)
+
+
+@jax.jit
+def decode(weights: Array, model: Any, code: Array) -> Array:
+    """Return the expected rows [n, d] of `code` [n, size + c]."""
+    condition = code[:, model.size :] if model.condition else None
+    return assemble(model, weights).decode(code[None, :, : model.size], None, condition).mean()[0]
+
+
+@jax.jit
+def reconstruct(weights: Array, model: Any, x: Array) -> Array:
+    """Return the expected rows [n, d] of `x` [n, d]."""
+    return _outcome(assemble(model, weights), x).mean()[0]
+
+
+@jax.jit
+def answer(weights: Array, model: Any, x: Array) -> Any:
+    """Return the outcome of the targets of `x` [n, d], its arrays [n, t]."""
+    network = assemble(model, weights)
+    code = network.encode(x)
+    return jax.tree.map(lambda array: array[0], network.answer(code.draws, code.condition))
+
+
+@jax.jit
+def expect(weights: Array, model: Any, x: Array) -> Array:
+    """Return the expected targets [n, t] of `x` [n, d]."""
+    return answer(weights, model, x).mean()
+
+
+@jax.jit
+def explain(weights: Array, model: Any, x: Array) -> Array:
+    """Return the log-likelihood of `x` [n, d] by column, [n, d]; 0 where it holds nothing."""
+    outcome = _outcome(assemble(model, weights), x)
+    return (outcome.marginal(x, ~jnp.isnan(x)) if model.has_holes else outcome.by_column(x))[0]
+
+
+@jax.jit
+def told(weights: Array, model: Any, x: Array, key: Array) -> tuple[Array, Array, Array]:
+    """Return the expected rows of `x` [n, d], how uncertain each entry is (1 where that is not known), and a draw."""
+    outcome = _outcome(assemble(model, weights), x)
+    mean, doubt = outcome.mean()[0], outcome.doubt()
+    doubt = jnp.ones_like(mean) if doubt is None else jnp.where(jnp.isnan(doubt[0]), 1, doubt[0])
+    return mean, doubt, outcome.sample(key)[0]
+
+
+@jax.jit
+def error(weights: Array, model: Any, x: Array) -> Array:
+    """Return the squared difference between `x` [n, d] and its expected rows, [n, d]; 0 where it holds nothing."""
+    difference = reconstruct(weights, model, x) - x
+    return (jnp.nan_to_num(difference) if model.has_holes else difference) ** 2
+
+
+def _outcome(network: Any, x: Array) -> Any:
+    code = network.encode(x)
+    return network.decode(code.draws, None, code.condition)
+
+
+def blockwise(function: Callable[[np.ndarray], Any], blocks: Iterator[np.ndarray]) -> Iterator[Any]:
+    """Yield `function` of the rows, an array or a tree of such, `BLOCK` at a time, the last ones filled up and cut."""
+    for rows in blocks:
+        for start in range(0, len(rows), BLOCK):
+            block = rows[start : start + BLOCK]
+            count = len(block)
+            if count < BLOCK:
+                block = np.concatenate([block, np.zeros((BLOCK - count, *block.shape[1:]), block.dtype)])
+            yield jax.tree.map(lambda array, count=count: np.asarray(array)[:count], function(block))

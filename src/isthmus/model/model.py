@@ -1,0 +1,104 @@
+"""The model: a road down, a code, a road up, an outcome. It names no variant."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from isthmus.contracts import LAST, Backbone, Bottleneck, Code, Likelihood, Module, Neck, Outcome, Row
+from isthmus.errors import InvalidPart
+from isthmus.model.mixed_input import entrance
+
+
+class Model(eqx.Module):
+    """A network around a code: rows are explained by it, or a target is, or both. With `key=None` it has no noise."""
+
+    encoder: Module
+    neck: Neck
+    decoder: Any  # a Module; None where rows are not explained
+    head: Any  # a Head, or None
+    target: Any = None  # a Head; None where no target is explained
+    shape: tuple[int, ...] = eqx.field(static=True, default=())  # of a row
+    size: int = eqx.field(static=True, default=0)  # of the code
+    condition: tuple[int, ...] = eqx.field(static=True, default=())  # columns that the roads up know beside the code
+    has_holes: bool = eqx.field(static=True, default=False)  # rows may hold NaN
+    target_has_holes: bool = eqx.field(static=True, default=False)
+    mixed: tuple[int, ...] | None = eqx.field(static=True, default=None)  # by column of a mixed row: how many codes
+
+    def encode(self, x: Array, key: Array | None = None, step: Array = LAST) -> Code:
+        """Return the code of `x` [n, d]."""
+        seen = jnp.nan_to_num(x) if self.has_holes and not self.encoder.sees_holes else x
+        code = self.neck(self.encoder(seen, _fold(key, 0)), _fold(key, 1), step)
+        if not self.condition:
+            return code
+        return code._replace(condition=x.reshape(x.shape[0], -1)[:, np.array(self.condition)])
+
+    def decode(self, draws: Array, key: Array | None = None, condition: Array | None = None) -> Outcome:
+        """Return the outcome of rows, arrays [k, n, d], of codes `draws` [k, n, size] and their condition [n, c]."""
+        k, n, _ = draws.shape
+        return _by_draw(self.head(self.decoder(beside(draws, condition), _fold(key, 2))), k, n)
+
+    def answer(self, draws: Array, condition: Array | None = None) -> Outcome:
+        """Return the outcome of targets, arrays [k, n, t], of codes `draws` [k, n, size] and their condition [n, c]."""
+        k, n, _ = draws.shape
+        return _by_draw(self.target(beside(draws, condition)), k, n)
+
+
+def beside(draws: Array, condition: Array | None) -> Array:
+    """Return draws [k, n, size] as rows [k · n, size + c], each followed by its condition."""
+    k, n, _ = draws.shape
+    if condition is not None:
+        draws = jnp.concatenate([draws, jnp.broadcast_to(condition, (k, *condition.shape))], axis=-1)
+    return draws.reshape(k * n, -1)
+
+
+def _by_draw(outcome: Outcome, k: int, n: int) -> Outcome:
+    return jax.tree.map(lambda array: array.reshape(k, n, *array.shape[1:]), outcome)
+
+
+def build(row: Row, encoder: Backbone, bottleneck: Bottleneck, decoder: Backbone, likelihood: Likelihood) -> Model:
+    """Return the model of these parts, its weights still slots."""
+    condition = tuple(sorted({*encoder.condition(row), *decoder.condition(row)}))
+    if decoder.condition(row) not in ((), condition):
+        raise InvalidPart(
+            f"the decoder must know what the encoder knows beside the code: {_named(row, condition)}. It is made for "
+            f"{_named(row, decoder.condition(row))}."
+        )
+    down, width = road_down(row, encoder)
+    up, end = decoder.decoder(row, bottleneck.size + len(condition))
+    head = likelihood.build(row, partial(decoder.outlet, row, end))
+    neck = bottleneck.build(width)
+    mixed = mixed_codes(row)
+    return Model(down, neck, up, head, None, row.shape, bottleneck.size, condition, row.has_holes, mixed=mixed)
+
+
+def mixed_codes(row: Row) -> tuple[int, ...] | None:
+    """Return how many codes each column of a mixed row may hold, 0 where it holds numbers; None for other rows."""
+    return (row.codes or (0,) * row.size) if row.is_mixed else None
+
+
+def road_down(row: Row, encoder: Backbone) -> tuple[Module, int]:
+    """Return the road down, behind an entrance where rows are mixed, and the width at its end."""
+    if not row.is_mixed:
+        return encoder.encoder(row)
+    entry, shown = entrance(row, encoder.codes(row))
+    known = [row.column(column) for column in encoder.condition(row)]
+    if known != [shown.column(column) for column in encoder.condition(shown)]:
+        raise InvalidPart(f"in a table of numbers and categories the encoder {encoder.name} must name its column.")
+    road, width = encoder.encoder(shown)
+    return replace(entry, road=road), width
+
+
+def _named(row: Row, columns: tuple[int, ...]) -> str:
+    return " and ".join(map(row.column, columns))
+
+
+def _fold(key: Array | None, number: int) -> Array | None:
+    return None if key is None else jax.random.fold_in(key, number)

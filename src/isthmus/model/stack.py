@@ -1,0 +1,123 @@
+"""Models on top of each other: each encodes the codes of the one below; the whole is one model again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+
+import equinox as eqx
+import jax
+from jaxtyping import Array
+
+from isthmus.contracts import Head, Module, Neck
+from isthmus.core.parameter_specs import Mirror, Slot, constant, is_leaf, is_slot, slots
+from isthmus.errors import InvalidPart
+from isthmus.model.model import Model
+
+
+class Rescale(eqx.Module):
+    """The scaling between two storeys, (x − center) / spread by unit; it learns on with the rest."""
+
+    center: Array  # [size]
+    spread: Array  # [size]
+
+    def __call__(self, x: Array) -> Array:
+        return (x - self.center) / self.spread
+
+    def undo(self, x: Array) -> Array:
+        return x * self.spread + self.center
+
+
+def rescale(size: int) -> Rescale:
+    """Return a scaling of slots that starts as the identity."""
+    return Rescale(constant((size,)), constant((size,), 1.0))
+
+
+class Storey(eqx.Module):
+    """The way up one storey: from rows of the model below to its clean codes, scaled."""
+
+    encoder: Module
+    neck: Neck
+    scale: Rescale | None
+
+    def __call__(self, x: Array, key: Array | None) -> Array:
+        code = self.neck(self.encoder(x, key), None).point
+        return code if self.scale is None else self.scale(code)
+
+
+class Stairs(eqx.Module):
+    """The way down one storey: from a code to the expected row of its model, unscaled."""
+
+    decoder: Module
+    head: Head
+    scale: Rescale | None
+
+    def __call__(self, code: Array, key: Array | None) -> Array:
+        row = self.head(self.decoder(code, key)).mean()
+        return row if self.scale is None else self.scale.undo(row)
+
+
+class Climb(Module):
+    storeys: tuple[Storey, ...]
+    top: Module
+
+    def __call__(self, x: Array, key: Array | None) -> Array:
+        for i, storey in enumerate(self.storeys):
+            x = storey(x, None if key is None else jax.random.fold_in(key, i))
+        return self.top(x, key)
+
+    @property
+    def sees_holes(self) -> bool:
+        return (self.storeys[0].encoder if self.storeys else self.top).sees_holes
+
+
+class Descent(Module):
+    stairs: tuple[Stairs, ...]  # from the top
+    bottom: Module
+
+    def __call__(self, x: Array, key: Array | None) -> Array:
+        for i, stairs in enumerate(self.stairs):
+            x = stairs(x, None if key is None else jax.random.fold_in(key, i))
+        return self.bottom(x, key)
+
+
+def stacked(models: Sequence[Model], scales: Sequence[Rescale | None]) -> Model:
+    """Return the models, from the bottom to the top, as one.
+
+    Parameters
+    ----------
+    models : skeletons of slots, or filled models; the rows of each are the codes of the one before.
+    scales : of the codes between them, one fewer than models.
+    """
+    if any(model.condition for model in models):
+        raise InvalidPart("a stack cannot hand a condition on from storey to storey: use backbones without one.")
+    # Where a slot of one model stands in the whole is seen from a whole of numbered marks.
+    marks = _joined([_marked(model, number) for number, model in enumerate(models)], scales)
+    order = [slot.shape for slot in slots(marks).values()]
+    return _joined([_turned(model, number, order) for number, model in enumerate(models)], scales)
+
+
+def _joined(models: Sequence[Model], scales: Sequence[Rescale | None]) -> Model:
+    bottom, top = models[0], models[-1]
+    storeys = [Storey(m.encoder, m.neck, s) for m, s in zip(models, scales, strict=False)]
+    stairs = [Stairs(m.decoder, m.head, s) for m, s in zip(models[1:], scales, strict=True)]
+    up = Climb(tuple(storeys), top.encoder)
+    down = Descent(tuple(reversed(stairs)), bottom.decoder)
+    return Model(
+        up, top.neck, down, bottom.head, None, bottom.shape, top.size, (), bottom.has_holes, mixed=bottom.mixed
+    )
+
+
+def _marked(model: Model, number: int) -> Model:
+    """Return the model with its slots numbered: their shapes are (model, place, 0)."""
+    places = count()
+    return jax.tree.map(lambda leaf: Slot((number, next(places), 0)) if is_slot(leaf) else leaf, model, is_leaf=is_leaf)
+
+
+def _turned(model: Model, number: int, order: list[tuple[int, ...]]) -> Model:
+    """Return the model with its mirrors turned to where their slots stand in the whole."""
+    return jax.tree.map(
+        lambda leaf: Mirror(order.index((number, leaf.index, 0))) if isinstance(leaf, Mirror) else leaf,
+        model,
+        is_leaf=is_leaf,
+    )

@@ -1,0 +1,43 @@
+"""Tied weights: every matrix of the decoder is one of the encoder, transposed."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+
+from isthmus.core.parameter_specs import Mirror, Slot, is_slot, slots
+from isthmus.errors import InvalidPart
+from isthmus.model.model import Model
+
+
+def tie(model: Model) -> Model:
+    """Return the model with every matrix on the way up the transpose of its mirror image on the way down.
+
+    Raises
+    ------
+    InvalidPart
+        If the way up does not mirror the way down, matrix by matrix.
+    """
+    placed = [(i, path, slot.shape) for i, (path, slot) in enumerate(slots(model).items()) if len(slot.shape) > 1]
+    own = [entry for entry in placed if not entry[1].startswith("neck.rival.")]
+    down = [(i, shape) for i, path, shape in own if path.startswith(("encoder.", "neck."))]
+    up = {path: shape for _, path, shape in own if path.startswith(("decoder.", "head."))}
+    if [shape[::-1] for _, shape in reversed(down)] != list(up.values()):
+        raise InvalidPart(
+            "tied weights need a decoder that mirrors the encoder, matrix by matrix: here the way down has "
+            f"{[shape for _, shape in down]} and the way up {list(up.values())}. Use tied=False."
+        )
+    found = slots(model)
+    paths = list(found)
+    changed: dict[str, Any] = {}
+    for path, (i, shape) in zip(up, reversed(down), strict=True):
+        # Used both ways, a matrix starts between the sizes that each way asks for.
+        limit = math.sqrt(found[path].limit * found[paths[i]].limit)
+        changed |= {path: Mirror(i), paths[i]: Slot(shape, limit=limit, value=found[paths[i]].value)}
+
+    def tied(path: Any, leaf: Any) -> Any:
+        return changed.get(jax.tree_util.keystr(path, simple=True, separator="."), leaf)
+
+    return jax.tree_util.tree_map_with_path(tied, model, is_leaf=is_slot)

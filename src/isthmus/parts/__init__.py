@@ -1,0 +1,1 @@
+"""The exchangeable parts: a folder for each kind, a file for each variant."""

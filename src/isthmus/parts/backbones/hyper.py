@@ -1,0 +1,117 @@
+"""A hypernetwork around any backbone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from jaxtyping import Array
+
+from isthmus.contracts import Activation, Backbone, Module, Row, affine, spelled
+from isthmus.errors import InvalidPart, require
+from isthmus.layers.hypernetwork import Form, Generated, Last, hypernetwork
+
+
+@dataclass(frozen=True)
+class Hyper(Backbone):
+    """Roads whose weights θ = g(condition, chunk) another network g makes; only g learns.
+
+    A column of the table is the condition: the number of a task, for which an embedding is learned, or any number. The
+    roads do not see it; they have other weights for another condition. All their weights are made, by one hypernetwork
+    for each road and each last layer: in chunks, g([condition, embedding of the chunk]), what the last chunk has too
+    many cut off. They start with exactly the scale that the layers ask for, whatever g is: its last layer is given
+    features of mean square 1 and starts so that it gives numbers of the variance that is due. The last layer of the
+    way up is affine; what a bottleneck adds of its own is shared by all conditions.
+
+    With tasks, a batch costs as much as if the rows of each task in it came through a network of their own; one task
+    costs nothing beside making the weights once. With a number for a condition, or more tasks than rows, weights are
+    made for every row: time and memory for rows times weights.
+
+    Parameters
+    ----------
+    backbone : whose weights are made.
+    column : the condition: its name, or its place; -1 is the last.
+    tasks : how many there are; the column holds 0, 1, … and is not scaled. None for a condition that is a number.
+    embedding : numbers that are learned for each task and each chunk.
+    hidden : widths of the hidden layers of g.
+    chunk : weights made at once; None for as many as give g about as many weights as it makes.
+    activation : of the hidden layers of g.
+
+    References
+    ----------
+    Ha, Dai and Le (2017), HyperNetworks.
+    von Oswald, Henning, Grewe and Sacramento (2020), Continual learning with hypernetworks.
+    Chang, Flokas and Lipson (2020), Principled weight initialization for hypernetworks.
+
+    Examples
+    --------
+    >>> encoder, width = Hyper("mlp((32,))", column="task", tasks=3).encoder(Row((5,), ("a", "b", "c", "d", "task")))
+    >>> width, encoder.hypernetwork.tasks.shape
+    (32, (3, 8))
+    """
+
+    backbone: Backbone = spelled("mlp")
+    column: int | str = -1
+    tasks: int | None = None
+    embedding: int = 8
+    hidden: tuple[int, ...] = (50,)
+    chunk: int | None = None
+    activation: Activation = spelled("relu")
+
+    def __post_init__(self) -> None:
+        require(self.tasks is None or self.tasks >= 1, "Hyper.tasks", "at least 1, or None", self.tasks)
+        require(self.embedding >= 1, "Hyper.embedding", "at least 1", self.embedding)
+        require(all(width >= 1 for width in self.hidden), "Hyper.hidden", "widths of at least 1", self.hidden)
+        require(self.chunk is None or self.chunk >= 1, "Hyper.chunk", "at least 1, or None", self.chunk)
+
+    def encoder(self, row: Row) -> tuple[Module, int]:
+        road, width = self.backbone.encoder(self._rest(row))
+        return self._generated(road, row, self._place(row)), width
+
+    def decoder(self, row: Row, size: int) -> tuple[Module, int]:
+        road, width = self.backbone.decoder(self._rest(row), size - 1)
+        return self._generated(road, row, size - 1, hands_on=True), width + 1
+
+    def outlet(self, row: Row, width: int, total: int) -> Callable[[Array], Array]:
+        return self._generated(Last(affine(width - 1, total)), row, width - 1)
+
+    def readout(self, row: Row, width: int, total: int) -> Callable[[Array], Array]:
+        return self.outlet(row, width, total)
+
+    def condition(self, row: Row) -> tuple[int, ...]:
+        return (self._place(row),)
+
+    def codes(self, row: Row) -> dict[int, int]:
+        place = self._place(row)
+        inner = self.backbone.codes(self._rest(row))
+        own = {} if self.tasks is None else {place: self.tasks}
+        return own | {other + (other >= place): count for other, count in inner.items()}
+
+    def _generated(self, road: Any, row: Row, place: int, hands_on: bool = False) -> Generated:
+        """Return a road whose weights are made; the condition stands at `place` in what it is given."""
+        form = Form(self.tasks, self.embedding, self.hidden, self.chunk, self.activation)
+        return Generated(hypernetwork(road, self._place(row), form), place, hands_on)
+
+    def _place(self, row: Row) -> int:
+        """Return where the condition stands in a row."""
+        if isinstance(self.column, int):
+            allowed = f"a place from {-row.size} to {row.size - 1}"
+            require(-row.size <= self.column < row.size, "Hyper.column", allowed, self.column)
+            return self.column % row.size
+        require(row.columns is not None, "Hyper.column", "a place, as the table names no columns", self.column)
+        names = row.columns or ()
+        require(self.column in names, "Hyper.column", f"a column of the table ({', '.join(names)})", self.column)
+        return names.index(self.column)
+
+    def _rest(self, row: Row) -> Row:
+        """Return a row without its condition, as the roads see it: flat."""
+        place = self._place(row)
+        if row.size < 2:
+            raise InvalidPart("hyper needs columns beside its condition: the table has no other.")
+        columns = None if row.columns is None else row.columns[:place] + row.columns[place + 1 :]
+        codes = None if row.codes is None else row.codes[:place] + row.codes[place + 1 :]
+        rest = replace(row, shape=(row.size - 1,), columns=columns, codes=codes, is_sequence=False)
+        is_free = not self.backbone.condition(rest)
+        require(is_free, "Hyper.backbone", "a backbone without a condition of its own", str(self.backbone))
+        return rest

@@ -1,0 +1,113 @@
+"""The multilayer perceptron."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import equinox as eqx
+import jax
+from jaxtyping import Array
+
+from isthmus.contracts import Activation, Affine, Backbone, Module, Row, affine, spelled
+from isthmus.errors import require
+from isthmus.layers.dropout import dropped, thinned
+
+MOST_LAYERS = 1000
+
+
+@dataclass(frozen=True)
+class MLP(Backbone):
+    """Fully connected layers, each h = a(x W + b), with inverted dropout after each, and DropConnect within.
+
+    Parameters
+    ----------
+    hidden : widths from the row towards the code; the decoder mirrors them. `()` is no hidden layer.
+        None chooses two by the number of columns: about four times as many, within 64 and 512, then half.
+    activation : of every hidden layer.
+    dropout : chance of a unit to be dropped in training, in [0, 1); the others are divided by 1 - dropout,
+        so that the expectation stays and inference changes nothing.
+    dropconnect : chance of a weight in W to be dropped in training, in [0, 1), for each row anew; the others are
+        divided by 1 - dropconnect. For many rows of wide layers x W is drawn from the normal distribution of the same
+        mean and variance instead: `isthmus.dropping` says when, and why.
+
+    References
+    ----------
+    Srivastava et al. (2014), Dropout: a simple way to prevent neural networks from overfitting.
+    Wan et al. (2013), Regularization of neural networks using DropConnect.
+
+    Examples
+    --------
+    >>> encoder, width = MLP((64, 32)).encoder(Row((9,)))
+    >>> width, encoder.layers[0].affine.matrix.shape
+    (32, (9, 64))
+    """
+
+    hidden: tuple[int, ...] | None = None
+    activation: Activation = spelled("relu")
+    dropout: float = 0.0
+    dropconnect: float = 0.0
+
+    def __post_init__(self) -> None:
+        require(0 <= self.dropout < 1, "MLP.dropout", "in [0, 1)", self.dropout)
+        require(0 <= self.dropconnect < 1, "MLP.dropconnect", "in [0, 1)", self.dropconnect)
+        depth = len(self.hidden or ())
+        require(depth <= MOST_LAYERS, "MLP.hidden", f"at most {MOST_LAYERS} widths", depth)
+        require(all(width >= 1 for width in self.hidden or ()), "MLP.hidden", "widths of at least 1", self.hidden)
+
+    def encoder(self, row: Row) -> tuple[Module, int]:
+        return self._road([row.size, *self._widths(row)])
+
+    def decoder(self, row: Row, size: int) -> tuple[Module, int]:
+        return self._road([size, *reversed(self._widths(row))])
+
+    def _widths(self, row: Row) -> Sequence[int]:
+        if self.hidden is not None:
+            return self.hidden
+        first = min(max(2 ** round(math.log2(4 * row.size)), 64), 512)
+        return first, first // 2
+
+    def _road(self, widths: Sequence[int]) -> tuple[Module, int]:
+        layers = tuple(
+            Layer(
+                affine(inputs, outputs, self.activation.gain),
+                activation=self.activation.build(outputs),
+                # A rate of exactly zero is structure: no random bits are drawn for it.
+                dropout=self.dropout or None,
+                dropconnect=self.dropconnect or None,
+            )
+            for inputs, outputs in pairwise(widths)
+        )
+        return Road(layers), widths[-1]
+
+
+class Layer(eqx.Module):
+    affine: Affine
+    activation: Callable[[Array], Array]
+    dropout: float | None
+    dropconnect: float | None
+
+    def __call__(self, x: Array, key: Array | None) -> Array:
+        if key is None or self.dropconnect is None:
+            hidden = self.activation(self.affine(x))
+        else:
+            hidden = self.activation(thinned(self.affine, x, self.dropconnect, jax.random.fold_in(key, 0)))
+        if key is None or self.dropout is None:
+            return hidden
+        return dropped(hidden, self.dropout, key)
+
+
+class Road(Module):
+    layers: tuple[Layer, ...]
+
+    def __call__(self, x: Array, key: Array | None) -> Array:
+        hidden = x.reshape(x.shape[0], -1)
+        for i, layer in enumerate(self.layers):
+            hidden = layer(hidden, None if key is None else jax.random.fold_in(key, i))
+        return hidden
+
+    @property
+    def is_identity(self) -> bool:
+        return not self.layers

@@ -1,0 +1,5 @@
+"""A room: codes. One file is one variant; the contract stands in `contracts.py`."""
+
+from isthmus.core.part import doors
+
+__getattr__, __dir__ = doors(__name__)

@@ -1,0 +1,123 @@
+"""A code whose distribution is matched to a prior by a rival."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+from jaxtyping import Array
+
+from isthmus.contracts import (
+    LAST,
+    Affine,
+    Bottleneck,
+    Code,
+    Neck,
+    Optimizer,
+    Pass,
+    Prior,
+    Schedule,
+    affine,
+    at,
+    spelled,
+)
+from isthmus.errors import require
+from isthmus.layers.discriminator import Rival, rival
+
+
+@dataclass(frozen=True)
+class Adversarial(Bottleneck):
+    """A linear code z whose rows together come to lie as the draws p of a prior do.
+
+    A rival D learns to tell the two apart, one logit a row, and the encoder learns to deceive it, both in the same step
+    of training. With s(t) = ln(1 + eᵗ) the rival minimises `rival`, s(−D(p)) + s(D(z)), and `rival_slope`, smoothness /
+    2 · (‖∇D(p)‖² + ‖∇D(z)‖²), which lets the game settle; the encoder `reconstruction` and `adversarial`, weight ·
+    s(−D(z)). Once D = 0 everywhere, rival = 2 ln 2 and adversarial = weight · ln 2. Where the prior goes by label, the
+    rival also sees each row's label, or a mark of its own for none.
+
+    Parameters
+    ----------
+    size : numbers in the code, at least 1.
+    prior : of `isthmus.priors`; `sample` draws from it.
+    hidden : widths of the rival's layers, leaky rectifiers of slope 0.2; `()` is an affine rival.
+    rival : how the rival learns, an optimizer that goes step by step.
+    weight : a number of at least 0, or a schedule; about half the number of columns where the match counts most.
+    smoothness : of the rival, at least 0.
+    noise : standard deviation of what is added, in training, to codes and draws where the rival sees them.
+
+    References
+    ----------
+    Makhzani et al. (2015), Adversarial autoencoders.
+    Mescheder et al. (2018), Which training methods for GANs do actually converge?
+
+    Examples
+    --------
+    >>> [layer.matrix.shape for layer in Adversarial(2, hidden=(64,)).build(width=32).rival.layers]
+    [(2, 64), (64, 1)]
+    """
+
+    size: int
+    prior: Prior = spelled("normal")
+    hidden: tuple[int, ...] = (64, 64)
+    rival: Optimizer = spelled("adam(0.002, beta1=0.5)")
+    weight: float | Schedule = 10.0
+    smoothness: float = 0.1
+    noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        require(self.size >= 1, "Adversarial.size", "at least 1", self.size)
+        require(all(width >= 1 for width in self.hidden), "Adversarial.hidden", "widths of at least 1", self.hidden)
+        require(not self.rival.full_batch, "Adversarial.rival", "an optimizer that goes step by step", self.rival.name)
+        for name, value in (("weight", self.weight), ("smoothness", self.smoothness), ("noise", self.noise)):
+            require(isinstance(value, Schedule) or value >= 0, f"Adversarial.{name}", "at least 0", value)
+
+    @property
+    def most_classes(self) -> int | None:
+        return self.prior.most_classes
+
+    @property
+    def needs_labels(self) -> bool:
+        return self.prior.needs_labels
+
+    @property
+    def rival_optimizer(self) -> Optimizer:
+        return self.rival
+
+    def build(self, width: int) -> Neck:
+        jax.eval_shape(lambda: self.prior(jax.random.key(0), 1, self.size))  # a prior may refuse the size
+        return AdversarialNeck(affine(width, self.size), rival(self.size, self.hidden, self.most_classes), part=self)
+
+
+class AdversarialNeck(Neck):
+    affine: Affine
+    rival: Rival
+    part: Adversarial
+
+    def __call__(self, hidden: Array, key: Array | None, step: Array = LAST) -> Code:
+        point = self.affine(hidden)
+        return Code(draws=point[None], point=point)
+
+    def terms(self, log_likelihood: Array, seen: Pass) -> dict[str, Array]:
+        code = seen.code.point if seen.key is None else self._shaken(seen.code.point, seen.key, 10)
+        deceit = jax.nn.softplus(-jax.lax.stop_gradient(self.rival)(code, seen.batch.label))
+        return {**super().terms(log_likelihood, seen), "adversarial": at(self.part.weight, seen.step) * deceit}
+
+    def rival_terms(self, seen: Pass) -> dict[str, Array]:
+        key, label = seen.key, seen.batch.label
+        if key is None:
+            return {}
+        code = self._shaken(jax.lax.stop_gradient(seen.code.point), key, 11)
+        drawn = self._shaken(self.part.prior(jax.random.fold_in(key, 12), len(code), self.part.size, label), key, 13)
+        loss = jax.nn.softplus(-self.rival(drawn, label)) + jax.nn.softplus(self.rival(code, label))
+        steepness = self.rival.steepness(drawn, label) + self.rival.steepness(code, label)
+        return {"rival": loss, "rival_slope": self.part.smoothness / 2 * steepness}
+
+    def sample(self, key: Array, n: int, label: Array | None = None) -> Array | None:
+        if label is not None and not self.part.needs_labels:
+            return None
+        return self.part.prior(key, n, self.part.size, label)
+
+    def _shaken(self, code: Array, key: Array, number: int) -> Array:
+        """Return codes with the noise of training."""
+        noise = jax.random.normal(jax.random.fold_in(key, number), code.shape)
+        return code + self.part.noise * noise

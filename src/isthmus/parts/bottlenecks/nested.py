@@ -1,0 +1,80 @@
+"""A code whose units are in order: each first part of it is a code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from isthmus.contracts import LAST, Affine, Bottleneck, Code, Neck, affine
+from isthmus.errors import require
+
+
+@dataclass(frozen=True)
+class Nested(Bottleneck):
+    """A linear code of `size` numbers of which, in training, only the first b pass and the others are zero.
+
+    b is drawn uniformly from 1 to `size`, so the row must be told as well as can be from one number, from two, and so
+    on: the first says most. Where the network is linear and the loss the squared error, the units become the principal
+    components in their order. Each row is decoded at `draws` lengths at once, one from each of as many equal stretches
+    of 1 … size; at `size` draws these are all lengths, and nothing is left to chance.
+
+    `explained_variance_ratio_` tells, after `fit`, what each unit adds.
+
+    Parameters
+    ----------
+    size : numbers in the code, at least 1.
+    keeps : share of the variance, in (0, 1]: after training the code is cut to the fewest first units that explain as
+        much of the training rows, as `n_components=0.95` does in PCA. 1 keeps all.
+    draws : lengths at which each row is decoded in training, from 1 on, at most `size` of them.
+
+    References
+    ----------
+    Rippel, Gelbart and Adams (2014), Learning ordered representations with nested dropout.
+
+    Examples
+    --------
+    >>> from isthmus.core.parameter_specs import assemble, draw
+    >>> skeleton = Nested(3, draws=3).build(width=2)
+    >>> code = assemble(skeleton, draw(skeleton, 0) + 1)(jnp.ones((1, 2)), jax.random.key(0))
+    >>> (code.draws != 0)[:, 0].astype(int).tolist()
+    [[1, 0, 0], [1, 1, 0], [1, 1, 1]]
+    """
+
+    size: int
+    keeps: float = 1.0
+    draws: int = 4
+
+    def __post_init__(self) -> None:
+        require(self.size >= 1, "Nested.size", "at least 1", self.size)
+        require(0 < self.keeps <= 1, "Nested.keeps", "in (0, 1]", self.keeps)
+        require(self.draws >= 1, "Nested.draws", "at least 1", self.draws)
+
+    def room_for_identity(self, columns: int) -> bool:
+        return False  # the order is to be learned, whatever the size
+
+    def build(self, width: int) -> Neck:
+        return NestedNeck(affine(width, self.size), draws=min(self.draws, self.size))
+
+
+class NestedNeck(Neck):
+    affine: Affine
+    draws: int = eqx.field(static=True)
+
+    def __call__(self, hidden: Array, key: Array | None, step: Array = LAST) -> Code:
+        point = self.affine(hidden)
+        if key is None:
+            return Code(point[None], point)
+        n, size = point.shape
+        place = jnp.arange(self.draws)[:, None] + jax.random.uniform(key, (self.draws, n))
+        last = jnp.floor(place * (size / self.draws)).astype(jnp.int32)  # [draws, n], the last unit that passes
+        return Code(jnp.where(jnp.arange(size) <= last[..., None], point, 0), point)
+
+    def slopes(self, hidden: Array) -> tuple[Array, Array]:
+        return jnp.ones((len(hidden), self.affine.matrix.shape[1])), self.affine.matrix
+
+    def absent(self, code: Array) -> Array:
+        return jnp.zeros(code.shape[1])

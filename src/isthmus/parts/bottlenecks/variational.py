@@ -1,0 +1,93 @@
+"""A code that is a distribution, held near a prior."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from isthmus.contracts import LAST, Bottleneck, Code, Neck, Pass, Schedule, at
+from isthmus.errors import require
+from isthmus.parts.bottlenecks._normal_code import NormalNeck, layers
+
+
+@dataclass(frozen=True)
+class Variational(Bottleneck):
+    """A code z ~ N(μ(x), diag σ²(x)) of `size` numbers, under the prior N(0, I); `sample` draws from the prior.
+
+    What is minimised is minus the evidence lower bound of log p(x),
+
+        reconstruction = −E log p(x | z),    kl = β KL(q(z | x) ‖ N(0, I)) = β Σ_j (μ_j² + σ_j² − 1 − log σ_j²) / 2,
+
+    the first over `draws` draws z = μ + σ ε, the second in closed form. Without noise z is μ, and so is what
+    `transform` answers. The bound is one on a density where the likelihood is one: `gaussian`, or `bernoulli` on bits.
+
+    Rows held out, and `score_samples`, are judged without noise: by the likelihood at z = μ, which is no bound.
+    `isthmus.log_likelihood` estimates log p(x).
+
+    Parameters
+    ----------
+    size : numbers in the code, at least 1.
+    beta : of the KL, a number of at least 0, or a schedule: `"linear(0.0, 1.0, steps=1000)"` warms up, so that units
+        do not collapse onto the prior before they are of use.
+    free_bits : nats that each unit may hold without cost, at least 0: above 0 the KL is
+        β Σ_j max(free_bits, mean of KL_j over the batch).
+    draws : of the code for each row in training, at least 1.
+
+    References
+    ----------
+    Kingma and Welling (2013), Auto-encoding variational Bayes.
+    Higgins et al. (2017), beta-VAE: learning basic visual concepts with a constrained variational framework.
+    Kingma et al. (2016), Improving variational inference with inverse autoregressive flow (free bits).
+    Sønderby et al. (2016), Ladder variational autoencoders (warm-up).
+
+    Examples
+    --------
+    >>> neck = Variational(2).build(width=32)
+    >>> neck.mean.matrix.shape, neck.log_variance.matrix.shape
+    ((32, 2), (32, 2))
+    """
+
+    size: int
+    beta: float | Schedule = 1.0
+    free_bits: float = 0.0
+    draws: int = 1
+
+    def __post_init__(self) -> None:
+        require(self.size >= 1, "Variational.size", "at least 1", self.size)
+        is_weight = isinstance(self.beta, Schedule) or self.beta >= 0
+        require(is_weight, "Variational.beta", "at least 0", self.beta)
+        require(self.free_bits >= 0, "Variational.free_bits", "at least 0", self.free_bits)
+        require(self.draws >= 1, "Variational.draws", "at least 1", self.draws)
+
+    def room_for_identity(self, columns: int) -> bool:
+        return self.beta == 0 and self.size >= columns
+
+    def build(self, width: int) -> Neck:
+        return VariationalNeck(
+            *layers(width, self.size),
+            beta=self.beta,
+            free_bits=self.free_bits or None,  # exactly zero is structure: then each row has a KL of its own
+            draws=self.draws,
+        )
+
+
+class VariationalNeck(NormalNeck):
+    beta: float | Schedule
+    free_bits: float | None
+    draws: int = eqx.field(static=True)
+
+    def __call__(self, hidden: Array, key: Array | None, step: Array = LAST) -> Code:
+        return self.still(hidden) if key is None else self.draw(hidden, key, self.draws)
+
+    def terms(self, log_likelihood: Array, seen: Pass) -> dict[str, Array]:
+        divergence = self.information(seen.code)  # [n, size]
+        if self.free_bits is None:
+            kl = jnp.sum(divergence, axis=1)
+        else:
+            weight = seen.batch.weight
+            mean = weight @ divergence / jnp.maximum(jnp.sum(weight > 0), 1)  # [size]
+            kl = jnp.sum(jnp.maximum(mean, self.free_bits))
+        return {**super().terms(log_likelihood, seen), "kl": at(self.beta, seen.step) * kl}

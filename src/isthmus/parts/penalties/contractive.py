@@ -1,0 +1,53 @@
+"""How fast the code changes with the row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+from jaxtyping import Array
+
+from isthmus.contracts import Pass, Penalty, Schedule
+from isthmus.errors import require
+from isthmus.parts.penalties._jacobian import Form, norm
+
+
+@dataclass(frozen=True)
+class Contractive(Penalty):
+    """weight · ‖∂h/∂x‖²_F for each row, h the code without noise at the clean row.
+
+    With a decoder of its own an encoder can shrink at no cost while the decoder grows: use tied weights
+    (`Autoencoder(tied=True)`), or weight decay beside it. Where the code is piecewise linear, as with relu, the
+    Jacobian changes with the weights but not with the side of the kink on which a row lies.
+
+    Parameters
+    ----------
+    weight : a number of at least 0, or a schedule.
+    form : `"closed"`, Σ_j a′(z_j)² ‖W_j‖², for an encoder without hidden layers and a code h = a(z), z = x W + b;
+        `"exact"`, by one sweep through any encoder for each unit of the code or each column, whichever are fewer;
+        `"estimate"`, without bias, by `probes` sweeps; or `"auto"`, the first that applies, the exact one only
+        for at most 16 sweeps. All but the estimate are deterministic, so that `cg` and `lbfgs` apply to any of
+        them: those draw their probes once.
+    probes : random sweeps for a row, in an estimate.
+
+    References
+    ----------
+    Rifai et al. (2011), Contractive auto-encoders: explicit invariance during feature extraction.
+
+    Examples
+    --------
+    >>> str(Contractive(0.5, form="exact"))
+    "contractive(0.5, form='exact')"
+    """
+
+    weight: float | Schedule = 0.1
+    form: Form = "auto"
+    probes: int = 1
+
+    def __post_init__(self) -> None:
+        require(isinstance(self.weight, Schedule) or self.weight >= 0, "Contractive.weight", "at least 0", self.weight)
+        require(self.probes >= 1, "Contractive.probes", "at least 1", self.probes)
+
+    def __call__(self, seen: Pass) -> Array:
+        key = None if seen.key is None else jax.random.fold_in(seen.key, 4)
+        return norm(self.form, seen.model, seen.batch.x, None, key, self.probes)

@@ -1,0 +1,57 @@
+"""How fast the Jacobian of the code changes with the row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from isthmus.contracts import Pass, Penalty, Schedule
+from isthmus.errors import require
+from isthmus.parts.penalties._jacobian import Form, norm
+
+
+@dataclass(frozen=True)
+class Curvature(Penalty):
+    """weight · E ‖J(x) − J(x + e)‖²_F for each row, J the Jacobian of the code, e normal noise.
+
+    For small noise it is the squared deviation times the squared norm of the code's second derivatives. It stands
+    beside `contractive`: the two together are the higher-order contractive autoencoder.
+
+    Parameters
+    ----------
+    weight : a number of at least 0, or a schedule.
+    deviation : of the noise, in the units of the scaled columns.
+    draws : of the noise, for each row and step.
+    form : as of `contractive`: `"closed"`, `"exact"`, `"estimate"` or `"auto"`.
+
+    References
+    ----------
+    Rifai et al. (2011), Higher order contractive auto-encoder.
+
+    Examples
+    --------
+    >>> str(Curvature(0.5, draws=2))
+    'curvature(0.5, draws=2)'
+    """
+
+    weight: float | Schedule = 0.1
+    deviation: float = 0.1
+    draws: int = 4
+    form: Form = "auto"
+
+    def __post_init__(self) -> None:
+        require(isinstance(self.weight, Schedule) or self.weight >= 0, "Curvature.weight", "at least 0", self.weight)
+        require(self.deviation > 0, "Curvature.deviation", "greater than 0", self.deviation)
+        require(self.draws >= 1, "Curvature.draws", "at least 1", self.draws)
+
+    def __call__(self, seen: Pass) -> Array:
+        x = seen.batch.x
+        # Without a key the noise is the same every time, so that losses without noise can be compared.
+        key = jax.random.key(0) if seen.key is None else jax.random.fold_in(seen.key, 5)
+        others = x + self.deviation * jax.random.normal(key, (self.draws, *x.shape), x.dtype)
+        probes = jax.random.split(jax.random.fold_in(key, 0), self.draws)
+        each = jax.vmap(lambda other, probe: norm(self.form, seen.model, x, other, probe, 1))(others, probes)
+        return jnp.mean(each, axis=0)

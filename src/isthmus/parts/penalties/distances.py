@@ -1,0 +1,52 @@
+"""Codes as far from each other as the rows: multidimensional scaling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from isthmus.contracts import Affinity, Pass, Penalty, Schedule, spelled
+from isthmus.errors import require
+from isthmus.layers.pairs import mean_over_pairs, related, root, squared_distances
+
+
+@dataclass(frozen=True)
+class Distances(Penalty):
+    """weight · the mean over pairs of (‖h_i − h_j‖ − √φ_ij)², h the code, φ the squared distance of the rows.
+
+    The mean is over the pairs of different rows of the batch, each counted with the product of the rows' weights,
+    so it does not depend on the size of the batch. The rows are the scaled ones. Where two codes are equal, that
+    pair pulls neither way.
+
+    Parameters
+    ----------
+    weight : a number of at least 0, or a schedule.
+    affinity : φ, of `isthmus.affinities`, the square of the distance that the codes are to have.
+
+    References
+    ----------
+    Yu et al. (2013), Embedding with autoencoder regularization.
+
+    Examples
+    --------
+    >>> str(Distances(0.5))
+    'distances(0.5)'
+    """
+
+    weight: float | Schedule = 0.1
+    affinity: Affinity = spelled("squared_distance")
+
+    def __post_init__(self) -> None:
+        is_allowed = isinstance(self.weight, Schedule) or self.weight >= 0
+        require(is_allowed, "Distances.weight", "at least 0", self.weight)
+
+    @property
+    def needs_labels(self) -> bool:
+        return self.affinity.needs_labels
+
+    def __call__(self, seen: Pass) -> Array:
+        square, weight = related(seen, self.affinity)
+        apart = root(squared_distances(seen.code.draws))  # [k, n, n]
+        return mean_over_pairs(jnp.square(apart - root(square)), weight)

@@ -1,0 +1,81 @@
+"""To ranks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from isthmus.contracts import Arrays, Blocks, Scaling
+from isthmus.errors import require
+
+
+@dataclass(frozen=True)
+class Quantile(Scaling):
+    """The share of rows below, in [0, 1], read off straight lines between quantiles.
+
+    Insensitive to absurd values and skew. New rows beyond the range become 0 or 1; equal values share
+    their middle rank.
+
+    Parameters
+    ----------
+    quantiles : how many are kept for each column; fewer where there are fewer rows.
+    rows : quantiles are taken from at most about so many rows, evenly spaced through the table.
+
+    Examples
+    --------
+    >>> x = np.array([[1.0], [10.0], [1000.0]])
+    >>> learned = Quantile().fit(lambda: iter([(x, np.ones(3))]))
+    >>> Quantile().apply(learned, x).ravel().tolist()
+    [0.0, 0.5, 1.0]
+    """
+
+    quantiles: int = 1000
+    rows: int = 100_000
+
+    learned = ("landmarks",)
+    axes = 2
+
+    def __post_init__(self) -> None:
+        require(self.quantiles >= 2, "Quantile.quantiles", "at least 2", self.quantiles)
+        require(self.rows >= 2, "Quantile.rows", "at least 2", self.rows)
+
+    def fit(self, blocks: Blocks) -> Arrays:
+        stride = -(-sum(len(weight) for _, weight in blocks()) // self.rows)
+        picked, start = [], 0
+        for x, weight in blocks():
+            picked.append((x[-start % stride :: stride], weight[-start % stride :: stride]))
+            start += len(weight)
+        x = np.concatenate([rows for rows, _ in picked]).astype(np.float64)
+        weight = np.concatenate([weights for _, weights in picked])
+        count = min(self.quantiles, len(x))
+        return {"landmarks": np.stack([_quantiles(column, weight, count) for column in x.T], axis=1)}
+
+    def apply(self, learned: Arrays, x: np.ndarray) -> np.ndarray:
+        landmarks = learned["landmarks"]  # [quantiles, d]
+        ranks = np.linspace(0, 1, len(landmarks))
+        # From the left and from the right: a value that fills several quantiles gets their middle.
+        return np.stack(
+            [
+                (np.interp(column, marks, ranks) - np.interp(-column, -marks[::-1], -ranks[::-1])) / 2
+                for column, marks in zip(x.T.astype(np.float64), landmarks.T, strict=True)
+            ],
+            axis=1,
+        )
+
+    def undo(self, learned: Arrays, x: np.ndarray) -> np.ndarray:
+        landmarks = learned["landmarks"]
+        ranks = np.linspace(0, 1, len(landmarks))
+        return np.stack(
+            [np.interp(column, ranks, marks) for column, marks in zip(x.T, landmarks.T, strict=True)], axis=1
+        )
+
+
+def _quantiles(column: np.ndarray, weight: np.ndarray, count: int) -> np.ndarray:
+    """Return weighted quantiles at `count` even ranks, the extremes included."""
+    order = np.argsort(column, kind="stable")
+    column, weight = column[order], weight[order]
+    mass = np.cumsum(weight) - weight / 2
+    # The ranks of the first and the last row are stretched to 0 and 1.
+    mass = (mass - mass[0]) / (mass[-1] - mass[0]) if len(column) > 1 else mass * 0
+    return np.interp(np.linspace(0, 1, count), mass, column)

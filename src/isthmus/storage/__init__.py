@@ -1,0 +1,1 @@
+"""Model files that cannot hurt: safetensors whose header is plain JSON."""

@@ -1,0 +1,1 @@
+"""The loss, the compiled steps, the generator of epochs, and checkpoints."""

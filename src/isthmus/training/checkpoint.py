@@ -1,0 +1,128 @@
+"""Checkpoints: the whole progress of a fit in one file, so that a killed fit goes on as if it had not been."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from isthmus.contracts import End, Record
+from isthmus.errors import CheckpointError, ModelFileError
+from isthmus.storage import container as modelfile
+from isthmus.training.epoch import Job, Progress
+from isthmus.training.loop import why_end
+
+_ARRAYS = ("state", "good", "good_loss", "best_weights", "best_loss", "factor")
+INTERVAL = 1.0  # seconds between writes
+
+
+def kept(
+    epochs: Generator[Progress, None, None], path: str | os.PathLike[str], fingerprint: str
+) -> Generator[Progress, None, None]:
+    """Yield the epochs, writing the progress about once a second and when they end for whatever reason."""
+    latest, written, last = None, None, time.monotonic()
+    try:
+        for latest in epochs:
+            if time.monotonic() - last >= INTERVAL:
+                write(path, latest, fingerprint)
+                written, last = latest, time.monotonic()
+            yield latest
+    finally:
+        if latest is not None and latest is not written:
+            write(path, latest, fingerprint)
+
+
+def write(path: str | os.PathLike[str], progress: Progress, fingerprint: str) -> None:
+    header = {
+        "kind": "checkpoint",
+        "fingerprint": fingerprint,
+        "histories": progress.histories,
+        "reasons": progress.reasons,
+    }
+    modelfile.write(path, header, _arrays(progress))
+
+
+def resume(path: str | os.PathLike[str], job: Job, progress: Progress, fingerprint: str) -> Progress:
+    """Return the progress of a checkpoint; `progress`, that of the job's start, where there is no file yet.
+
+    Raises
+    ------
+    CheckpointError
+        If the file belongs to other data or settings.
+    ModelFileError
+        If it is not a checkpoint, or damaged.
+    """
+    if not Path(path).exists():
+        return progress
+    opened = modelfile.open_file(path, "checkpoint")
+    header = opened.header
+    if header.get("fingerprint") != fingerprint:
+        raise CheckpointError(
+            f"{path} is the checkpoint of another fit, with other data or settings: delete it, or name another file."
+        )
+    start = _arrays(progress)
+    if opened.tensors != modelfile.described(start):
+        raise ModelFileError(f"{path} is damaged: its tensors are not those of this fit.")
+    histories, reasons = _told(path, header, len(job.seeds))
+    found = opened.read()
+    restored = jax.tree.unflatten(jax.tree.structure(_tree(progress)), [found[name] for name in start])
+    # Other stops, or more epochs, may be asked for now: what has not failed or settled is decided anew.
+    reasons = tuple(
+        reason if reason and reason.stop in ("diverged", "settled") else why_end(job, history)
+        for reason, history in zip(reasons, histories, strict=True)
+    )
+    return replace(progress, **restored, histories=histories, reasons=reasons)
+
+
+def _told(
+    path: str | os.PathLike[str], header: dict[str, Any], starts: int
+) -> tuple[tuple[tuple[Record, ...], ...], tuple[End | None, ...]]:
+    """Return the histories and the reasons of a header, one for each start."""
+    histories: Any = header.get("histories")
+    reasons: Any = header.get("reasons")
+    is_told = isinstance(histories, list) and isinstance(reasons, list) and len(histories) == len(reasons) == starts
+    if not is_told or not all(_is_history(history) for history in histories):
+        raise ModelFileError(f"{path} is damaged: it does not tell what was trained.")
+    if not all(reason is None or _is_end(reason) for reason in reasons):
+        raise ModelFileError(f"{path} is damaged: it does not tell why training ended.")
+    return tuple(tuple(history) for history in histories), tuple(None if end is None else End(*end) for end in reasons)
+
+
+def _is_end(reason: Any) -> bool:
+    return isinstance(reason, list) and len(reason) == 2 and all(isinstance(word, str) for word in reason)
+
+
+def _is_history(history: Any) -> bool:
+    return isinstance(history, list) and all(_is_record(record) for record in history)
+
+
+def _is_record(record: Any) -> bool:
+    due = {"epoch", "loss", "weight_change", "seconds"}
+    is_full = isinstance(record, dict) and due <= set(record)
+    return is_full and all(type(value) in (int, float) for value in record.values())
+
+
+def fingerprint(job: Job, settings: dict[str, Any], start: Progress) -> str:
+    """Return a digest of all that decides the weights but the number of epochs."""
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for tree in (job.table, job.held_out, start.state.weights):
+        for array in jax.tree.leaves(tree):
+            digest.update(np.ascontiguousarray(np.asarray(array)).reshape(-1).view(np.uint8).data)
+    digest.update(json.dumps([job.seeds, job.batch_size, sorted(job.known.items())]).encode())
+    return digest.hexdigest()
+
+
+def _tree(progress: Progress) -> dict[str, Any]:
+    return {name: getattr(progress, name) for name in _ARRAYS}
+
+
+def _arrays(progress: Progress) -> dict[str, np.ndarray]:
+    return {str(i): np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(_tree(progress)))}

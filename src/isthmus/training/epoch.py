@@ -1,0 +1,155 @@
+"""One epoch of a job: by steps of an optimizer, or by a round over all rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from isthmus.contracts import End, Known, Neighborhood, Record, Schedule, Stop
+from isthmus.data.device_table import Table
+from isthmus.training import step as steps
+from isthmus.training.neighbors import refined
+from isthmus.training.objective import Plan
+from isthmus.training.step import State
+
+
+@dataclass(frozen=True)
+class Job:
+    """What does not change in training."""
+
+    model: Any  # the skeleton of slots
+    plan: Plan
+    table: Table
+    held_out: Table | None
+    batch_size: int
+    max_epochs: int
+    stops: tuple[Stop, ...]
+    seeds: tuple[int, ...]  # one for each start
+    neighborhood: Neighborhood | None = None
+    groups: np.ndarray | None = None  # [rows], numbers: rows of one group come in one batch, as far as it holds them
+    known: Known = field(default_factory=dict)
+
+    @property
+    def last(self) -> End:
+        """Return the end of a start that has taken all its epochs."""
+        return End("max_epochs", f"all epochs that were asked for have been taken: {self.max_epochs}")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training stands after an epoch; every array has the starts as its first axis."""
+
+    state: State
+    good: State  # before the epoch of the lowest training loss: where to go back to when the loss leaves the numbers
+    good_loss: np.ndarray  # [starts]
+    best_weights: np.ndarray  # [starts, weights], at the lowest held-out loss, else the last
+    best_loss: np.ndarray  # [starts]
+    factor: np.ndarray  # [starts], on the learning rate: lowered when an epoch fails
+    histories: tuple[tuple[Record, ...], ...]
+    reasons: tuple[End | None, ...]  # why each start has ended
+
+    @property
+    def epoch(self) -> int:
+        """Return how many epochs the longest start has taken."""
+        return max(len(history) for history in self.histories)
+
+    @property
+    def best(self) -> int:
+        """Return the start with the lowest loss."""
+        return int(np.argmin(self.best_loss))
+
+
+def take(job: Job, before: Progress) -> tuple[State, dict[str, np.ndarray], np.ndarray]:
+    """Return the state after one epoch, what it tells by name, [starts] each, and which starts have settled."""
+    before = replace(
+        before, state=refined(before.state, job.neighborhood, job.model, job.table, job.seeds, before.epoch)
+    )
+    state, seen, settled = _by_rounds(job, before) if job.plan.optimizer.full_batch else _by_steps(job, before)
+    found = {"loss": seen.loss, **seen.terms, "weight_change": seen.weight_change}
+    if state.changed is not None:
+        found["changed_links"] = np.asarray(state.changed)
+    if job.held_out is not None:
+        found["held_out_loss"] = steps.held_out_loss(state.weights, job.model, job.plan, job.held_out)
+    return state, found, settled
+
+
+def _by_steps(job: Job, before: Progress) -> tuple[State, steps.Seen, np.ndarray]:
+    """Take one step a batch, all starts at once."""
+    number = before.epoch
+    order = np.stack([ordered(job, seed, number) for seed in job.seeds])
+    key = np.array([[seed, number] for seed in job.seeds], np.uint32)
+    rate, factor = job.plan.optimizer.learning_rate, before.factor
+    if isinstance(rate, Schedule):
+        factor = factor * np.array([rate.factor(history) for history in before.histories], np.float32)
+    batches = np.int32((order >= 0).any(axis=(0, 2)).sum())
+    state, seen = steps.epoch(before.state, order, key, factor, job.model, job.plan, job.table, batches)
+    return state, jax.device_get(seen), np.zeros(len(job.seeds), bool)
+
+
+def _by_rounds(job: Job, before: Progress) -> tuple[State, steps.Seen, np.ndarray]:
+    """Take one round of a full-batch optimizer, one start after the other; the noise is that of epoch 0."""
+    weights, found, settled = [], [], []
+    for start, seed in enumerate(job.seeds):
+        order, key = ordered(job, seed, 0), np.array([seed, 0], np.uint32)
+        origin = jax.tree.map(lambda array, start=start: np.asarray(array)[start], before.state)
+        begin = origin.weights
+
+        def evaluate(
+            flat: np.ndarray, order: Any = order, key: Any = key, origin: Any = origin
+        ) -> tuple[Any, Any, Any]:
+            # In float64: what a line search compares differs in digits that float32 does not have.
+            with jax.enable_x64(True):
+                state = origin._replace(weights=flat)
+                batches = np.int32((order >= 0).any(axis=1).sum())
+                found = steps.gradient(state, order, key, job.model, job.plan, job.table, batches)
+                return jax.device_get(found)
+
+        def value_and_gradient(flat: np.ndarray, evaluate: Any = evaluate) -> tuple[float, np.ndarray]:
+            loss, _, gradient = evaluate(flat)
+            return float(loss), np.asarray(gradient, np.float64)
+
+        end, is_settled = job.plan.optimizer.round(value_and_gradient, begin.astype(np.float64))
+        loss, terms, _ = evaluate(end)
+        change = np.linalg.norm(end - begin) / np.linalg.norm(begin)
+        weights.append(end.astype(np.float32))
+        found.append(steps.Seen(loss, terms, np.float32(change)))
+        settled.append(is_settled)
+    seen = jax.tree.map(lambda *values: np.stack(values), *found)
+    after = before.state._replace(weights=np.stack(weights), step=before.state.step + 1)
+    return after, seen, np.array(settled)
+
+
+def ordered(job: Job, seed: int, number: int) -> np.ndarray:
+    """Return the rows in the epoch's order by batch, [batches, batch size], -1 where there is none."""
+    generator = np.random.Generator(np.random.Philox([seed, number]))
+    rows = generator.permutation(int(job.table.rows))
+    batches = -(-len(job.table.x) // job.batch_size)
+    if job.groups is not None:
+        return packed(rows, job.groups, 2 * batches + 1, job.batch_size)
+    order = np.full((batches, job.batch_size), -1, np.int32)
+    order.ravel()[: job.table.rows] = rows
+    return order
+
+
+def packed(rows: np.ndarray, groups: np.ndarray, batches: int, size: int) -> np.ndarray:
+    """Return rows by batch, [batches, size], -1 where there is none: no group is cut that fits into a batch.
+
+    Groups come in the order of their first rows in `rows`; those larger than a batch are cut by chance. Two batches in
+    a row hold more than one batch of rows, so that 2 · rows / size + 1 of them are enough.
+    """
+    _, first, place = np.unique(groups[rows], return_index=True, return_inverse=True)
+    rows = rows[np.argsort(first[place], kind="stable")]
+    sizes = np.bincount(place)[np.argsort(first)]
+    order, batch, filled, start = np.full((batches, size), -1, np.int32), 0, 0, 0
+    for count in sizes:
+        for cut in range(0, count, size):
+            piece = rows[start + cut : start + min(cut + size, count)]
+            if filled + len(piece) > size:
+                batch, filled = batch + 1, 0
+            order[batch, filled : filled + len(piece)] = piece
+            filled += len(piece)
+        start += count
+    return order

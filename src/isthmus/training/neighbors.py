@@ -1,0 +1,64 @@
+"""Which rows explain which: searched among the rows at first, then among their codes, until the links rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from isthmus.contracts import Links, Neighborhood
+from isthmus.data.device_table import Table
+from isthmus.model import inference
+from isthmus.training.step import State
+
+
+def linked(state: State, neighborhood: Neighborhood | None, table: Table, seeds: tuple[int, ...]) -> State:
+    """Return the state with the links of the scaled rows, the same for every start; as it is without a neighborhood."""
+    if neighborhood is None:
+        return state
+    rows = int(table.rows)
+    points, label = np.nan_to_num(np.asarray(table.x)[:rows]), _label(table)
+    found = [_padded(neighborhood(points, label, seed), len(table.x)) for seed in seeds]
+    links = jax.tree.map(lambda *arrays: np.stack(arrays), *found)
+    return state._replace(links=links, changed=np.ones(len(seeds), np.float32))
+
+
+def refined(
+    state: State, neighborhood: Neighborhood | None, model: Any, table: Table, seeds: tuple[int, ...], number: int
+) -> State:
+    """Return the state with links among the codes, where a search is due before epoch `number`."""
+    if neighborhood is None or not number or not neighborhood.every or number % neighborhood.every:
+        return state
+    label, rows = _label(table), int(table.rows)
+    links, changed = [], np.array(state.changed, np.float32)
+    for start, seed in enumerate(seeds):
+        old = jax.tree.map(lambda array, start=start: np.asarray(array)[start], state.links)
+        if changed[start] <= neighborhood.tolerance:  # it rests
+            links.append(old)
+            continue
+        codes = _codes(np.asarray(state.weights)[start], model, np.asarray(table.x)[:rows])
+        new = _padded(neighborhood(codes, label, seed + number), len(table.x))
+        changed[start] = _share_changed(old.index[:rows], new.index[:rows])
+        links.append(new)
+    return state._replace(links=jax.tree.map(lambda *arrays: np.stack(arrays), *links), changed=changed)
+
+
+def _codes(weights: np.ndarray, model: Any, x: np.ndarray) -> np.ndarray:
+    device = jax.device_put(weights)
+    return np.concatenate(list(inference.blockwise(lambda block: inference.encode(device, model, block), iter([x]))))
+
+
+def _label(table: Table) -> np.ndarray | None:
+    return None if table.label is None else np.asarray(table.label)[: int(table.rows)]
+
+
+def _share_changed(old: np.ndarray, new: np.ndarray) -> float:
+    """Return the share of links that were not there before, whatever their order."""
+    is_new = (new[:, :, None] != old[:, None, :]).all(axis=2)
+    return float(is_new.mean())
+
+
+def _padded(links: Links, rows: int) -> Links:
+    fill = ((0, rows - len(links.index)), (0, 0))
+    return Links(np.pad(np.asarray(links.index, np.int32), fill), np.pad(np.asarray(links.strength, np.float32), fill))

@@ -1,0 +1,131 @@
+"""The objective: corrupt, encode, decode, explain; the sum of named terms. It names no variant."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from isthmus.contracts import Batch, Code, Corruption, Known, Optimizer, Outcome, Pass, Penalty, at
+from isthmus.core.part import unique_names
+from isthmus.model.model import Model
+
+RESERVED = ("loss", "epoch", "held_out_loss", "weight_change", "changed_links", "seconds", "stop")  # names in a record
+
+
+class Plan(NamedTuple):
+    """How a model is trained. A pytree of parts: its floats are data to the compiler."""
+
+    corruption: Corruption | None
+    penalties: tuple[Penalty, ...]
+    optimizer: Optimizer
+    rival: Optimizer | None = None
+    reconstruction: Any = 1.0  # weight of explaining rows beside a target
+    mobility: Any = None  # [weights], factors on their steps: 0 holds a weight; None lets all move
+
+
+class Findings(NamedTuple):
+    """What one pass found."""
+
+    loss: Array  # scalar: without the terms of a rival
+    terms: dict[str, Array]  # scalars
+    memory: tuple[Any, ...]  # of each penalty
+
+
+def start_memory(plan: Plan, model: Model, known: Known) -> tuple[Any, ...]:
+    """Return what each penalty remembers before the first step."""
+    return tuple(penalty.start(model, known) for penalty in plan.penalties)
+
+
+def loss(
+    model: Model, plan: Plan, batch: Batch, step: Array, key: Array | None, memory: tuple[Any, ...] | None = None
+) -> tuple[Array, Findings]:
+    """Return what to minimise, and what was found: means over rows, weighted; `key=None` computes without noise.
+
+    Where the neck has a rival, the sum holds its terms too: its weights, and nothing else, learn from them.
+    """
+    before = start_memory(plan, model, {}) if memory is None else memory
+    observed = ~jnp.isnan(batch.x) if model.has_holes else None
+    batch = batch if observed is None else batch._replace(x=jnp.nan_to_num(batch.x))
+    corrupted = _corrupted(model, plan, batch.x, observed, key)
+    code = model.encode(corrupted, key, step)
+    outcome = None if model.head is None else model.decode(code.draws, key, code.condition)
+    seen = Pass(batch, corrupted, code, outcome, model, step, key)
+    found = {} if outcome is None else model.neck.terms(_log_likelihood(outcome, batch, observed), seen)
+    if model.target is not None:
+        found = {name: plan.reconstruction * term for name, term in found.items()}
+        found["target"] = -_explained(model, batch, batch.target, code)
+    after, shown = [], seen._replace(code=model.neck.shown(code), model=_without_rival(model))
+    for name, penalty, kept in zip(unique_names(plan.penalties), plan.penalties, before, strict=True):
+        own = shown._replace(memory=kept)
+        is_taken = name in found or name in RESERVED
+        found[f"{name}_penalty" if is_taken else name] = at(penalty.weight, step) * penalty(own)
+        after.append(jax.lax.stop_gradient(penalty.remember(own)))
+    means = {name: _mean(term, batch.weight) for name, term in found.items()}
+    total = sum(means.values(), start=jnp.zeros(()))
+    against = {} if key is None else model.neck.rival_terms(seen)
+    other = {name: _mean(term, batch.weight) for name, term in against.items()}
+    everything = sum(other.values(), start=total)
+    return everything, Findings(total, means | other, tuple(after))
+
+
+def _without_rival(model: Model) -> Model:
+    """Return the model as penalties see it: no gradient of theirs reaches a rival."""
+
+    def held(path: Any, leaf: Any) -> Any:
+        place = jax.tree_util.keystr(path, simple=True, separator=".")
+        return jax.lax.stop_gradient(leaf) if place.startswith("neck.rival.") else leaf
+
+    return jax.tree_util.tree_map_with_path(held, model)
+
+
+def _corrupted(model: Model, plan: Plan, x: Array, observed: Array | None, key: Array | None) -> Array:
+    """Return `x` [n, d] with noise, and NaN again where nothing is."""
+    if model.mixed is not None and observed is not None:
+        return _mixed(model, plan, jnp.where(observed, x, jnp.nan), key)
+    if key is not None and plan.corruption is not None:
+        rows = x.reshape(-1, *model.shape)
+        noisy = plan.corruption(rows, jax.random.fold_in(key, 3)).reshape(x.shape)
+        if model.condition:  # what the roads must know has no noise
+            known = np.array(model.condition)
+            noisy = noisy.at[:, known].set(x[:, known])
+        x = noisy
+    return x if observed is None else jnp.where(observed, x, jnp.nan)
+
+
+def _mixed(model: Model, plan: Plan, x: Array, key: Array | None) -> Array:
+    """Return mixed rows `x` [n, d], NaN where nothing is, with noise."""
+    if key is None or plan.corruption is None:
+        return x
+    noisy = plan.corruption.mixed(x, jax.random.fold_in(key, 3), np.array(model.mixed) > 0)
+    known = np.array(model.condition, int)
+    return noisy.at[:, known].set(x[:, known]) if model.condition else noisy
+
+
+def _log_likelihood(outcome: Outcome, batch: Batch, observed: Array | None) -> Array:
+    """Return the log-likelihood [k, n] of what each row must explain: itself, or rows by their strengths."""
+    if batch.neighbors is None or batch.strength is None:
+        return outcome.log_prob(batch.x, observed)
+    each = jax.vmap(lambda x: _log_prob(outcome, x, observed is not None), in_axes=1)(batch.neighbors)  # [m, k, n]
+    return jnp.einsum("nm,mkn->kn", batch.strength, each)
+
+
+def _log_prob(outcome: Outcome, x: Array, has_holes: bool) -> Array:
+    return outcome.log_prob(jnp.nan_to_num(x), ~jnp.isnan(x)) if has_holes else outcome.log_prob(x)
+
+
+def _explained(model: Model, batch: Batch, target: Any, code: Code) -> Array:
+    """Return the log-likelihood of each target, [n], the mean over draws, by its weight."""
+    observed = ~jnp.isnan(target) if model.target_has_holes else None
+    found = jnp.mean(model.answer(code.draws, code.condition).log_prob(target, observed), axis=0)
+    return found if batch.target_weight is None else found * batch.target_weight
+
+
+def _mean(term: Array, weight: Array) -> Array:
+    """Return the weighted mean over real rows; weights average 1 over the table, not in each batch."""
+    if jnp.ndim(term) == 0:
+        return term
+    return jnp.sum(term * weight) / jnp.maximum(jnp.sum(weight > 0), 1)

@@ -1,0 +1,216 @@
+"""The compiled steps of training: an epoch over batches, a gradient over all rows, a loss without noise.
+
+Each is compiled once for given parts and shapes. Data are padded to few sizes and the number of batches is an
+argument, so another seed, another float setting, a refit, or a table a little longer run the same program.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from isthmus.contracts import LAST, Batch, Known, Links, at
+from isthmus.core.parameter_specs import assemble, cut, fill, join, span
+from isthmus.data.device_table import Table
+from isthmus.training.objective import Findings, Plan, loss, start_memory
+
+RIVAL = "neck.rival"  # the path of a rival's weights
+
+
+class State(NamedTuple):
+    """What training changes; with several starts every array has them as its first axis."""
+
+    weights: Any  # [weights]
+    optimizer: Any  # the memory of the optimizer, and that of the rival's
+    step: Any  # scalar
+    memory: tuple[Any, ...] = ()  # of each penalty
+    links: Links | None = None  # for every row of the table, where rows explain others
+    changed: Any = None  # scalar, the share of links that the last search changed
+
+
+class Seen(NamedTuple):
+    """What an epoch tells."""
+
+    loss: Any  # scalar
+    terms: dict[str, Any]
+    weight_change: Any  # ‖w − w₀‖ / ‖w₀‖
+
+
+class Sums(NamedTuple):
+    """What an epoch gathers."""
+
+    rows: Any  # scalar
+    loss: Any  # scalar
+    terms: dict[str, Any]
+
+
+def begin(plan: Plan, model: Any, weights: np.ndarray, known: Known) -> State:
+    """Return the state before the first step of a fit, for `weights` [starts, weights]."""
+    memories = [start_memory(plan, assemble(model, flat), known) for flat in weights]
+    memory = jax.tree.map(lambda *arrays: np.stack(arrays), *memories)
+    return State(weights, _begin(weights, plan, model), np.zeros(len(weights), np.int32), memory)
+
+
+@jax.jit
+def _begin(weights: Array, plan: Plan, model: Any) -> Any:
+    def one(weights: Array) -> tuple[Any, Any]:
+        low, high = span(model, RIVAL)
+        rival = None if plan.rival is None else plan.rival.direction().init(weights[low:high])
+        return plan.optimizer.direction().init(weights), rival
+
+    return jax.vmap(one)(weights)
+
+
+@jax.jit
+def epoch(
+    state: State, order: Array, key: Array, factor: Array, model: Any, plan: Plan, table: Table, batches: Array
+) -> tuple[State, Seen]:
+    """Take one optimizer step for each of the first `batches` rows of `order`.
+
+    Parameters
+    ----------
+    state : of all starts.
+    order : rows of the table by batch, [starts, most batches, batch size]; -1 fills the last batch.
+    key : the epoch's randomness, [starts, 2] of uint32.
+    factor : on the learning rate, [starts].
+    model : the skeleton of slots.
+    """
+
+    def one(state: State, order: Array, key: Array, factor: Array) -> tuple[State, Seen]:
+        def step(i: Array, carry: tuple[State, Sums]) -> tuple[State, Sums]:
+            return _step(*carry, i, order, key, factor, model, plan, table)
+
+        end, sums = jax.lax.fori_loop(0, batches, step, (state, _nothing(model, plan, table, order, state)))
+        return end, _seen(state.weights, end.weights, sums)
+
+    return _over_starts(one, order.shape[0])(state, order, key, factor)
+
+
+def _step(
+    state: State, sums: Sums, i: Array, order: Array, key: Array, factor: Array, model: Any, plan: Plan, table: Table
+) -> tuple[State, Sums]:
+    batch = _take(table, order[i], state.links)
+    gradient, found = _gradient(state.weights, batch, _key(key, i), model, plan, state.step, state.memory)
+    change, optimizer = _change(gradient, state, model, plan)
+    weights = state.weights - factor * change
+    after = state._replace(weights=weights, optimizer=optimizer, step=state.step + 1, memory=found.memory)
+    return after, _add(sums, found, order[i])
+
+
+def _change(gradient: Array, state: State, model: Any, plan: Plan) -> tuple[Array, Any]:
+    """Return the change of the weights, the rival's by its own optimizer, and the memory of both."""
+    memory, rival = state.optimizer
+    direction, memory = plan.optimizer.direction().update(gradient, memory, state.weights)
+    change = at(plan.optimizer.learning_rate, state.step) * direction
+    if plan.rival is not None:
+        low, high = span(model, RIVAL)
+        own, rival = plan.rival.direction().update(gradient[low:high], rival, state.weights[low:high])
+        change = change.at[low:high].set(at(plan.rival.learning_rate, state.step) * own)
+    return (change if plan.mobility is None else change * plan.mobility), (memory, rival)
+
+
+@jax.jit
+def gradient(
+    state: State, order: Array, key: Array, model: Any, plan: Plan, table: Table, batches: Array
+) -> tuple[Array, dict[str, Array], Array]:
+    """Return the loss over all rows, its terms and its gradient, gathered batch by batch, for one start."""
+
+    def add(i: Array, carry: tuple[Array, Sums]) -> tuple[Array, Sums]:
+        total, sums = carry
+        batch = _take(table, order[i], state.links)
+        slope, found = _gradient(state.weights, batch, _key(key, i), model, plan, state.step, state.memory)
+        return total + slope * jnp.sum(order[i] >= 0), _add(sums, found, order[i])
+
+    start = (jnp.zeros_like(state.weights), _nothing(model, plan, table, order, state))
+    total, sums = jax.lax.fori_loop(0, batches, add, start)
+    mean = total / sums.rows
+    return *_means(sums), (mean if plan.mobility is None else mean * plan.mobility)
+
+
+def held_out_loss(weights: Any, model: Any, plan: Plan, table: Table) -> np.ndarray:
+    """Return the loss without noise over a table, [starts], every schedule at its end."""
+    return np.asarray(_held_out_loss(weights, model, plan, table, min(len(table.x), 1024)))
+
+
+@partial(jax.jit, static_argnames="size")
+def _held_out_loss(weights: Array, model: Any, plan: Plan, table: Table, size: int) -> Array:
+    def one(weights: Array) -> Array:
+        def add(i: Array, total: Array) -> Array:
+            index = i * size + jnp.arange(size)
+            batch = _take(table, jnp.where(index < table.rows, index, -1), None)
+            found = loss(assemble(model, weights), plan, batch, LAST, None)[1]
+            return total + found.loss * jnp.sum(index < table.rows)
+
+        return jax.lax.fori_loop(0, -(-table.rows // size), add, jnp.zeros(())) / table.rows
+
+    return _over_starts(one, weights.shape[0])(weights)
+
+
+@partial(jax.jit, inline=True)  # so that it is traced once, though `_nothing` asks for its terms too
+def _gradient(
+    weights: Array, batch: Batch, key: Array, model: Any, plan: Plan, step: Array, memory: tuple[Any, ...]
+) -> tuple[Array, Findings]:
+    batch = batch._replace(x=batch.x.astype(weights.dtype))  # in float64 where the weights are, also what derives by it
+
+    def of(arrays: list[Array]) -> tuple[Array, Findings]:
+        return loss(fill(model, arrays), plan, batch, step, key, memory)
+
+    slopes, found = jax.grad(of, has_aux=True)(cut(model, weights))
+    return join(slopes), found
+
+
+def _take(table: Table, index: Array, links: Links | None) -> Batch:
+    place = jnp.maximum(index, 0)
+    x = table.x.at[place].get(mode="promise_in_bounds")
+    batch = Batch(x, jnp.where(index >= 0, table.weight[index], 0))
+    if table.label is not None:
+        batch = batch._replace(label=jnp.where(index >= 0, table.label[place], -1))
+    if table.target is not None:
+        batch = batch._replace(target=jnp.where(index[:, None] >= 0, table.target[place], -1))
+    if table.target_weight is not None:
+        batch = batch._replace(target_weight=table.target_weight[place])
+    if links is not None:
+        batch = batch._replace(neighbors=table.x[links.index[place]], strength=links.strength[place])
+    return batch
+
+
+def _key(key: Array, number: Array) -> Array:
+    return jax.random.fold_in(jax.random.wrap_key_data(key), number)
+
+
+def _nothing(model: Any, plan: Plan, table: Table, order: Array, state: State) -> Sums:
+    """Return zero for the sum of every term."""
+
+    def found() -> Findings:
+        batch = _take(table, order[0], state.links)
+        return _gradient(state.weights, batch, jax.random.key(0), model, plan, jnp.int32(0), state.memory)[1]
+
+    return Sums(jnp.zeros(()), jnp.zeros(()), {name: jnp.zeros(()) for name in jax.eval_shape(found).terms})
+
+
+def _add(sums: Sums, found: Findings, index: Array) -> Sums:
+    rows = jnp.sum(index >= 0)
+    terms = {name: sums.terms[name] + rows * value for name, value in found.terms.items()}
+    return Sums(sums.rows + rows, sums.loss + rows * found.loss, terms)
+
+
+def _means(sums: Sums) -> tuple[Array, dict[str, Array]]:
+    return sums.loss / sums.rows, {name: value / sums.rows for name, value in sums.terms.items()}
+
+
+def _seen(before: Array, after: Array, sums: Sums) -> Seen:
+    return Seen(*_means(sums), jnp.linalg.norm(after - before) / jnp.linalg.norm(before))
+
+
+def _over_starts(function: Any, starts: int) -> Any:
+    """Map over the first axis of every argument: in one program for several starts, without a map for one."""
+    if starts > 1:
+        return jax.vmap(function)
+    return lambda *arguments: jax.tree.map(
+        lambda array: array[None], function(*jax.tree.map(lambda array: array[0], arguments))
+    )

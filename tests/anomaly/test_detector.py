@@ -1,0 +1,298 @@
+"""The detector: scores by hand, contributions that add up, thresholds that hold, files that keep it all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+
+import isthmus
+from isthmus import AnomalyDetector, Autoencoder, InvalidData, InvalidPart, ModelFileError, StackedAutoencoder
+from isthmus.anomaly.detector import usual
+from isthmus.data.rows import scaled_blocks
+
+TINY: dict[str, Any] = {"encoder": (), "max_epochs": 2, "stops": None}
+GENERATOR = np.random.default_rng(0)
+MIX = GENERATOR.normal(size=(2, 4))
+X = GENERATOR.normal(size=(120, 2)) @ MIX + 0.1 * GENERATOR.normal(size=(120, 4))
+NEW = GENERATOR.normal(size=(40, 2)) @ MIX + 0.1 * GENERATOR.normal(size=(40, 4))
+ODD = np.array([[0.0, 9.0, 0.0, 0.0], [0.0, 0.0, 0.0, -9.0]])
+
+
+def made(**settings: Any) -> AnomalyDetector:
+    return AnomalyDetector(**({"autoencoder": Autoencoder(1, **TINY)} | settings))
+
+
+@pytest.fixture(scope="module")
+def fitted() -> AnomalyDetector:
+    return made(neighbors=3).fit(X)
+
+
+def by_hand(detector: AnomalyDetector, rows: np.ndarray, usual: np.ndarray) -> np.ndarray:
+    """Return the distance to the 3 nearest usual rows and the error of rows, [n, 2], both plainly computed."""
+    own = own_rows(detector)
+    deviation = own.std(axis=0)
+    square = np.square((rows[:, None] - usual[None]) / deviation).sum(axis=2)
+    square.sort(axis=1)
+    return np.stack([square[:, :3].mean(axis=1), error_by_hand(detector, rows)], axis=1)
+
+
+def error_by_hand(detector: AnomalyDetector, rows: np.ndarray) -> np.ndarray:
+    deviation = own_rows(detector).std(axis=0)
+    error = lambda x: ((x - detector.models_[0].reconstruct(x)) / deviation) ** 2  # noqa: E731
+    found: np.ndarray = (error(rows) / (np.sqrt(error(held_out_rows(detector)).mean(axis=0)) + 0.01) ** 2).sum(axis=1)
+    return found
+
+
+def held_out_rows(detector: AnomalyDetector) -> np.ndarray:
+    return X[~(X[:, None] == own_rows(detector)[None]).all(axis=2).any(axis=1)]
+
+
+def own_rows(detector: AnomalyDetector) -> np.ndarray:
+    """Return the rows that the model learned from: those that are no calibration."""
+    from isthmus.anomaly.row_hash import fingerprints, first_of
+    from isthmus.data.sources import open_source
+
+    return X[~first_of(fingerprints(open_source(X), 0), 0.2)]
+
+
+def test_a_score_is_what_it_is_said_to_be(fitted: AnomalyDetector) -> None:
+    own, held_out = own_rows(fitted), held_out_rows(fitted)
+    assert (len(own), len(held_out)) == (96, 24)
+    means = by_hand(fitted, held_out, own).mean(axis=0)
+    rows = np.vstack([NEW, ODD])
+    expected = (by_hand(fitted, rows, X) / means).mean(axis=1)  # the rows held out are neighbors again
+    np.testing.assert_allclose(fitted.anomaly_score(rows), expected, rtol=1e-3)
+
+
+def test_without_neighbors_the_error_remains() -> None:
+    detector = made(neighbors=0).fit(X)
+    expected = error_by_hand(detector, NEW) / error_by_hand(detector, held_out_rows(detector)).mean()
+    np.testing.assert_allclose(detector.anomaly_score(NEW), expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize("settings", [{}, {"neighbors": 0}, {"n_models": 2}, {"contamination": 0.1}], ids=str)
+def test_contributions_add_up_to_the_score(settings: dict[str, Any]) -> None:
+    detector = made(**settings).fit(X)
+    rows = np.vstack([NEW, ODD])
+    frame = detector.explain(rows)
+    contribution = frame["contribution"].to_numpy()
+    assert (contribution >= 0).all()
+    np.testing.assert_allclose(contribution.sum(axis=1), detector.anomaly_score(rows), rtol=1e-12)
+    np.testing.assert_allclose(frame["expected"], detector.models_[0].reconstruct(rows))
+    assert contribution[-2:].sum(axis=1).min() > 5 * np.median(contribution[:-2].sum(axis=1))
+
+
+def test_the_conventions_hold_together(fitted: AnomalyDetector) -> None:
+    rows = np.vstack([NEW, ODD])
+    score = fitted.anomaly_score(rows)
+    np.testing.assert_array_equal(fitted.score_samples(rows), -score)
+    np.testing.assert_array_equal(fitted.decision_function(rows), -score - fitted.offset_)
+    np.testing.assert_array_equal(fitted.predict(rows), np.where(score > -fitted.offset_, -1, 1))
+    assert fitted.predict(ODD).tolist() == [-1, -1]
+    assert fitted.explain(ODD)["contribution"].to_numpy().argmax(axis=1).tolist() == [1, 3]
+    assert score[-2:].min() > 10 * np.median(score[:-2])
+    assert fitted.p_values(ODD).max() == 1 / 25  # of 24 rows held out
+    np.testing.assert_allclose(fitted.anomaly_score(rows[5:6]), score[5:6], rtol=1e-6)
+
+
+def test_a_share_of_the_rows_of_the_fit_is_flagged() -> None:
+    for share in (0.1, 0.25):
+        detector = made(contamination=share).fit(X)
+        assert (detector.predict(X) == -1).sum() == share * len(X)
+    assert (made(contamination=0.1).fit_predict(X) == -1).sum() == 12
+
+
+def test_a_row_does_not_vouch_for_itself_where_it_is_judged() -> None:
+    rows = np.vstack([X, ODD])
+    detector = made(contamination=0.02, neighbors=1, autoencoder=Autoencoder(1, **TINY | {"max_epochs": 0})).fit(rows)
+    assert detector.predict(rows)[-2:].tolist() == [-1, -1]
+    one = detector._oddness[0]
+    distance = one.parts(rows, is_own=True)[0].sum(axis=1)
+    square = np.square(one.points[:, None] - one.points[None]).sum(axis=2)
+    expected = np.sort(square, axis=1)[:, 1]  # the row itself comes first
+    np.testing.assert_allclose(np.sort(distance), np.sort(expected), rtol=1e-3)
+    assert distance.min() > 0
+    assert detector._oddness[0].parts(rows, is_own=False)[0].max() == 0  # a new row is as usual as one that equals it
+
+
+def test_dirty_rows_are_left_out() -> None:
+    odd = 8 * np.random.default_rng(3).normal(size=(10, 4))
+    rows = np.vstack([X, odd])
+    plain, trimmed = made().fit(rows), made(dirty=0.1).fit(rows)
+    assert trimmed.models_[0].n_samples_ < plain.models_[0].n_samples_
+    assert (trimmed.predict(odd) == -1).all()
+    assert np.median(trimmed.anomaly_score(odd)) > 3 * np.median(plain.anomaly_score(odd))
+
+
+def test_a_usual_row_is_flagged_with_the_promised_probability() -> None:
+    """Of whole fits: each with rows of its own, and new ones."""
+    generator, flagged, p = np.random.default_rng(9), [], []
+    for _ in range(30):
+        rows = generator.standard_t(3, size=(300, 3))
+        settings: dict[str, Any] = {"threshold": "conformal", "alpha": 0.1, "neighbors": 2}
+        detector = made(autoencoder=Autoencoder(1, encoder=(), max_epochs=0), **settings).fit(rows[:150])
+        flagged.append((detector.predict(rows[150:]) == -1).mean())
+        p.append((detector.p_values(rows[150:]) <= 0.1).mean())
+    assert p == flagged
+    assert np.mean(flagged) <= 0.1 + 2 * np.std(flagged) / np.sqrt(len(flagged))
+    assert np.mean(flagged) > 0.02
+
+
+def test_weight_two_is_the_row_twice() -> None:
+    weight = np.random.default_rng(1).integers(0, 3, len(X))
+    one, other = made(neighbors=4).fit(X, sample_weight=weight), made(neighbors=4).fit(np.repeat(X, weight, axis=0))
+    np.testing.assert_allclose(one.anomaly_score(NEW), other.anomaly_score(NEW), rtol=1e-4)
+    assert one.offset_ == pytest.approx(other.offset_, rel=1e-4)
+
+
+def test_frames_keep_their_names_and_rows() -> None:
+    names = list("abcd")
+    frame = pd.DataFrame(X, columns=names)
+    detector = made().fit(frame)
+    assert detector.feature_names_in_.tolist() == names
+    new = pd.DataFrame(NEW, columns=names, index=[f"row {i}" for i in range(len(NEW))])
+    explained = detector.explain(new)
+    assert explained.index.equals(new.index)
+    assert explained["expected"].columns.tolist() == explained["contribution"].columns.tolist() == names
+    np.testing.assert_allclose(detector.anomaly_score(new), made().fit(X).anomaly_score(NEW), rtol=1e-5)
+
+
+def test_a_category_adds_what_its_probability_tells() -> None:
+    random = np.random.default_rng(0)
+    town = random.choice(["Rom", "Ulm", "Bonn"], 200, p=[0.7, 0.25, 0.05])
+    frame = pd.DataFrame({"town": pd.Categorical(town), "size": (town == "Rom") + random.normal(0, 0.1, 200)})
+    detector = made(autoencoder=Autoencoder(1, encoder=(8,), max_epochs=5)).fit(frame)
+    model = detector.models_[0]
+    source = model._open(frame, reset=False)
+    rows = np.concatenate(list(scaled_blocks(source, model._scaling, model._learned)))
+    outcome = model.model_.decode(model.model_.encode(rows).draws)
+    share = np.asarray(outcome.shares()[0])[0]  # [n, values]
+    surprise = -np.log(share[np.arange(200), rows[:, 0].astype(int)])
+    added = detector.explain(frame)["contribution"]["town"].to_numpy()
+    np.testing.assert_allclose(added / added.mean(), surprise / surprise.mean(), rtol=1e-4)
+
+
+def test_a_file_and_a_sparse_table_are_read(tmp_path: Path) -> None:
+    expected = made().fit(X).anomaly_score(NEW)
+    np.testing.assert_allclose(made().fit(scipy.sparse.coo_array(X)).anomaly_score(NEW), expected, rtol=1e-4)
+    paths = tmp_path / "rows.csv", tmp_path / "new.csv"
+    for path, rows in zip(paths, (X, NEW), strict=True):
+        pd.DataFrame(rows, columns=list("abcd")).to_csv(path, index=False)
+    np.testing.assert_allclose(made().fit(paths[0]).anomaly_score(paths[1]), expected, rtol=1e-4)
+
+
+def test_any_autoencoder_and_several_serve() -> None:
+    stack = StackedAutoencoder([Autoencoder(2, **TINY), Autoencoder(1, **TINY)], max_epochs=1)
+    detector = made(autoencoder=[Autoencoder(1, **TINY), stack], n_models=2).fit(X)
+    assert [type(model).__name__ for model in detector.models_] == ["Autoencoder", "StackedAutoencoder"] * 2
+    each = [one.contributions(NEW, is_own=False).sum(axis=1) for one in detector._oddness]
+    np.testing.assert_allclose(detector.anomaly_score(NEW), np.mean(each, axis=0), rtol=1e-12)
+    assert not np.allclose(each[0], each[2])
+    assert "models_" not in vars(detector.autoencoder[0])
+    assert not detector.autoencoder[0].__sklearn_is_fitted__()
+
+
+def test_neighbors_are_bounded() -> None:
+    detector = made(reference=10, neighbors=20).fit(X)
+    assert detector._oddness[0].points.shape == (10, 4)
+    assert np.isfinite(detector.anomaly_score(NEW)).all()
+
+
+def test_a_model_file_keeps_it_all(tmp_path: Path) -> None:
+    path = tmp_path / "detector.safetensors"
+    for settings in ({"n_models": 2}, {"neighbors": 0}, {"contamination": 0.1}):
+        detector = made(**settings).fit(pd.DataFrame(X, columns=list("abcd")))
+        detector.save(path)
+        loaded = isthmus.load(path)
+        new = pd.DataFrame(NEW, columns=list("abcd"))
+        assert loaded.offset_ == detector.offset_
+        np.testing.assert_array_equal(loaded.anomaly_score(new), detector.anomaly_score(new))
+        np.testing.assert_array_equal(loaded.p_values(new), detector.p_values(new))
+        pd.testing.assert_frame_equal(loaded.explain(new), detector.explain(new))
+        assert loaded.to_json() == detector.to_json()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda header, tensors: header.update(offset="low"), "its offset is 'low'"),
+        (lambda header, tensors: header.update(models=[]), "its 'models' is not of type int"),
+        (lambda header, tensors: header.update(models=10**9), "it tells of 1000000000 models"),
+        (lambda header, tensors: header.update(models=2), "there is no model 'model1' in it"),
+        (lambda header, tensors: header.update(model0=3), "there is no model 'model0' in it"),
+        (lambda header, tensors: header["model0"].update(estimator="Odd"), "holds a 'Odd', which this version does"),
+        (lambda header, tensors: header.update(estimator="Autoencoder"), "no model that can be built"),
+        (lambda header, tensors: tensors.pop("oddness0.points"), "oddness0.points is missing"),
+        (lambda header, tensors: tensors.pop("held_out.score"), "held_out.score is missing"),
+        (lambda header, tensors: tensors.update({"odd7": np.ones(2)}), "the model has no tensor 'odd7'"),
+        (lambda header, tensors: tensors.update({"model0.odd": np.ones(2)}), "the model has no tensor 'odd'"),
+        (lambda header, tensors: tensors["oddness0.spread"].fill(0), "its detector cannot be what a fit leaves"),
+        (lambda header, tensors: header["parameters"].update(alpha=2), "no model that can be built: alpha"),
+    ],
+)
+def test_a_damaged_file_is_refused(change: Any, message: str, fitted: AnomalyDetector, tmp_path: Path) -> None:
+    from isthmus.storage import container as modelfile
+
+    path = tmp_path / "damaged.safetensors"
+    fitted.save(path)
+    opened = modelfile.open_file(path, "model")
+    header, tensors = opened.header, {name: array.copy() for name, array in opened.read().items()}
+    change(header, tensors)
+    modelfile.write(path, header, tensors)
+    with pytest.raises(ModelFileError, match=message):
+        isthmus.load(path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"autoencoder": 3}, r"^autoencoder must be an autoencoder, a list of some, or None\. Got 3\.$"),
+        ({"autoencoder": []}, r"^autoencoder must be"),
+        ({"neighbors": -1}, r"^neighbors must be a whole number of at least 0\. Got -1\.$"),
+        ({"n_models": 0}, r"^n_models must be a whole number of at least 1\. Got 0\.$"),
+        ({"reference": True}, r"^reference must be a whole number of at least 2\. Got True\.$"),
+        ({"contamination": 0.6}, r"^contamination must be 'auto' or in \(0, 0\.5\]\. Got 0\.6\.$"),
+        (
+            {"threshold": "quantil"},
+            r"^threshold must be one of 'quantile', 'conformal', 'pareto'.*Did you mean 'quantile'",
+        ),
+        ({"alpha": 1}, r"^alpha must be in \(0, 1\)\. Got 1\.$"),
+        ({"dirty": 0.5}, r"^dirty must be in \[0, 0\.5\)\. Got 0\.5\.$"),
+        ({"calibration_fraction": 0}, r"^calibration_fraction must be in \(0, 0\.5\]\. Got 0\.$"),
+        ({"random_state": "a"}, r"^random_state must be"),
+        ({"autoencoder": Autoencoder("tpo_k(3)")}, "tpo_k"),
+    ],
+)
+def test_bad_settings_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidPart, match=message):
+        made(**settings).fit(X)
+
+
+def test_bad_tables_are_refused(fitted: AnomalyDetector) -> None:
+    with pytest.raises(InvalidData, match=r"^threshold='conformal' with alpha=0\.001 needs 999 rows held out"):
+        made(threshold="conformal", alpha=0.001).fit(X)
+    with pytest.raises(InvalidData, match="inf"):
+        made().fit(np.where(X > 2, np.inf, X))
+    with pytest.raises(ValueError, match="3 features"):
+        fitted.predict(X[:, :3])
+
+
+def test_the_default_finds_what_is_odd() -> None:
+    assert AnomalyDetector().fit(X).predict(ODD).tolist() == [-1, -1]
+
+
+@pytest.mark.parametrize(("rows", "epochs"), [(100, 60), (32_000, 60), (64_000, 30), (10**7, 5)])
+def test_a_large_table_is_gone_through_less_often(rows: int, epochs: int) -> None:
+    assert usual(rows).max_epochs == epochs
+
+
+def test_settings_inside_are_set_by_copy() -> None:
+    autoencoder = Autoencoder(1, **TINY)
+    detector = AnomalyDetector(autoencoder).set_params(autoencoder__max_epochs=7)
+    assert detector.get_params()["autoencoder__max_epochs"] == 7
+    assert autoencoder.max_epochs == 2
