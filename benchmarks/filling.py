@@ -27,7 +27,7 @@ from sklearn.experimental import enable_iterative_imputer  # noqa: F401 -- it is
 from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 
 from isthmus import Imputer
-from isthmus.estimators.imputer import usual
+from isthmus.estimators.imputer import default_autoencoder
 from measuring import machine
 
 SETS = ("adult", "beijing_air", "19_landsat", "22_magic.gamma", "28_pendigits", "6_cardio")
@@ -138,7 +138,7 @@ def errors(frame: pd.DataFrame, filled: pd.DataFrame, gone: np.ndarray, inside: 
 
 
 def ours(frame: pd.DataFrame, lacking: pd.DataFrame, gone: np.ndarray, settings: dict[str, Any]) -> Errors:
-    imputer = Imputer(usual(len(frame), 0).set_params(**settings))
+    imputer = Imputer(default_autoencoder(len(frame), 0).set_params(**settings))
     began = time.perf_counter()
     filled = imputer.fit(lacking).transform(lacking)
     seconds = time.perf_counter() - began

@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 import isthmus
-from isthmus.contracts import Backbone, Corruption, Module, Pass, Penalty, Row
+from isthmus.contracts import Backbone, BackboneModule, Corruption, Pass, Penalty, Row
 from isthmus.layers.equinox_module import from_equinox
 
 
@@ -46,13 +46,13 @@ class Highway(Backbone):
 
     width: int = 64
 
-    def encoder(self, row: Row) -> tuple[Module, int]:
+    def encoder(self, row: Row) -> tuple[BackboneModule, int]:
         return self._road(row.size), self.width
 
-    def decoder(self, row: Row, size: int) -> tuple[Module, int]:
+    def decoder(self, row: Row, size: int) -> tuple[BackboneModule, int]:
         return self._road(size), self.width
 
-    def _road(self, inputs: int) -> Module:
+    def _road(self, inputs: int) -> BackboneModule:
         return from_equinox(eqx.nn.MLP(inputs, self.width, self.width, depth=1, key=jax.random.key(0)))
 
 
@@ -64,7 +64,8 @@ def main() -> None:
     )
     codes = ae.fit_transform(X)
     print(
-        f"held-out loss {ae.history_[0]['held_out_loss']:.1f} at first, {ae.history_[-1]['held_out_loss']:.1f} at last"
+        f"validation loss {ae.history_[0]['validation_loss']:.1f} at first, "
+        f"{ae.history_[-1]['validation_loss']:.1f} at last"
     )
     print(f"its last record: {ae.history_[-1]}")
     with tempfile.TemporaryDirectory() as folder:

@@ -23,7 +23,7 @@ from matplotlib.path import Path as Outline
 from isthmus import NetworkClassifier
 from isthmus.contracts import Row
 from isthmus.core.affine import affine
-from isthmus.core.parameter_specs import fill
+from isthmus.core.parameter_specs import fill_specs
 from isthmus.parts.backbones import MLP
 
 Function = Callable[[np.ndarray], np.ndarray]
@@ -44,7 +44,7 @@ def thresholds(*layers: Layer) -> Function:
     arrays = [np.asarray(array, np.float32) for layer in layers for array in layer]
     widths = tuple(len(bias) for bias in arrays[1::2])
     road, _ = MLP(widths, activation="threshold").encoder(Row((len(arrays[0]),)))
-    network = fill(road, arrays)
+    network = fill_specs(road, arrays)
     return lambda x: np.asarray(network(jnp.asarray(x, jnp.float32), None))
 
 
@@ -80,8 +80,8 @@ def steps(function: Function, bins: int) -> Function:
     height = function(edges[:-1])
     below = thresholds((-np.ones((1, bins + 1)), edges))
     weights = np.concatenate([[0], height]) - np.concatenate([height, [0]])
-    outlet = fill(affine(bins + 1, 1), [weights[:, None].astype(np.float32), np.zeros(1, np.float32)])
-    return lambda x: np.asarray(outlet(below(x[:, None])))[:, 0]
+    output_layer = fill_specs(affine(bins + 1, 1), [weights[:, None].astype(np.float32), np.zeros(1, np.float32)])
+    return lambda x: np.asarray(output_layer(below(x[:, None])))[:, 0]
 
 
 def curve(x: np.ndarray) -> np.ndarray:

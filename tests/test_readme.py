@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from isthmus.cli.main import app
-from isthmus.core.part import names, rooms
+from isthmus.core.part import part_kinds, part_names
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -46,10 +46,10 @@ def test_the_commands_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.Monk
 def test_the_table_names_every_room_and_parts_that_exist() -> None:
     rows = re.findall(r"^\| (\w+) \| (`.*) \|$", README, re.M)
     listed = {room: set(re.findall(r"`(\w+)`", cell.partition(":")[0])) for room, cell in rows}
-    assert set(listed) == set(rooms())
+    assert set(listed) == set(part_kinds())
     for room, parts in listed.items():
         assert parts
-        assert parts <= set(names(room))
+        assert parts <= set(part_names(room))
 
 
 def test_the_readme_names_files_that_exist() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from isthmus import Autoencoder
 from isthmus.analysis.diagnose import diagnose
-from isthmus.core.parameter_specs import slots
+from isthmus.core.parameter_specs import parameter_specs
 from isthmus.errors import InvalidData
 
 X = np.random.default_rng(0).normal(size=(700, 5))
@@ -20,7 +20,7 @@ def autoencoder(bottleneck: str, **values: Any) -> Autoencoder:
     """Return a model whose code is affine, with some weights put in by hand."""
     ae = Autoencoder(bottleneck, encoder=(), scaling=None, max_epochs=0).fit(X)
     offset = 0
-    for name, slot in slots(ae._skeleton).items():
+    for name, slot in parameter_specs(ae._skeleton).items():
         short = name.removeprefix("neck.").replace(".", "_")
         if short in values:
             ae._weights[offset : offset + slot.size] = np.ravel(values[short])

@@ -16,8 +16,8 @@ import isthmus
 from isthmus import Autoencoder, InvalidData, InvalidPart, NetworkClassifier, StackedAutoencoder, check_gradients
 from isthmus.analysis import gradients
 from isthmus.contracts import Penalty
-from isthmus.core.parameter_specs import cut, slots
-from isthmus.estimators._dry_run import rehearse
+from isthmus.core.parameter_specs import parameter_specs, split_weights
+from isthmus.estimators._dry_run import dry_run
 from isthmus.training import step as steps
 
 X = np.random.default_rng(0).normal(size=(40, 4))
@@ -77,13 +77,15 @@ def test_loss_and_slopes_by_hand() -> None:
     ae = Autoencoder(2, encoder=(), scaling=None, max_epochs=3).fit(X)
     found = check_gradients(ae, X)
     x = X.astype(np.float32).astype(np.float64)
-    w, b, v, c = (array.astype(np.float64) for array in cut(ae._skeleton, ae._weights))
+    w, b, v, c = (array.astype(np.float64) for array in split_weights(ae._skeleton, ae._weights))
     z = x @ w + b
     rest = z @ v + c - x
     assert found.loss == pytest.approx((rest**2).sum(axis=1).mean(), rel=1e-12)
     slopes = [x.T @ rest @ v.T, (rest @ v.T).sum(axis=0), z.T @ rest, rest.sum(axis=0)]
     by_hand = np.concatenate([2 * slope.ravel() / len(x) for slope in slopes])
-    names = [f"{p}[{', '.join(map(str, i))}]" for p, s in slots(ae._skeleton).items() for i in np.ndindex(s.shape)]
+    names = [
+        f"{p}[{', '.join(map(str, i))}]" for p, s in parameter_specs(ae._skeleton).items() for i in np.ndindex(s.shape)
+    ]
     np.testing.assert_allclose(found.slopes.loc[names, "autodiff"], by_hand, rtol=1e-9, atol=1e-12)
 
 
@@ -98,7 +100,7 @@ def test_one_gradient_costs_a_few_losses_and_the_differences_cost_as_many_as_the
     """O(K) against O(K²), counted in the operations of the compiled programs: machines differ, these do not."""
     weights, ratios, costs = [], [], []
     for width in (8, 32, 128):
-        stage = rehearse(Autoencoder(4, encoder=f"mlp(({width},), 'tanh')"), np.tile(X, 2), None, {})[-1]
+        stage = dry_run(Autoencoder(4, encoder=f"mlp(({width},), 'tanh')"), np.tile(X, 2), None, {})[-1]
         start = np.asarray(stage.start.state.weights[0], np.float64)
         with jax.enable_x64(True):
             arguments = gradients._arguments(stage, start, np.int32(0))

@@ -14,7 +14,7 @@ from scipy import stats
 from isthmus import Autoencoder
 from isthmus.analysis.log_likelihood import log_likelihood
 from isthmus.contracts import Batch
-from isthmus.core.parameter_specs import assemble, slots
+from isthmus.core.parameter_specs import assemble, parameter_specs
 from isthmus.errors import InvalidPart
 from isthmus.parts.optimizers import Sgd
 from isthmus.training.objective import Plan, loss
@@ -49,7 +49,9 @@ def autoencoder(bottleneck: str) -> Autoencoder:
         "head.mean.bias": CENTER,
         "head.spread": np.full(COLUMNS, spread),
     }
-    assert {name: slot.shape for name, slot in slots(ae._skeleton).items()} == {k: v.shape for k, v in values.items()}
+    assert {name: slot.shape for name, slot in parameter_specs(ae._skeleton).items()} == {
+        k: v.shape for k, v in values.items()
+    }
     ae._weights = np.concatenate([value.ravel() for value in values.values()]).astype(np.float32)
     return ae
 

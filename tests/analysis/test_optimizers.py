@@ -39,9 +39,9 @@ def test_each_is_the_fit_that_it_would_be_alone() -> None:
     for optimizer in THREE:
         alone = autoencoder(**ae.get_params(deep=False) | {"optimizer": optimizer}).fit(X)
         np.testing.assert_array_equal(found.models[optimizer]._weights, alone._weights)
-        for column in ("epoch", "loss", "reconstruction", "l2", "held_out_loss", "weight_change"):
+        for column in ("epoch", "loss", "reconstruction", "l2", "validation_loss", "weight_change"):
             assert losses(found, optimizer, column) == [record[column] for record in alone.history_]
-    columns = ["optimizer", "epoch", "loss", "l2", "reconstruction", "weight_change", "held_out_loss", "seconds"]
+    columns = ["optimizer", "epoch", "loss", "l2", "reconstruction", "weight_change", "validation_loss", "seconds"]
     assert list(found.histories.columns) == columns
     assert not found.histories.isna().any(axis=None)
 
@@ -49,10 +49,10 @@ def test_each_is_the_fit_that_it_would_be_alone() -> None:
 def test_the_summary_is_of_the_weights_kept_and_the_best_comes_first() -> None:
     found = compare_optimizers(autoencoder(validation_fraction=0.25, max_epochs=12), X, optimizers=[*THREE, "sgd(0.2)"])
     summary = found.summary
-    assert list(summary.columns) == ["loss", "held_out_loss", "epochs", "seconds", "stop", "reason"]
+    assert list(summary.columns) == ["loss", "validation_loss", "epochs", "seconds", "stop", "reason"]
     for optimizer, row in summary.iterrows():
-        held_out = losses(found, str(optimizer), "held_out_loss")
-        assert row["held_out_loss"] == min(held_out)
+        held_out = losses(found, str(optimizer), "validation_loss")
+        assert row["validation_loss"] == min(held_out)
         assert row["loss"] == losses(found, str(optimizer))[int(np.argmin(held_out))]
         assert (row["epochs"], row["stop"], row["reason"]) == (
             12,
@@ -60,7 +60,7 @@ def test_the_summary_is_of_the_weights_kept_and_the_best_comes_first() -> None:
             "all epochs that were asked for have been taken: 12",
         )
         assert row["seconds"] == losses(found, str(optimizer), "seconds")[-1]
-    assert summary["held_out_loss"].is_monotonic_increasing
+    assert summary["validation_loss"].is_monotonic_increasing
     assert list(summary.index) != [*THREE, "sgd(0.2)"]
     assert summary.index[-1] == "sgd(0.001)"
 
@@ -84,7 +84,9 @@ def test_all_start_from_the_same_weights_and_see_the_same_batches(random_state: 
 def test_by_default_every_optimizer_of_the_room_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     spellings = [str(part) for part in comparison._chosen(None)]
     assert {spelling.partition("(")[0] for spelling in spellings} >= {
-        name for name in parts.names("optimizers") if parts.find("optimizers", name).__module__.startswith("isthmus.")
+        name
+        for name in parts.part_names("optimizers")
+        if parts.find_part("optimizers", name).__module__.startswith("isthmus.")
     }
     assert {"sgd", "sgd(momentum=0.9)", "sgd(momentum=0.9, nesterov=True)", "lbfgs(10)", "adam"} <= set(spellings)
     few = [parts.resolve(Optimizer, name) for name in ("adam", "cg(10)")]

@@ -12,7 +12,7 @@ import scipy.sparse
 
 import isthmus
 from isthmus import AnomalyDetector, Autoencoder, InvalidData, InvalidPart, ModelFileError, StackedAutoencoder
-from isthmus.anomaly.detector import usual
+from isthmus.anomaly.detector import default_autoencoder
 from isthmus.data.rows import scaled_blocks
 
 TINY: dict[str, Any] = {"encoder": (), "max_epochs": 2, "stops": None}
@@ -54,10 +54,10 @@ def held_out_rows(detector: AnomalyDetector) -> np.ndarray:
 
 def own_rows(detector: AnomalyDetector) -> np.ndarray:
     """Return the rows that the model learned from: those that are no calibration."""
-    from isthmus.anomaly.row_hash import fingerprints, first_of
+    from isthmus.anomaly.row_hash import choose_rows, row_hashes
     from isthmus.data.sources import open_source
 
-    return X[~first_of(fingerprints(open_source(X), 0), 0.2)]
+    return X[~choose_rows(row_hashes(open_source(X), 0), 0.2)]
 
 
 def test_a_score_is_what_it_is_said_to_be(fitted: AnomalyDetector) -> None:
@@ -288,7 +288,7 @@ def test_the_default_finds_what_is_odd() -> None:
 
 @pytest.mark.parametrize(("rows", "epochs"), [(100, 60), (32_000, 60), (64_000, 30), (10**7, 5)])
 def test_a_large_table_is_gone_through_less_often(rows: int, epochs: int) -> None:
-    assert usual(rows).max_epochs == epochs
+    assert default_autoencoder(rows).max_epochs == epochs
 
 
 def test_settings_inside_are_set_by_copy() -> None:

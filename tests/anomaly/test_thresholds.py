@@ -8,7 +8,7 @@ from scipy import stats
 
 from isthmus.anomaly.thresholds import (
     THRESHOLDS,
-    HeldOutScores,
+    ValidationScores,
     by_conformal,
     by_pareto,
     by_quantile,
@@ -21,8 +21,8 @@ from isthmus.errors import InvalidData
 GENERATOR = np.random.default_rng(0)
 
 
-def held_out(score: np.ndarray) -> HeldOutScores:
-    return HeldOutScores(np.asarray(score, float), np.ones(len(score)))
+def held_out(score: np.ndarray) -> ValidationScores:
+    return ValidationScores(np.asarray(score, float), np.ones(len(score)))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.25, 0.5, 0.9, 0.95, 1.0])
@@ -38,7 +38,7 @@ def test_a_row_of_weight_two_is_the_row_twice() -> None:
     twice = np.repeat(score, weight)
     for share in (0.05, 0.5, 0.8):
         assert quantile(score, weight.astype(float), share) == quantile(twice, np.ones(len(twice)), share)
-    one, other = HeldOutScores(score, weight.astype(float)), held_out(twice)
+    one, other = ValidationScores(score, weight.astype(float)), held_out(twice)
     for level in (by_quantile, by_conformal):
         assert level(one, 0.2) == level(other, 0.2)
     np.testing.assert_allclose(p_values(one, score), p_values(other, score), rtol=1e-12)

@@ -8,12 +8,14 @@ import pytest
 import isthmus
 from isthmus import NetworkClassifier
 from isthmus.cli import show
-from isthmus.core.part import find, names, resolve, rooms
+from isthmus.core.part import find_part, part_kinds, part_names, resolve
 
 
 def of_the_house(room):
     """The parts of a room that are files in it; other tests may have defined more."""
-    return [part for part in (find(room, name) for name in names(room)) if part.__module__.startswith("isthmus.")]
+    return [
+        part for part in (find_part(room, name) for name in part_names(room)) if part.__module__.startswith("isthmus.")
+    ]
 
 
 def test_inspect_shows_what_is_in_a_model_file(told, table):
@@ -52,7 +54,7 @@ def test_inspect_shows_a_model_that_took_no_epoch_and_saw_no_names(told, call, f
     assert facts["names"] == "none: the table had none"
 
 
-@pytest.mark.parametrize("room", rooms())
+@pytest.mark.parametrize("room", part_kinds())
 def test_parts_shows_every_part_of_a_room(told, room):
     shown = told("parts", room)
     for part in of_the_house(room):
@@ -62,12 +64,12 @@ def test_parts_shows_every_part_of_a_room(told, room):
 
 def test_parts_shows_every_room(call):
     lines = call("parts").stdout.splitlines()
-    assert set(rooms()) <= set(lines)
-    assert sum(line != "" for line in lines) == sum(1 + len(names(room)) for room in rooms())
+    assert set(part_kinds()) <= set(lines)
+    assert sum(line != "" for line in lines) == sum(1 + len(part_names(room)) for room in part_kinds())
 
 
 def test_what_parts_shows_can_be_written(told):
-    for room, contract in rooms().items():
+    for room, contract in part_kinds().items():
         for part in of_the_house(room):
             name, spelling = part.name, show.spelling(part)
             required = {"size": "16", "seconds": "1.0", "loss": "1.0", "start": "0.1", "end": "0.0", "steps": "5"}

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from isthmus.core.part import find, names
+from isthmus.core.part import find_part, part_names
 
 ROWS = 8
 X = np.random.default_rng(0).normal(size=(ROWS, 3)).astype(np.float32)
@@ -18,12 +18,12 @@ X[5] = X[2]
 LABEL = np.array([0, 1, 2, 0, -1, 2, 1, 0], np.int32)
 ONES = np.ones(ROWS, np.float32)
 
-every = pytest.mark.parametrize("name", names("affinities"))
+every = pytest.mark.parametrize("name", part_names("affinities"))
 
 
 @pytest.fixture
 def affinity(name: str, example: Callable[[Any], Any]) -> Callable[..., np.ndarray]:
-    part = example(find("affinities", name))
+    part = example(find_part("affinities", name))
     compiled = jax.jit(lambda part, x, weight, label: part(x, weight, label))
     return lambda *arguments: np.asarray(compiled(part, *map(jnp.array, arguments)))
 

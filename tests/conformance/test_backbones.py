@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from isthmus.contracts import Row
-from isthmus.core.parameter_specs import assemble, draw
-from isthmus.core.part import find, names
+from isthmus.core.parameter_specs import assemble, draw_weights
+from isthmus.core.part import find_part, part_names
 from isthmus.errors import InvalidPart
 
 ROWS, SIZE = 5, 3
 ONE_CHANGED = [True, True, False, True, True]  # rows that are the same where row 2 was changed
-TOKENS = Row((6,), codes=(3,) * 6, has_holes=True)
+TOKENS = Row((6,), codes=(3,) * 6, may_be_missing=True)
 FORMS = (Row((6,)), Row((1, 4, 4)), TOKENS)  # a flat row, an image, a text
 
-every = pytest.mark.parametrize("name", names("backbones"))
+every = pytest.mark.parametrize("name", part_names("backbones"))
 
 
 def taken(part: Any) -> list[Row]:
@@ -32,7 +32,7 @@ def taken(part: Any) -> list[Row]:
             with pytest.raises(InvalidPart):
                 part.decoder(row, SIZE)
             with pytest.raises(InvalidPart):
-                part.outlet(row, SIZE, row.size)
+                part.output_layer(row, SIZE, row.size)
         else:
             found.append(row)
     assert found, f"{part.name} takes neither a flat row, an image, nor a text"
@@ -44,10 +44,10 @@ def taken(part: Any) -> list[Row]:
 def test_its_roads_are_as_wide_as_they_say_and_rows_do_not_mix(
     name: str, road: str, example: Callable[[Any], Any]
 ) -> None:
-    part = example(find("backbones", name))
+    part = example(find_part("backbones", name))
     for row in taken(part):
         skeleton, width = part.encoder(row) if road == "down" else part.decoder(row, SIZE)
-        module = assemble(skeleton, draw(skeleton, 0))
+        module = assemble(skeleton, draw_weights(skeleton, 0))
         walk = jax.jit(lambda x, module=module: module(x, None))
         end, again, others = walked(walk, row.size if road == "down" else SIZE)
         assert (end.shape, end.dtype) == ((ROWS, width), np.float32)
@@ -57,12 +57,12 @@ def test_its_roads_are_as_wide_as_they_say_and_rows_do_not_mix(
 
 @every
 def test_its_outlet_gives_what_is_asked_for(name: str, example: Callable[[Any], Any]) -> None:
-    part = example(find("backbones", name))
+    part = example(find_part("backbones", name))
     for row in taken(part):
         width = part.decoder(row, SIZE)[1]
         for purposes in (1, 2):
-            skeleton = part.outlet(row, width, purposes * row.size)
-            end, again, others = walked(jax.jit(assemble(skeleton, draw(skeleton, 0)).__call__), width)
+            skeleton = part.output_layer(row, width, purposes * row.size)
+            end, again, others = walked(jax.jit(assemble(skeleton, draw_weights(skeleton, 0)).__call__), width)
             assert (end.shape, end.dtype) == ((ROWS, purposes * row.size), np.float32)
             np.testing.assert_array_equal(again, end)
             assert (others == end).all(axis=1).tolist() == ONE_CHANGED

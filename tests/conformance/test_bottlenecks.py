@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from isthmus.contracts import Batch, Pass, Row
-from isthmus.core.parameter_specs import assemble, draw
-from isthmus.core.part import find, names
+from isthmus.core.parameter_specs import assemble, draw_weights
+from isthmus.core.part import find_part, part_names
 from isthmus.model.model import build
 from isthmus.parts.backbones import MLP
 from isthmus.parts.likelihoods import SquaredError
@@ -23,14 +23,14 @@ ROWS, COLUMNS, WIDTH = 30, 6, 5
 X = (np.random.default_rng(0).normal(size=(ROWS, 2)) @ np.ones((2, COLUMNS))).astype(np.float32)
 HIDDEN = np.random.default_rng(1).normal(size=(ROWS, WIDTH)).astype(np.float32)
 
-every = pytest.mark.parametrize("name", names("bottlenecks"))
+every = pytest.mark.parametrize("name", part_names("bottlenecks"))
 
 
 @every
 def test_codes_have_the_shapes_and_the_size_it_promises(name: str, example: Callable[[Any], Any]) -> None:
-    part = example(find("bottlenecks", name))
+    part = example(find_part("bottlenecks", name))
     skeleton = part.build(WIDTH)
-    neck = assemble(skeleton, draw(skeleton, 0))
+    neck = assemble(skeleton, draw_weights(skeleton, 0))
     for key in (None, jax.random.key(0)):
         code = jax.eval_shape(neck.__call__, HIDDEN, key)
         draws = code.draws.shape[0]
@@ -41,7 +41,7 @@ def test_codes_have_the_shapes_and_the_size_it_promises(name: str, example: Call
 
         def terms(code: Any, key: Any = key, batch: Any = batch) -> Any:
             seen = Pass(batch, batch.x, code, None, None, jnp.int32(0), key)  # type: ignore[arg-type]
-            return neck.terms(jnp.ones((code.draws.shape[0], ROWS)), seen), neck.rival_terms(
+            return neck.terms(jnp.ones((code.draws.shape[0], ROWS)), seen), neck.discriminator_terms(
                 seen
             ) if key is not None else {}
 
@@ -51,8 +51,8 @@ def test_codes_have_the_shapes_and_the_size_it_promises(name: str, example: Call
 
 @every
 def test_inference_is_without_noise(name: str, example: Callable[[Any], Any]) -> None:
-    skeleton = example(find("bottlenecks", name)).build(WIDTH)
-    neck = jax.jit(assemble(skeleton, draw(skeleton, 0)).__call__)
+    skeleton = example(find_part("bottlenecks", name)).build(WIDTH)
+    neck = jax.jit(assemble(skeleton, draw_weights(skeleton, 0)).__call__)
     first, again = neck(HIDDEN, None), neck(HIDDEN, None)
     np.testing.assert_array_equal(first.point, again.point)
     np.testing.assert_array_equal(first.draws, again.draws)
@@ -61,7 +61,7 @@ def test_inference_is_without_noise(name: str, example: Callable[[Any], Any]) ->
 
 @every
 def test_two_steps_lower_the_loss(name: str, example: Callable[[Any], Any]) -> None:
-    part, road = example(find("bottlenecks", name)), MLP((WIDTH,), activation="tanh")
+    part, road = example(find_part("bottlenecks", name)), MLP((WIDTH,), activation="tanh")
     skeleton = build(Row((COLUMNS,)), road, part, road, SquaredError())
     batch, plan = Batch(jnp.array(X), jnp.ones(ROWS)), Plan(None, (), Sgd())
 
@@ -70,7 +70,7 @@ def test_two_steps_lower_the_loss(name: str, example: Callable[[Any], Any]) -> N
     def evaluate(weights: Any) -> Any:
         return loss(assemble(skeleton, weights), plan, batch, jnp.int32(0), None)[0]
 
-    weights = draw(skeleton, 0)
+    weights = draw_weights(skeleton, 0)
     losses = []
     for _ in range(3):
         value, gradient = evaluate(weights)

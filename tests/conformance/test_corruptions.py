@@ -10,14 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from isthmus.core.part import find, names
+from isthmus.core.part import find_part, part_names
 
 X = np.random.default_rng(0).normal(size=(64, 32)).astype(np.float32)
 
 
-@pytest.mark.parametrize("name", names("corruptions"))
+@pytest.mark.parametrize("name", part_names("corruptions"))
 def test_it_is_pure_noise(name: str, example: Callable[[Any], Any]) -> None:
-    part = example(find("corruptions", name))
+    part = example(find_part("corruptions", name))
     compiled = jax.jit(lambda part, x, key: part(x, key))
     given = jnp.array(X)
     once = np.asarray(compiled(part, given, jax.random.key(0)))

@@ -13,8 +13,8 @@ import pytest
 
 from isthmus.contracts import Row
 from isthmus.core.affine import affine
-from isthmus.core.parameter_specs import assemble, draw, slots, started
-from isthmus.core.part import find, names
+from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs, with_values
+from isthmus.core.part import find_part, part_names
 
 ROWS, COLUMNS, WIDTH, STEP = 6, 3, 4, 1e-6
 RANDOM = np.random.default_rng(0)
@@ -26,12 +26,12 @@ ORDERS = np.stack([SHARES[:, 0], [0, 0, 0, 1, 1, -1], SHARES[:, 2]], axis=1)
 CODES = Row((COLUMNS,), codes=(2,) * COLUMNS)
 NAMES = {"codes"}  # of these the expected row is the most probable one: codes have no mean
 
-every = pytest.mark.parametrize("name", names("likelihoods"))
+every = pytest.mark.parametrize("name", part_names("likelihoods"))
 
 
 @pytest.fixture
 def part(name: str, example: Callable[[Any], Any]) -> Any:
-    return example(find("likelihoods", name))
+    return example(find_part("likelihoods", name))
 
 
 @pytest.fixture
@@ -49,16 +49,16 @@ def given(part: Any) -> int:
 def head(part: Any, rows: np.ndarray) -> Any:
     row = CODES if part.name in NAMES else Row((COLUMNS,))
     skeleton = part.build(row, partial(affine, WIDTH))
-    return assemble(skeleton, started(skeleton, draw(skeleton, 0), part.start(row, rows, np.ones(ROWS))))
+    return assemble(skeleton, with_values(skeleton, draw_weights(skeleton, 0), part.start(row, rows, np.ones(ROWS))))
 
 
 @every
 def test_shapes_and_sums(head: Any, rows: np.ndarray, given: int) -> None:
     outcome = jax.tree.map(lambda array: array[None], head(jnp.array(FEATURES, jnp.float32)))
     x = jnp.array(rows, jnp.float32)
-    by_column, log_prob = outcome.by_column(x), outcome.log_prob(x)
-    assert by_column.shape == outcome.mean().shape == (1, ROWS, given)
-    np.testing.assert_allclose(log_prob, np.asarray(by_column, np.float64).sum(axis=-1), rtol=1e-5)
+    log_prob_by_column, log_prob = outcome.log_prob_by_column(x), outcome.log_prob(x)
+    assert log_prob_by_column.shape == outcome.mean().shape == (1, ROWS, given)
+    np.testing.assert_allclose(log_prob, np.asarray(log_prob_by_column, np.float64).sum(axis=-1), rtol=1e-5)
 
 
 @every
@@ -80,7 +80,7 @@ def test_entries_that_are_not_observed_neither_give_nor_take(head: Any, rows: np
     whole = head(jnp.array(FEATURES, jnp.float32))
     everything = jnp.ones(rows.shape, bool)
     x = jnp.array(rows, jnp.float32)
-    np.testing.assert_allclose(whole.marginal(x, everything), whole.by_column(x), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(whole.marginal(x, everything), whole.log_prob_by_column(x), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(whole.log_prob(x, everything), whole.log_prob(x), rtol=1e-4, atol=1e-5)
 
 
@@ -109,7 +109,7 @@ def test_value_and_gradient_are_finite_for_absurd_features(head: Any, rows: np.n
     assert np.isfinite(gradient).all()
 
 
-@pytest.mark.parametrize("name", [name for name in names("likelihoods") if name not in NAMES])
+@pytest.mark.parametrize("name", [name for name in part_names("likelihoods") if name not in NAMES])
 def test_a_sample_has_the_mean_of_the_outcome(head: Any, given: int) -> None:
     count = 4000
     outcome = head(jnp.array(np.repeat(FEATURES[:1], count, axis=0), jnp.float32))
@@ -131,7 +131,7 @@ def test_the_support_is_a_range(part: Any) -> None:
 @every
 def test_what_starts_are_slots_and_what_is_fixed_does_start(part: Any, rows: np.ndarray) -> None:
     row = CODES if part.name in NAMES else Row((COLUMNS,))
-    found = slots(part.build(row, partial(affine, WIDTH)))
+    found = parameter_specs(part.build(row, partial(affine, WIDTH)))
     start = part.start(row, np.where(rows > 0.8, np.nan, rows), np.arange(ROWS) % 3 + 0.0)
     assert {path for path, slot in found.items() if slot.is_fixed} <= set(start) <= set(found)
     for path, value in start.items():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from isthmus import Autoencoder
-from isthmus.core.part import find, names
+from isthmus.core.part import find_part, part_names
 from isthmus.errors import InvalidData
 
 ROWS = 50
@@ -18,12 +18,12 @@ POINTS = RANDOM.normal(size=(ROWS, 4)).astype(np.float32)
 LABEL = (np.arange(ROWS) % 3).astype(np.int32)
 LABEL[::7] = -1
 
-every = pytest.mark.parametrize("name", names("neighborhoods"))
+every = pytest.mark.parametrize("name", part_names("neighborhoods"))
 
 
 @pytest.fixture
 def part(name: str, example: Callable[[Any], Any]) -> Any:
-    return example(find("neighborhoods", name))
+    return example(find_part("neighborhoods", name))
 
 
 @every

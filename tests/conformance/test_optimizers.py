@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from isthmus.contracts import at
-from isthmus.core.part import find, names
+from isthmus.core.part import find_part, part_names
 
 MINIMUM = np.array([1.0, -2.0, 0.5, 3.0], np.float32)
 CURVATURE = np.array([1.0, 0.1, 2.0, 0.5], np.float32)
@@ -21,9 +21,9 @@ def bowl(w: Any) -> Any:
     return 0.5 * (CURVATURE * (w - MINIMUM) ** 2).sum()
 
 
-@pytest.mark.parametrize("name", names("optimizers"))
+@pytest.mark.parametrize("name", part_names("optimizers"))
 def test_it_goes_down(name: str, example: Callable[[Any], Any]) -> None:
-    optimizer = example(find("optimizers", name))
+    optimizer = example(find_part("optimizers", name))
     start = np.zeros(4, np.float32)
     if optimizer.full_batch:
         end, _ = optimizer.round(lambda w: (float(bowl(w)), CURVATURE * (w - MINIMUM)), start.astype(np.float64))

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from isthmus import Autoencoder, InvalidPart, IsthmusError
-from isthmus.core.part import find, names
+from isthmus.core.part import find_part, part_names
 
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.random((24, 9)).astype(np.float32)  # images of 3 x 3 pixels, flat
@@ -34,16 +34,16 @@ Option = tuple[tuple[str, ...], dict[str, Any]]
 
 def ours(room: str) -> list[str]:
     """Return the names of the parts of a room that come with the library and go with rows of numbers."""
-    found = [name for name in names(room) if find(room, name).__module__.startswith("isthmus.")]
-    others = ("is_ranking", "explains_codes", "reads_tokens")
-    return [name for name in found if not any(getattr(find(room, name), other, False) for other in others)]
+    found = [name for name in part_names(room) if find_part(room, name).__module__.startswith("isthmus.")]
+    others = ("is_ranking", "explains_categories", "reads_tokens")
+    return [name for name in found if not any(getattr(find_part(room, name), other, False) for other in others)]
 
 
 def has(room: str, name: str, field: str) -> bool:
-    return field in {each.name for each in dataclasses.fields(find(room, name))}  # type: ignore[arg-type]
+    return field in {each.name for each in dataclasses.fields(find_part(room, name))}  # type: ignore[arg-type]
 
 
-SLOPED = [name for name in ours("activations") if find("activations", name).has_slope]  # type: ignore[attr-defined]
+SLOPED = [name for name in ours("activations") if find_part("activations", name).has_slope]  # type: ignore[attr-defined]
 FLAT = sorted({*ours("activations")} - {*SLOPED})
 
 
@@ -99,7 +99,7 @@ def others(room: str, parameter: str) -> list[Option]:
 
 
 def spelled(room: str, name: str) -> str:
-    return f"{name}(2)" if getattr(find(room, name), "full_batch", False) else name
+    return f"{name}(2)" if getattr(find_part(room, name), "full_batch", False) else name
 
 
 NONE: Option = ((), {})

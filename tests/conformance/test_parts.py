@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 
 import isthmus
-from isthmus.core.part import Part, find, from_json, names, resolve, rooms
+from isthmus.core.part import Part, find_part, part_from_json, part_kinds, part_names, resolve
 from isthmus.errors import InvalidPart
 
 ALL = [
     cls
-    for room in sorted(rooms())
-    for cls in (find(room, name) for name in names(room))
+    for room in sorted(part_kinds())
+    for cls in (find_part(room, name) for name in part_names(room))
     if cls.__module__.startswith("isthmus.")
 ]
 every = pytest.mark.parametrize("cls", ALL, ids=lambda cls: f"{cls.room}.{cls.name}")
@@ -35,7 +35,7 @@ def part(cls: Any, example: Callable[[Any], Any]) -> Any:
 
 
 def test_every_file_of_every_room_is_looked_at() -> None:
-    folders = [Path(isthmus.__path__[0]) / "parts" / room for room in rooms()]
+    folders = [Path(isthmus.__path__[0]) / "parts" / room for room in part_kinds()]
     files = {(file.parent.name, file.stem) for folder in folders for file in folder.glob("*.py")}
     assert {(cls.room, cls.name) for cls in ALL} == {file for file in files if not file[1].startswith("_")}
 
@@ -58,8 +58,8 @@ def test_its_class_is_called_as_its_file(cls: Any) -> None:
 
 @every
 def test_it_comes_back_from_its_spelling_and_from_json(cls: Any, part: Any) -> None:
-    assert resolve(rooms()[cls.room], str(part)) == part
-    assert from_json(cls.room, json.loads(json.dumps(part.to_json(), allow_nan=False))) == part
+    assert resolve(part_kinds()[cls.room], str(part)) == part
+    assert part_from_json(cls.room, json.loads(json.dumps(part.to_json(), allow_nan=False))) == part
 
 
 @every

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from isthmus.contracts import Batch, Pass, Row
-from isthmus.core.parameter_specs import assemble, draw
-from isthmus.core.part import find, names
+from isthmus.core.parameter_specs import assemble, draw_weights
+from isthmus.core.part import find_part, part_names
 from isthmus.model.model import build
 from isthmus.parts.backbones import MLP, Hyper
 from isthmus.parts.bottlenecks import TopK
@@ -28,7 +28,7 @@ X = np.random.default_rng(0).normal(size=(ROWS, 4)).astype(np.float32)
 X[:, -1] = [0, 1, 1, 0, 1, 0]  # the tasks
 LABEL = np.array([0, 1, 2, 0, 1, -1], np.int32)
 
-every = pytest.mark.parametrize("name", names("penalties"))
+every = pytest.mark.parametrize("name", part_names("penalties"))
 
 
 def idle(memory: Any) -> Any:
@@ -46,14 +46,14 @@ def test_it_is_one_number_a_row_or_one_in_all(name: str, example: Callable[[Any]
         return penalty(Pass(batch, batch.x, code, outcome, model, jnp.int32(0), None, penalty.start(SKELETON, {})))
 
     batch = Batch(X, np.ones(ROWS, np.float32), LABEL)
-    term = term_of(example(find("penalties", name)), draw(SKELETON, 0), batch)
+    term = term_of(example(find_part("penalties", name)), draw_weights(SKELETON, 0), batch)
     assert jnp.shape(term) in ((), (ROWS,))
     assert np.isfinite(term).all()
 
 
 @every
 def test_its_weight_may_change_in_training(name: str, example: Callable[[Any], Any]) -> None:
-    penalty = example(find("penalties", name)).replace(weight=Linear(0.0, 1.0, 10))
+    penalty = example(find_part("penalties", name)).replace(weight=Linear(0.0, 1.0, 10))
     batch = Batch(jnp.array(X), jnp.ones(ROWS), jnp.array(LABEL))
     memory = (idle(penalty.start(SKELETON, {})),)
 
@@ -63,7 +63,7 @@ def test_its_weight_may_change_in_training(name: str, example: Callable[[Any], A
         plan = Plan(None, (penalty,), Sgd())
         return loss(assemble(SKELETON, weights), plan, batch, step, None, memory)[1].terms[name]
 
-    weights = draw(SKELETON, 0)
+    weights = draw_weights(SKELETON, 0)
     none, half, full = (np.asarray(slope(weights, jnp.int32(step))) for step in (0, 5, 10))
     assert np.isfinite(full).all()
     assert np.abs(full).max() > 0, "it teaches nothing"

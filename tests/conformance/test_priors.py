@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from isthmus.core.part import find, names
+from isthmus.core.part import find_part, part_names
 
 N = 50
 LABEL = np.arange(N, dtype=np.int32) % 4 - 1  # a quarter is unlabelled
@@ -23,9 +23,9 @@ def drawn(part: Any, key: Any, size: int, label: Any = None) -> Any:
     return part(key, N, size, label)
 
 
-@pytest.fixture(params=names("priors"))
+@pytest.fixture(params=part_names("priors"))
 def part(request: pytest.FixtureRequest, example: Callable[[Any], Any]) -> Any:
-    return example(find("priors", request.param))
+    return example(find_part("priors", request.param))
 
 
 @pytest.mark.parametrize("size", [2, 5])

@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from isthmus.core.part import find, names
+from isthmus.core.part import find_part, part_names
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(400, 3)) * [1.0, 1e-3, 1e5] + [0.0, 10.0, 1e6]
 WEIGHT = 0.5 + RANDOM.random(400)
 
-every = pytest.mark.parametrize("name", names("scalings"))
+every = pytest.mark.parametrize("name", part_names("scalings"))
 
 
 @pytest.fixture
 def part(name: str, example: Callable[[Any], Any]) -> Any:
-    return example(find("scalings", name))
+    return example(find_part("scalings", name))
 
 
 def read(x: np.ndarray, weight: np.ndarray, ends: list[int]) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from isthmus.core.part import find, names
+from isthmus.core.part import find_part, part_names
 
 HISTORY = [
     {"epoch": epoch, "loss": 1 / epoch, "reconstruction": 1 / epoch, "weight_change": 0.5, "seconds": 0.01 * epoch}
@@ -16,12 +16,12 @@ HISTORY = [
 ]
 
 
-@pytest.mark.parametrize("name", names("stops"))
+@pytest.mark.parametrize("name", part_names("stops"))
 def test_it_answers_every_history_with_a_reason_or_none(name: str, example: Callable[[Any], Any]) -> None:
-    stop = example(find("stops", name))
+    stop = example(find_part("stops", name))
     assert stop([]) is None
     assert stop(()) is None
-    for history in (HISTORY[:1], HISTORY, [record | {"held_out_loss": 2.0} for record in HISTORY]):
+    for history in (HISTORY[:1], HISTORY, [record | {"validation_loss": 2.0} for record in HISTORY]):
         before = copy.deepcopy(history)
         answer = stop(history)
         assert answer is None or (isinstance(answer, str) and answer)

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from isthmus.core.part import find, names
+from isthmus.core.part import find_part, part_names
 from isthmus.errors import InvalidPart
 
 TEXTS = ["The cat sees a dog.", "A dog!", "the cow, the cow"]
 
-every = pytest.mark.parametrize("name", names("texts"))
+every = pytest.mark.parametrize("name", part_names("texts"))
 
 
 @pytest.fixture
 def part(name: str, example: Callable[[Any], Any]) -> Any:
-    return example(find("texts", name))
+    return example(find_part("texts", name))
 
 
 @every
@@ -32,7 +32,7 @@ def test_rows_are_what_it_says(part: Any, by: str) -> None:
     row, rows = part.row(learned), part.apply(learned, TEXTS)
     assert rows.shape == (3, row.size)
     assert rows.dtype == np.float32
-    assert np.isnan(rows).any() <= row.has_holes
+    assert np.isnan(rows).any() <= row.may_be_missing
     if row.codes is not None:
         assert (np.nan_to_num(rows) < np.array(row.codes)).all()
         assert (np.nan_to_num(rows) % 1 == 0).all()

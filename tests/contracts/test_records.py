@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from isthmus.contracts import LAST, Code, Neck, Pass, Row, at, watched
+from isthmus.contracts import LAST_STEP, Code, Neck, Pass, Row, at, watched
 from isthmus.parts.schedules import Linear
 
 
@@ -20,7 +20,7 @@ def test_a_row_knows_its_size_and_names_its_columns() -> None:
 
 def test_the_reconstruction_is_the_mean_over_the_draws_of_a_code() -> None:
     class Plain(Neck):
-        def __call__(self, hidden: Any, key: Any, step: Any = LAST) -> Code:
+        def __call__(self, hidden: Any, key: Any, step: Any = LAST_STEP) -> Code:
             return Code(hidden[None], hidden)
 
     log_likelihood = jnp.array([[-1.0, -2.0, -3.0], [-5.0, 0.0, -4.0]])
@@ -32,7 +32,7 @@ def test_the_reconstruction_is_the_mean_over_the_draws_of_a_code() -> None:
 
 def test_the_held_out_loss_decides_where_there_is_one() -> None:
     assert watched([]) == []
-    assert watched([{"loss": 3.0}, {"loss": 2.0, "held_out_loss": 5.0}]) == [3.0, 5.0]
+    assert watched([{"loss": 3.0}, {"loss": 2.0, "validation_loss": 5.0}]) == [3.0, 5.0]
 
 
 def test_a_number_is_a_schedule_that_stays() -> None:

@@ -14,7 +14,17 @@ from scipy import stats
 
 from isthmus.contracts import Row
 from isthmus.core.affine import Affine, affine
-from isthmus.core.parameter_specs import Slot, assemble, constant, cut, draw, is_slot, join, slots, uniform
+from isthmus.core.parameter_specs import (
+    ParameterSpec,
+    assemble,
+    constant,
+    draw_weights,
+    is_spec,
+    join_weights,
+    parameter_specs,
+    split_weights,
+    uniform,
+)
 from isthmus.model.model import build
 from isthmus.parts.backbones import MLP
 from isthmus.parts.bottlenecks import TopK
@@ -43,20 +53,20 @@ SHAPES = {
 
 
 def test_slots_are_named_by_their_path_in_order() -> None:
-    assert {name: slot.shape for name, slot in slots(SKELETON).items()} == SHAPES
-    assert list(slots(SKELETON)) == list(SHAPES)
-    assert [Slot(shape).size for shape in ((), (3,), (3, 4))] == [1, 3, 12]
+    assert {name: slot.shape for name, slot in parameter_specs(SKELETON).items()} == SHAPES
+    assert list(parameter_specs(SKELETON)) == list(SHAPES)
+    assert [ParameterSpec(shape).size for shape in ((), (3,), (3, 4))] == [1, 3, 12]
 
 
 def test_a_skeleton_is_structure_to_the_compiler() -> None:
     assert not [leaf for leaf in jax.tree.leaves(SKELETON) if not isinstance(leaf, float | int)]
     assert jax.tree.structure(SKELETON) == jax.tree.structure(build(Row((20,)), ROAD, TopK(16, k=4), ROAD, Bernoulli()))
-    assert is_slot(constant((2,)))
-    assert not is_slot(np.zeros(2))
+    assert is_spec(constant((2,)))
+    assert not is_spec(np.zeros(2))
 
 
 def test_matrices_start_uniform_within_the_limit_of_glorot_and_the_rest_as_constants() -> None:
-    weights = assemble(SKELETON, draw(SKELETON, 0))
+    weights = assemble(SKELETON, draw_weights(SKELETON, 0))
     # √2 for the rectifiers, 1 for the code and the output, which are linear.
     limits = {
         "encoder.layers.0": np.sqrt(2) * np.sqrt(6 / 60),
@@ -80,19 +90,19 @@ def test_matrices_start_uniform_within_the_limit_of_glorot_and_the_rest_as_const
 
 def test_a_draw_is_told_by_its_seed_and_touches_no_global_state() -> None:
     before = np.random.get_state()[1].copy(), random.getstate()  # noqa: NPY002 -- what must not move
-    first = draw(SKELETON, 3)
+    first = draw_weights(SKELETON, 3)
     assert first.dtype == np.float32
-    np.testing.assert_array_equal(first, draw(SKELETON, 3))
-    assert (first != draw(SKELETON, 4)).mean() > 0.9
+    np.testing.assert_array_equal(first, draw_weights(SKELETON, 3))
+    assert (first != draw_weights(SKELETON, 4)).mean() > 0.9
     np.testing.assert_array_equal(before[0], np.random.get_state()[1])  # noqa: NPY002
     assert before[1] == random.getstate()
 
 
 def test_a_slot_starts_around_its_value() -> None:
-    assert uniform((3, 2), 0.5) == Slot((3, 2), limit=0.5, value=0.0)
-    assert constant((3,), 2.0) == Slot((3,), limit=0.0, value=2.0)
-    np.testing.assert_array_equal(draw([constant((3,), 2.0), constant((2,))], 0), [2, 2, 2, 0, 0])
-    drawn = draw(Slot((1000,), limit=0.5, value=3.0), 0)
+    assert uniform((3, 2), 0.5) == ParameterSpec((3, 2), limit=0.5, value=0.0)
+    assert constant((3,), 2.0) == ParameterSpec((3,), limit=0.0, value=2.0)
+    np.testing.assert_array_equal(draw_weights([constant((3,), 2.0), constant((2,))], 0), [2, 2, 2, 0, 0])
+    drawn = draw_weights(ParameterSpec((1000,), limit=0.5, value=3.0), 0)
     assert drawn.min() >= 2.5
     assert drawn.max() <= 3.5
     assert drawn.mean() == pytest.approx(3.0, abs=4 * 0.5 / np.sqrt(3 * 1000))
@@ -100,16 +110,16 @@ def test_a_slot_starts_around_its_value() -> None:
 
 def test_an_affine_layer_multiplies_rows() -> None:
     layer = affine(2, 3, gain=2.0)
-    assert layer.matrix == Slot((2, 3), limit=2 * np.sqrt(6 / 5))
-    assert layer.bias == Slot((3,))
+    assert layer.matrix == ParameterSpec((2, 3), limit=2 * np.sqrt(6 / 5))
+    assert layer.bias == ParameterSpec((3,))
     filled = assemble(layer, jnp.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 0.1, 0.2, 0.3]))
     np.testing.assert_allclose(filled(jnp.array([[1.0, -1.0]])), [[-2.9, -2.8, -2.7]], rtol=1e-6)
 
 
 def test_filling_and_laying_flat_are_inverse() -> None:
-    flat = np.random.default_rng(0).normal(size=sum(slot.size for slot in slots(SKELETON).values()))
+    flat = np.random.default_rng(0).normal(size=sum(slot.size for slot in parameter_specs(SKELETON).values()))
     with jax.enable_x64(True):
-        np.testing.assert_array_equal(join(cut(SKELETON, jnp.array(flat))), flat)
+        np.testing.assert_array_equal(join_weights(split_weights(SKELETON, jnp.array(flat))), flat)
 
 
 def test_what_is_no_slot_stays() -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from isthmus.contracts import Activation, Bottleneck, Corruption, Optimizer
 from isthmus.core import part as parts
-from isthmus.core.part import Part, find, from_json, names, resolve, rooms
+from isthmus.core.part import Part, find_part, part_from_json, part_kinds, part_names, resolve
 from isthmus.errors import InvalidPart
 from isthmus.parts.activations import Elu, LeakyRelu, Relu
 from isthmus.parts.backbones import MLP
@@ -56,7 +56,7 @@ def any_value(hint: Any) -> st.SearchStrategy[Any]:
 
 
 def any_part(room: str) -> st.SearchStrategy[Part]:
-    parts = [find(room, name) for name in names(room)]
+    parts = [find_part(room, name) for name in part_names(room)]
     # A part that wraps another of its room, as a hypernetwork, would have no end.
     return st.one_of([any_setting_of(part) for part in parts if not wraps(part)])
 
@@ -79,13 +79,13 @@ def made(cls: Any, values: dict[str, Any]) -> Any:
         return None
 
 
-@pytest.mark.parametrize("room", sorted(rooms()))
+@pytest.mark.parametrize("room", sorted(part_kinds()))
 def test_a_part_of_any_settings_comes_back_from_each_of_its_forms(room: str) -> None:
     @settings(max_examples=60, deadline=None, derandomize=True, database=None)
     @given(any_part(room))
     def holds(part: Part) -> None:
-        spelled = resolve(rooms()[room], str(part))
-        stored = from_json(room, json.loads(json.dumps(part.to_json(), allow_nan=False)))
+        spelled = resolve(part_kinds()[room], str(part))
+        stored = part_from_json(room, json.loads(json.dumps(part.to_json(), allow_nan=False)))
         leaves, structure = jax.tree.flatten(part)
         for copy in (spelled, stored, jax.tree.unflatten(structure, leaves), part.replace()):
             assert type(copy) is type(part)
@@ -107,7 +107,7 @@ class Kinds:
     choice: Literal["one", "two"] = "one"
     widths: tuple[int, ...] = (1, 2)
     shares: tuple[float, ...] | None = None
-    activation: Activation = parts.spelled("relu")
+    activation: Activation = parts.spelling("relu")
     optional: Activation | None = None
 
     def __call__(self, x: Any, key: Any) -> Any:
@@ -170,7 +170,7 @@ def test_a_value_is_kept_in_the_kind_that_is_due(kinds: Any, field: str, given_:
     assert value == kept
     assert type(value) is type(kept)
     assert resolve(Corruption, str(part)) == part
-    assert from_json("corruptions", json.loads(json.dumps(part.to_json()))) == part
+    assert part_from_json("corruptions", json.loads(json.dumps(part.to_json()))) == part
 
 
 def test_a_part_with_every_kind_of_setting_is_spelled_in_the_order_of_its_fields(kinds: Any) -> None:
@@ -302,17 +302,17 @@ def test_json_holds_names_and_plain_values() -> None:
     ],
 )
 def test_malformed_json_is_refused(data: Any, message: str) -> None:
-    assert refusal(from_json, "bottlenecks", data).startswith(message)
+    assert refusal(part_from_json, "bottlenecks", data).startswith(message)
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1e999", "1" + "0" * 400])
 def test_json_numbers_out_of_range_are_refused(text: str) -> None:
     data = json.loads(f'{{"part": "masking", "settings": {{"fraction": {text}}}}}')
-    assert refusal(from_json, "corruptions", data).startswith("Masking.fraction must be a finite number. Got ")
+    assert refusal(part_from_json, "corruptions", data).startswith("Masking.fraction must be a finite number. Got ")
 
 
 def test_a_refusal_of_large_data_is_short() -> None:
-    assert len(refusal(from_json, "bottlenecks", list(range(100_000)))) < 200
+    assert len(refusal(part_from_json, "bottlenecks", list(range(100_000)))) < 200
 
 
 def test_floats_and_parts_are_data_and_all_else_is_structure() -> None:

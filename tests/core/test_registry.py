@@ -17,7 +17,16 @@ from isthmus import Autoencoder
 from isthmus.contracts import Bottleneck, Corruption
 from isthmus.core import part as parts
 from isthmus.core.coercion import singular
-from isthmus.core.part import Part, doors, find, from_json, names, resolve, rooms, unique_names
+from isthmus.core.part import (
+    Part,
+    find_part,
+    lazy_exports,
+    part_from_json,
+    part_kinds,
+    part_names,
+    resolve,
+    unique_names,
+)
 from isthmus.errors import InvalidPart
 from isthmus.parts.bottlenecks import TopK
 from isthmus.parts.corruptions import Masking
@@ -32,7 +41,7 @@ def refusal(call: Callable[..., Any], *arguments: Any, **keywords: Any) -> str:
 
 
 def test_the_rooms_are_those_of_the_contracts() -> None:
-    assert set(rooms()) >= {
+    assert set(part_kinds()) >= {
         "activations",
         "backbones",
         "bottlenecks",
@@ -44,14 +53,14 @@ def test_the_rooms_are_those_of_the_contracts() -> None:
         "schedules",
         "stops",
     }
-    assert rooms()["bottlenecks"] is Bottleneck
+    assert part_kinds()["bottlenecks"] is Bottleneck
 
 
 def test_a_room_lists_its_files() -> None:
-    assert {"gaussian", "masking", "salt_and_pepper"} <= set(names("corruptions"))
-    assert names("corruptions") == sorted(names("corruptions"))
-    assert "__init__" not in names("corruptions")
-    assert find("corruptions", "masking") is Masking
+    assert {"gaussian", "masking", "salt_and_pepper"} <= set(part_names("corruptions"))
+    assert part_names("corruptions") == sorted(part_names("corruptions"))
+    assert "__init__" not in part_names("corruptions")
+    assert find_part("corruptions", "masking") is Masking
 
 
 def test_one_of_many_is_named_in_the_singular() -> None:
@@ -70,7 +79,7 @@ def test_parts_of_one_kind_are_numbered() -> None:
 
 
 def test_a_rooms_door_opens_for_its_classes_only() -> None:
-    enter, listed = doors("isthmus.bottlenecks")
+    enter, listed = lazy_exports("isthmus.bottlenecks")
     assert {"Deterministic", "TopK", "Variational"} <= set(listed())
     assert all(inspect.isclass(enter(name)) for name in listed())
     assert enter("TopK") is TopK
@@ -99,14 +108,14 @@ def jitter() -> Iterator[Any]:
 
 
 def test_a_part_of_ones_own_is_found_and_spelled(jitter: Any) -> None:
-    assert find("corruptions", "uniform_jitter") is jitter
-    assert "uniform_jitter" in names("corruptions")
+    assert find_part("corruptions", "uniform_jitter") is jitter
+    assert "uniform_jitter" in part_names("corruptions")
     assert resolve(Corruption, "uniform_jitter(reach=0.5)") == jitter(0.5)
     assert str(jitter(0.5)) == "uniform_jitter(0.5)"
-    assert from_json("corruptions", jitter(0.5).to_json()) == jitter(0.5)
+    assert part_from_json("corruptions", jitter(0.5).to_json()) == jitter(0.5)
     assert refusal(resolve, Corruption, "uniform_jiter") == (
         "no corruption is called 'uniform_jiter'. Did you mean 'uniform_jitter'? There are: "
-        f"{', '.join(names('corruptions'))}."
+        f"{', '.join(part_names('corruptions'))}."
     )
     assert refusal(jitter, "x") == "UniformJitter.reach must be a finite number. Got 'x'."
 
@@ -138,7 +147,7 @@ def test_the_name_of_a_part_cannot_be_taken_twice() -> None:
         "corruptions has a part called 'masking' already (isthmus.parts.corruptions.masking): "
         "give define_masking.<locals>.Masking another name."
     )
-    assert find("corruptions", "masking") is Masking
+    assert find_part("corruptions", "masking") is Masking
 
 
 def test_the_name_of_a_part_cannot_be_taken_before_it_is_imported() -> None:

@@ -10,10 +10,10 @@ import pytest
 from isthmus import Autoencoder
 from isthmus.contracts import Likelihood, Scaling
 from isthmus.core.part import resolve
-from isthmus.data.device_table import build_tables, padded
+from isthmus.data.device_table import build_tables, padded_size
 from isthmus.data.rows import FOLD, Rows
 from isthmus.data.sources import open_source
-from isthmus.data.split import HeldOut
+from isthmus.data.split import ValidationSplit
 
 X = np.random.default_rng(0).normal(size=(40, 5))
 NAMES = ["age", "height", "price", "weight", "year"]
@@ -33,7 +33,9 @@ def held_out(rows: int, share: float, seed: int = 0) -> tuple[int, int]:
 
 
 def tables(rows: Rows, share: float = 0.0, seed: int = 0) -> Any:
-    return build_tables(rows, resolve(Scaling, "none"), {}, resolve(Likelihood, "squared_error"), HeldOut(share, seed))
+    return build_tables(
+        rows, resolve(Scaling, "none"), {}, resolve(Likelihood, "squared_error"), ValidationSplit(share, seed)
+    )
 
 
 @pytest.mark.parametrize(
@@ -68,8 +70,8 @@ def test_rows_are_held_out_by_chance() -> None:
 def test_a_tenth_is_held_out_from_a_thousand_rows_on(rows: int, is_held_out: bool) -> None:
     x = np.random.default_rng(0).normal(size=(rows, 5))
     ae = autoencoder(max_epochs=1).fit(x)
-    assert ("held_out_loss" in ae.history_[0]) is is_held_out
-    assert "held_out_loss" not in autoencoder(max_epochs=1, validation_fraction=0).fit(x).history_[0]
+    assert ("validation_loss" in ae.history_[0]) is is_held_out
+    assert "validation_loss" not in autoencoder(max_epochs=1, validation_fraction=0).fit(x).history_[0]
 
 
 def test_a_table_is_scaled_once_and_filled_up_with_nothing() -> None:
@@ -77,11 +79,11 @@ def test_a_table_is_scaled_once_and_filled_up_with_nothing() -> None:
     rows = Rows(open_source(x), np.ones(2100))
     scaling = resolve(Scaling, "standard")
     table, out = build_tables(
-        rows, scaling, scaling.fit(rows), resolve(Likelihood, "squared_error"), HeldOut(0.0, seed=0)
+        rows, scaling, scaling.fit(rows), resolve(Likelihood, "squared_error"), ValidationSplit(0.0, seed=0)
     )
     assert out is None
     assert table.rows == 2100
-    assert len(table.x) == len(table.weight) == padded(2100)
+    assert len(table.x) == len(table.weight) == padded_size(2100)
     np.testing.assert_allclose(np.asarray(table.x)[:2100], (x - x.mean(axis=0)) / x.std(axis=0), atol=1e-6)
     assert not np.asarray(table.x)[2100:].any()
     assert not np.asarray(table.weight)[2100:].any()
@@ -103,16 +105,16 @@ def test_weights_average_one_in_each_table() -> None:
 
 @pytest.mark.parametrize("rows", [1, 2, 15, 16, 17, 31, 33, 100, 1000, 1025, 65_537, 10**7])
 def test_sizes_are_few_and_little_above(rows: int) -> None:
-    assert rows <= padded(rows) <= rows * 9 / 8 + 1
-    assert padded(padded(rows)) == padded(rows)
+    assert rows <= padded_size(rows) <= rows * 9 / 8 + 1
+    assert padded_size(padded_size(rows)) == padded_size(rows)
 
 
 def test_sizes_are_few() -> None:
-    sizes = [padded(rows) for rows in range(1, 4097)]
+    sizes = [padded_size(rows) for rows in range(1, 4097)]
     assert sizes == sorted(sizes)
     assert len(set(sizes)) < 100
-    assert [padded(rows) for rows in range(1, 17)] == list(range(1, 17))
-    assert [padded(rows) for rows in (17, 18, 100, 104, 105)] == [18, 18, 104, 104, 112]
+    assert [padded_size(rows) for rows in range(1, 17)] == list(range(1, 17))
+    assert [padded_size(rows) for rows in (17, 18, 100, 104, 105)] == [18, 18, 104, 104, 112]
 
 
 def test_equal_rows_of_a_small_table_are_folded() -> None:
@@ -142,13 +144,13 @@ def test_rows_without_weight_are_left_out() -> None:
 
 def test_rows_that_belong_together_are_held_out_together() -> None:
     groups = np.repeat(np.arange(30), 4)
-    is_out = HeldOut(0.3, 0, together=groups).drawn(120).reshape(30, 4)
+    is_out = ValidationSplit(0.3, 0, together=groups).drawn(120).reshape(30, 4)
     assert (is_out == is_out[:, :1]).all()
     assert is_out[:, 0].sum() == 9
 
 
 def test_of_every_kind_the_same_share_is_held_out() -> None:
     kinds = np.arange(200) < 20
-    is_out = HeldOut(0.1, 0, strata=kinds).drawn(200)
+    is_out = ValidationSplit(0.1, 0, strata=kinds).drawn(200)
     assert is_out[kinds].sum() == 2
     assert is_out[~kinds].sum() == 18

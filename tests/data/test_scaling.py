@@ -9,14 +9,14 @@ import pytest
 
 from isthmus.contracts import Row, Scaling
 from isthmus.core.part import resolve
-from isthmus.data.scaling import RowScaling
+from isthmus.data.scaling import TableScaling
 from isthmus.errors import InvalidData
 
 X = np.random.default_rng(0).normal(size=(20, 6)) * [1, 2, 3, 4, 5, 6] + 10
 
 
-def fitted(row: Row, x: np.ndarray, part: str = "standard", **settings: Any) -> tuple[RowScaling, Any]:
-    scaling = RowScaling(resolve(Scaling, part), row, **settings)
+def fitted(row: Row, x: np.ndarray, part: str = "standard", **settings: Any) -> tuple[TableScaling, Any]:
+    scaling = TableScaling(resolve(Scaling, part), row, **settings)
     return scaling, scaling.fit(lambda: iter([(x, np.ones(len(x)))]))
 
 
@@ -35,7 +35,7 @@ def test_codes_pass_and_numbers_are_scaled() -> None:
 def test_every_step_of_a_sequence_is_scaled_alike_and_holes_count_for_nothing() -> None:
     x = X.copy()
     x[:5, 4:] = np.nan  # three steps of two features; five rows end after two
-    scaling, learned = fitted(Row((3, 2), is_sequence=True, has_holes=True), x)
+    scaling, learned = fitted(Row((3, 2), is_sequence=True, may_be_missing=True), x)
     steps = x.reshape(-1, 2)
     mean, deviation = np.nanmean(steps, axis=0), np.nanstd(steps, axis=0)
     np.testing.assert_allclose(learned["mean"], mean)
@@ -47,7 +47,7 @@ def test_every_step_of_a_sequence_is_scaled_alike_and_holes_count_for_nothing() 
 def test_holes_stay_holes(part: str) -> None:
     x = X.copy()
     x[3, 4:] = np.nan
-    scaling, learned = fitted(Row((3, 2), is_sequence=True, has_holes=True), x, part)
+    scaling, learned = fitted(Row((3, 2), is_sequence=True, may_be_missing=True), x, part)
     np.testing.assert_array_equal(np.isnan(scaling.apply(learned, x)), np.isnan(x))
 
 

@@ -47,8 +47,8 @@ def test_kinds_come_from_types() -> None:
     assert schema.names == list(FRAME)
     row = schema.row()
     assert (row.shape, row.codes) == ((7,), (0, 0, 2, 0, 2, 2, 0))
-    assert row.has_holes
-    assert row.is_mixed
+    assert row.may_be_missing
+    assert row.is_table
     due = [[39, 1.5, 0, 1, 0, 1, 0], [50, np.nan, 1, np.nan, 1, 0, 86_400], [38, 2.5, 0, 0, 0, 1, np.nan]]
     np.testing.assert_array_equal(schema.apply(batch(FRAME)), due)
 

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from isthmus import InvalidData
-from isthmus.data.tokens import are_texts, counts, joined, most_frequent, numbered, split, texts_of
+from isthmus.data.tokens import are_texts, counts, join_tokens, most_frequent, numbered, split, texts_of
 
 TWO = ["A cat, a DOG.", "cats"]
 
@@ -21,8 +21,8 @@ def test_words_and_characters() -> None:
     assert split("Мама МЫЛА раму!") == ["мама", "мыла", "раму"]
     assert split("Ab c", lower=False) == ["Ab", "c"]
     assert split("Ab c", "character") == ["a", "b", " ", "c"]
-    assert joined(["a", "cat"]) == "a cat"
-    assert joined(["a", " ", "b"], "character") == "a b"
+    assert join_tokens(["a", "cat"]) == "a cat"
+    assert join_tokens(["a", " ", "b"], "character") == "a b"
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ import pytest
 from scipy.integrate import cumulative_simpson, simpson
 from scipy.special import log_softmax
 
-from isthmus.distributions.histogram import BinnedOutcome
-from isthmus.distributions.multivariate_normal import CorrelatedOutcome
-from isthmus.distributions.normal import GaussianOutcome
-from isthmus.distributions.normal_mixture import MixedOutcome
+from isthmus.distributions.histogram import HistogramOutcome
+from isthmus.distributions.multivariate_normal import MultivariateNormalOutcome
+from isthmus.distributions.normal import NormalOutcome
+from isthmus.distributions.normal_mixture import NormalMixtureOutcome
 
 DRAWS, ROWS, COLUMNS, COMPONENTS, BINS = 1, 3, 2, 3, 5
 RANDOM = np.random.default_rng(0)
@@ -29,11 +29,11 @@ BIN_SHARE = log_softmax(RANDOM.normal(size=(DRAWS, ROWS, COLUMNS, BINS)), axis=-
 EDGES = np.broadcast_to(np.array([[-2.0, -1.0, 0.0, 0.2, 1.5, 3.0], [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]]), (1, ROWS, 2, 6))
 
 ARRAYS: dict[str, tuple[Any, list[np.ndarray]]] = {
-    "normal": (GaussianOutcome, [CENTER, DEVIATION]),
-    "correlated": (CorrelatedOutcome, [CENTER, SLOPE, DEVIATION]),
-    "mixed": (MixedOutcome, [LOG_SHARE, CENTERS, DEVIATIONS]),
-    "binned": (BinnedOutcome, [BIN_SHARE, EDGES, np.zeros((DRAWS, ROWS))]),
-    "smoothed": (BinnedOutcome, [BIN_SHARE, EDGES, np.full((DRAWS, ROWS), 0.75)]),
+    "normal": (NormalOutcome, [CENTER, DEVIATION]),
+    "correlated": (MultivariateNormalOutcome, [CENTER, SLOPE, DEVIATION]),
+    "mixed": (NormalMixtureOutcome, [LOG_SHARE, CENTERS, DEVIATIONS]),
+    "binned": (HistogramOutcome, [BIN_SHARE, EDGES, np.zeros((DRAWS, ROWS))]),
+    "smoothed": (HistogramOutcome, [BIN_SHARE, EDGES, np.full((DRAWS, ROWS), 0.75)]),
 }
 
 GRID = np.unique(np.concatenate([np.linspace(-14, 18, 20_001), np.arange(-2, 6), [0.2, 1.5]]))

@@ -13,10 +13,10 @@ import pytest
 from scipy import stats
 from scipy.special import softmax
 
-from isthmus.distributions.histogram import OUTSIDE, REACH, BinnedOutcome
-from isthmus.distributions.multivariate_normal import CorrelatedOutcome
-from isthmus.distributions.normal import GaussianOutcome
-from isthmus.distributions.normal_mixture import MixedOutcome
+from isthmus.distributions.histogram import OUTSIDE, REACH, HistogramOutcome
+from isthmus.distributions.multivariate_normal import MultivariateNormalOutcome
+from isthmus.distributions.normal import NormalOutcome
+from isthmus.distributions.normal_mixture import NormalMixtureOutcome
 from isthmus.distributions.quantiles import edges, quantiles
 
 RANDOM = np.random.default_rng(0)
@@ -38,11 +38,11 @@ def correlated() -> tuple[Any, list[Any]]:
     """Return an outcome, and SciPy's parameters of its rows."""
     inverse = [np.linalg.inv(np.eye(COLUMNS) - slope) for slope in SLOPE[0]]
     covariances = [each @ np.diag(s**2) @ each.T for each, s in zip(inverse, DEVIATION[0], strict=True)]
-    return CorrelatedOutcome(*map(jnp.array, (CENTER, SLOPE, DEVIATION))), covariances
+    return MultivariateNormalOutcome(*map(jnp.array, (CENTER, SLOPE, DEVIATION))), covariances
 
 
 def test_a_normal_column_is_scipys() -> None:
-    outcome, known = GaussianOutcome(jnp.array(CENTER), jnp.array(DEVIATION)), stats.norm(CENTER, DEVIATION)
+    outcome, known = NormalOutcome(jnp.array(CENTER), jnp.array(DEVIATION)), stats.norm(CENTER, DEVIATION)
     np.testing.assert_allclose(outcome.log_density(jnp.array(X)), known.logpdf(X), rtol=1e-12)
     np.testing.assert_allclose(outcome.cdf(jnp.array(X)), known.cdf(X), rtol=1e-12)
     np.testing.assert_allclose(outcome.quantile(jnp.array(0.2)), known.ppf(0.2), rtol=1e-12)
@@ -51,13 +51,13 @@ def test_a_normal_column_is_scipys() -> None:
 
 def test_the_score_of_a_standard_normal_at_its_mean() -> None:
     """∫ (Φ(t) − [t ≥ 0])² dt = (√2 − 1) / √π."""
-    outcome = GaussianOutcome(jnp.zeros((1, 1, 1)), jnp.ones((1, 1, 1)))
+    outcome = NormalOutcome(jnp.zeros((1, 1, 1)), jnp.ones((1, 1, 1)))
     assert outcome.crps(jnp.zeros((1, 1))).item() == pytest.approx((2**0.5 - 1) / np.pi**0.5, rel=1e-12)
 
 
 def test_columns_that_go_together_are_scipys() -> None:
     outcome, covariances = correlated()
-    found = outcome.by_column(jnp.array(X))[0]
+    found = outcome.log_prob_by_column(jnp.array(X))[0]
     for i, covariance in enumerate(covariances):
         expected = stats.multivariate_normal(CENTER[0, i], covariance).logpdf(X[i])
         assert float(found[i].sum()) == pytest.approx(expected, rel=1e-10)
@@ -67,7 +67,7 @@ def test_columns_that_go_together_are_scipys() -> None:
 
 def test_each_column_is_told_given_those_before_it() -> None:
     outcome, covariances = correlated()
-    found = np.cumsum(outcome.by_column(jnp.array(X))[0], axis=-1)
+    found = np.cumsum(outcome.log_prob_by_column(jnp.array(X))[0], axis=-1)
     for i, j in product(range(ROWS), range(COLUMNS)):
         block = slice(0, j + 1)
         expected = stats.multivariate_normal(CENTER[0, i, block], covariances[i][block, block]).logpdf(X[i, block])
@@ -95,7 +95,7 @@ def test_the_rest_of_a_row_that_goes_together_is_integrated_out(observed: np.nda
 def test_rows_that_are_all_but_one_line_lose_no_density() -> None:
     """In 32 bits the Cholesky decomposition of this covariance fails: its numbers differ by 1e-8."""
     with jax.enable_x64(False):
-        outcome = CorrelatedOutcome(
+        outcome = MultivariateNormalOutcome(
             jnp.zeros((1, 1, 2)), jnp.array([[[[0.0, 0.0], [1.0, 0.0]]]]), jnp.array([[[1.0, 1e-4]]])
         )
         assert np.isnan(jnp.linalg.cholesky(jnp.array([[1.0, 1.0], [1.0, 1.0 + 1e-8]]))).any()
@@ -110,7 +110,7 @@ DEVIATIONS = np.exp(0.5 * RANDOM.normal(size=CENTERS.shape))
 
 
 def mixed() -> Any:
-    return MixedOutcome(jnp.log(jnp.array(SHARE)), jnp.array(CENTERS), jnp.array(DEVIATIONS))
+    return NormalMixtureOutcome(jnp.log(jnp.array(SHARE)), jnp.array(CENTERS), jnp.array(DEVIATIONS))
 
 
 @pytest.mark.parametrize("observed", PATTERNS, ids=str)
@@ -127,20 +127,20 @@ def test_a_mixture_adds_up_over_its_components(observed: np.ndarray) -> None:
         expected = (each[0] * CENTERS[0, i, 0] + each[1] * CENTERS[0, i, 1]) / sum(each)
         np.testing.assert_allclose(completed[i], np.where(observed, X[i], expected), rtol=1e-10)
     if observed.all():
-        np.testing.assert_allclose(mixed().by_column(x).sum(axis=-1)[0], found, rtol=1e-10)
+        np.testing.assert_allclose(mixed().log_prob_by_column(x).sum(axis=-1)[0], found, rtol=1e-10)
 
 
 def test_a_mixture_tells_each_column_given_those_before_it() -> None:
-    found = np.cumsum(mixed().by_column(jnp.array(X))[0], axis=-1)
+    found = np.cumsum(mixed().log_prob_by_column(jnp.array(X))[0], axis=-1)
     for i, j in product(range(ROWS), range(COLUMNS)):
         density = stats.norm(CENTERS[0, i], DEVIATIONS[0, i]).pdf(X[i])[:, : j + 1].prod(axis=1)
         assert found[i, j] == pytest.approx(np.log(SHARE[0, i] @ density), rel=1e-10)
 
 
 def test_a_mixture_of_one_is_normal() -> None:
-    one = MixedOutcome(jnp.zeros((1, ROWS, 1)), jnp.array(CENTER)[:, :, None], jnp.array(DEVIATION)[:, :, None])
-    plain = GaussianOutcome(jnp.array(CENTER), jnp.array(DEVIATION))
-    for name in ("by_column", "log_density", "cdf", "crps"):
+    one = NormalMixtureOutcome(jnp.zeros((1, ROWS, 1)), jnp.array(CENTER)[:, :, None], jnp.array(DEVIATION)[:, :, None])
+    plain = NormalOutcome(jnp.array(CENTER), jnp.array(DEVIATION))
+    for name in ("log_prob_by_column", "log_density", "cdf", "crps"):
         np.testing.assert_allclose(getattr(one, name)(X), getattr(plain, name)(jnp.array(X)), rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(one.quantile(jnp.array(0.9)), plain.quantile(jnp.array(0.9)), rtol=1e-9)
 
@@ -149,16 +149,16 @@ BINS = np.array([0.0, 1.0, 3.0, 4.0])
 Q = np.array([0.2, 0.5, 0.3])
 
 
-def binned(smoothing: float, q: np.ndarray = Q, ends: np.ndarray = BINS) -> BinnedOutcome:
+def binned(smoothing: float, q: np.ndarray = Q, ends: np.ndarray = BINS) -> HistogramOutcome:
     """Return a histogram of one column for one row."""
-    return BinnedOutcome(*map(jnp.array, (np.log(q)[None, None, None], ends[None, None, None], [[smoothing]])))
+    return HistogramOutcome(*map(jnp.array, (np.log(q)[None, None, None], ends[None, None, None], [[smoothing]])))
 
 
 def test_a_histogram_by_hand() -> None:
     outcome, within = binned(0.0), 1 - OUTSIDE
     x = jnp.array([[0.5], [1.0], [2.9], [4.0]])
     expected = np.log(within * np.array([0.2, 0.25, 0.25, 0.3]))
-    np.testing.assert_allclose(outcome.by_column(x)[0, :, 0], expected, rtol=1e-12)
+    np.testing.assert_allclose(outcome.log_prob_by_column(x)[0, :, 0], expected, rtol=1e-12)
     np.testing.assert_allclose(outcome.log_density(x)[0, :, 0], expected, rtol=1e-12)
     np.testing.assert_allclose(outcome.cdf(x)[0, :, 0], OUTSIDE / 2 + within * np.array([0.1, 0.2, 0.675, 1]))
     assert outcome.mean().item() == pytest.approx(within * (0.1 + 1.0 + 1.05) + OUTSIDE * 2.0, rel=1e-12)
@@ -169,7 +169,7 @@ def test_the_tails_of_a_histogram_are_exponential() -> None:
     x = jnp.array([[-1.0], [5.0], [400.0]])
     known = stats.expon(scale=reach)
     for smoothing in (0.0, 1.0):
-        found = binned(smoothing).by_column(x)[0, :, 0]
+        found = binned(smoothing).log_prob_by_column(x)[0, :, 0]
         np.testing.assert_allclose(found, np.log(OUTSIDE / 2) + known.logpdf([1.0, 1.0, 396.0]), rtol=1e-12)
     np.testing.assert_allclose(binned(0.0).cdf(x)[0, 0, 0], OUTSIDE / 2 * known.sf(1.0), rtol=1e-12)
     np.testing.assert_allclose(1 - binned(0.0).cdf(x)[0, 1, 0], OUTSIDE / 2 * known.sf(1.0), rtol=1e-9)
@@ -183,7 +183,7 @@ def test_a_smoothed_target_is_the_truncated_normal_of_the_paper(smoothing: float
         known = stats.norm(y, 0.5 * smoothing)
         p = np.diff(known.cdf(ends)) / (known.cdf(2) - known.cdf(-1))
         expected = p @ np.log((1 - OUTSIDE) * q / 0.5)
-        found = binned(smoothing, q, ends).by_column(jnp.array([[y]])).item()
+        found = binned(smoothing, q, ends).log_prob_by_column(jnp.array([[y]])).item()
         assert found == pytest.approx(expected, rel=1e-9)
 
 
@@ -193,7 +193,7 @@ def test_the_best_shares_are_those_of_the_target() -> None:
 
     def score(logit: Any) -> Any:
         outcome = binned(1.0)
-        return BinnedOutcome(jax.nn.log_softmax(logit), outcome.edges, outcome.smoothing).by_column(x).sum()
+        return HistogramOutcome(jax.nn.log_softmax(logit), outcome.edges, outcome.smoothing).log_prob_by_column(x).sum()
 
     p = np.diff(stats.norm.cdf([-1.5, -0.5, 0.5, 1.5])) / (stats.norm.cdf(1.5) - stats.norm.cdf(-1.5))
     found = jax.grad(score)(jnp.log(jnp.array(Q))[None, None, None])
@@ -204,7 +204,7 @@ def test_a_bin_without_content_is_passed_over() -> None:
     outcome = binned(0.0, np.array([0.5, 0.0, 0.5]) + 1e-300)
     found = [outcome.quantile(jnp.array(q)).item() for q in (0.25, 0.4999, 0.5001, 0.75)]
     np.testing.assert_allclose(found, [0.5, 1.0, 3.0, 3.5], atol=1e-3)
-    assert np.isfinite(outcome.by_column(jnp.array([[2.0]]))).all()
+    assert np.isfinite(outcome.log_prob_by_column(jnp.array([[2.0]]))).all()
 
 
 def test_quantiles_count_a_row_of_weight_two_twice() -> None:

@@ -100,7 +100,7 @@ def test_what_a_fit_leaves() -> None:
     assert ae.fit(X) is ae
     assert (ae.n_components_, ae.n_features_in_, ae.n_iter_) == (2, 5, 3)
     assert [record["epoch"] for record in ae.history_] == [1, 2, 3]
-    assert set(ae.history_[0]) == {"epoch", "loss", "reconstruction", "held_out_loss", "weight_change", "seconds"}
+    assert set(ae.history_[0]) == {"epoch", "loss", "reconstruction", "validation_loss", "weight_change", "seconds"}
     assert list(ae.get_feature_names_out()) == ["autoencoder0", "autoencoder1"]
     assert not hasattr(ae, "feature_names_in_")
     assert list(autoencoder().fit(pd.DataFrame(X, columns=NAMES)).feature_names_in_) == NAMES

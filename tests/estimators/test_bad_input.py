@@ -16,7 +16,7 @@ from sklearn.exceptions import NotFittedError
 from isthmus import Autoencoder, InvalidData, InvalidPart, IsthmusError, UnknownPart
 from isthmus.contracts import Scaling
 from isthmus.core.part import resolve
-from isthmus.data.validation import checked_weight
+from isthmus.data.validation import check_weight
 
 X = np.random.default_rng(0).normal(size=(40, 5))
 NAMES = ["age", "height", "price", "weight", "year"]
@@ -315,8 +315,8 @@ def test_weights_may_come_in_any_form() -> None:
         weight.astype(np.float32),
     ):
         np.testing.assert_array_equal(autoencoder().fit(X, sample_weight=form)._weights, due)
-    np.testing.assert_array_equal(checked_weight(None, 3), np.ones(3))
-    np.testing.assert_array_equal(checked_weight(2, 3), np.full(3, 2.0))
+    np.testing.assert_array_equal(check_weight(None, 3), np.ones(3))
+    np.testing.assert_array_equal(check_weight(2, 3), np.full(3, 2.0))
 
 
 SETTINGS: dict[str, tuple[dict[str, Any], str]] = {

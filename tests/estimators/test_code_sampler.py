@@ -13,7 +13,7 @@ import safetensors.numpy
 
 import isthmus
 from isthmus import Autoencoder, InvalidData, InvalidPart, ModelFileError
-from isthmus.core.parameter_specs import slots
+from isthmus.core.parameter_specs import parameter_specs
 from isthmus.storage import container as modelfile
 
 GENERATOR = np.random.default_rng(0)
@@ -29,7 +29,7 @@ def rotation(**settings: Any) -> Autoencoder:
     ae = Autoencoder(2, encoder=(), scaling=None, max_epochs=0, **settings).fit(X)
     values = {"neck.affine.matrix": BASIS, "head.affine.matrix": BASIS.T}
     offset = 0
-    for name, slot in slots(ae._skeleton).items():
+    for name, slot in parameter_specs(ae._skeleton).items():
         ae._weights[offset : offset + slot.size] = np.ravel(values.get(name, np.zeros(slot.shape)))  # type: ignore[index]
         offset += slot.size
     return ae

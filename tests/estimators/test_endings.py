@@ -25,9 +25,9 @@ MOVED = "the weights moved by less than 0.9 of their length"
 def test_the_estimator_keeps_the_best_start() -> None:
     x = np.random.default_rng(0).normal(size=(60, 5))
     ae = Autoencoder(2, encoder=(4,), n_starts=4, validation_fraction=0.25, max_epochs=5).fit(x)
-    losses = [min(record["held_out_loss"] for record in history) for history in ae._progress.histories]
+    losses = [min(record["validation_loss"] for record in history) for history in ae._progress.histories]
     best = int(np.argmin(losses))
-    assert min(record["held_out_loss"] for record in ae.history_) == losses[best] == min(losses)
+    assert min(record["validation_loss"] for record in ae.history_) == losses[best] == min(losses)
     np.testing.assert_array_equal(ae._weights, np.asarray(ae._progress.best_weights)[best])
     assert len({history[-1]["loss"] for history in ae._progress.histories}) == 4
 
@@ -74,7 +74,7 @@ def test_patience_ends_and_the_weights_of_before_are_kept() -> None:
     settings = {"encoder": (4,), "max_epochs": 60, "validation_fraction": 0.3, "optimizer": "adam(0.05)"}
     ae = Autoencoder(2, **settings, stops="patience(3)").fit(X)
     assert ae.stop_reason_ == "no lower loss for 3 epochs"
-    losses = [record["held_out_loss"] for record in ae.history_]
+    losses = [record["validation_loss"] for record in ae.history_]
     assert int(np.argmin(losses)) == len(losses) - 4
     shorter = Autoencoder(2, **settings | {"max_epochs": len(losses) - 3}, stops=()).fit(X)
     np.testing.assert_array_equal(shorter._weights, ae._weights)

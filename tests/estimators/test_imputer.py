@@ -102,13 +102,13 @@ def test_intervals_hold_as_often_as_they_say(fitted: Imputer) -> None:
 
 
 def test_uncertainty_is_of_what_was_filled(fitted: Imputer) -> None:
-    doubt = fitted.uncertainty(LACKING)
-    assert (doubt[~HOLES] == 0).all()
-    assert (doubt[HOLES] >= 0).all()
-    assert (doubt[:, [2, 3]] <= 2 / 3 + 1e-6).all()
+    uncertainty = fitted.uncertainty(LACKING)
+    assert (uncertainty[~HOLES] == 0).all()
+    assert (uncertainty[HOLES] >= 0).all()
+    assert (uncertainty[:, [2, 3]] <= 2 / 3 + 1e-6).all()
     alone = HOLES.sum(axis=1) == 1  # four cells tell the group, one tells less
     few = HOLES.sum(axis=1) >= 3
-    assert doubt[alone & HOLES[:, 2], 2].mean() < doubt[few & HOLES[:, 2], 2].mean()
+    assert uncertainty[alone & HOLES[:, 2], 2].mean() < uncertainty[few & HOLES[:, 2], 2].mean()
 
 
 def test_pooled_draws_tell_the_mean(fitted: Imputer) -> None:

@@ -15,8 +15,8 @@ import isthmus
 from isthmus import Autoencoder, InvalidData, InvalidPart
 from isthmus.cli.main import app
 from isthmus.contracts import Batch, Row
-from isthmus.core.parameter_specs import assemble, draw, slots, span
-from isthmus.data.validation import checked_labels
+from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs, weight_range
+from isthmus.data.validation import check_labels
 from isthmus.parts.optimizers import Sgd
 from isthmus.parts.penalties import WeightDecay
 from isthmus.training.objective import Plan, loss
@@ -39,7 +39,7 @@ Y = np.arange(60) % 3
 )
 def test_labels_become_places_in_the_sorted_classes(y: Any, labels: list[int], classes: list[Any]) -> None:
     y = np.array(y, dtype=object) if None in y else y
-    found, known = checked_labels(y, len(y), "the test")
+    found, known = check_labels(y, len(y), "the test")
     assert found.tolist() == labels
     assert known.tolist() == classes
 
@@ -85,13 +85,13 @@ def test_an_adversarial_code_is_refused_what_does_not_go_with_it() -> None:
 
 def test_tied_weights_leave_the_rival_alone() -> None:
     model = Autoencoder("adversarial(2)", encoder="mlp(())", tied=True, max_epochs=2, stops=None).fit(X)
-    assert "head.affine.matrix" not in slots(model._skeleton)
-    assert any(path.startswith("neck.rival.") and path.endswith("matrix") for path in slots(model._skeleton))
+    assert "head.affine.matrix" not in parameter_specs(model._skeleton)
+    assert any(path.startswith("neck.rival.") and path.endswith("matrix") for path in parameter_specs(model._skeleton))
 
 
 def test_no_penalty_teaches_a_rival() -> None:
     skeleton = Autoencoder("adversarial(2)", encoder=(3,))._build(Row((4,)))
-    low, high = span(skeleton, "neck.rival")
+    low, high = weight_range(skeleton, "neck.rival")
     batch = Batch(jnp.array(X, jnp.float32), jnp.ones(60))
 
     @jax.jit
@@ -100,7 +100,7 @@ def test_no_penalty_teaches_a_rival() -> None:
         plan = Plan(None, (WeightDecay(1.0),), Sgd(), Sgd())
         return loss(assemble(skeleton, weights), plan, batch, jnp.int32(0), None)[1].terms["weight_decay"]
 
-    gradient = np.asarray(slope(draw(skeleton, 0)))
+    gradient = np.asarray(slope(draw_weights(skeleton, 0)))
     np.testing.assert_array_equal(gradient[low:high], 0)
     assert np.abs(gradient[:low]).max() > 0
 

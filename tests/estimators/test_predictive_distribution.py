@@ -10,10 +10,10 @@ import pytest
 from scipy import stats
 
 from isthmus import InvalidData, InvalidPart
-from isthmus.distributions.histogram import BinnedOutcome
-from isthmus.distributions.multivariate_normal import CorrelatedOutcome
-from isthmus.distributions.normal import GaussianOutcome
-from isthmus.distributions.normal_mixture import MixedOutcome
+from isthmus.distributions.histogram import HistogramOutcome
+from isthmus.distributions.multivariate_normal import MultivariateNormalOutcome
+from isthmus.distributions.normal import NormalOutcome
+from isthmus.distributions.normal_mixture import NormalMixtureOutcome
 from isthmus.estimators.predictive_distribution import Distribution
 from isthmus.parts.likelihoods.squared_error import SquaredErrorOutcome
 
@@ -29,13 +29,13 @@ Y = KNOWN.rvs(random_state=1)
 
 @pytest.fixture(scope="module")
 def two() -> Distribution:
-    return Distribution(GaussianOutcome(MEAN, DEVIATION), CENTER, SPREAD, is_flat=False)  # type: ignore[arg-type]
+    return Distribution(NormalOutcome(MEAN, DEVIATION), CENTER, SPREAD, is_flat=False)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
 def flat() -> Distribution:
     arrays = MEAN[:, :1], DEVIATION[:, :1]
-    return Distribution(GaussianOutcome(*arrays), CENTER[:1], SPREAD[:1], is_flat=True)  # type: ignore[arg-type]
+    return Distribution(NormalOutcome(*arrays), CENTER[:1], SPREAD[:1], is_flat=True)  # type: ignore[arg-type]
 
 
 def test_several_outputs_are_told_in_their_units(two: Distribution) -> None:
@@ -80,7 +80,7 @@ def test_the_score_has_the_units_of_the_target(flat: Distribution) -> None:
 
 
 def test_outputs_that_are_not_known_are_integrated_out() -> None:
-    found = Distribution(CorrelatedOutcome(MEAN, SLOPE, DEVIATION), CENTER, SPREAD, is_flat=False)  # type: ignore[arg-type]
+    found = Distribution(MultivariateNormalOutcome(MEAN, SLOPE, DEVIATION), CENTER, SPREAD, is_flat=False)  # type: ignore[arg-type]
     y = Y[:6].copy()
     y[1, 0] = y[2, 1] = y[3, 0] = y[3, 1] = np.nan
     answer = found.log_prob(np.concatenate([y, Y[6:]]))
@@ -120,14 +120,14 @@ def test_intervals_cover_as_many_targets_as_they_say(two: Distribution, flat: Di
 
 def test_a_mixture_and_a_histogram_tell_their_own_density() -> None:
     share = np.array([[0.3, 0.7]])
-    mixture = MixedOutcome(np.log(share), np.array([[[-1.0], [2.0]]]), np.array([[[0.5], [1.0]]]))  # type: ignore[arg-type]
+    mixture = NormalMixtureOutcome(np.log(share), np.array([[[-1.0], [2.0]]]), np.array([[[0.5], [1.0]]]))  # type: ignore[arg-type]
     found = Distribution(mixture, np.array([10.0]), np.array([2.0]), is_flat=True)
     y, each = 11.0, stats.norm([8.0, 14.0], [1.0, 2.0])
     assert found.pdf(y)[0] == pytest.approx(share[0] @ each.pdf(y), rel=1e-9)
     assert found.log_prob(y)[0] == pytest.approx(np.log(share[0] @ each.pdf(y)), rel=1e-9)
     assert share[0] @ each.cdf(found.quantile(0.8)[0]) == pytest.approx(0.8, rel=1e-9)
     ends = np.array([[[0.0, 1.0, 2.0]]])
-    binned = BinnedOutcome(np.log(np.array([[[0.25, 0.75]]])), ends, np.ones(1))  # type: ignore[arg-type]
+    binned = HistogramOutcome(np.log(np.array([[[0.25, 0.75]]])), ends, np.ones(1))  # type: ignore[arg-type]
     found = Distribution(binned, np.array([10.0]), np.array([2.0]), is_flat=True)
     # A smoothed target is a matter of the loss: the density is that of the bins, which are 2 wide here.
     assert found.pdf(11.0)[0] == pytest.approx(0.25 / 2, rel=1e-3)

@@ -64,7 +64,7 @@ def test_groups_are_never_cut_where_they_fit_into_a_batch() -> None:
 def test_groups_are_held_out_as_a_whole() -> None:
     texts = np.array([f"query {g}" for g in GROUPS])
     model = NetworkRanker((4,), validation_fraction=0.3, max_epochs=2).fit(X, Y, texts)
-    assert "held_out_loss" in model.history_[0]
+    assert "validation_loss" in model.history_[0]
 
 
 def test_weight_two_is_the_row_twice() -> None:

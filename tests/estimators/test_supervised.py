@@ -215,8 +215,8 @@ def test_the_held_out_rows_have_labels_where_rows_are_explained_too() -> None:
     few = np.where(np.arange(300) < 4, Y % 2, -1)
     settings = QUICK | {"validation_fraction": 0.1, "reconstruction": 1e-9}
     record = NetworkClassifier(**settings).fit(X, labels).history_[0]
-    assert record["held_out_loss"] > 0.1  # a log-loss of the class
-    assert "held_out_loss" not in NetworkClassifier(**settings).fit(X, few).history_[0]
+    assert record["validation_loss"] > 0.1  # a log-loss of the class
+    assert "validation_loss" not in NetworkClassifier(**settings).fit(X, few).history_[0]
 
 
 def test_several_outputs_need_every_class() -> None:

@@ -94,7 +94,7 @@ def test_partial_fit_goes_on_from_the_weights_that_were_kept() -> None:
     """Not from the last ones, which were worse on the rows held out."""
     ae = autoencoder(optimizer="sgd(0.2)", validation_fraction=0.3, max_epochs=40).fit(X)
     kept = ae._weights.copy()
-    assert np.argmin([record["held_out_loss"] for record in ae.history_]) < ae.n_iter_ - 1
+    assert np.argmin([record["validation_loss"] for record in ae.history_]) < ae.n_iter_ - 1
     ae.set_params(optimizer="sgd(1e-30)").partial_fit(X)
     np.testing.assert_array_equal(ae._weights, kept)
 

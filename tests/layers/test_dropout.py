@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from isthmus.core.affine import Affine
-from isthmus.layers.dropout import MOST_MASKED, dropped, thinned
+from isthmus.layers.dropout import MOST_MASKED, dropconnect, dropout
 
 LAWS = {"masks": (4000, 6, 5), "normal draws": (4096, 32, 16)}
 """Rows, inputs and outputs of a layer below and above what is masked."""
@@ -20,7 +20,7 @@ LAWS = {"masks": (4000, 6, 5), "normal draws": (4096, 32, 16)}
 def drawn(x: Any, matrix: Any, bias: Any, rate: float, seed: int = 0) -> np.ndarray:
     """Return one draw for every row."""
     layer = Affine(matrix=jnp.array(matrix, jnp.float32), bias=jnp.array(bias, jnp.float32))
-    return np.asarray(jax.jit(thinned)(layer, jnp.array(x, jnp.float32), rate, jax.random.key(seed)), np.float64)
+    return np.asarray(jax.jit(dropconnect)(layer, jnp.array(x, jnp.float32), rate, jax.random.key(seed)), np.float64)
 
 
 def layer_of(inputs: int, outputs: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -33,7 +33,7 @@ def layer_of(inputs: int, outputs: int) -> tuple[np.ndarray, np.ndarray, np.ndar
 def test_dropout_is_that_of_the_lecture(p: float) -> None:
     """There r = m a in training, E r = (1 - p) a + p · 0, and (1 - p) a in the test; inverted, both over 1 - p."""
     a = np.repeat(np.array([[-3.0, 0.5, 2.0, 8.0]]), 5000, axis=0)
-    seen = np.asarray(dropped(jnp.array(a, jnp.float32), p, jax.random.key(0)), np.float64)
+    seen = np.asarray(dropout(jnp.array(a, jnp.float32), p, jax.random.key(0)), np.float64)
     mask = seen != 0
     assert np.abs(mask.mean(axis=0) - (1 - p)).max() < 4 * np.sqrt(p * (1 - p) / len(a))
     np.testing.assert_allclose(seen, mask * a / (1 - p), rtol=1e-6)
@@ -113,7 +113,9 @@ def test_the_gradient_of_dropconnect_is_that_of_finite_differences(rows: int) ->
     generator = np.random.default_rng(3)
 
     def loss(matrix: Any, x: Any) -> Any:
-        return jnp.mean(jnp.sum(jnp.tanh(thinned(Affine(matrix=matrix, bias=jnp.ones(outputs)), x, 0.3, key)), axis=1))
+        return jnp.mean(
+            jnp.sum(jnp.tanh(dropconnect(Affine(matrix=matrix, bias=jnp.ones(outputs)), x, 0.3, key)), axis=1)
+        )
 
     with jax.enable_x64(True):
         matrix, x = generator.normal(size=(inputs, outputs)) / 8, generator.normal(size=(rows, inputs))

@@ -11,21 +11,21 @@ import numpy as np
 import pytest
 
 from isthmus.contracts import Row
-from isthmus.core.parameter_specs import assemble, draw
+from isthmus.core.parameter_specs import assemble, draw_weights
 from isthmus.errors import InvalidPart
-from isthmus.model.mixed_input import entrance
+from isthmus.model.mixed_input import mixed_input
 from isthmus.model.model import build
 from isthmus.parts.backbones import MLP, Hyper
 from isthmus.parts.bottlenecks import Deterministic
 from isthmus.parts.likelihoods import Columns
 
 NAN = np.nan
-ROW = Row((4,), ("job", "age", "sex", "pay"), (3, 0, 2, 0), has_holes=True, is_mixed=True)
+ROW = Row((4,), ("job", "age", "sex", "pay"), (3, 0, 2, 0), may_be_missing=True, is_table=True)
 X = np.array([[2, 0.5, NAN, NAN], [NAN, NAN, 1, 3.0]], np.float32)
 
 
 def test_codes_are_one_hot_and_holes_are_marked() -> None:
-    entry, shown = entrance(ROW, ())
+    entry, shown = mixed_input(ROW, ())
     found = replace(entry, gate=jnp.array([10.0, 20.0])).shown(jnp.array(X))
     due = [[0.5, 0, 0, 20, 0, 0, 1, 0, 0], [0, 3, 10, 0, 0, 0, 0, 0, 1]]
     np.testing.assert_array_equal(found, due)
@@ -33,19 +33,19 @@ def test_codes_are_one_hot_and_holes_are_marked() -> None:
         *("age", "pay", "age is missing", "pay is missing"),
         *("job = 0", "job = 1", "job = 2", "sex = 0", "sex = 1"),
     )
-    assert (shown.shape, shown.codes, shown.has_holes) == ((9,), None, False)
+    assert (shown.shape, shown.codes, shown.may_be_missing) == ((9,), None, False)
 
 
 def test_a_hole_starts_as_the_middle_of_its_column() -> None:
     model = build(ROW, MLP((4,)), Deterministic(2), MLP((4,)), Columns())
-    network = assemble(model, draw(model, 0))
+    network = assemble(model, draw_weights(model, 0))
     filled = np.where(np.isnan(X) & [False, True, False, True], 0, X)
     np.testing.assert_array_equal(network.encode(jnp.array(X)).point, network.encode(jnp.array(filled)).point)
 
 
 def test_the_mark_learns_from_holes_only() -> None:
     model = build(ROW, MLP((4,)), Deterministic(2), MLP((4,)), Columns())
-    network = assemble(model, draw(model, 0))
+    network = assemble(model, draw_weights(model, 0))
 
     def total(gate: Any, x: Any) -> Any:
         encoder = replace(network.encoder, gate=gate)
@@ -58,7 +58,7 @@ def test_the_mark_learns_from_holes_only() -> None:
 
 def test_a_code_that_the_road_reads_itself_comes_last_and_as_such() -> None:
     row = replace(ROW, codes=(3, 0, 4, 0))
-    entry, shown = entrance(row, {2})
+    entry, shown = mixed_input(row, {2})
     found = entry.shown(jnp.array(X)) if entry.gate is None else replace(entry, gate=jnp.zeros(2)).shown(jnp.array(X))
     np.testing.assert_array_equal(found[:, -1], [NAN, 1])
     assert shown.columns is not None

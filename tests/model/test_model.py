@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from isthmus.contracts import Module, Row
-from isthmus.core.parameter_specs import assemble, draw, slots
+from isthmus.contracts import BackboneModule, Row
+from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs
 from isthmus.model.model import build
 from isthmus.parts.backbones import MLP
 from isthmus.parts.bottlenecks import Deterministic, TopK
@@ -22,7 +22,7 @@ X = np.random.default_rng(0).normal(size=(5, COLUMNS))
 
 
 def shape_of(skeleton: Any, name: str) -> tuple[int, ...]:
-    return slots(skeleton)[name].shape
+    return parameter_specs(skeleton)[name].shape
 
 
 def test_a_linear_model_by_hand() -> None:
@@ -42,7 +42,7 @@ def test_a_linear_model_by_hand() -> None:
 
 def test_draws_of_a_code_are_decoded_side_by_side() -> None:
     skeleton = build(Row((COLUMNS,)), MLP((6,)), Deterministic(SIZE), MLP((6,), activation="tanh"), Bernoulli())
-    model = assemble(skeleton, draw(skeleton, 0))
+    model = assemble(skeleton, draw_weights(skeleton, 0))
     draws = np.random.default_rng(2).normal(size=(2, 5, SIZE)).astype(np.float32)
     together = model.decode(jnp.array(draws))
     assert together.mean().shape == (2, 5, COLUMNS)
@@ -62,7 +62,7 @@ def test_the_roads_may_differ() -> None:
 def test_without_a_key_nothing_is_drawn(key: int | None) -> None:
     road = MLP((50,), activation="tanh", dropout=0.5)
     skeleton = build(Row((COLUMNS,)), road, Deterministic(SIZE), road, SquaredError())
-    model = assemble(skeleton, draw(skeleton, 0))
+    model = assemble(skeleton, draw_weights(skeleton, 0))
 
     @jax.jit
     def through(x: Any, key: Any) -> Any:
@@ -77,9 +77,9 @@ def test_without_a_key_nothing_is_drawn(key: int | None) -> None:
 def test_the_two_roads_draw_their_own_noise() -> None:
     road = MLP((200,), activation="softplus", dropout=0.5)
     skeleton = build(Row((200,)), road, Deterministic(200), road, SquaredError())
-    model = assemble(skeleton, draw(skeleton, 0))
+    model = assemble(skeleton, draw_weights(skeleton, 0))
 
-    class Road(Module):
+    class Road(BackboneModule):
         """A road that tells its key instead of walking."""
 
         def __call__(self, x: Any, key: Any) -> Any:

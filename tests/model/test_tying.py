@@ -13,7 +13,7 @@ import pytest
 import isthmus
 from isthmus import Autoencoder, InvalidPart
 from isthmus.contracts import Batch, Row
-from isthmus.core.parameter_specs import assemble, draw, fill, slots
+from isthmus.core.parameter_specs import assemble, draw_weights, fill_specs, parameter_specs
 from isthmus.parts.optimizers import Sgd
 from isthmus.training.objective import Plan, loss
 
@@ -40,14 +40,14 @@ def test_the_matrices_up_are_those_down_transposed() -> None:
 def test_a_matrix_starts_between_the_sizes_that_each_way_asks_for() -> None:
     skeleton = Autoencoder("deterministic(2, activation=sigmoid)", encoder="mlp(())", tied=True)._build(Row((5,)))
     # Down it would start within 4 sqrt(6 / 7), before a sigmoid, and up within sqrt(6 / 7).
-    assert slots(skeleton)["neck.affine.matrix"].limit == pytest.approx(2 * np.sqrt(6 / 7))
+    assert parameter_specs(skeleton)["neck.affine.matrix"].limit == pytest.approx(2 * np.sqrt(6 / 7))
 
 
 def test_the_gradient_is_the_sum_of_both_ways() -> None:
     skeleton = Autoencoder(2, encoder="mlp((4,), activation=tanh)", tied=True)._build(Row((5,)))
     plan, batch = Plan(None, (), Sgd()), Batch(jnp.array(X), jnp.ones(60))
     with jax.enable_x64(True):
-        weights = draw(skeleton, 0).astype(np.float64)
+        weights = draw_weights(skeleton, 0).astype(np.float64)
 
         @jax.jit
         def total(flat: Any) -> Any:
@@ -64,13 +64,13 @@ def test_a_saved_model_holds_each_matrix_once(tmp_path: Path) -> None:
     ae.save(tmp_path / "m.safetensors")
     again = isthmus.load(tmp_path / "m.safetensors")
     np.testing.assert_array_equal(again.reconstruct(X), ae.reconstruct(X))
-    assert not any("decoder" in path and "matrix" in path for path in slots(ae._skeleton))
+    assert not any("decoder" in path and "matrix" in path for path in parameter_specs(ae._skeleton))
 
 
 def test_filling_turns_a_mirror() -> None:
     skeleton = Autoencoder(2, encoder="mlp(())", tied=True)._build(Row((3,)))
     arrays = [jnp.arange(6.0).reshape(3, 2), jnp.zeros(2), jnp.ones(3)]
-    model = fill(skeleton, arrays)
+    model = fill_specs(skeleton, arrays)
     np.testing.assert_array_equal(model.head.affine.matrix, [[0, 2, 4], [1, 3, 5]])
     np.testing.assert_array_equal(model.head.affine.bias, [1, 1, 1])
 

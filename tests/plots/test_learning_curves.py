@@ -13,7 +13,7 @@ HISTORIES = pd.DataFrame(
         "epoch": [1, 2, 3, 1, 2],
         "seconds": [0.1, 0.2, 0.4, 0.3, 0.7],
         "loss": [5.0, 3.0, 2.0, 4.0, 1.0],
-        "held_out_loss": [6.0, 4.0, 3.0, 5.0, 2.0],
+        "validation_loss": [6.0, 4.0, 3.0, 5.0, 2.0],
     }
 )
 
@@ -25,7 +25,7 @@ def test_both_panels_show_every_loss_of_every_optimizer() -> None:
         due = [
             (name, style, history[[along, loss]].to_numpy().tolist())
             for name, history in HISTORIES.groupby("optimizer", sort=False)
-            for loss, style in (("loss", "-"), ("held_out_loss", "--"))
+            for loss, style in (("loss", "-"), ("validation_loss", "--"))
         ]
         assert drawn == due
         colors = [line.get_color() for line in panel.lines]
@@ -37,7 +37,7 @@ def test_both_panels_show_every_loss_of_every_optimizer() -> None:
 def test_the_legend_names_each_optimizer_once() -> None:
     (legend,) = learning_curves(HISTORIES).findobj(Legend)
     assert [text.get_text() for text in legend.get_texts()] == ["sgd", "adam", "in training", "held out"]
-    (legend,) = learning_curves(HISTORIES.drop(columns="held_out_loss")).findobj(Legend)
+    (legend,) = learning_curves(HISTORIES.drop(columns="validation_loss")).findobj(Legend)
     assert [text.get_text() for text in legend.get_texts()] == ["sgd", "adam"]
 
 

@@ -14,7 +14,7 @@ RECORDS = [
         "loss": 7.0,
         "reconstruction": 5.0,
         "kl": 2.0,
-        "held_out_loss": 8.0,
+        "validation_loss": 8.0,
         "weight_change": 0.1,
         "seconds": 1,
     },
@@ -23,7 +23,7 @@ RECORDS = [
         "loss": 4.0,
         "reconstruction": 3.0,
         "kl": 1.0,
-        "held_out_loss": 5.0,
+        "validation_loss": 5.0,
         "weight_change": 0.2,
         "seconds": 2,
     }

@@ -12,9 +12,9 @@ import pytest
 
 from isthmus import Diverged
 from isthmus.contracts import End, Row
-from isthmus.core.parameter_specs import assemble, draw
+from isthmus.core.parameter_specs import assemble, draw_weights
 from isthmus.core.part import resolve
-from isthmus.data.device_table import Table
+from isthmus.data.device_table import DeviceTable
 from isthmus.model.model import build
 from isthmus.parts.backbones import MLP
 from isthmus.parts.bottlenecks import Deterministic
@@ -31,8 +31,8 @@ HELD_OUT = np.random.default_rng(2).normal(size=(16, 5)).astype(np.float32)
 MODEL = build(Row((5,)), MLP((4,)), Deterministic(2), MLP((4,)), SquaredError())
 
 
-def table(x: np.ndarray) -> Table:
-    return Table(x, np.ones(len(x), np.float32), np.int32(len(x)))
+def table(x: np.ndarray) -> DeviceTable:
+    return DeviceTable(x, np.ones(len(x), np.float32), np.int32(len(x)))
 
 
 def job(**settings: Any) -> Job:
@@ -66,7 +66,7 @@ def without_noise(weights: np.ndarray, x: np.ndarray) -> float:
 
 def test_a_record_holds_every_term_by_name() -> None:
     progress = last(job(penalties=(L1(0.01), L2(0.02), L1(0.03)), held_out=table(HELD_OUT)))
-    names = {"epoch", "loss", "reconstruction", "l1", "l2", "l1_2", "weight_change", "held_out_loss", "seconds"}
+    names = {"epoch", "loss", "reconstruction", "l1", "l2", "l1_2", "weight_change", "validation_loss", "seconds"}
     for number, record in enumerate(progress.histories[0]):
         assert set(record) == names
         assert record["epoch"] == number + 1
@@ -82,17 +82,17 @@ def test_the_held_out_loss_is_that_of_the_weights_after_the_epoch() -> None:
     settings = job(held_out=table(HELD_OUT))
     for progress in loop.train(settings, loop.start(settings)):
         by_hand = without_noise(progress.state.weights[0], HELD_OUT)
-        assert progress.histories[0][-1]["held_out_loss"] == pytest.approx(by_hand, rel=1e-5)
+        assert progress.histories[0][-1]["validation_loss"] == pytest.approx(by_hand, rel=1e-5)
 
 
 def test_the_held_out_loss_is_without_noise_and_weighed() -> None:
     weight = np.linspace(0.2, 2, len(HELD_OUT), dtype=np.float32)
-    held_out = Table(HELD_OUT, weight / weight.mean(), np.int32(16))
+    held_out = DeviceTable(HELD_OUT, weight / weight.mean(), np.int32(16))
     settings = job(held_out=held_out, corruption=resolve_corruption("masking(0.5)"), max_epochs=1)
     progress = last(settings)
     errors = [without_noise(progress.state.weights[0], row[None]) for row in HELD_OUT]
     by_hand = np.average(errors, weights=weight)
-    assert progress.histories[0][-1]["held_out_loss"] == pytest.approx(by_hand, rel=1e-5)
+    assert progress.histories[0][-1]["validation_loss"] == pytest.approx(by_hand, rel=1e-5)
 
 
 def resolve_corruption(text: str) -> Any:
@@ -111,7 +111,7 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_rows() -> None:
 
 
 def test_rows_that_only_fill_up_change_nothing() -> None:
-    filled = Table(
+    filled = DeviceTable(
         np.concatenate([ROWS, np.full((8, 5), 1e6, np.float32)]),
         np.concatenate([np.ones(40, np.float32), np.full(8, 5, np.float32)]),
         np.int32(40),
@@ -136,7 +136,9 @@ def test_every_row_is_seen_once_an_epoch_in_an_order_of_its_own() -> None:
     from isthmus.training import epoch
 
     settings = job(batch_size=8)
-    orders = [epoch.ordered(settings, 7, number) for number in (0, 1)] + [epoch.ordered(settings, 8, 0)]
+    orders = [epoch.shuffled_batches(settings, 7, number) for number in (0, 1)] + [
+        epoch.shuffled_batches(settings, 8, 0)
+    ]
     for order in orders:
         assert sorted(order.ravel()) == list(range(40))
     assert not np.array_equal(orders[0], orders[1])
@@ -159,7 +161,7 @@ def test_one_step_of_gradient_descent_is_the_gradient() -> None:
 
 def test_with_rows_held_out_the_weights_of_the_lowest_loss_are_kept() -> None:
     settings = job(optimizer=Sgd(0.2), held_out=table(HELD_OUT), max_epochs=12)
-    seen = [(p.histories[0][-1]["held_out_loss"], np.asarray(p.state.weights[0])) for p in _all(settings)]
+    seen = [(p.histories[0][-1]["validation_loss"], np.asarray(p.state.weights[0])) for p in _all(settings)]
     losses = [loss for loss, _ in seen]
     best = int(np.argmin(losses))
     assert 0 < best < 11  # it rises again, so the last weights are not the best
@@ -183,7 +185,7 @@ def test_no_epoch_at_all_keeps_the_drawn_weights() -> None:
     assert _all(settings) == []
     progress = loop.start(settings)
     assert progress.reasons == (End("max_epochs", "all epochs that were asked for have been taken: 0"),)
-    np.testing.assert_array_equal(progress.best_weights[0], draw(MODEL, 7))
+    np.testing.assert_array_equal(progress.best_weights[0], draw_weights(MODEL, 7))
 
 
 STARTS = {
@@ -238,7 +240,7 @@ def test_starts_are_trained_in_one_program(monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_best_start_is_that_of_the_lowest_held_out_loss() -> None:
     settings = job(seeds=(3, 4, 5, 6), held_out=table(HELD_OUT))
     progress = last(settings)
-    losses = [min(record["held_out_loss"] for record in history) for history in progress.histories]
+    losses = [min(record["validation_loss"] for record in history) for history in progress.histories]
     assert len(set(losses)) == 4
     assert progress.best == np.argmin(losses)
 
@@ -347,17 +349,17 @@ def test_all_starts_lost_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_held_out_loss_that_is_no_number_counts_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """The epoch's own loss is of the weights before its last step; what that step did only the next one sees."""
-    held_out = steps.held_out_loss
+    held_out = steps.validation_loss
     calls = []
 
     def failing(*arguments: Any) -> np.ndarray:
         calls.append(1)
         return held_out(*arguments) * (np.nan if len(calls) == 2 else 1)
 
-    monkeypatch.setattr(steps, "held_out_loss", failing)
+    monkeypatch.setattr(steps, "validation_loss", failing)
     progress = last(job(held_out=table(HELD_OUT), max_epochs=3))
     assert progress.factor[0] == 0.25
-    assert all(np.isfinite(record["held_out_loss"]) for record in progress.histories[0])
+    assert all(np.isfinite(record["validation_loss"]) for record in progress.histories[0])
     assert len(progress.histories[0]) == 3
 
 

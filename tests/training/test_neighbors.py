@@ -19,10 +19,10 @@ from isthmus.contracts import Likelihood, Links, Row, Stop
 from isthmus.core.affine import affine
 from isthmus.core.parameter_specs import assemble
 from isthmus.core.part import resolve
-from isthmus.data.device_table import Table
+from isthmus.data.device_table import DeviceTable
 from isthmus.parts.neighborhoods import Nearest
-from isthmus.training.neighbors import linked
-from isthmus.training.step import State
+from isthmus.training.neighbors import find_neighbors
+from isthmus.training.step import TrainingState
 
 RANDOM = np.random.default_rng(0)
 CENTERS = np.array([[3.0, 0, 0, 1, 0], [0, 3.0, 1, 0, 0], [-3.0, 0, 0, 0, 2]])
@@ -99,8 +99,8 @@ def test_the_loss_is_the_double_sum_over_rows_and_those_they_explain(case: str) 
 
 
 def test_rows_that_fill_the_table_up_have_links_without_strength() -> None:
-    table = Table(np.pad(X, ((0, 3), (0, 0))).astype(np.float32), np.ones(44), np.int32(41), None)
-    state = linked(State(np.zeros((2, 5)), None, 0), Nearest(3), table, (0, 1))
+    table = DeviceTable(np.pad(X, ((0, 3), (0, 0))).astype(np.float32), np.ones(44), np.int32(41), None)
+    state = find_neighbors(TrainingState(np.zeros((2, 5)), None, 0), Nearest(3), table, (0, 1))
     assert state.links is not None
     assert state.links.index.shape == state.links.strength.shape == (2, 44, 3)
     np.testing.assert_array_equal(state.links.strength[:, 41:], 0)

@@ -13,7 +13,7 @@ import pytest
 
 from isthmus.contracts import Backbone, Batch, Bottleneck, Corruption, Likelihood, Penalty, Row
 from isthmus.core import part as parts
-from isthmus.core.parameter_specs import assemble, slots
+from isthmus.core.parameter_specs import assemble, parameter_specs
 from isthmus.core.part import resolve
 from isthmus.model.model import build
 from isthmus.parts.backbones import MLP
@@ -28,7 +28,7 @@ from isthmus.training.objective import Plan, loss
 COLUMNS, HIDDEN, SIZE = 3, 4, 2
 ROAD = MLP((HIDDEN,), activation="tanh")
 SKELETON = build(Row((COLUMNS,)), ROAD, Deterministic(SIZE), ROAD, SquaredError())
-COUNT = sum(slot.size for slot in slots(SKELETON).values())
+COUNT = sum(slot.size for slot in parameter_specs(SKELETON).values())
 WEIGHTS = np.random.default_rng(0).normal(size=COUNT)
 X = np.random.default_rng(1).normal(size=(4, COLUMNS))
 ROW_WEIGHTS = np.array([2.0, 0.5, 1.0, 0.5])  # they average 1
@@ -165,7 +165,7 @@ def test_its_gradient_is_the_slope(
     skeleton = build(Row((COLUMNS,)), road, resolve(Bottleneck, bottleneck), road, resolve(Likelihood, likelihood))
     noise = None if corruption is None else resolve(Corruption, corruption)
     plan = Plan(noise, tuple(resolve(Penalty, each) for each in penalties), Sgd())
-    count = sum(slot.size for slot in slots(skeleton).values())
+    count = sum(slot.size for slot in parameter_specs(skeleton).values())
     weights = 0.7 * np.random.default_rng(2).normal(size=count)
     x = np.random.default_rng(3).random(size=(4, COLUMNS))
     with jax.enable_x64(True):

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isthmus.training.epoch import packed
+from isthmus.training.epoch import pack_groups
 
 
 @given(st.lists(st.integers(0, 8), min_size=1, max_size=60), st.integers(2, 12), st.integers(0, 5))
 def test_every_row_comes_once_and_groups_stay_together(groups: list[int], size: int, seed: int) -> None:
     numbers = np.array(groups)
     rows = np.random.default_rng(seed).permutation(len(numbers))
-    order = packed(rows, numbers, 2 * -(-len(rows) // size) + 1, size)
+    order = pack_groups(rows, numbers, 2 * -(-len(rows) // size) + 1, size)
     assert sorted(order[order >= 0].tolist()) == list(range(len(rows)))
     for group in np.unique(numbers):
         batches = {int(b) for b, batch in enumerate(order) if (numbers[batch[batch >= 0]] == group).any()}
@@ -25,11 +25,11 @@ def test_every_row_comes_once_and_groups_stay_together(groups: list[int], size: 
 
 
 def test_groups_come_in_the_order_of_the_rows() -> None:
-    order = packed(np.array([3, 0, 1, 2]), np.array([0, 0, 1, 1]), 5, 2)
+    order = pack_groups(np.array([3, 0, 1, 2]), np.array([0, 0, 1, 1]), 5, 2)
     np.testing.assert_array_equal(order[:2], [[3, 2], [0, 1]])
 
 
 @pytest.mark.parametrize("size", [3, 5])
 def test_a_group_larger_than_a_batch_is_cut(size: int) -> None:
-    order = packed(np.arange(11), np.zeros(11, int), 2 * -(-11 // size) + 1, size)
+    order = pack_groups(np.arange(11), np.zeros(11, int), 2 * -(-11 // size) + 1, size)
     assert (order >= 0).sum(axis=1).tolist()[: -(-11 // size)] == [size] * (11 // size) + [11 % size]

@@ -15,15 +15,15 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array
 
-from isthmus.contracts import LAST
-from isthmus.core.parameter_specs import slots, span
+from isthmus.contracts import LAST_STEP
+from isthmus.core.parameter_specs import parameter_specs, weight_range
 from isthmus.errors import InvalidData, require
 from isthmus.estimators._device import on_device
-from isthmus.estimators._dry_run import Stage, rehearse
+from isthmus.estimators._dry_run import Stage, dry_run
 from isthmus.estimators._network import Network
 from isthmus.estimators._seeds import check_seed, seed_of
 from isthmus.training import step as steps
-from isthmus.training.epoch import ordered
+from isthmus.training.epoch import shuffled_batches
 
 PRECISION = float(np.finfo(np.float64).eps)
 STEPS = {"forward": PRECISION ** (1 / 2), "central": PRECISION ** (1 / 3)}
@@ -131,17 +131,19 @@ def _checked(
 ) -> GradientCheck:
     is_fitted = estimator.__sklearn_is_fitted__()
     table = estimator._open(X, reset=False) if is_fitted else X
-    stage = rehearse(estimator, table, y, fit_parameters)[-1]
-    places = slots(stage.job.model)
+    stage = dry_run(estimator, table, y, fit_parameters)[-1]
+    places = parameter_specs(stage.job.model)
     if is_fitted:
-        own = {path: slot.shape for path, slot in slots(estimator._skeleton).items()}
+        own = {path: slot.shape for path, slot in parameter_specs(estimator._skeleton).items()}
         if own != {path: slot.shape for path, slot in places.items()}:
             raise InvalidData("the model of these parameters and this table has other weights than the fitted one.")
     weights = np.asarray(estimator._weights if is_fitted else stage.start.state.weights[0], np.float64)
     drawn = np.random.Generator(np.random.Philox(seed_of(random_state))).permutation(len(weights))[:most]
     names = [_name(places, place) for place in np.sort(drawn)]
     with jax.enable_x64(True):
-        return _compared(_arguments(stage, weights, LAST if is_fitted else np.int32(0)), np.sort(drawn), names, step)
+        return _compared(
+            _arguments(stage, weights, LAST_STEP if is_fitted else np.int32(0)), np.sort(drawn), names, step
+        )
 
 
 def _arguments(stage: Stage, weights: np.ndarray, step: Any) -> tuple[Any, ...]:
@@ -152,7 +154,7 @@ def _arguments(stage: Stage, weights: np.ndarray, step: Any) -> tuple[Any, ...]:
     state = state._replace(weights=weights, step=step)
     # The rows too: a derivative by them, as a contractive penalty takes, has their precision.
     state, table = jax.tree.map(_doubled, (state, job.table))
-    order = ordered(job, seed, 0)
+    order = shuffled_batches(job, seed, 0)
     return state, order, key, job.model, job.plan, table, np.int32((order >= 0).any(axis=1).sum())
 
 
@@ -166,7 +168,7 @@ def _compared(arguments: tuple[Any, ...], places: np.ndarray, names: list[str], 
     (loss, _, gradient), seconds = _timed(steps.gradient, arguments, arguments)
     if not np.isfinite(loss):
         raise InvalidData(f"the loss of these rows at these weights is {loss}: it has no slope.")
-    low, high = span(model, steps.RIVAL)
+    low, high = weight_range(model, steps.RIVAL)
     player = ((places >= low) & (places < high)).astype(int)  # a rival's weights learn from its own terms
     slopes = {"autodiff": np.asarray(gradient)[places]}
     evaluations, took = {"autodiff": 1}, {"autodiff": seconds}

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array
 
 from isthmus.core.parameter_specs import assemble
-from isthmus.data.device_table import padded
+from isthmus.data.device_table import padded_size
 from isthmus.errors import InvalidPart, require
 from isthmus.estimators._device import on_device
 from isthmus.estimators._reconstructor import Reconstructor
@@ -59,7 +59,7 @@ def log_likelihood(estimator: Reconstructor, X: Any, draws: int = 5000, random_s
     require(is_whole and draws >= 1, "draws", "a whole number of at least 1", draws)
     check_seed(random_state)
     key, number = jax.random.key(seed_of(random_state)), itertools.count()
-    rows = min(padded(source.n_rows), BLOCK)  # of a small table, no more than it has
+    rows = min(padded_size(source.n_rows), BLOCK)  # of a small table, no more than it has
     at_once = min(DECODED // rows, int(draws))
 
     def explain(weights: Array, model: Any, x: Array) -> Array:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.core.parameter_specs import cut, slots
+from isthmus.core.parameter_specs import parameter_specs, split_weights
 from isthmus.errors import InvalidPart, require
 from isthmus.estimators._reconstructor import Reconstructor
 
@@ -41,7 +41,11 @@ def exciting_inputs(estimator: Any) -> np.ndarray:
     """
     require(isinstance(estimator, Reconstructor), "estimator", "an autoencoder", estimator)
     model = estimator.model_
-    placed = zip(slots(estimator._skeleton).items(), cut(estimator._skeleton, estimator._weights), strict=True)
+    placed = zip(
+        parameter_specs(estimator._skeleton).items(),
+        split_weights(estimator._skeleton, estimator._weights),
+        strict=True,
+    )
     matrices = [(path, np.asarray(array)) for (path, slot), array in placed if len(slot.shape) > 1]
     is_bare = model.encoder.is_identity
     path, first = next(each for each in matrices if each[0].startswith("neck." if is_bare else "encoder."))

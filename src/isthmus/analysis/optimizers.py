@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 
 from isthmus.contracts import Optimizer
-from isthmus.core.part import names, resolve
+from isthmus.core.part import part_names, resolve
 from isthmus.errors import Diverged, InvalidPart, require
-from isthmus.estimators._dry_run import anew, rehearse
+from isthmus.estimators._dry_run import dry_run, fresh
 from isthmus.estimators._network import Network
 from isthmus.estimators._seeds import seed_of
-from isthmus.training.epoch import take
+from isthmus.training.epoch import run_epoch
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -110,7 +110,7 @@ def compare_optimizers(
     estimator._check_settings()
     seed, runs = seed_of(estimator.random_state), {}
     for part in _chosen(optimizers):
-        model = anew(estimator, optimizer=part, random_state=seed)
+        model = fresh(estimator, optimizer=part, random_state=seed)
         runs[str(part)] = run = _run(model, X, y, fit_parameters, is_asked_for=optimizers is not None)
         if run.stop == "interrupted":
             break
@@ -135,7 +135,7 @@ def _chosen(optimizers: Any) -> list[Optimizer]:
 
 
 def _every() -> Iterator[Optimizer]:
-    for name in names(Optimizer.room):
+    for name in part_names(Optimizer.room):
         for spelling in USUAL.get(name, (name,)):
             with contextlib.suppress(InvalidPart):  # one of a user's own may have settings without a default
                 yield resolve(Optimizer, spelling)
@@ -150,9 +150,9 @@ def _run(model: Any, X: Any, y: Any, fit_parameters: dict[str, Any], *, is_asked
             raise
         return Run(model, "refused", str(error))
     try:
-        for stage in rehearse(model, X, y, fit_parameters):
+        for stage in dry_run(model, X, y, fit_parameters):
             if stage.job.max_epochs:
-                take(stage.job, stage.start)  # compiles it
+                run_epoch(stage.job, stage.start)  # compiles it
         model.fit(X, y, **fit_parameters)
     except Diverged as error:
         return Run(model, "diverged", str(error))
@@ -175,11 +175,11 @@ def _summary(runs: Mapping[str, Run], histories: Mapping[str, list[dict[str, Any
     for name, run in runs.items():
         history = histories.get(name, [])
         # The weights kept are those of the lowest held-out loss, else the last.
-        kept = min(history, key=lambda record: record.get("held_out_loss", -record["epoch"]), default={})
-        losses = {} if run.stop == "diverged" else {k: kept[k] for k in ("loss", "held_out_loss") if k in kept}
+        kept = min(history, key=lambda record: record.get("validation_loss", -record["epoch"]), default={})
+        losses = {} if run.stop == "diverged" else {k: kept[k] for k in ("loss", "validation_loss") if k in kept}
         seconds = history[-1]["seconds"] if history else 0.0
         rows[name] = losses | {"epochs": len(history), "seconds": seconds, "stop": run.stop, "reason": run.reason}
     frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("optimizer")
-    first = [column for column in ("loss", "held_out_loss") if column in frame]
+    first = [column for column in ("loss", "validation_loss") if column in frame]
     frame = frame[[*first, *(column for column in frame if column not in first)]]
     return frame.sort_values(first[-1], kind="stable") if first else frame

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.anomaly.detector import AnomalyDetector
 from isthmus.data.rows import finite_blocks
 from isthmus.data.source import Source
-from isthmus.data.sources import kind_called, open_source
+from isthmus.data.sources import open_source, source_type
 from isthmus.errors import InvalidData, InvalidPart, require
 from isthmus.estimators._reconstructor import Reconstructor
 
@@ -157,7 +157,7 @@ def _read(series: Any) -> tuple[np.ndarray, Source]:
 
 def _cut(values: np.ndarray, size: int, step: int) -> Any:
     _check_sizes(size, step, len(values))
-    return kind_called("windows")((values, int(size), _starts(len(values), int(size), int(step))))
+    return source_type("windows")((values, int(size), _starts(len(values), int(size), int(step))))
 
 
 def _check_sizes(size: Any, step: Any, length: int) -> None:

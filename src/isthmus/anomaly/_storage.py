@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.anomaly.scores import PARTS, Oddness
-from isthmus.anomaly.thresholds import HeldOutScores
+from isthmus.anomaly.scores import PARTS, NeighborScore
+from isthmus.anomaly.thresholds import ValidationScores
 from isthmus.core.coercion import short
 from isthmus.errors import ModelFileError
 from isthmus.estimators._kept import compare_shapes, field, finite
@@ -20,7 +20,7 @@ OWN = {"spread": "F32", "points": "F32", "weight": "F32", "means": "F64"}
 MOST_MODELS = 10_000
 
 
-def told(found: list[Oddness], held_out: HeldOutScores) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def told(found: list[NeighborScore], held_out: ValidationScores) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Return what a file holds of them: a header and tensors."""
     header: dict[str, Any] = {"models": len(found)}
     tensors = {f"held_out.{name}": array for name, array in held_out._asdict().items()}
@@ -31,7 +31,7 @@ def told(found: list[Oddness], held_out: HeldOutScores) -> tuple[dict[str, Any],
     return header, tensors
 
 
-def taken(opened: Opened, neighbors: int) -> tuple[list[Oddness], HeldOutScores]:
+def taken(opened: Opened, neighbors: int) -> tuple[list[NeighborScore], ValidationScores]:
     """Return what `told` was given, from a file that may hold anything.
 
     Raises
@@ -47,10 +47,10 @@ def taken(opened: Opened, neighbors: int) -> tuple[list[Oddness], HeldOutScores]
     compare_shapes(Opened(opened.path, opened.header, own), _due(opened, models))
     tensors = finite(opened)
     found = [
-        Oddness(model, neighbors=neighbors, **{name: tensors[f"oddness{i}.{name}"] for name in OWN})
+        NeighborScore(model, neighbors=neighbors, **{name: tensors[f"oddness{i}.{name}"] for name in OWN})
         for i, model in enumerate(models)
     ]
-    held_out = HeldOutScores(tensors["held_out.score"], tensors["held_out.weight"])
+    held_out = ValidationScores(tensors["held_out.score"], tensors["held_out.weight"])
     _check_values(opened, found, held_out)
     return found, held_out
 
@@ -70,7 +70,7 @@ def _due(opened: Opened, models: list[Reconstructor]) -> dict[str, tuple[str, tu
     """Return the types and shapes of the tensors beside the models; some axes are as long as the file says."""
     rows = max(_length(opened, "held_out.score"), 1)
     due: dict[str, tuple[str, tuple[int, ...]]] = dict.fromkeys(
-        [f"held_out.{name}" for name in HeldOutScores._fields], ("F64", (rows,))
+        [f"held_out.{name}" for name in ValidationScores._fields], ("F64", (rows,))
     )
     for i, model in enumerate(models):
         size, points = model._row.size, _length(opened, f"oddness{i}.weight")
@@ -86,7 +86,7 @@ def _length(opened: Opened, name: str) -> int:
     return shape[0] if len(shape) == 1 else 0
 
 
-def _check_values(opened: Opened, found: list[Oddness], held_out: HeldOutScores) -> None:
+def _check_values(opened: Opened, found: list[NeighborScore], held_out: ValidationScores) -> None:
     """Raise `ModelFileError` where spreads, weights or means are none."""
     wrong = (held_out.weight <= 0).any() or any(
         (one.spread <= 0).any() or (one.weight <= 0).any() or (one.means < 0).any() for one in found

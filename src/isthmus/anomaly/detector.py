@@ -14,11 +14,11 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.anomaly import _storage as nesting
-from isthmus.anomaly.row_hash import fingerprints, first_of, folded
-from isthmus.anomaly.scores import Oddness, judged
-from isthmus.anomaly.thresholds import THRESHOLDS, HeldOutScores, p_values, quantile
+from isthmus.anomaly.row_hash import choose_rows, fold_equal_rows, row_hashes
+from isthmus.anomaly.scores import NeighborScore, fit_scores
+from isthmus.anomaly.thresholds import THRESHOLDS, ValidationScores, p_values, quantile
 from isthmus.data.source import Source
-from isthmus.data.validation import checked_weight
+from isthmus.data.validation import check_weight
 from isthmus.errors import require, suggestion
 from isthmus.estimators._kept import Kept, field
 from isthmus.estimators._reconstructor import Reconstructor
@@ -133,10 +133,10 @@ class AnomalyDetector(OutlierMixin, Kept):
         self._seed = seed_of(self.random_state)
         opener = clone(self._templates()[0])
         source = opener._open(X, reset=True)
-        weight = checked_weight(sample_weight, source.n_rows)
+        weight = check_weight(sample_weight, source.n_rows)
         check_size(source, weight, opener.least_columns)
         table = _table(X, source)
-        print_of = fingerprints(source, self._seed)
+        print_of = row_hashes(source, self._seed)
         is_judged = self.contamination != "auto"
         chosen = counting = np.flatnonzero(weight)
         if self.dirty:
@@ -152,7 +152,7 @@ class AnomalyDetector(OutlierMixin, Kept):
         self._set(found, held_out, -level)
         return self
 
-    def _set(self, found: list[Oddness], held_out: HeldOutScores, offset: float) -> None:
+    def _set(self, found: list[NeighborScore], held_out: ValidationScores, offset: float) -> None:
         """Keep what a fit, or a file, gives."""
         self._oddness, self._held_out, self.offset_ = found, held_out, offset
         self._settings = self.to_json()
@@ -164,21 +164,21 @@ class AnomalyDetector(OutlierMixin, Kept):
     def _templates(self, rows: int = 0) -> list[Reconstructor]:
         """Return the autoencoders that copies are fitted of, to so many rows."""
         if self.autoencoder is None:
-            return [usual(rows)]
+            return [default_autoencoder(rows)]
         given: Any = self.autoencoder
         return list(given) if isinstance(given, list | tuple) else [given]
 
     def _learned(
         self, table: Any, chosen: np.ndarray, weight: np.ndarray, print_of: np.ndarray
-    ) -> tuple[list[Oddness], HeldOutScores]:
+    ) -> tuple[list[NeighborScore], ValidationScores]:
         """Return what is learned of the rows at the places `chosen`, and the scores of those held out."""
         numbers_of = print_of[chosen]
         distinct = len(np.unique(numbers_of))
         is_own = distinct < FEW
         share = 1.0 if is_own else min(float(self.calibration_fraction), MOST_HELD_OUT / distinct)
-        is_out = first_of(numbers_of, share)
+        is_out = choose_rows(numbers_of, share)
         out, own = chosen[is_out], chosen if is_own else chosen[~is_out]
-        places, mass = folded(print_of[own], weight[own], int(self.reference))
+        places, mass = fold_equal_rows(print_of[own], weight[own], int(self.reference))
         near = _safe_indexing(table, own[places]), mass
         held_out = _safe_indexing(table, out), weight[out]
         found = []
@@ -187,10 +187,10 @@ class AnomalyDetector(OutlierMixin, Kept):
         for i, start in enumerate(seeds):
             model = clone(templates[i % len(templates)]).set_params(random_state=start)
             model.fit(_safe_indexing(table, own), sample_weight=weight[own])
-            found.append(judged(model, near, held_out, int(self.neighbors), is_own=is_own))
-        scores = HeldOutScores(_scores(found, table, out, is_own=is_own), weight[out])
+            found.append(fit_scores(model, near, held_out, int(self.neighbors), is_own=is_own))
+        scores = ValidationScores(_scores(found, table, out, is_own=is_own), weight[out])
         if not is_own:
-            places, mass = folded(print_of[out], weight[out], len(out))
+            places, mass = fold_equal_rows(print_of[out], weight[out], len(out))
             more = _safe_indexing(table, out[places])
             found = [one.beside(more, mass, int(self.reference)) for one in found]
         return found, scores
@@ -294,7 +294,7 @@ class AnomalyDetector(OutlierMixin, Kept):
         check_seed(self.random_state)
 
 
-def usual(rows: int) -> Autoencoder:
+def default_autoencoder(rows: int) -> Autoencoder:
     """Return the autoencoder of a detector that is given none, for a table of so many rows.
 
     It goes through them 60 times; where that would be more than some 15,000 steps, less often, but 5 times at least.
@@ -321,12 +321,12 @@ def _table(X: Any, source: Source) -> Any:
     return table.tocsr() if scipy.sparse.issparse(table) else table
 
 
-def _blocks(found: list[Oddness], table: Any, places: np.ndarray, *, is_own: bool) -> Iterator[np.ndarray]:
+def _blocks(found: list[NeighborScore], table: Any, places: np.ndarray, *, is_own: bool) -> Iterator[np.ndarray]:
     """Yield what columns add to the scores of rows, [rows, d] float64, the mean over models."""
     for start in range(0, len(places), AT_ONCE):
         block = _safe_indexing(table, places[start : start + AT_ONCE])
         yield np.mean([one.contributions(block, is_own=is_own) for one in found], axis=0)
 
 
-def _scores(found: list[Oddness], table: Any, places: np.ndarray, *, is_own: bool) -> np.ndarray:
+def _scores(found: list[NeighborScore], table: Any, places: np.ndarray, *, is_own: bool) -> np.ndarray:
     return np.concatenate([block.sum(axis=1) for block in _blocks(found, table, places, is_own=is_own)])

@@ -17,7 +17,7 @@ def _mixed(number: np.ndarray) -> np.ndarray:
     return number ^ (number >> np.uint64(31))
 
 
-def fingerprints(source: Source, seed: int) -> np.ndarray:
+def row_hashes(source: Source, seed: int) -> np.ndarray:
     """Return a number for each row, [n] uint64: the same for equal rows, else as good as drawn at random.
 
     Examples
@@ -38,14 +38,14 @@ def fingerprints(source: Source, seed: int) -> np.ndarray:
     return np.concatenate(found)
 
 
-def first_of(numbers: np.ndarray, share: float) -> np.ndarray:
+def choose_rows(numbers: np.ndarray, share: float) -> np.ndarray:
     """Say for each row whether its number [n] is among the share of distinct ones that are lowest."""
     distinct = np.unique(numbers)
     count = round(share * len(distinct))
     return numbers < distinct[count] if count < len(distinct) else np.ones(len(numbers), bool)
 
 
-def folded(numbers: np.ndarray, weight: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+def fold_equal_rows(numbers: np.ndarray, weight: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the places of at most `most` rows, no two equal, by their numbers, and the summed weight of each kind."""
     _, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
     return first[:most], np.bincount(inverse.ravel(), weight)[:most]

@@ -20,7 +20,7 @@ PARTS = 2  # of a score: distance and error
 
 
 @dataclass(frozen=True)
-class Oddness:
+class NeighborScore:
     """What one autoencoder says of rows: a share of the score for each column.
 
     With x a row as the autoencoder is given it, x̂ what it makes of it, s the deviation of a column and t the root of
@@ -44,7 +44,7 @@ class Oddness:
     def _search(self) -> NearestNeighbors:
         return NearestNeighbors(n_neighbors=min(self.neighbors + 1, len(self.points))).fit(self.points)
 
-    def beside(self, X: Any, weight: np.ndarray, most: int) -> Oddness:
+    def beside(self, X: Any, weight: np.ndarray, most: int) -> NeighborScore:
         """Return the same with more usual rows, no two equal, up to `most` in all: no row becomes odder by that."""
         if not len(self.points):
             return self
@@ -62,7 +62,7 @@ class Oddness:
 
     def parts(self, X: Any, *, is_own: bool) -> np.ndarray:
         """Return both parts of the score by column, [2, n, d] float64, not yet in units of their means."""
-        error = self.model._surprise(X).astype(np.float64)
+        error = self.model._column_error(X).astype(np.float64)
         found = np.stack([np.zeros_like(error), error / np.square(self.spread[1], dtype=np.float64)])
         if len(self.points):
             start = 0
@@ -94,14 +94,14 @@ def _mean_of(square: np.ndarray, weight: np.ndarray, mass: float) -> np.ndarray:
     return np.einsum("nk,nkd->nd", taken / np.where(total > 0, total, 1), square)
 
 
-def judged(
+def fit_scores(
     model: Reconstructor,
     usual: tuple[Any, np.ndarray],
     held_out: tuple[Any, np.ndarray],
     neighbors: int,
     *,
     is_own: bool,
-) -> Oddness:
+) -> NeighborScore:
     """Return how odd rows are to a fitted autoencoder.
 
     Parameters
@@ -117,7 +117,7 @@ def judged(
     spread = spread.astype(np.float32)
     has_points = bool(neighbors) and _are_numbers(model._row).any()
     points = _points(model, rows, spread[0]) if has_points else np.zeros((0, model._row.size), np.float32)
-    draft = Oddness(model, spread, points, weight[: len(points)].astype(np.float32), np.zeros(PARTS), neighbors)
+    draft = NeighborScore(model, spread, points, weight[: len(points)].astype(np.float32), np.zeros(PARTS), neighbors)
     found = draft.parts(held_out[0], is_own=is_own).sum(axis=2)
     means = np.maximum(np.average(found, axis=1, weights=held_out[1]), LEAST)
     return replace(draft, means=means * [has_points, True])
@@ -144,6 +144,6 @@ def _deviation(model: Reconstructor, X: Any, weight: np.ndarray) -> np.ndarray:
 
 def _root_error(model: Reconstructor, X: Any, weight: np.ndarray) -> np.ndarray:
     """Return the root of the mean error by column, squares or −log p, [d]."""
-    error = model._surprise(X).astype(np.float64)
+    error = model._column_error(X).astype(np.float64)
     root: np.ndarray = np.sqrt(np.average(error, axis=0, weights=weight))
     return root

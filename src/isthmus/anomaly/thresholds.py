@@ -15,7 +15,7 @@ TAIL = 0.1  # the share of held-out scores that the Pareto tail is fitted to
 LEAST_PEAKS = 10  # that a tail is fitted to
 
 
-class HeldOutScores(NamedTuple):
+class ValidationScores(NamedTuple):
     """Scores, higher is odder, of usual rows that nothing was learned from; weight 2 counts as the row twice."""
 
     score: np.ndarray  # [m] float64
@@ -39,12 +39,12 @@ def quantile(score: np.ndarray, weight: np.ndarray, share: float) -> float:
     return float((score[min(low, last)] + score[min(high, last)]) / 2)
 
 
-def by_quantile(held_out: HeldOutScores, alpha: float) -> float:
+def by_quantile(held_out: ValidationScores, alpha: float) -> float:
     """Return the quantile 1 - α of the scores held out."""
     return quantile(held_out.score, held_out.weight, 1 - alpha)
 
 
-def by_conformal(held_out: HeldOutScores, alpha: float) -> float:
+def by_conformal(held_out: ValidationScores, alpha: float) -> float:
     """Return the level above which conformal p-values are at most α: P(flag | usual) ≤ α, however scores are spread.
 
     Raises
@@ -71,7 +71,7 @@ def by_conformal(held_out: HeldOutScores, alpha: float) -> float:
     return float(held_out.score[order][min(place, len(mass) - 1)])
 
 
-def by_pareto(held_out: HeldOutScores, alpha: float) -> float:
+def by_pareto(held_out: ValidationScores, alpha: float) -> float:
     """Return the quantile 1 - α of a generalised Pareto distribution fitted to the highest tenth of scores.
 
     With u the start of the tail, ζ the share above it: u + σ/ξ ((α/ζ)^-ξ - 1). So α may be far smaller than one over
@@ -127,7 +127,7 @@ def pareto(excess: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
     return max(float(best[0]), -1.0), unit * float(np.exp(best[1]))
 
 
-def p_values(held_out: HeldOutScores, score: np.ndarray) -> np.ndarray:
+def p_values(held_out: ValidationScores, score: np.ndarray) -> np.ndarray:
     """Return (1 + Σ w_i [s_i ≥ s]) / (1 + Σ w_i) for each score s: conformal p-values.
 
     Examples
@@ -142,6 +142,6 @@ def p_values(held_out: HeldOutScores, score: np.ndarray) -> np.ndarray:
     return answer
 
 
-Threshold = Callable[[HeldOutScores, float], float]
+Threshold = Callable[[ValidationScores, float], float]
 THRESHOLDS: dict[str, Threshold] = {"quantile": by_quantile, "conformal": by_conformal, "pareto": by_pareto}
 """The level above which a score is odd, from held-out scores and the share α of usual rows that may be."""

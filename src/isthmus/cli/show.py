@@ -61,17 +61,19 @@ def parts(
     room: Annotated[str | None, typer.Argument(help="One room only, as bottlenecks.", show_default=False)] = None,
 ) -> None:
     """Show the rooms and the parts in them, each with its settings and their defaults."""
-    from isthmus.core.part import find, names, rooms
+    from isthmus.core.part import find_part, part_kinds, part_names
 
-    if room is not None and room not in rooms():
-        raise UnknownPart(f"no room is called {room!r}.{suggestion(room, rooms())} There are: {', '.join(rooms())}.")
+    if room is not None and room not in part_kinds():
+        raise UnknownPart(
+            f"no room is called {room!r}.{suggestion(room, part_kinds())} There are: {', '.join(part_kinds())}."
+        )
     tables: list[RenderableType] = []
-    for each in rooms() if room is None else [room]:
+    for each in part_kinds() if room is None else [room]:
         table = screen.plain(show_header=False)
         table.add_column(style="cyan", overflow="fold")
         table.add_column()
-        for name in names(each):
-            part = find(each, name)
+        for name in part_names(each):
+            part = find_part(each, name)
             table.add_row(Text(spelling(part)), Text((inspection.getdoc(part) or "").partition("\n")[0]))
         tables += [Text(each if not tables else f"\n{each}", style="bold"), table]
     screen.show(*tables)

@@ -25,14 +25,14 @@ def kept(history: Sequence[Mapping[str, float]]) -> Mapping[str, float]:
     """Return the record of the epoch whose weights are kept: of the lowest held-out loss, else the last."""
     if not history:
         return {}
-    return min(history, key=lambda record: record.get("held_out_loss", -record["epoch"]))
+    return min(history, key=lambda record: record.get("validation_loss", -record["epoch"]))
 
 
 def loss(record: Mapping[str, float]) -> str:
     """Return the losses of a record, as `5.91 in training, 13.2 held out`."""
     if not record:
         return "none: no epoch was taken"
-    held_out = f", {record['held_out_loss']:.4g} held out" if "held_out_loss" in record else ""
+    held_out = f", {record['validation_loss']:.4g} held out" if "validation_loss" in record else ""
     return f"{record['loss']:.4g} in training{held_out}"
 
 

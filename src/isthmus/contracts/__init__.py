@@ -1,6 +1,6 @@
 """All that the author of a part imports: what each kind of part promises, and what flows between them."""
 
-from isthmus.contracts.modules import Density, Head, Module, Neck, Outcome
+from isthmus.contracts.modules import BackboneModule, Density, Head, Neck, Outcome
 from isthmus.contracts.parts import (
     Activation,
     Affinity,
@@ -10,7 +10,7 @@ from isthmus.contracts.parts import (
     Likelihood,
     Neighborhood,
     Optimizer,
-    Outlet,
+    OutputLayer,
     Penalty,
     Prior,
     Scaling,
@@ -20,13 +20,13 @@ from isthmus.contracts.parts import (
     at,
 )
 from isthmus.contracts.records import (
-    LAST,
+    LAST_STEP,
     Arrays,
     Batch,
     Blocks,
     Code,
     End,
-    Known,
+    KnownCategories,
     Links,
     Pass,
     Record,
@@ -35,15 +35,16 @@ from isthmus.contracts.records import (
 )
 from isthmus.core.affine import Affine, affine
 from isthmus.core.parameter_specs import constant, fixed, uniform
-from isthmus.core.part import Part, spelled
+from isthmus.core.part import Part, spelling
 
 __all__ = [
-    "LAST",
+    "LAST_STEP",
     "Activation",
     "Affine",
     "Affinity",
     "Arrays",
     "Backbone",
+    "BackboneModule",
     "Batch",
     "Blocks",
     "Bottleneck",
@@ -52,15 +53,14 @@ __all__ = [
     "Density",
     "End",
     "Head",
-    "Known",
+    "KnownCategories",
     "Likelihood",
     "Links",
-    "Module",
     "Neck",
     "Neighborhood",
     "Optimizer",
     "Outcome",
-    "Outlet",
+    "OutputLayer",
     "Part",
     "Pass",
     "Penalty",
@@ -75,7 +75,7 @@ __all__ = [
     "at",
     "constant",
     "fixed",
-    "spelled",
+    "spelling",
     "uniform",
     "watched",
 ]

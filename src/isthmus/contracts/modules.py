@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts.records import LAST, Code, Pass
+from isthmus.contracts.records import LAST_STEP, Code, Pass
 
 HALVINGS = 80  # of the bracket of a quantile: more than float64 can tell
 
@@ -23,7 +23,7 @@ class Outcome(eqx.Module):
     """A distribution over rows; its arrays are [k, n, d]."""
 
     @abc.abstractmethod
-    def by_column(self, x: Array) -> Array:
+    def log_prob_by_column(self, x: Array) -> Array:
         """Return the log-likelihood of `x` [n, d] by column, [k, n, d]."""
 
     def marginal(self, x: Array, observed: Array) -> Array:
@@ -32,11 +32,11 @@ class Outcome(eqx.Module):
         `observed` [n, d] is True where `x` counts; the others give 0, and what they hold does not matter. Where columns
         are independent this is `by_column`, masked; other outcomes override it.
         """
-        return jnp.where(observed, self.by_column(jnp.where(observed, x, 0)), 0)
+        return jnp.where(observed, self.log_prob_by_column(jnp.where(observed, x, 0)), 0)
 
     def log_prob(self, x: Array, observed: Array | None = None) -> Array:
         """Return the log-likelihood of each row, [k, n], of the entries `observed` [n, d] only where it is given."""
-        return jnp.sum(self.by_column(x) if observed is None else self.marginal(x, observed), axis=-1)
+        return jnp.sum(self.log_prob_by_column(x) if observed is None else self.marginal(x, observed), axis=-1)
 
     @abc.abstractmethod
     def mean(self) -> Array:
@@ -50,7 +50,7 @@ class Outcome(eqx.Module):
         """Return `x` [n, d] with what is expected of it where it is not `observed` [n, d], [k, n, d]."""
         return jnp.where(observed, x, self.mean())
 
-    def doubt(self) -> Array | None:
+    def uncertainty(self) -> Array | None:
         """Return how uncertain each entry is, [k, n, d], or None where that is not known.
 
         It is the standard deviation of a number, NaN where no such is told, and the chance of a code to be another than
@@ -66,7 +66,7 @@ class Density(Outcome):
     def variance(self) -> Array:
         """Return the variance of each entry."""
 
-    def doubt(self) -> Array | None:
+    def uncertainty(self) -> Array | None:
         return jnp.sqrt(self.variance())
 
     @abc.abstractmethod
@@ -103,7 +103,7 @@ class Density(Outcome):
         return (low + high) / 2
 
 
-class Module(eqx.Module):
+class BackboneModule(eqx.Module):
     """A road: [n, ...] in, [n, width] out."""
 
     @abc.abstractmethod
@@ -115,7 +115,7 @@ class Module(eqx.Module):
         return False
 
     @property
-    def sees_holes(self) -> bool:
+    def reads_missing(self) -> bool:
         """Say whether the road tells entries that are NaN from others; for all others they are set to 0."""
         return False
 
@@ -124,7 +124,7 @@ class Neck(eqx.Module):
     """The module of a bottleneck."""
 
     @abc.abstractmethod
-    def __call__(self, hidden: Array, key: Array | None, step: Array = LAST) -> Code:
+    def __call__(self, hidden: Array, key: Array | None, step: Array = LAST_STEP) -> Code:
         """Return the code of `hidden` [n, width]; without a key as it is after the last step."""
 
     def terms(self, log_likelihood: Array, seen: Pass) -> dict[str, Array]:
@@ -135,7 +135,7 @@ class Neck(eqx.Module):
         """Return the code as penalties see it: without what the neck does to its gradient for terms of its own."""
         return code
 
-    def rival_terms(self, seen: Pass) -> dict[str, Array]:
+    def discriminator_terms(self, seen: Pass) -> dict[str, Array]:
         """Return what the rival, the weights below the field `rival`, minimises, by name; none without a rival.
 
         The two sides see each other, but learn apart: `terms` holds the rival's weights fixed by

@@ -11,12 +11,12 @@ import numpy as np
 import optax
 from jaxtyping import Array
 
-from isthmus.contracts.modules import Head, Module, Neck
-from isthmus.contracts.records import Arrays, Blocks, Known, Links, Pass, Record, Row
+from isthmus.contracts.modules import BackboneModule, Head, Neck
+from isthmus.contracts.records import Arrays, Blocks, KnownCategories, Links, Pass, Record, Row
 from isthmus.core.affine import affine
 from isthmus.core.part import Part
 
-Outlet = Callable[[int], Callable[[Array], Array]]
+OutputLayer = Callable[[int], Callable[[Array], Array]]
 
 
 class Corruption(Part, room="corruptions"):
@@ -55,18 +55,18 @@ class Backbone(Part, room="backbones"):
     reads_tokens: ClassVar[bool] = False  # its rows are tokens in order, as the text `tokens` gives them
 
     @abc.abstractmethod
-    def encoder(self, row: Row) -> tuple[Module, int]:
+    def encoder(self, row: Row) -> tuple[BackboneModule, int]:
         """Return the road from a row, and the width at its end."""
 
     @abc.abstractmethod
-    def decoder(self, row: Row, size: int) -> tuple[Module, int]:
+    def decoder(self, row: Row, size: int) -> tuple[BackboneModule, int]:
         """Return the road from a code of `size`, and the width at its end."""
 
-    def outlet(self, row: Row, width: int, total: int) -> Callable[[Array], Array]:
+    def output_layer(self, row: Row, width: int, total: int) -> Callable[[Array], Array]:
         """Return the last layer, from the end of the decoder's road to the `total` numbers a likelihood needs."""
         return affine(width, total)
 
-    def readout(self, row: Row, width: int, total: int) -> Callable[[Array], Array]:
+    def target_layer(self, row: Row, width: int, total: int) -> Callable[[Array], Array]:
         """Return the layer from a code, then the condition, `width` in all, to the numbers that a target needs."""
         return affine(width, total)
 
@@ -88,7 +88,7 @@ class Bottleneck(Part, room="bottlenecks"):
     keeps: float | None = None  # where units are in order: the share of variance whose first units stay after training
 
     @property
-    def rival_optimizer(self) -> Optimizer | None:
+    def discriminator_optimizer(self) -> Optimizer | None:
         """Return how the neck's rival learns, or None where it has none."""
         return None
 
@@ -105,7 +105,7 @@ class Likelihood(Part, room="likelihoods"):
 
     bears_repulsion: ClassVar[bool] = True  # bounded below where rows count negatively, all in all positively
     explains_classes: ClassVar[bool] = False  # columns are the classes of one thing, one of them 1
-    explains_codes: ClassVar[bool] = False  # columns that name one of few things each
+    explains_categories: ClassVar[bool] = False  # columns that name one of few things each
     is_ranking: ClassVar[bool] = False  # it explains the order of rows, columns relevance, group and weight, and no row
 
     @property
@@ -114,7 +114,7 @@ class Likelihood(Part, room="likelihoods"):
         return -np.inf, np.inf
 
     @abc.abstractmethod
-    def build(self, row: Row, outlet: Outlet) -> Head:
+    def build(self, row: Row, output_layer: OutputLayer) -> Head:
         """Return the head; `outlet(total)` gives the layer from features to so many numbers, d for each purpose."""
 
     def start(self, row: Row, x: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
@@ -158,7 +158,7 @@ class Penalty(Part, room="penalties"):
     @abc.abstractmethod
     def __call__(self, seen: Pass) -> Array: ...
 
-    def start(self, model: Any, known: Known) -> Any:
+    def start(self, model: Any, known: KnownCategories) -> Any:
         """Return what to remember before the first step of a fit, a tree of NumPy arrays.
 
         `model` has the weights of the start, as NumPy arrays; where it is evaluated apart from a fit nothing is known,

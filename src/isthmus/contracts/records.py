@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Array
 
-LAST: Any = np.int32(2**31 - 1)  # the step at which every schedule has ended: that of inference
-Record = Mapping[str, float]  # an epoch: epoch, loss, every term by name, held_out_loss, weight_change, seconds
+LAST_STEP: Any = np.int32(2**31 - 1)  # the step at which every schedule has ended: that of inference
+Record = Mapping[str, float]  # an epoch: epoch, loss, every term by name, validation_loss, weight_change, seconds
 Arrays = dict[str, np.ndarray]
-Known = Mapping[int, tuple[int, ...]]  # the codes, by column that is read so, that earlier fits have seen
+KnownCategories = Mapping[int, tuple[int, ...]]  # the codes, by column that is read so, that earlier fits have seen
 Blocks = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]  # reads a table anew: rows [n, d], weights [n]
 
 
@@ -35,8 +35,8 @@ class Row:
     columns: tuple[str, ...] | None = None
     codes: tuple[int, ...] | None = None  # by column: how many values 0, 1, … it may take, 0 where it holds a number
     is_sequence: bool = False  # the first axis is time: (steps, features)
-    has_holes: bool = False  # entries may be NaN, not there: what lies behind the end of a ragged sequence, a text
-    is_mixed: bool = False  # a table of numbers, codes and holes: roads see it through an `Entrance`
+    may_be_missing: bool = False  # entries may be NaN, not there: what lies behind the end of a ragged sequence, a text
+    is_table: bool = False  # a table of numbers, codes and holes: roads see it through an `Entrance`
 
     @property
     def size(self) -> int:
@@ -86,4 +86,4 @@ class Pass(NamedTuple):
 
 def watched(history: Sequence[Record]) -> list[float]:
     """Return the losses that decide: held out where rows are held out, else of training."""
-    return [record.get("held_out_loss", record["loss"]) for record in history]
+    return [record.get("validation_loss", record["loss"]) for record in history]

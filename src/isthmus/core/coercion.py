@@ -15,16 +15,16 @@ UNFIT = object()
 """What `fit` returns for a value that an annotation does not allow."""
 
 
-def fit(value: Any, hint: Any, as_part: Callable[[Any, Any], Any]) -> Any:
+def coerce(value: Any, hint: Any, as_part: Callable[[Any, Any], Any]) -> Any:
     """Return `value` as `hint` asks for it, or `UNFIT`; `as_part` decides where `hint` is a class of its own."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
-        options = (fit(value, argument, as_part) for argument in arguments)
+        options = (coerce(value, argument, as_part) for argument in arguments)
         return next((option for option in options if option is not UNFIT), UNFIT)
     if origin is tuple:
         if not isinstance(value, list | tuple):
             return UNFIT
-        items = tuple(fit(item, arguments[0], as_part) for item in value)
+        items = tuple(coerce(item, arguments[0], as_part) for item in value)
         return UNFIT if any(item is UNFIT for item in items) else items
     if origin is Literal:
         return arguments[arguments.index(value)] if isinstance(value, str) and value in arguments else UNFIT

@@ -24,7 +24,7 @@ from typing import Any, ClassVar, Self, TypeVar, cast
 
 import jax
 
-from isthmus.core.coercion import UNFIT, article, describe, fit, short, singular
+from isthmus.core.coercion import UNFIT, article, coerce, describe, short, singular
 from isthmus.errors import InvalidPart, UnknownPart, suggestion
 
 PartType = TypeVar("PartType", bound="Part")
@@ -62,7 +62,7 @@ class Part:
         cls.name = _name_of(cls)
         known = _REGISTER.setdefault(cls.room, {})
         owner = known[cls.name].__module__ if cls.name in known else f"isthmus.parts.{cls.room}.{cls.name}"
-        if owner != cls.__module__ and cls.name in names(cls.room):
+        if owner != cls.__module__ and cls.name in part_names(cls.room):
             raise InvalidPart(
                 f"{cls.room} has a part called {cls.name!r} already ({owner}): give {cls.__qualname__} another name."
             )
@@ -134,20 +134,20 @@ _HINTS: dict[Any, dict[str, Any]] = {}
 _LAYOUTS: dict[Any, tuple[tuple[str, ...], tuple[str, ...]]] = {}
 
 
-def rooms() -> dict[str, type[Part]]:
+def part_kinds() -> dict[str, type[Part]]:
     """Return the contract of every room, by the room's name."""
     importlib.import_module("isthmus.contracts")
     return dict(_CONTRACTS)
 
 
-def names(room: str) -> list[str]:
+def part_names(room: str) -> list[str]:
     """Return the names of a room's parts: its files, and what users' own modules have defined."""
     package = importlib.import_module(f"isthmus.parts.{room}")
     files = {m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_")}
     return sorted(files | set(_REGISTER.get(room, {})))
 
 
-def find(room: str, name: str) -> type[Part]:
+def find_part(room: str, name: str) -> type[Part]:
     """Return the part called `name`; only a file that is in the room is ever imported.
 
     Raises
@@ -155,7 +155,7 @@ def find(room: str, name: str) -> type[Part]:
     UnknownPart
         If there is none; the message suggests the nearest name and lists the room.
     """
-    known = names(room)
+    known = part_names(room)
     if name not in known:
         raise UnknownPart(
             f"no {singular(room)} is called {short(name)}.{suggestion(name, known)} There are: {', '.join(known)}."
@@ -189,7 +189,7 @@ def resolve(contract: type[PartType], value: Any) -> PartType:
     return cast(PartType, _make(contract.room, contract.shorthand, [value], {}))
 
 
-def from_json(room: str, data: Any) -> Part:
+def part_from_json(room: str, data: Any) -> Part:
     """Return the part that `to_json` wrote.
 
     Raises
@@ -201,11 +201,11 @@ def from_json(room: str, data: Any) -> Part:
         raise InvalidPart(f"a part in {room} must be an object of 'part' and 'settings'. Got {short(data)}.")
     if not isinstance(data["part"], str):
         raise InvalidPart(f"the name of a part in {room} must be text. Got {short(data['part'])}.")
-    cls, settings = find(room, data["part"]), dict(data["settings"])
+    cls, settings = find_part(room, data["part"]), dict(data["settings"])
     for key, value in settings.items():
         inner = _part_in(_hints(cls).get(key))
         if inner is not None and isinstance(value, dict):
-            settings[key] = from_json(inner.room, value)
+            settings[key] = part_from_json(inner.room, value)
     return _make(room, data["part"], [], settings)
 
 
@@ -218,24 +218,24 @@ def unique_names(parts: tuple[Part, ...]) -> list[str]:
     return found
 
 
-def spelled(text: str) -> Any:
+def spelling(text: str) -> Any:
     """Return `text` as the default of a field whose type is a part: it is read when the part is made."""
     return text
 
 
-def doors(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+def lazy_exports(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return `__getattr__` and `__dir__` of a room: its classes by name, imported when first asked for."""
     room = package.rpartition(".")[2]
 
     def getattr_(attribute: str) -> Any:
-        for name in names(room):
+        for name in part_names(room):
             if name.replace("_", "") == attribute.replace("_", "").lower():
-                cls = find(room, name)
+                cls = find_part(room, name)
                 if cls.__name__ == attribute:  # `top_k` is the module
                     return cls
         raise AttributeError(f"module {package!r} has no attribute {attribute!r}")
 
-    return getattr_, lambda: [find(room, name).__name__ for name in names(room)]
+    return getattr_, lambda: [find_part(room, name).__name__ for name in part_names(room)]
 
 
 def _name_of(cls: type) -> str:
@@ -248,7 +248,7 @@ def _normalising(check: Callable[[Any], None]) -> Callable[[Any], None]:
     @functools.wraps(check)
     def post_init(self: Any) -> None:
         for key, hint in _hints(type(self)).items():
-            value = fit(getattr(self, key), hint, _as_part)
+            value = coerce(getattr(self, key), hint, _as_part)
             if value is UNFIT:
                 due = describe(hint, _describe_part)
                 raise InvalidPart(f"{type(self).__name__}.{key} must be {due}. Got {short(getattr(self, key))}.")
@@ -323,7 +323,7 @@ def _describe_part(hint: Any) -> str:
 
 
 def _make(room: str, name: str, arguments: list[Any], keywords: dict[str, Any]) -> Part:
-    cls = find(room, name)
+    cls = find_part(room, name)
     fields = list(_hints(cls))
     if len(arguments) > len(fields):
         raise InvalidPart(f"{name} takes at most {len(fields)} settings ({', '.join(fields)}). Got {len(arguments)}.")
@@ -360,7 +360,7 @@ def _read_part(room: str, node: ast.expr, text: str) -> Part:
         return _make(room, node.id, [], {})
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
         raise _misspelled(room, text)
-    cls = find(room, node.func.id)
+    cls = find_part(room, node.func.id)
     hints = _hints(cls)
     fields = list(hints)
     arguments = [

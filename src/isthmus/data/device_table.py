@@ -9,11 +9,11 @@ import numpy as np
 
 from isthmus.contracts import Arrays, Likelihood, Scaling
 from isthmus.data.rows import Rows, check_support
-from isthmus.data.scaling import RowScaling
-from isthmus.data.split import HeldOut
+from isthmus.data.scaling import TableScaling
+from isthmus.data.split import ValidationSplit
 
 
-class Table(NamedTuple):
+class DeviceTable(NamedTuple):
     """Scaled rows in memory, followed by rows that only fill up to one of few sizes."""
 
     x: Any  # [padded n, d] float32
@@ -26,11 +26,11 @@ class Table(NamedTuple):
 
 def build_tables(
     rows: Rows,
-    scaling: Scaling | RowScaling,
+    scaling: Scaling | TableScaling,
     learned: Arrays,
     likelihood: Likelihood | None,
-    chance: HeldOut,
-) -> tuple[Table, Table | None]:
+    chance: ValidationSplit,
+) -> tuple[DeviceTable, DeviceTable | None]:
     """Return the scaled rows to train on and those held out, on the device.
 
     Parameters
@@ -60,22 +60,22 @@ def build_tables(
     return _on_device(tables[0]), _on_device(tables[1]) if is_out.any() else None
 
 
-def padded(rows: int) -> int:
+def padded_size(rows: int) -> int:
     """Return one of few sizes, at most an eighth above `rows`, so that tables a little longer fit one program."""
     step = max(1, 2 ** (max(rows - 1, 1).bit_length() - 4))
     return -(-rows // step) * step
 
 
-def _empty(rows: int, size: int) -> Table:
-    count = padded(rows) if rows else 0
+def _empty(rows: int, size: int) -> DeviceTable:
+    count = padded_size(rows) if rows else 0
     # Aligned, so that the device takes the memory as it is instead of a copy.
     memory = np.zeros(count * size * 4 + 64, np.uint8)
     offset = -memory.ctypes.data % 64
     x = memory[offset : offset + count * size * 4].view(np.float32).reshape(count, size)
-    return Table(x, np.zeros(count, np.float32), np.int32(rows))
+    return DeviceTable(x, np.zeros(count, np.float32), np.int32(rows))
 
 
-def _with(table: Table, rows: Rows, chosen: np.ndarray) -> Table:
+def _with(table: DeviceTable, rows: Rows, chosen: np.ndarray) -> DeviceTable:
     """Return the table with labels and targets of the chosen rows; -1 where it is only filled up."""
     fill = len(table.x) - int(table.rows)
     if rows.label is not None:
@@ -86,9 +86,9 @@ def _with(table: Table, rows: Rows, chosen: np.ndarray) -> Table:
     return table
 
 
-def _on_device(table: Table) -> Table:
+def _on_device(table: DeviceTable) -> DeviceTable:
     """Return the table in the device's memory, with weights that average 1 over its rows."""
     mean = table.weight.sum(dtype=np.float64) / table.rows
     weight = (table.weight / mean).astype(np.float32)
     label, target = (None if array is None else jax.device_put(array) for array in (table.label, table.target))
-    return Table(jax.device_put(table.x), jax.device_put(weight), table.rows, label, target)
+    return DeviceTable(jax.device_put(table.x), jax.device_put(weight), table.rows, label, target)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from isthmus.contracts import Arrays, Likelihood, Scaling
-from isthmus.data.scaling import RowScaling
+from isthmus.data.scaling import TableScaling
 from isthmus.data.source import Source
 from isthmus.data.validation import LARGEST
 from isthmus.errors import InvalidData
@@ -28,7 +28,7 @@ def finite_blocks(source: Source) -> Iterator[np.ndarray]:
     """
     rows = min(max(CELLS // source.row.size, 256), 8192)
     for block in source.blocks(rows):
-        there = np.where(np.isnan(block), 0, block) if source.row.has_holes else block
+        there = np.where(np.isnan(block), 0, block) if source.row.may_be_missing else block
         low, high = float(there.min()), float(there.max())  # NaN where a cell is
         if not (np.isfinite(low) and np.isfinite(high)):
             raise InvalidData(_not_finite(source, rows))
@@ -37,7 +37,7 @@ def finite_blocks(source: Source) -> Iterator[np.ndarray]:
         yield block
 
 
-def scaled_blocks(source: Source, scaling: Scaling | RowScaling, learned: Arrays) -> Iterator[np.ndarray]:
+def scaled_blocks(source: Source, scaling: Scaling | TableScaling, learned: Arrays) -> Iterator[np.ndarray]:
     """Yield the source's rows in blocks as the model sees them, [n, d] float32.
 
     Raises
@@ -100,14 +100,14 @@ class Rows:
 
 def check_support(block: np.ndarray, scaled: np.ndarray, likelihood: Likelihood | None, source: Source) -> None:
     """Raise `InvalidData` where a scaled value is none that the likelihood can explain, or that can be squared."""
-    if source.row.has_holes:
+    if source.row.may_be_missing:
         block, scaled = np.nan_to_num(block), np.nan_to_num(scaled)
     if max(float(scaled.max()), -float(scaled.min())) > MOST:
         raise InvalidData(_too_large(block, scaled, source, MOST))
     if likelihood is None:
         return
     low, high = likelihood.support
-    if likelihood.explains_codes and source.row.codes is not None:
+    if likelihood.explains_categories and source.row.codes is not None:
         is_code = np.array(source.row.codes) > 0
         scaled = np.where(is_code, np.clip(0.0, low, high), scaled)  # codes are checked as such
     slack = 1e-6 * (high - low) if np.isfinite(high - low) else 0.0
@@ -131,7 +131,7 @@ def _too_large(block: np.ndarray, scaled: np.ndarray, source: Source, most: floa
 
 def _not_finite(source: Source, rows: int) -> str:
     """Return the sentence for the first column that holds NaN or inf: how many rows do, and which is the first."""
-    refused = ("inf",) if source.row.has_holes else ("NaN (missing)", "inf")
+    refused = ("inf",) if source.row.may_be_missing else ("NaN (missing)", "inf")
     counts = {kind: np.zeros(source.row.size, np.int64) for kind in refused}
     firsts = {kind: np.full(source.row.size, -1) for kind in counts}
     start = 0

@@ -15,7 +15,7 @@ Seen = Mapping[int, tuple[int, ...]]  # the values that a column of codes had in
 
 
 @dataclass(frozen=True)
-class RowScaling:
+class TableScaling:
     """What a part of `isthmus.scalings` does to rows of a kind.
 
     Columns of codes are not scaled, but checked: whole numbers in range, and, where `seen` names the column, among the
@@ -46,12 +46,12 @@ class RowScaling:
 
     @property
     def _is_plain(self) -> bool:
-        return not self.row.is_sequence and self.row.codes is None and not self.row.has_holes
+        return not self.row.is_sequence and self.row.codes is None and not self.row.may_be_missing
 
     def fit(self, blocks: Blocks) -> Arrays:
         if self._is_plain:
             return self.part.fit(blocks)
-        if self.row.is_mixed:
+        if self.row.is_table:
             return self._by_column(blocks) if self.width else {}
         return self.part.fit(lambda: self._folded(blocks)) if self.width else {}
 
@@ -60,7 +60,7 @@ class RowScaling:
             return self.part.apply(learned, x)
         self._check_codes(x)
         scaled = self._through(lambda rows: self.part.apply(learned, rows), x)
-        return np.where(np.isnan(x), np.nan, scaled) if self.row.has_holes else scaled
+        return np.where(np.isnan(x), np.nan, scaled) if self.row.may_be_missing else scaled
 
     def undo(self, learned: Arrays, x: np.ndarray) -> np.ndarray:
         return self.part.undo(learned, x) if self._is_plain else self._through(lambda r: self.part.undo(learned, r), x)
@@ -106,7 +106,7 @@ class RowScaling:
         for column, count in enumerate(self.row.codes or ()):
             if not count:
                 continue
-            values = x[:, column][~np.isnan(x[:, column])] if self.row.has_holes else x[:, column]
+            values = x[:, column][~np.isnan(x[:, column])] if self.row.may_be_missing else x[:, column]
             wrong = (values % 1 != 0) | (values < 0) | (values >= count)
             if wrong.any():
                 raise InvalidData(

@@ -37,7 +37,7 @@ class Schema:
         """Return what one row of the table is."""
         counts = tuple(column.count for column in self.columns)
         codes = counts if any(counts) else None
-        return Row((len(counts),), tuple(self.names), codes, has_holes=True, is_mixed=True)
+        return Row((len(counts),), tuple(self.names), codes, may_be_missing=True, is_table=True)
 
     def apply(self, batch: pa.RecordBatch) -> np.ndarray:
         """Return rows as float64 [n, columns], NaN where nothing is."""

@@ -41,7 +41,7 @@ class Source(abc.ABC):
         """The kind of table that answers come in."""
         return type(self)
 
-    def has_gaps(self, rows: int = 8192) -> bool:
+    def has_missing(self, rows: int = 8192) -> bool:
         """Say whether a cell is missing."""
         return any(bool(np.isnan(block).any()) for block in self.blocks(rows))
 

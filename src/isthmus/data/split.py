@@ -8,7 +8,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class ValidationSplit:
     """Which rows are held out: a share in [0, 1), drawn with a seed, never all."""
 
     share: float
@@ -20,12 +20,12 @@ class HeldOut:
         """Say for each row whether it is held out, [rows]."""
         if self.together is not None:
             numbers, place = np.unique(self.together, return_inverse=True)
-            return HeldOut(self.share, self.seed).drawn(len(numbers))[place]
+            return ValidationSplit(self.share, self.seed).drawn(len(numbers))[place]
         if self.strata is not None:
             is_out = np.zeros(rows, bool)
             for number in np.unique(self.strata):
                 chosen = self.strata == number
-                is_out[chosen] = HeldOut(self.share, self.seed).drawn(int(chosen.sum()))
+                is_out[chosen] = ValidationSplit(self.share, self.seed).drawn(int(chosen.sum()))
             return is_out
         generator = np.random.Generator(np.random.Philox([self.seed, 1 << 40]))
         is_out = np.zeros(rows, bool)

@@ -38,7 +38,7 @@ def split(text: str, by: By = "word", lower: bool = True) -> list[str]:
     return WORD.findall(text) if by == "word" else list(text)
 
 
-def joined(tokens: Sequence[str], by: By = "word") -> str:
+def join_tokens(tokens: Sequence[str], by: By = "word") -> str:
     """Return tokens as one text: the way back from `split`, but for what stood between words."""
     return (" " if by == "word" else "").join(tokens)
 
@@ -99,7 +99,7 @@ def refuse_empty(texts: Sequence[str], by: str = "word") -> None:
             raise InvalidData(f"text {i} is empty: {short(text)} holds no {by}.")
 
 
-def checked_words(words: Any, most: int) -> None:
+def check_words(words: Any, most: int) -> None:
     """Raise `InvalidPart` for words, from a file, that are no list of at most so many different ones."""
     is_list = isinstance(words, list) and 1 <= len(words) <= most
     is_text = is_list and all(isinstance(word, str) and word for word in words)

@@ -18,7 +18,7 @@ def is_missing(values: np.ndarray) -> np.ndarray:
     return np.asarray(pd.isna(values), bool)
 
 
-def checked_weight(weight: Any, rows: int) -> np.ndarray:
+def check_weight(weight: Any, rows: int) -> np.ndarray:
     """Return sample weights as float64 [rows], ones for None.
 
     Raises
@@ -45,7 +45,7 @@ def checked_weight(weight: Any, rows: int) -> np.ndarray:
     return array
 
 
-def checked_labels(y: Any, rows: int, whose: str) -> tuple[np.ndarray, np.ndarray]:
+def check_labels(y: Any, rows: int, whose: str) -> tuple[np.ndarray, np.ndarray]:
     """Return labels as places in the sorted classes, int32 [rows] with -1 for none, and the classes.
 
     Parameters
@@ -85,7 +85,7 @@ def checked_labels(y: Any, rows: int, whose: str) -> tuple[np.ndarray, np.ndarra
     return labels, classes
 
 
-def checked_numbers(y: Any, rows: int, whose: str) -> np.ndarray:
+def check_targets(y: Any, rows: int, whose: str) -> np.ndarray:
     """Return targets as float64 [rows, outputs]; of several outputs a row may lack some, as NaN, but not all.
 
     Raises

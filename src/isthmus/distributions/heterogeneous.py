@@ -23,7 +23,7 @@ def groups_of(counts: tuple[int, ...]) -> list[tuple[int, tuple[int, ...]]]:
     return [(size, tuple(i for i, s in enumerate(sizes) if s == size)) for size in sorted(set(sizes) - {0})]
 
 
-class SideBySideHead(Head):
+class HeterogeneousHead(Head):
     numbers: Head | None
     codes: Callable[[Array], Array] | None  # logits, group by group
     scale: Array  # [d]
@@ -33,7 +33,7 @@ class SideBySideHead(Head):
         numbers = None if self.numbers is None else self.numbers(features)
         logits = () if self.codes is None else self._logits(self.codes(features))
         scale = jnp.broadcast_to(self.scale, (features.shape[0], len(self.counts)))
-        return SideBySide(numbers, logits, scale, self.counts)
+        return HeterogeneousOutcome(numbers, logits, scale, self.counts)
 
     def _logits(self, flat: Array) -> tuple[Array, ...]:
         """Return the logits of each group, [n, columns, most codes], of all side by side [n, total]."""
@@ -47,7 +47,7 @@ class SideBySideHead(Head):
         return tuple(found)
 
 
-class SideBySide(Outcome):
+class HeterogeneousOutcome(Outcome):
     """What is expected of numbers and codes side by side."""
 
     numbers: Outcome | None
@@ -55,8 +55,8 @@ class SideBySide(Outcome):
     scale: Array  # [k, n, d]
     counts: tuple[int, ...] = eqx.field(static=True)
 
-    def by_column(self, x: Array) -> Array:
-        numbers = None if self.numbers is None else self.numbers.by_column(self._number(x))
+    def log_prob_by_column(self, x: Array) -> Array:
+        numbers = None if self.numbers is None else self.numbers.log_prob_by_column(self._number(x))
         return self._joined(numbers, self._log_shares(x)) / self.scale
 
     def marginal(self, x: Array, observed: Array) -> Array:
@@ -76,8 +76,8 @@ class SideBySide(Outcome):
         ]
         return self._joined(numbers, codes)
 
-    def doubt(self) -> Array | None:
-        numbers = None if self.numbers is None else self.numbers.doubt()
+    def uncertainty(self) -> Array | None:
+        numbers = None if self.numbers is None else self.numbers.uncertainty()
         if numbers is None and self.numbers is not None:
             numbers = jnp.full_like(self.numbers.mean(), jnp.nan)
         return self._joined(numbers, [1 - jnp.max(jax.nn.softmax(logit, axis=-1), axis=-1) for logit in self.logits])

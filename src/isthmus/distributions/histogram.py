@@ -15,7 +15,7 @@ OUTSIDE = 1e-4  # the probability of what lies outside all bins
 REACH = 0.1  # how far it lies outside on average, as a share of the range
 
 
-class BinnedOutcome(Density):
+class HistogramOutcome(Density):
     """(1 − ε) q_k / width_k in bin k, and ε / 2 in each of two exponential tails outside: a density on the whole line.
 
     The loss `by_column` is the cross-entropy of the bins' densities, under the target's shares of the bins. These are
@@ -26,7 +26,7 @@ class BinnedOutcome(Density):
     edges: Array  # [k, n, d, bins + 1], increasing
     smoothing: Array  # [k, n], of the target, in bins
 
-    def by_column(self, x: Array) -> Array:
+    def log_prob_by_column(self, x: Array) -> Array:
         by_bin = self.log_share - jnp.log(self._width()) + math.log1p(-OUTSIDE)
         inside = jnp.sum(self._target(x) * by_bin, axis=-1)
         return jnp.where(self._beyond(x) > 0, self._log_tail(x), inside)

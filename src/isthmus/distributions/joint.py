@@ -13,24 +13,26 @@ from jaxtyping import Array
 from isthmus.contracts import Head, Outcome
 
 
-class Several(Head):
+class JointHead(Head):
     """One head for each target."""
 
     heads: tuple[Head, ...]
     widths: tuple[int, ...] = eqx.field(static=True)  # columns of each
 
     def __call__(self, features: Array) -> Outcome:
-        return SeveralOutcome(tuple(head(features) for head in self.heads), self.widths)
+        return JointOutcome(tuple(head(features) for head in self.heads), self.widths)
 
 
-class SeveralOutcome(Outcome):
+class JointOutcome(Outcome):
     """Independent outcomes of several targets."""
 
     outcomes: tuple[Outcome, ...]
     widths: tuple[int, ...] = eqx.field(static=True)
 
-    def by_column(self, x: Array) -> Array:
-        return jnp.concatenate([o.by_column(part) for o, part in zip(self.outcomes, self._cut(x), strict=True)], -1)
+    def log_prob_by_column(self, x: Array) -> Array:
+        return jnp.concatenate(
+            [o.log_prob_by_column(part) for o, part in zip(self.outcomes, self._cut(x), strict=True)], -1
+        )
 
     def marginal(self, x: Array, observed: Array) -> Array:
         parts = zip(self.outcomes, self._cut(x), self._cut(observed), strict=True)

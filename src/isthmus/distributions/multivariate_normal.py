@@ -7,10 +7,10 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from isthmus.contracts import Density
-from isthmus.distributions.normal import HALF_LOG, GaussianOutcome
+from isthmus.distributions.normal import HALF_LOG, NormalOutcome
 
 
-class CorrelatedOutcome(Density):
+class MultivariateNormalOutcome(Density):
     """N(μ, L Lᵀ) with L = (1 − B)⁻¹ diag(σ): column j given those before it is N(μ_j + Σ_i B_ji (x_i − μ_i), σ_j²).
 
     σ is the diagonal of L, and (1 − B) / σ the Cholesky factor of the inverse covariance, so that a density takes one
@@ -21,7 +21,7 @@ class CorrelatedOutcome(Density):
     slope: Array  # [k, n, d, d], B, below the diagonal only
     deviation: Array  # [k, n, d], σ, given the columns before
 
-    def by_column(self, x: Array) -> Array:
+    def log_prob_by_column(self, x: Array) -> Array:
         residual = x - self.center
         z = (residual - jnp.einsum("...ji,...i->...j", self.slope, residual)) / self.deviation
         return -0.5 * z**2 - jnp.log(self.deviation) - HALF_LOG
@@ -44,9 +44,9 @@ class CorrelatedOutcome(Density):
         scale = unit * self.deviation[..., None, :]
         return jax.lax.linalg.triangular_solve(unit - self.slope, scale, left_side=True, lower=True, unit_diagonal=True)
 
-    def columns(self) -> GaussianOutcome:
+    def columns(self) -> NormalOutcome:
         """Return the distribution of each column by itself."""
-        return GaussianOutcome(self.center, jnp.sqrt(self.variance()))
+        return NormalOutcome(self.center, jnp.sqrt(self.variance()))
 
     def mean(self) -> Array:
         return self.center
@@ -55,7 +55,7 @@ class CorrelatedOutcome(Density):
         return jnp.sum(self.factor() ** 2, axis=-1)
 
     def log_density(self, x: Array) -> Array:
-        return self.columns().by_column(x)
+        return self.columns().log_prob_by_column(x)
 
     def cdf(self, x: Array) -> Array:
         return self.columns().cdf(x)

@@ -31,15 +31,15 @@ def distance(gap: Array, deviation: Array) -> Array:
     return 2 * deviation * jnp.exp(-0.5 * z**2 - HALF_LOG) + gap * (2 * ndtr(z) - 1)
 
 
-class GaussianOutcome(Density):
+class NormalOutcome(Density):
     center: Array  # [k, n, d], the mean
     deviation: Array  # [k, n, d]
 
-    def by_column(self, x: Array) -> Array:
+    def log_prob_by_column(self, x: Array) -> Array:
         return log_normal(x, self.center, self.deviation)
 
     def log_density(self, x: Array) -> Array:
-        return self.by_column(x)
+        return self.log_prob_by_column(x)
 
     def mean(self) -> Array:
         return self.center

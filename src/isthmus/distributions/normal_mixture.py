@@ -11,14 +11,14 @@ from isthmus.contracts import Density
 from isthmus.distributions.normal import distance, log_normal
 
 
-class MixedOutcome(Density):
+class NormalMixtureOutcome(Density):
     """Σ_c π_c Π_j N(x_j; μ_cj, σ_cj²): within a component columns are independent, all in all they are not."""
 
     log_share: Array  # [k, n, components], log π
     center: Array  # [k, n, components, d]
     deviation: Array  # [k, n, components, d]
 
-    def by_column(self, x: Array) -> Array:
+    def log_prob_by_column(self, x: Array) -> Array:
         return self._in_turn(self._each(x))
 
     def marginal(self, x: Array, observed: Array) -> Array:

@@ -88,7 +88,7 @@ def shapes(size: int, known: int) -> dict[str, tuple[int, ...]]:
     return each | ({"condition": (most, known + 1)} if known else {})
 
 
-def learned(codes: np.ndarray, size: int, place: np.ndarray | None) -> CodeDensity:
+def fit_density(codes: np.ndarray, size: int, place: np.ndarray | None) -> CodeDensity:
     """Return the density of `codes` [n, size + c], the last columns known beside a code; by class [n] where given.
 
     For each class the number of components, 1, 2, 4 or 8, is chosen by the Bayesian information criterion; a row

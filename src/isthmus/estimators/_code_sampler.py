@@ -14,9 +14,9 @@ from isthmus.core.coercion import short
 from isthmus.core.parameter_specs import as_data
 from isthmus.data.rows import Rows, finite_blocks
 from isthmus.data.source import Source
-from isthmus.data.validation import checked_labels
+from isthmus.data.validation import check_labels
 from isthmus.errors import InvalidData, InvalidPart, ModelFileError, require
-from isthmus.estimators._code_density import CodeDensity, learned, shapes
+from isthmus.estimators._code_density import CodeDensity, fit_density, shapes
 from isthmus.estimators._device import on_device
 from isthmus.estimators._network import Network
 from isthmus.estimators._seeds import check_seed, seed_of
@@ -158,7 +158,7 @@ class Generative(Network):
         source = self._open(X, reset=False)
         weight, label = np.ones(source.n_rows), None
         if y is not None:
-            label, self._classes = checked_labels(y, source.n_rows, "fit_density")
+            label, self._classes = check_labels(y, source.n_rows, "fit_density")
             weight = np.where(label >= 0, weight, 0)
         chosen = _spaced(weight)
         self._sketch = Sketch(self._rows_at(source, chosen), None if label is None else label[chosen])
@@ -192,10 +192,10 @@ class Generative(Network):
     def _classes_at(self, y: Any, chosen: np.ndarray, n: int) -> np.ndarray | None:
         """Return the places of the classes of some rows, or None where the targets are no classes."""
         if self._given is not None and self._given[0].label is not None:  # parts go by them: by those of all rows
-            labels, self._classes = checked_labels(y, n, "fit")
+            labels, self._classes = check_labels(y, n, "fit")
             return labels[chosen]
         try:
-            labels, classes = checked_labels(np.asarray(y)[chosen], len(chosen), "")
+            labels, classes = check_labels(np.asarray(y)[chosen], len(chosen), "")
         except (InvalidData, IndexError, TypeError):
             return None
         if len(classes) > MOST_CLASSES:
@@ -216,7 +216,7 @@ class Generative(Network):
         """Return the density of codes, learned now if that is still to do; None where nothing is known of them."""
         if self._sketch is not None:
             size, known = self._skeleton.size, len(self._skeleton.condition)
-            density = learned(self._encoded(self._sketch.rows), size, self._sketch.place)
+            density = fit_density(self._encoded(self._sketch.rows), size, self._sketch.place)
             self._density = CodeDensity.taken(density.tensors(), size, known)  # as a file would give it back
             self._sketch = None
         return self._density

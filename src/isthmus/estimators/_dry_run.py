@@ -18,7 +18,7 @@ class Stage(NamedTuple):
 _STAGES: ContextVar[list[Stage] | None] = ContextVar("stages", default=None)
 
 
-def is_rehearsed(job: Job, start: Progress) -> bool:
+def is_dry_run(job: Job, start: Progress) -> bool:
     """Say whether a training must not begin, and remember it then."""
     stages = _STAGES.get()
     if stages is not None:
@@ -26,7 +26,7 @@ def is_rehearsed(job: Job, start: Progress) -> bool:
     return stages is not None
 
 
-def anew(estimator: Any, **changes: Any) -> Any:
+def fresh(estimator: Any, **changes: Any) -> Any:
     """Return an unfitted estimator with the same parameters but the changes.
 
     Unlike a clone it keeps the estimators among them as they are, fitted or not, as `fit` would find them.
@@ -34,7 +34,7 @@ def anew(estimator: Any, **changes: Any) -> Any:
     return type(estimator)(**estimator.get_params(deep=False) | changes)
 
 
-def rehearse(estimator: Any, X: Any, y: Any, fit_parameters: dict[str, Any]) -> list[Stage]:
+def dry_run(estimator: Any, X: Any, y: Any, fit_parameters: dict[str, Any]) -> list[Stage]:
     """Return the stages of training that `fit` would go through, the whole model's last; none takes an epoch.
 
     Estimators inside that `fit` would train first keep their drawn weights.
@@ -43,7 +43,7 @@ def rehearse(estimator: Any, X: Any, y: Any, fit_parameters: dict[str, Any]) -> 
     # A variable of the context: estimators inside are fitted by code that knows nothing of this, maybe in threads.
     token = _STAGES.set(stages)
     try:
-        anew(estimator).fit(X, y, **fit_parameters)
+        fresh(estimator).fit(X, y, **fit_parameters)
     finally:
         _STAGES.reset(token)
     return stages

@@ -18,20 +18,20 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from isthmus.contracts import Backbone, End, Likelihood, Row, Scaling
-from isthmus.core.parameter_specs import as_data, assemble, draw, slots, started
+from isthmus.core.parameter_specs import as_data, assemble, draw_weights, parameter_specs, with_values
 from isthmus.core.part import resolve
 from isthmus.data.device_table import build_tables
 from isthmus.data.rows import Rows, scaled_blocks
-from isthmus.data.scaling import RowScaling
+from isthmus.data.scaling import TableScaling
 from isthmus.data.schema import Schema
 from isthmus.data.source import Source
-from isthmus.data.sources import kind_called
-from isthmus.data.split import HeldOut
+from isthmus.data.sources import source_type
+from isthmus.data.split import ValidationSplit
 from isthmus.data.tokens import Worded
-from isthmus.data.validation import checked_weight
+from isthmus.data.validation import check_weight
 from isthmus.errors import Diverged, InvalidData, InvalidPart, require
 from isthmus.estimators import _storing as storing
-from isthmus.estimators._dry_run import is_rehearsed
+from isthmus.estimators._dry_run import is_dry_run
 from isthmus.estimators._kept import Kept
 from isthmus.estimators._seeds import check_seed, seed_of
 from isthmus.estimators._tabling import check_columns, framed, open_table
@@ -43,9 +43,9 @@ from isthmus.storage.container import Opened
 from isthmus.training import checkpoint as checkpoints
 from isthmus.training import loop
 from isthmus.training.epoch import Job, Progress
-from isthmus.training.neighbors import linked
+from isthmus.training.neighbors import find_neighbors
 from isthmus.training.objective import Plan
-from isthmus.training.progress_bar import shown
+from isthmus.training.progress_bar import with_progress_bar
 
 FULL_BATCH = 2048  # rows at a time, where a gradient is gathered over all rows
 
@@ -64,7 +64,7 @@ class Network(Kept):
     _wording: Worded | None = None  # where rows are texts
     _schema: Schema | None = None  # where a table holds more than numbers
     columns: Any = None  # what those of a table hold, where a user says so
-    expects_gaps = False  # an imputer knows that rows will lack cells, whatever those of the fit do
+    expects_missing = False  # an imputer knows that rows will lack cells, whatever those of the fit do
     _progress: Progress | None = None  # None after loading: a model file holds no optimizer's memory
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -136,7 +136,7 @@ class Network(Kept):
         return source
 
     def _rows(self, source: Source, y: Any, sample_weight: Any) -> Rows:
-        weight = checked_weight(sample_weight, source.n_rows)
+        weight = check_weight(sample_weight, source.n_rows)
         check_size(source, weight, self.least_columns)
         return Rows(source, weight, self._labels_of(y, source.n_rows))
 
@@ -146,9 +146,9 @@ class Network(Kept):
         self._known: dict[int, tuple[int, ...]] = {}
         self._progress = None
         self._settings = self.to_json()  # what the weights belong to, whatever is set afterwards
-        self._row = self._described(source.row)
-        check_codes(self._row, self._explains_rows_by())
-        self._scaling = RowScaling(self.part("scaling") or resolve(Scaling, "none"), self._row)
+        self._row = self._with_read_categories(source.row)
+        check_codes(self._row, self._row_likelihood())
+        self._scaling = TableScaling(self.part("scaling") or resolve(Scaling, "none"), self._row)
         self._learned = self._scaling.fit(rows)
         self._labels = source.labels()
         self.n_samples_ = source.n_rows
@@ -158,16 +158,16 @@ class Network(Kept):
         return rows
 
     @property
-    def _goes_on(self) -> bool:
+    def _continues(self) -> bool:
         """Say whether the next fit goes on from the weights of the last."""
         return bool(self.warm_start) and self._weights is not None
 
-    def _go_on(self, source: Source, y: Any, sample_weight: Any) -> Rows:
+    def _continue(self, source: Source, y: Any, sample_weight: Any) -> Rows:
         """Return the rows to go on with: columns, scaling and network are those of the last fit."""
         rows = self._rows(source, y, sample_weight)
         self._known = dict(self._scaling.seen)
         skeleton = self._build(self._row)
-        if slots(skeleton) != slots(self._skeleton):
+        if parameter_specs(skeleton) != parameter_specs(self._skeleton):
             raise InvalidPart(
                 "the network has another shape than that of the last fit, so its weights cannot be gone on from: "
                 "set what has changed back, or use warm_start=False."
@@ -181,14 +181,14 @@ class Network(Kept):
         """The estimator that says how texts are read."""
         return self
 
-    def _described(self, row: Row) -> Row:
+    def _with_read_categories(self, row: Row) -> Row:
         """Return the row with the columns that the roads read as codes."""
-        if not (found := self._codes_of(row)):
+        if not (found := self._categories_of(row)):
             return row
         codes = dict(enumerate(row.codes or (0,) * row.size)) | found
         return replace(row, codes=tuple(codes.values()))
 
-    def _codes_of(self, row: Row) -> dict[int, int]:
+    def _categories_of(self, row: Row) -> dict[int, int]:
         """Return the columns that the roads read as codes, and how many values each may take."""
         return {column: count for backbone in self._backbones() for column, count in backbone.codes(row).items()}
 
@@ -222,7 +222,7 @@ class Network(Kept):
         """
         require(not facts, "facts", "empty", facts)
 
-    def _explains_rows_by(self) -> Likelihood | None:
+    def _row_likelihood(self) -> Likelihood | None:
         """Return the likelihood that must bear every row, or None where rows are not explained."""
         return None
 
@@ -230,11 +230,11 @@ class Network(Kept):
         """Return the weights to start from, [starts, weights]: drawn, seen from the rows, or those it goes on from."""
         if self._weights is not None:  # it goes on
             return np.repeat(self._weights[None], len(job.seeds), axis=0)
-        return self._seen_from(job, np.stack([draw(self._skeleton, seed) for seed in job.seeds]))
+        return self._seen_from(job, np.stack([draw_weights(self._skeleton, seed) for seed in job.seeds]))
 
     def _seen_from(self, job: Job, weights: np.ndarray) -> np.ndarray:
         """Return weights [starts, weights] with the slots set that likelihoods see from the rows."""
-        likelihood = self._explains_rows_by()
+        likelihood = self._row_likelihood()
         if likelihood is None:
             return weights
         rows = int(job.table.rows)
@@ -243,9 +243,9 @@ class Network(Kept):
 
     def _with_start(self, weights: np.ndarray, place: str, values: dict[str, np.ndarray]) -> np.ndarray:
         values = {f"{place}.{path}": array for path, array in values.items()}
-        return np.stack([started(self._skeleton, each, values) for each in weights]) if values else weights
+        return np.stack([with_values(self._skeleton, each, values) for each in weights]) if values else weights
 
-    def _share_held_out(self, rows: Rows) -> float:
+    def _validation_share(self, rows: Rows) -> float:
         """Return the share of rows held out."""
         if self.validation_fraction is None:
             return 0.1 if rows.count >= self.hold_out_from else 0.0
@@ -256,8 +256,8 @@ class Network(Kept):
         if self.max_epochs:
             check_slopes(self._skeleton)
         seed, plan = seed_of(self.random_state), self._plan()
-        chance = HeldOut(share, seed, self._groups(rows), self._strata(rows))
-        table, held_out = build_tables(rows, self._scaling, self._learned, self._explains_rows_by(), chance)
+        chance = ValidationSplit(share, seed, self._groups(rows), self._strata(rows))
+        table, held_out = build_tables(rows, self._scaling, self._learned, self._row_likelihood(), chance)
         whole = FULL_BATCH if plan.optimizer.full_batch else min(max(int(table.rows) // 32, 32), 256)
         return Job(
             model=as_data(self._skeleton),
@@ -288,12 +288,12 @@ class Network(Kept):
         if not is_same or now["optimizer"]["part"] != last["optimizer"]["part"]:
             return None
         state = self._progress.state._replace(weights=self._progress.best_weights)
-        return replace(self._progress, state=linked(state, job.neighborhood, job.table, job.seeds))
+        return replace(self._progress, state=find_neighbors(state, job.neighborhood, job.table, job.seeds))
 
     def _train(self, job: Job, start: Progress, checkpoint: str | os.PathLike[str] | None) -> None:
         """Run the loop to its end, or to Ctrl-C, and keep the best start."""
         last = start
-        if is_rehearsed(job, start):
+        if is_dry_run(job, start):
             self._keep(start, job, "rehearsed")
             return
         if checkpoint is not None:
@@ -305,10 +305,10 @@ class Network(Kept):
             settings = {k: v for k, v in self.to_json().items() if k not in _NOT_DECISIVE}
             digest = checkpoints.fingerprint(job, settings, start)
             last = checkpoints.resume(checkpoint, job, start, digest)
-            epochs = checkpoints.kept(loop.train(job, last), checkpoint, digest)
+            epochs = checkpoints.with_checkpoints(loop.train(job, last), checkpoint, digest)
         reason = None
         try:
-            with contextlib.closing(shown(epochs, job.max_epochs, bool(self.verbose))) as watched:
+            with contextlib.closing(with_progress_bar(epochs, job.max_epochs, bool(self.verbose))) as watched:
                 for last in watched:  # noqa: B007 -- the last one is what we are after
                     pass
         except KeyboardInterrupt:
@@ -339,7 +339,7 @@ class Network(Kept):
         """Return the values that the columns which the roads read as codes have had in training, so far."""
         tables = [table for table in (job.table, job.held_out) if table is not None]
         found = {}
-        for column in self._codes_of(self._row):
+        for column in self._categories_of(self._row):
             here = [np.asarray(table.x)[: int(table.rows), column] for table in tables]
             values = np.union1d(np.concatenate(here), self._known.get(column, ()))
             found[column] = tuple(int(value) for value in values[~np.isnan(values)])
@@ -392,7 +392,7 @@ class Network(Kept):
 
     @property
     def _kind(self) -> type[Source]:
-        return kind_called(self._form)
+        return source_type(self._form)
 
 
 _NOT_DECISIVE = ("max_epochs", "stops", "verbose", "device")

@@ -11,7 +11,7 @@ from isthmus.contracts import Scaling
 from isthmus.core.part import resolve
 from isthmus.data.rows import scaled_blocks
 from isthmus.data.sources import open_source
-from isthmus.data.validation import checked_weight
+from isthmus.data.validation import check_weight
 from isthmus.errors import InvalidData
 from isthmus.estimators._code_sampler import Generative
 from isthmus.estimators._device import on_device
@@ -67,7 +67,7 @@ class Reconstructor(Encoder, Generative):
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return the weighted mean of `score_samples`: higher is better."""
         scores = self.score_samples(X)
-        return float(np.average(scores, weights=checked_weight(sample_weight, len(scores))))
+        return float(np.average(scores, weights=check_weight(sample_weight, len(scores))))
 
     @on_device
     def reconstruction_error(self, X: Any, per_feature: bool = False) -> np.ndarray:
@@ -86,7 +86,7 @@ class Reconstructor(Encoder, Generative):
         return error if per_feature else error.sum(axis=1)
 
     @on_device
-    def _surprise(self, X: Any) -> np.ndarray:
+    def _column_error(self, X: Any) -> np.ndarray:
         """Return how far each entry is from what was expected, [n, d].
 
         It is the squared difference of a number, in scaled units, and −log p of a code, in units of what a balanced
@@ -100,8 +100,8 @@ class Reconstructor(Encoder, Generative):
 
     def _are_codes(self) -> np.ndarray:
         """Say of each column whether it is explained as a code, [d]."""
-        likelihood = self._explains_rows_by()
-        is_so = bool(self._row.codes) and likelihood is not None and likelihood.explains_codes
+        likelihood = self._row_likelihood()
+        is_so = bool(self._row.codes) and likelihood is not None and likelihood.explains_categories
         return np.array(self._row.codes) > 0 if is_so else np.zeros(self.n_features_in_, bool)
 
     def diagnose(self, X: Any) -> Any:

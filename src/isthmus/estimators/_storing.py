@@ -13,10 +13,10 @@ import numpy as np
 
 from isthmus.contracts import Row, Scaling
 from isthmus.core.coercion import short
-from isthmus.core.parameter_specs import slots
+from isthmus.core.parameter_specs import parameter_specs
 from isthmus.core.part import resolve
-from isthmus.data.scaling import RowScaling
-from isthmus.data.sources import kinds
+from isthmus.data.scaling import TableScaling
+from isthmus.data.sources import source_types
 from isthmus.errors import InvalidPart, ModelFileError, suggestion
 from isthmus.estimators import _tabling as tabling
 from isthmus.estimators import _wording as wording
@@ -44,7 +44,7 @@ def told(estimator: Network) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         **tabling.told(estimator._schema),
     }
     tensors, offset, weights = {}, 0, np.asarray(estimator._weights)
-    for name, slot in slots(estimator._skeleton).items():
+    for name, slot in parameter_specs(estimator._skeleton).items():
         tensors[f"weights.{name}"] = weights[offset : offset + slot.size].reshape(slot.shape)
         offset += slot.size
     tensors |= {f"scaling.{name}": array for name, array in estimator._learned.items()}
@@ -62,7 +62,7 @@ def taken(kind: type[Network], opened: Opened) -> Any:
     estimator = _empty(kind, opened)
     compare_shapes(opened, _expected(estimator, opened))
     tensors = finite(opened)
-    names = [f"weights.{name}" for name in slots(estimator._skeleton)]
+    names = [f"weights.{name}" for name in parameter_specs(estimator._skeleton)]
     estimator._weights = np.concatenate([tensors[name].ravel() for name in names])
     estimator._learned = {name: tensors[f"scaling.{name}"] for name in estimator._scaling.learned}
     estimator._take_tensors({name: tensors[name] for name in estimator._most_shapes() if name in tensors})
@@ -112,9 +112,9 @@ def _told(estimator: Network) -> dict[str, Any]:
     told: dict[str, Any] = {"shape": list(row.shape), "columns": estimator._labels}
     if row.is_sequence:
         told["is_sequence"] = True
-    if row.has_holes:
+    if row.may_be_missing:
         told["has_holes"] = True
-    if row.is_mixed:
+    if row.is_table:
         told["is_mixed"] = True
     if estimator._scaling.seen:
         told["seen"] = {str(column): list(values) for column, values in estimator._scaling.seen.items()}
@@ -140,11 +140,11 @@ def _empty(kind: type[Network], opened: Opened) -> Network:
     estimator._check_settings()
     estimator._settings = estimator.to_json()
     estimator._labels, row = _columns(opened, estimator)
-    estimator._row = estimator._described(row)
+    estimator._row = estimator._with_read_categories(row)
     scaling = estimator.part("scaling") or resolve(Scaling, "none")
-    estimator._scaling = RowScaling(scaling, estimator._row, _seen(opened, estimator._row))
+    estimator._scaling = TableScaling(scaling, estimator._row, _seen(opened, estimator._row))
     estimator._form = field(opened, "form", str)
-    if estimator._form not in {kind.__module__.rpartition(".")[2] for kind in kinds()}:
+    if estimator._form not in {kind.__module__.rpartition(".")[2] for kind in source_types()}:
         raise ModelFileError(f"{opened.path} is damaged: it was fitted on a {short(estimator._form)}.")
     estimator._take_facts(field(opened, "facts", dict) if "facts" in opened.header else {})
     estimator._skeleton = estimator._build(estimator._row)
@@ -161,7 +161,7 @@ def _empty(kind: type[Network], opened: Opened) -> Network:
 
 def _expected(estimator: Network, opened: Opened) -> dict[str, tuple[str, tuple[int, ...]]]:
     """Return the types and the shapes that the tensors of a file must have; some axes are as long as the file says."""
-    expected = {f"weights.{name}": ("F32", slot.shape) for name, slot in slots(estimator._skeleton).items()}
+    expected = {f"weights.{name}": ("F32", slot.shape) for name, slot in parameter_specs(estimator._skeleton).items()}
     for name in estimator._scaling.learned:
         _, shape = opened.tensors.get(f"scaling.{name}", ("", ()))
         axes = estimator._scaling.part.axes
@@ -235,7 +235,10 @@ def _history(opened: Opened) -> list[dict[str, Any]]:
     for record in history:
         if not isinstance(record, dict) or not all(_may_hold(name, value) for name, value in record.items()):
             raise ModelFileError(f"{opened.path} is damaged: its history holds {short(record)}.")
-    return history
+    return [{_FORMER_NAMES.get(name, name): value for name, value in record.items()} for record in history]
+
+
+_FORMER_NAMES = {"held_out_loss": "validation_loss"}  # of what records hold, in the files of earlier versions
 
 
 def _may_hold(name: str, value: Any) -> bool:

@@ -16,7 +16,7 @@ from jaxtyping import Array
 from sklearn.base import clone
 
 from isthmus.contracts import (
-    LAST,
+    LAST_STEP,
     Backbone,
     Code,
     Corruption,
@@ -30,20 +30,20 @@ from isthmus.contracts import (
     Stop,
     Text,
 )
-from isthmus.core.parameter_specs import cut, draw, join, span
+from isthmus.core.parameter_specs import draw_weights, join_weights, split_weights, weight_range
 from isthmus.core.part import Part, resolve
-from isthmus.data.device_table import Table
+from isthmus.data.device_table import DeviceTable
 from isthmus.data.rows import Rows
-from isthmus.data.scaling import RowScaling
+from isthmus.data.scaling import TableScaling
 from isthmus.data.source import Source
-from isthmus.data.validation import checked_weight
+from isthmus.data.validation import check_weight
 from isthmus.errors import require
 from isthmus.estimators._encoder import Encoder
 from isthmus.estimators._network import Network
 from isthmus.estimators._reconstructor import Reconstructor
-from isthmus.estimators._tabling import beside_codes
+from isthmus.estimators._tabling import with_categories
 from isthmus.model import inference
-from isthmus.model.model import Model, mixed_codes, road_down
+from isthmus.model.model import Model, build_encoder, category_counts
 from isthmus.training import loop
 from isthmus.training.epoch import Job, Progress
 from isthmus.training.objective import Plan
@@ -78,7 +78,7 @@ class Supervised(Encoder):
     least_columns = 1
     hold_out_from = 200
 
-    _target_has_holes = False
+    _target_may_be_missing = False
     _others: np.ndarray | None = None  # [starts - 1, weights], where the solutions of all starts are averaged
 
     def _store(self, arguments: dict[str, Any]) -> None:
@@ -92,7 +92,7 @@ class Supervised(Encoder):
         return tags
 
     @abc.abstractmethod
-    def _head(self, readout: Callable[[int], Callable[[Array], Array]]) -> Head:
+    def _head(self, target_layer: Callable[[int], Callable[[Array], Array]]) -> Head:
         """Return the head that explains the target; its layers come from `readout(total)`."""
 
     @abc.abstractmethod
@@ -119,19 +119,19 @@ class Supervised(Encoder):
 
     def _fit(self, X: Any, source: Source, answers: Answers, sample_weight: Any, checkpoint: Any) -> None:
         """Train on a table and what its rows are to tell."""
-        weight = checked_weight(sample_weight, source.n_rows)
+        weight = check_weight(sample_weight, source.n_rows)
         if self.reconstruction:  # rows without a target are explained all the same
             answers = answers._replace(target=np.column_stack([answers.target, answers.factor]))
         else:
             weight = weight * answers.factor
-        goes_on = self._goes_on
-        if not goes_on:
+        continues = self._continues
+        if not continues:
             self._take_pretrained(X, answers.label, sample_weight)
-        rows = (self._go_on if goes_on else self._begin)(source, answers, weight)
-        job = self._job(rows, self._share_held_out(rows))
+        rows = (self._continue if continues else self._begin)(source, answers, weight)
+        job = self._job(rows, self._validation_share(rows))
         weights = self._first_weights(job)
         before: list[dict[str, Any]] = []
-        if self.frozen_epochs and not goes_on:
+        if self.frozen_epochs and not continues:
             frozen = replace(self._frozen(job), max_epochs=int(self.frozen_epochs))
             self._train(frozen, loop.start(frozen, weights), None)
             if self.stop_reason_ == "interrupted":
@@ -154,7 +154,7 @@ class Supervised(Encoder):
         self._others = None
         rows = super()._begin(source, y, sample_weight)
         if self.pretrained is not None:
-            self._scaling = RowScaling(self.pretrained_._scaling.part, self._row)
+            self._scaling = TableScaling(self.pretrained_._scaling.part, self._row)
             self._learned = self.pretrained_._learned
             self._settings["scaling"] = self._scaling.part.to_json()
         return rows
@@ -167,8 +167,12 @@ class Supervised(Encoder):
     def _reader(self) -> Network:
         return self if self.pretrained is None else self.pretrained
 
-    def _described(self, row: Row) -> Row:
-        return super()._described(row) if self.pretrained is None else self.pretrained._described(row)
+    def _with_read_categories(self, row: Row) -> Row:
+        return (
+            super()._with_read_categories(row)
+            if self.pretrained is None
+            else self.pretrained._with_read_categories(row)
+        )
 
     def _first_weights(self, job: Job) -> np.ndarray:
         """Return drawn weights, [starts, weights], with those of the pretrained layers in their places."""
@@ -177,10 +181,10 @@ class Supervised(Encoder):
         weights = super()._first_weights(job)
         if self.pretrained is not None and self._weights is None:
             base = self.pretrained_
-            roads = np.asarray(join(cut(base._skeleton, base._weights)))
+            roads = np.asarray(join_weights(split_weights(base._skeleton, base._weights)))
             if not self.reconstruction:
-                low, high = span(base._skeleton, "decoder")
-                roads = roads[: low if high else span(base._skeleton, "head")[0]]
+                low, high = weight_range(base._skeleton, "decoder")
+                roads = roads[: low if high else weight_range(base._skeleton, "head")[0]]
             weights[:, : len(roads)] = roads
         return weights
 
@@ -194,56 +198,67 @@ class Supervised(Encoder):
 
     def _frozen(self, job: Job) -> Job:
         """Return the job in which only the head of the target learns."""
-        mobility = np.ones(draw(self._skeleton, 0).shape, np.float32)
-        mobility[: span(self._skeleton, "target")[0]] = 0
-        return replace(job, plan=job.plan._replace(mobility=mobility))
+        step_scale = np.ones(draw_weights(self._skeleton, 0).shape, np.float32)
+        step_scale[: weight_range(self._skeleton, "target")[0]] = 0
+        return replace(job, plan=job.plan._replace(step_scale=step_scale))
 
     def _build(self, row: Row) -> Model:
         road: Backbone = self.part("encoder") if self.pretrained is None else self.pretrained.part("encoder")
         if self.pretrained is None:
             condition = road.condition(row)
-            encoder, size = road_down(row, road)
+            encoder, size = build_encoder(row, road)
             neck: Neck = Passed()
             decoder: Any = None
             head: Any = None
             if self.reconstruction:
                 decoder, end = road.decoder(row, size + len(condition))
-                head = self._likelihood_of(row).build(row, partial(road.outlet, row, end))
+                head = self._likelihood_of(row).build(row, partial(road.output_layer, row, end))
         else:
             base = self.pretrained._build(row)
             encoder, size, condition = base.encoder, base.size, base.condition
             neck, decoder, head = Clean(base.neck), base.decoder, base.head
             if not self.reconstruction:
                 decoder = head = None
-        target = self._head(partial(road.readout, row, size + len(condition)))
+        target = self._head(partial(road.target_layer, row, size + len(condition)))
         return Model(
-            *(encoder, neck, decoder, head, target, row.shape, size, condition, row.has_holes, self._target_has_holes),
-            mixed=mixed_codes(row),
+            *(
+                encoder,
+                neck,
+                decoder,
+                head,
+                target,
+                row.shape,
+                size,
+                condition,
+                row.may_be_missing,
+                self._target_may_be_missing,
+            ),
+            mixed=category_counts(row),
         )
 
     def _plan(self) -> Plan:
         share = float(self.reconstruction)
         return Plan(self.part("corruption"), self.parts("penalties"), self.part("optimizer"), reconstruction=share)
 
-    def _explains_rows_by(self) -> Likelihood | None:
+    def _row_likelihood(self) -> Likelihood | None:
         if not self.reconstruction:
             return None
         if self.pretrained is not None:
-            return self.pretrained._explains_rows_by()
+            return self.pretrained._row_likelihood()
         return self._likelihood_of(self._row)
 
     def _likelihood_of(self, row: Row) -> Likelihood:
         """Return what explains rows where no pretrained autoencoder says so."""
-        is_text = row.codes and all(row.codes) and not row.is_mixed
-        return beside_codes(resolve(Likelihood, "codes" if is_text else "squared_error"), row)
+        is_text = row.codes and all(row.codes) and not row.is_table
+        return with_categories(resolve(Likelihood, "codes" if is_text else "squared_error"), row)
 
     def _strata(self, rows: Rows) -> np.ndarray | None:
         if not self.reconstruction or rows.target is None:
             return None
         return rows.target[:, -1] > 0
 
-    def _share_held_out(self, rows: Rows) -> float:
-        share, is_told = super()._share_held_out(rows), self._strata(rows)
+    def _validation_share(self, rows: Rows) -> float:
+        share, is_told = super()._validation_share(rows), self._strata(rows)
         return share if is_told is None or round(share * is_told.sum()) else 0.0  # the target must be among them
 
     def _labels_of(self, y: Any, rows: int) -> np.ndarray | None:
@@ -254,7 +269,7 @@ class Supervised(Encoder):
         held_out = None if job.held_out is None else self._targeted(job.held_out)
         return replace(job, table=self._targeted(job.table), held_out=held_out)
 
-    def _targeted(self, table: Table) -> Table:
+    def _targeted(self, table: DeviceTable) -> DeviceTable:
         """Return the table with targets as the head explains them, and their weights where rows are explained too."""
         target, weight = np.asarray(table.target), np.asarray(table.weight)
         if not self.reconstruction:
@@ -284,7 +299,7 @@ class Supervised(Encoder):
         return {} if self._others is None else {"others": self._others}
 
     def _most_shapes(self) -> dict[str, tuple[int, ...]]:
-        weights = draw(self._skeleton, 0).size if self.combine == "average" else 0
+        weights = draw_weights(self._skeleton, 0).size if self.combine == "average" else 0
         return {"others": (max(self.n_starts - 1, 0), weights)} if weights else {}
 
     def _take_tensors(self, tensors: dict[str, np.ndarray]) -> None:
@@ -294,7 +309,7 @@ class Supervised(Encoder):
 class Passed(Neck):
     """The code is what the encoder gives."""
 
-    def __call__(self, hidden: Array, key: Array | None, step: Array = LAST) -> Code:
+    def __call__(self, hidden: Array, key: Array | None, step: Array = LAST_STEP) -> Code:
         return Code(hidden[None], hidden)
 
 
@@ -303,6 +318,6 @@ class Clean(Neck):
 
     inner: Neck
 
-    def __call__(self, hidden: Array, key: Array | None, step: Array = LAST) -> Code:
+    def __call__(self, hidden: Array, key: Array | None, step: Array = LAST_STEP) -> Code:
         point = self.inner(hidden, None).point
         return Code(jnp.asarray(point)[None], point)

@@ -13,7 +13,7 @@ from isthmus.data.arrow import ColumnSource
 from isthmus.data.column_types import KINDS
 from isthmus.data.schema import Schema, from_json, is_plain, learn
 from isthmus.data.source import Source
-from isthmus.data.sources import find_source, kind_called
+from isthmus.data.sources import find_source, source_type
 from isthmus.errors import InvalidData, require
 
 ROWS = 65_536  # read at a time
@@ -39,7 +39,7 @@ def open_table(network: Any, X: Any, *, reset: bool) -> Source:
     if network._schema is None:
         source.choose(columns)
         learned = network._row if not reset else reader._row if is_read else None
-        return _with_gaps(source, reader, learned)
+        return _with_missing(source, reader, learned)
     if not isinstance(source, ColumnSource):
         names = network._schema.names
         there = ", ".join(names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "")
@@ -48,7 +48,7 @@ def open_table(network: Any, X: Any, *, reset: bool) -> Source:
     # Of a frame scikit-learn compares the names, where they are texts.
     if is_file or (not reset and "feature_names_in_" not in vars(network)):
         source.pick(network._schema.names)
-    return kind_called("mixed")((source, network._schema))
+    return source_type("mixed")((source, network._schema))
 
 
 def check_columns(columns: Any) -> None:
@@ -84,9 +84,9 @@ def taken(header: dict[str, Any]) -> Schema | None:
     return from_json(header["schema"]) if "schema" in header else None
 
 
-def beside_codes(part: Likelihood, row: Row) -> Likelihood:
+def with_categories(part: Likelihood, row: Row) -> Likelihood:
     """Return what explains a row: the likelihood, that of its numbers only where codes stand beside them."""
-    if not row.is_mixed or row.codes is None or part.explains_codes:
+    if not row.is_table or row.codes is None or part.explains_categories:
         return part
     return resolve(Likelihood, "columns").replace(numbers=part)
 
@@ -111,13 +111,13 @@ def _schema_of(reader: Any, source: Source) -> Schema | None:
     return learn(source.schema, source.own_types(), lambda: source.record_batches(ROWS), wishes)
 
 
-def _with_gaps(source: Source, reader: Any, learned: Row | None) -> Source:
+def _with_missing(source: Source, reader: Any, learned: Row | None) -> Source:
     """Return a source of numbers whose row says that cells may be missing, where the table of the fit lacks some."""
     if learned is not None:
-        may_lack = learned.is_mixed
+        may_lack = learned.is_table
     else:
-        is_flat = len(source.row.shape) == 1 and not source.row.has_holes
-        may_lack = is_flat and (reader.expects_gaps or source.has_gaps())
+        is_flat = len(source.row.shape) == 1 and not source.row.may_be_missing
+        may_lack = is_flat and (reader.expects_missing or source.has_missing())
     if may_lack and len(source.row.shape) == 1:
-        source.row = replace(source.row, has_holes=True, is_mixed=True)
+        source.row = replace(source.row, may_be_missing=True, is_table=True)
     return source

@@ -7,9 +7,9 @@ from typing import Any, cast
 from sklearn.utils.validation import validate_data
 
 from isthmus.contracts import Row, Text
-from isthmus.core.part import from_json, resolve, rooms
+from isthmus.core.part import part_from_json, part_kinds, resolve
 from isthmus.data.source import Source
-from isthmus.data.sources import kind_called
+from isthmus.data.sources import source_type
 from isthmus.data.tokens import Worded, are_texts, refuse_empty, texts_of
 from isthmus.errors import InvalidData, require
 from isthmus.estimators._validation import heading
@@ -37,7 +37,7 @@ def open_texts(network: Any, X: Any, *, reset: bool) -> Source | None:
     if reset:
         fitted = network._reader._wording
         network._wording = Worded([], part, part.fit(texts) if fitted is None else fitted.learned)
-    source = kind_called("texts")(network._wording._replace(texts=texts))
+    source = source_type("texts")(network._wording._replace(texts=texts))
     validate_data(network, heading(Row(source.row.shape)), skip_check_array=True, reset=reset)
     return source
 
@@ -60,7 +60,7 @@ def taken(header: dict[str, Any]) -> Worded | None:
     found = header["text"]
     is_form = isinstance(found, dict) and set(found) == {"part", "learned"} and isinstance(found["learned"], dict)
     require(is_form, "text", "a part and what it learned", found)
-    part: Any = from_json("texts", found["part"])
+    part: Any = part_from_json("texts", found["part"])
     part.check(found["learned"])
     return Worded([], part, found["learned"])
 
@@ -76,5 +76,5 @@ def _part_for(network: Any, X: Any) -> Text | None:
     found: Text | None = reader.part("text")
     if found is not None or not are_texts(X):
         return found
-    usual: Any = resolve(rooms()["texts"], "tokens" if reader.part("encoder").reads_tokens else "tfidf")
+    usual: Any = resolve(part_kinds()["texts"], "tokens" if reader.part("encoder").reads_tokens else "tfidf")
     return cast(Text, usual)

@@ -28,16 +28,16 @@ from isthmus.core.coercion import singular
 from isthmus.core.part import Part
 from isthmus.data.rows import Rows
 from isthmus.data.source import Source
-from isthmus.data.validation import checked_labels
+from isthmus.data.validation import check_labels
 from isthmus.errors import InvalidData, InvalidPart, require
 from isthmus.estimators._device import on_device
 from isthmus.estimators._reconstructor import Reconstructor
-from isthmus.estimators._tabling import beside_codes
+from isthmus.estimators._tabling import with_categories
 from isthmus.estimators._validation import check_slopes
 from isthmus.model import inference
 from isthmus.model.model import Model, build
-from isthmus.model.ordered_code import explained_shares, fewest, shortened
-from isthmus.model.pca_init import toward_pca
+from isthmus.model.ordered_code import count_units, cut_code, explained_shares
+from isthmus.model.pca_init import pca_weights
 from isthmus.model.tying import tie
 from isthmus.training import loop
 from isthmus.training.epoch import Job, Progress
@@ -92,7 +92,7 @@ class Autoencoder(Reconstructor):
     n_components_ : size of the code.
     n_features_in_, feature_names_in_ : columns seen in `fit`, the names only where they are all text.
     n_samples_ : rows seen in `fit`.
-    history_ : one record an epoch: `epoch`, `loss`, every term by name, `held_out_loss`, `weight_change`
+    history_ : one record an epoch: `epoch`, `loss`, every term by name, `validation_loss`, `weight_change`
         (‖w − w₀‖ / ‖w₀‖), `seconds` since the start. Losses are means over rows of sums over columns, scaled.
         The last one holds `stop` too, the name of what ended training: of a stop, as `patience`, or `max_epochs`,
         `settled`, `interrupted`, `diverged`.
@@ -209,9 +209,9 @@ class Autoencoder(Reconstructor):
         Ctrl-C ends training and keeps what was learned.
         """
         self._check_settings()
-        source = self._open(X, reset=not self._goes_on)
-        rows = (self._go_on if self._goes_on else self._begin)(source, y, sample_weight)
-        job = self._job(rows, self._share_held_out(rows))
+        source = self._open(X, reset=not self._continues)
+        rows = (self._continue if self._continues else self._begin)(source, y, sample_weight)
+        job = self._job(rows, self._validation_share(rows))
         self._train(job, loop.start(job, self._first_weights(job)), checkpoint)
         return self
 
@@ -226,7 +226,7 @@ class Autoencoder(Reconstructor):
         is_first = not self.__sklearn_is_fitted__()
         source = self._open(X, reset=is_first)
         last = self._settings if not is_first else None
-        job = self._job((self._begin if is_first else self._go_on)(source, y, sample_weight), 0.0)
+        job = self._job((self._begin if is_first else self._continue)(source, y, sample_weight), 0.0)
         check_slopes(job.model)
         start = self._last_progress(job, last) or loop.start(job, self._first_weights(job))
         job = replace(job, max_epochs=start.epoch + 1, stops=())
@@ -243,7 +243,7 @@ class Autoencoder(Reconstructor):
         neighborhood, likelihood, rival = (
             self.part("neighborhood"),
             self.part("likelihood"),
-            self.part("bottleneck").rival_optimizer,
+            self.part("bottleneck").discriminator_optimizer,
         )
         if likelihood.is_ranking:
             raise InvalidPart(
@@ -264,7 +264,7 @@ class Autoencoder(Reconstructor):
         require(self.init in (None, "pca"), "init", "None or 'pca'", self.init)
 
     def _build(self, row: Row, bottleneck: Bottleneck | None = None) -> Model:
-        if self.tied and row.is_mixed:
+        if self.tied and row.is_table:
             raise InvalidPart("tied weights need rows of numbers, none of them NaN (missing): use tied=False.")
         encoder = self.part("encoder")
         decoder = self.part("decoder") or encoder
@@ -276,21 +276,21 @@ class Autoencoder(Reconstructor):
         return [down] if up is None else [down, up]
 
     def _plan(self) -> Plan:
-        rival = self.part("bottleneck").rival_optimizer
+        rival = self.part("bottleneck").discriminator_optimizer
         return Plan(self.part("corruption"), self.parts("penalties"), self.part("optimizer"), rival)
 
-    def _explains_rows_by(self) -> Likelihood | None:
+    def _row_likelihood(self) -> Likelihood | None:
         return self._likelihood(self._row)
 
     def _likelihood(self, row: Row) -> Likelihood:
-        return beside_codes(self.part("likelihood"), row)
+        return with_categories(self.part("likelihood"), row)
 
     def _labels_of(self, y: Any, rows: int) -> np.ndarray | None:
         one = [self.part(name) for name in self.one_part]
         needs = [part for part in (*one, *self.parts("penalties")) if part is not None and part.needs_labels]
         if not needs:
             return None
-        labels, classes = checked_labels(y, rows, f"the {singular(needs[0].room)} {needs[0].name}")
+        labels, classes = check_labels(y, rows, f"the {singular(needs[0].room)} {needs[0].name}")
         for part in needs:
             if part.most_classes is not None and len(classes) > part.most_classes:
                 raise InvalidData(
@@ -325,12 +325,12 @@ class Autoencoder(Reconstructor):
         """Set what each unit explains of the training rows, and cut the code to the first that explain enough."""
         assert self._sketch is not None and bottleneck.keeps is not None  # noqa: S101, PT018 -- `_keep` has seen to it
         ratio = explained_shares(self._weights, self._skeleton, self._sketch.rows)
-        count = bottleneck.size if bottleneck.keeps == 1 else fewest(ratio, bottleneck.keeps)
+        count = bottleneck.size if bottleneck.keeps == 1 else count_units(ratio, bottleneck.keeps)
         self.explained_variance_ratio_ = ratio[:count]
         if count < bottleneck.size:
             part: Any = bottleneck.replace(size=count)
             model = self._build(self._row, part)
-            self._weights = shortened(self._skeleton, np.asarray(self._weights), model)
+            self._weights = cut_code(self._skeleton, np.asarray(self._weights), model)
             self._skeleton, self._progress = model, None
             self._settings["bottleneck"] = part.to_json()
             self.n_components_ = count + len(model.condition)
@@ -367,18 +367,18 @@ class Autoencoder(Reconstructor):
     def _job(self, rows: Rows, share: float) -> Job:
         return replace(super()._job(rows, share), neighborhood=self.part("neighborhood"))
 
-    def _share_held_out(self, rows: Rows) -> float:
+    def _validation_share(self, rows: Rows) -> float:
         # The loss of rows held out does not tell which weights are best where rows explain others, or two sides play.
-        is_other = self.part("neighborhood") is not None or self.part("bottleneck").rival_optimizer is not None
+        is_other = self.part("neighborhood") is not None or self.part("bottleneck").discriminator_optimizer is not None
         if is_other:
             require(not self.validation_fraction, "validation_fraction", BESIDE_A_RIVAL, self.validation_fraction)
-        return 0.0 if is_other else super()._share_held_out(rows)
+        return 0.0 if is_other else super()._validation_share(rows)
 
     def _first_weights(self, job: Job) -> np.ndarray:
         if self.init is None or self._weights is not None:
             return super()._first_weights(job)
-        if self._row.is_mixed:
+        if self._row.is_table:
             raise InvalidPart("init='pca' needs numbers, and none missing: use init=None for this table.")
         x, weight = (np.asarray(array)[: int(job.table.rows)] for array in (job.table.x, job.table.weight))
-        near = [toward_pca(self._skeleton, x, weight, self.part("likelihood"), seed) for seed in job.seeds]
+        near = [pca_weights(self._skeleton, x, weight, self.part("likelihood"), seed) for seed in job.seeds]
         return self._seen_from(job, np.stack(near))

@@ -19,8 +19,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus.contracts import Head, Likelihood, Row
 from isthmus.core.coercion import short
-from isthmus.data.validation import checked_labels, checked_weight, is_missing
-from isthmus.distributions.joint import Several
+from isthmus.data.validation import check_labels, check_weight, is_missing
+from isthmus.distributions.joint import JointHead
 from isthmus.errors import InvalidData, require
 from isthmus.estimators._device import on_device
 from isthmus.estimators._supervised import Answers, Supervised
@@ -131,10 +131,10 @@ class NetworkClassifier(ClassifierMixin, Supervised):
             If the loss leaves the numbers and smaller steps do not help.
         """
         self._check_settings()
-        goes_on = self._goes_on
-        source = self._open(X, reset=not goes_on)
+        continues = self._continues
+        source = self._open(X, reset=not continues)
         places, classes = self._places(y, source.n_rows)
-        if not goes_on:
+        if not continues:
             self._classes = classes
         self.n_labelled_ = int((places[:, 0] >= 0).sum())
         answers = Answers(places.astype(np.float64), self._factors(y, places), places[:, 0])
@@ -178,7 +178,7 @@ class NetworkClassifier(ClassifierMixin, Supervised):
         check_is_fitted(self)
         predicted = self.predict(X)
         places, _ = self._places(y, len(predicted), self._classes)
-        weight = np.where((places < 0).any(axis=1), 0, checked_weight(sample_weight, len(places)))
+        weight = np.where((places < 0).any(axis=1), 0, check_weight(sample_weight, len(places)))
         right = _beside([c[p] for c, p in zip(self._classes, places.T, strict=True)])
         is_right = (right == predicted.reshape(right.shape)).all(axis=1)
         return float(np.average(is_right, weights=weight))
@@ -200,14 +200,14 @@ class NetworkClassifier(ClassifierMixin, Supervised):
 
     def _places(self, y: Any, rows: int, known: list[np.ndarray] | None = None) -> tuple[np.ndarray, list[np.ndarray]]:
         """Return the places of labels in the classes, [n, outputs] int32, -1 for none, and the classes."""
-        known = known or (self._classes if self._goes_on else None)
+        known = known or (self._classes if self._continues else None)
         array = np.asarray(y)
         is_several = array.ndim == 2 and array.shape[1] > 1
         if array.ndim == 2 and array.shape[1] == 1 and known is None:
             told = "A column-vector y was passed when a 1d array was expected: it is taken as one class for each row."
             warnings.warn(told, DataConversionWarning, stacklevel=4)
         _refuse_nan(array)
-        found = [checked_labels(column, rows, type(self).__name__) for column in (array.T if is_several else [y])]
+        found = [check_labels(column, rows, type(self).__name__) for column in (array.T if is_several else [y])]
         for labels, classes in found if known is None else ():
             if len(classes) < 2:
                 raise InvalidData(f"y holds one class only, {classes.tolist()[0]!r}: two classes are due.")
@@ -264,10 +264,10 @@ class NetworkClassifier(ClassifierMixin, Supervised):
     def _target_row(self) -> Row:
         return Row((sum(len(classes) for classes in self._classes),))
 
-    def _head(self, readout: Callable[[int], Callable[[Array], Array]]) -> Head:
+    def _head(self, target_layer: Callable[[int], Callable[[Array], Array]]) -> Head:
         likelihood: Likelihood = self.part("target")
-        heads = tuple(likelihood.build(Row((len(classes),)), readout) for classes in self._classes)
-        return heads[0] if len(heads) == 1 else Several(heads, tuple(len(classes) for classes in self._classes))
+        heads = tuple(likelihood.build(Row((len(classes),)), target_layer) for classes in self._classes)
+        return heads[0] if len(heads) == 1 else JointHead(heads, tuple(len(classes) for classes in self._classes))
 
     def _encoded(self, target: np.ndarray, weight: np.ndarray) -> Any:
         one_hot = [

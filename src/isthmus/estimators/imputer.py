@@ -14,7 +14,7 @@ from isthmus.data.rows import scaled_blocks
 from isthmus.data.source import Source
 from isthmus.data.sources import find_source
 from isthmus.data.tokens import are_texts
-from isthmus.data.validation import checked_weight
+from isthmus.data.validation import check_weight
 from isthmus.errors import InvalidData, ModelFileError, require
 from isthmus.estimators._device import on_device
 from isthmus.estimators._kept import Kept, compare_shapes, field
@@ -37,7 +37,9 @@ class Seen(NamedTuple):
     """What the model tells of every cell of scaled rows, [n, d] each."""
 
     mean: np.ndarray  # of a number its expectation, of a category its most probable code
-    doubt: np.ndarray  # of a number its deviation (1 where the model tells none), of a category its chance to be wrong
+    uncertainty: (
+        np.ndarray
+    )  # of a number its deviation (1 where the model tells none), of a category its chance to be wrong
     draw: np.ndarray  # of a category a code drawn by its probability
 
 
@@ -116,16 +118,16 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Kept):
             raise InvalidData(NO_CELLS)
         given = self.autoencoder
         rows = find_source(X).n_rows
-        model = usual(rows, self.random_state) if given is None else clone(given)
-        model.expects_gaps = True
-        weight = checked_weight(sample_weight, rows) if rows else None
+        model = default_autoencoder(rows, self.random_state) if given is None else clone(given)
+        model.expects_missing = True
+        weight = check_weight(sample_weight, rows) if rows else None
         apart = self._apart(rows)
         if weight is not None and len(apart) and (weight[np.setdiff1d(np.arange(rows), apart)] > 0).sum() >= 2:
             weight[apart] = 0
         else:
             apart = np.arange(min(rows, MOST_ROWS))
         model.fit(X, sample_weight=weight)
-        if not model._row.is_mixed:
+        if not model._row.is_table:
             raise InvalidData(NO_CELLS)
         self.autoencoder_ = model
         self._take_names()
@@ -173,7 +175,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Kept):
         low, high = self._bounds(X, 0.6827)
         _, x = self._opened(X)
         is_code = np.array(self.autoencoder_.model_.mixed) > 0
-        return np.where(np.isnan(x), np.where(is_code, self._seen(x, None).doubt, (high - low) / 2), 0.0)
+        return np.where(np.isnan(x), np.where(is_code, self._seen(x, None).uncertainty, (high - low) / 2), 0.0)
 
     @on_device
     def interval(self, X: Any, coverage: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
@@ -200,7 +202,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Kept):
         made = cls.from_json(field(opened, "parameters", dict))
         made._check_settings()
         model = loaded(opened.inside("model"))
-        if not isinstance(model, Autoencoder) or not model._row.is_mixed:
+        if not isinstance(model, Autoencoder) or not model._row.is_table:
             raise ModelFileError(f"{opened.path} is damaged: the model in it is none of a table with holes.")
         own = {name: is_ for name, is_ in opened.tensors.items() if not name.startswith("model.")}
         due = {"residuals": ("F64", (len(RANKS), model.n_features_in_))}
@@ -286,7 +288,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Kept):
         ranks = random.random(x.shape)
         noise = np.stack([np.interp(r, RANKS, q) for r, q in zip(ranks.T, self._residuals.T, strict=True)], axis=1)
         is_code = np.array(self._fitted.model_.mixed) > 0
-        return np.where(is_code, seen.draw, seen.mean + seen.doubt * noise)
+        return np.where(is_code, seen.draw, seen.mean + seen.uncertainty * noise)
 
     def _bounds(self, X: Any, coverage: float) -> tuple[np.ndarray, np.ndarray]:
         """Return the ends of the interval of every cell, in its units, [n, d] each."""
@@ -294,7 +296,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Kept):
         seen, found = self._seen(x, None), []
         for rank in ((1 - coverage) / 2, (1 + coverage) / 2):
             noise = np.array([np.interp(rank, RANKS, column) for column in self._residuals.T])
-            end = np.where(np.isnan(x), seen.mean + seen.doubt * noise, x)
+            end = np.where(np.isnan(x), seen.mean + seen.uncertainty * noise, x)
             found.append(np.asarray(self._fitted._unscaled(end)))
         return found[0], found[1]
 
@@ -309,7 +311,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Kept):
         for _ in range(HIDINGS):
             is_hidden = (random.random(x.shape) < share) & ~np.isnan(x)
             seen = self._seen(np.where(is_hidden, np.nan, x), None)
-            ratio = (x - seen.mean) / np.where(is_code, 1.0, seen.doubt)
+            ratio = (x - seen.mean) / np.where(is_code, 1.0, seen.uncertainty)
             for column, place in zip(found, range(x.shape[1]), strict=True):
                 column.append(ratio[is_hidden[:, place], place])
         columns = [np.zeros(1) if code else np.concatenate(each) for each, code in zip(found, is_code, strict=True)]
@@ -328,7 +330,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Kept):
         return source.completed(model._framed(source.kind, rows, source, source.row.shape), is_missing)
 
 
-def usual(rows: int, random_state: Any) -> Autoencoder:
+def default_autoencoder(rows: int, random_state: Any) -> Autoencoder:
     """Return the autoencoder of an imputer that is given none, for a table of so many rows.
 
     It goes through them as often as gives some 3,000 steps, within 10 and 300 times. Steps that begin long and end

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus.contracts import Head, Likelihood, Row
 from isthmus.data.rows import Rows
-from isthmus.data.validation import checked_numbers, checked_weight, is_missing
+from isthmus.data.validation import check_targets, check_weight, is_missing
 from isthmus.errors import InvalidData, require
 from isthmus.estimators._device import on_device
 from isthmus.estimators._supervised import Answers, Supervised
@@ -115,7 +115,7 @@ class NetworkRanker(Supervised):
             If the loss leaves the numbers and smaller steps do not help.
         """
         self._check_settings()
-        source = self._open(X, reset=not self._goes_on)
+        source = self._open(X, reset=not self._continues)
         target, place = self._ranked(y, groups, source.n_rows)
         if np.bincount(place.astype(int)).max() < 2:
             count = source.n_rows
@@ -145,7 +145,7 @@ class NetworkRanker(Supervised):
         relevance, place = self._ranked(y, groups, len(scores))
         if relevance.min() < 0:
             raise InvalidData(f"y holds the relevance {relevance.min():g}, and score needs values of at least 0.")
-        weight = checked_weight(sample_weight, len(scores))
+        weight = check_weight(sample_weight, len(scores))
         gains, weights = [], []
         for group in np.unique(place):
             chosen = place == group
@@ -158,7 +158,7 @@ class NetworkRanker(Supervised):
 
     def _ranked(self, y: Any, groups: Any, rows: int) -> tuple[np.ndarray, np.ndarray]:
         """Return relevance and group number of each row, [n] both."""
-        target = checked_numbers(y, rows, type(self).__name__)
+        target = check_targets(y, rows, type(self).__name__)
         if target.shape[1] != 1:
             raise InvalidData(
                 f"y has shape {np.asarray(y).shape}, expected ({rows},): one relevance for each row is due."
@@ -196,6 +196,6 @@ class NetworkRanker(Supervised):
     def _target_row(self) -> Row:
         return Row((3,))
 
-    def _head(self, readout: Callable[[int], Callable[[Array], Array]]) -> Head:
+    def _head(self, target_layer: Callable[[int], Callable[[Array], Array]]) -> Head:
         likelihood: Likelihood = self.part("target")
-        return likelihood.build(self._target_row(), readout)
+        return likelihood.build(self._target_row(), target_layer)

@@ -18,7 +18,7 @@ from isthmus.contracts import Head, Likelihood, Row
 from isthmus.core.coercion import short
 from isthmus.core.parameter_specs import as_data
 from isthmus.data.rows import scaled_blocks
-from isthmus.data.validation import checked_numbers, checked_weight
+from isthmus.data.validation import check_targets, check_weight
 from isthmus.errors import InvalidData, InvalidPart, require
 from isthmus.estimators._device import on_device
 from isthmus.estimators._supervised import Answers, Supervised
@@ -119,16 +119,16 @@ class NetworkRegressor(RegressorMixin, Supervised):
             If the loss leaves the numbers and smaller steps do not help.
         """
         self._check_settings()
-        goes_on = self._goes_on
-        source = self._open(X, reset=not goes_on)
-        if goes_on:
+        continues = self._continues
+        source = self._open(X, reset=not continues)
+        if continues:
             target = self._targets(y, source.n_rows)
         else:
-            target = checked_numbers(y, source.n_rows, type(self).__name__)
-            self._learn_scale(target, checked_weight(sample_weight, source.n_rows), np.asarray(y).ndim == 1)
+            target = check_targets(y, source.n_rows, type(self).__name__)
+            self._learn_scale(target, check_weight(sample_weight, source.n_rows), np.asarray(y).ndim == 1)
         target = (target - self._center) / self._spread
         self._check_range(target)
-        self._target_has_holes = bool(np.isnan(target).any())
+        self._target_may_be_missing = bool(np.isnan(target).any())
         self._fit(X, source, Answers(target, np.ones(len(target))), sample_weight, checkpoint)
         return self
 
@@ -151,7 +151,7 @@ class NetworkRegressor(RegressorMixin, Supervised):
         predicted = self.predict(X)
         predicted = predicted.reshape(len(predicted), self.n_outputs_)
         target = self._targets(y, len(predicted))
-        weight = checked_weight(sample_weight, len(predicted))
+        weight = check_weight(sample_weight, len(predicted))
         there = ~np.isnan(target) & (weight[:, None] > 0)
         found = [
             r2_score(target[rows, output], predicted[rows, output], sample_weight=weight[rows])
@@ -186,7 +186,7 @@ class NetworkRegressor(RegressorMixin, Supervised):
 
     def _targets(self, y: Any, rows: int) -> np.ndarray:
         """Return targets [n, outputs] as `fit` takes them, with the outputs of the last fit."""
-        target = checked_numbers(y, rows, type(self).__name__)
+        target = check_targets(y, rows, type(self).__name__)
         if target.shape[1] != self.n_outputs_:
             raise InvalidData(f"y has {target.shape[1]} outputs, and the last fit had {self.n_outputs_}.")
         return target
@@ -217,15 +217,15 @@ class NetworkRegressor(RegressorMixin, Supervised):
     def _check_settings(self) -> None:
         super()._check_settings()
         likelihood = self.part("target")
-        is_over_numbers = not (likelihood.is_ranking or likelihood.explains_codes or likelihood.explains_classes)
+        is_over_numbers = not (likelihood.is_ranking or likelihood.explains_categories or likelihood.explains_classes)
         require(is_over_numbers, "target", "a likelihood over numbers, as 'squared_error'", self.target)
 
     def _target_row(self) -> Row:
         return Row((self.n_outputs_,))
 
-    def _head(self, readout: Callable[[int], Callable[[Array], Array]]) -> Head:
+    def _head(self, target_layer: Callable[[int], Callable[[Array], Array]]) -> Head:
         likelihood: Likelihood = self.part("target")
-        return likelihood.build(self._target_row(), readout)
+        return likelihood.build(self._target_row(), target_layer)
 
     def _facts(self) -> dict[str, Any]:
         return {"center": self._center.tolist(), "spread": self._spread.tolist(), "is_flat": self._is_flat}

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import clone
 
 from isthmus.contracts import Likelihood, Optimizer, Row, Stop
-from isthmus.core.parameter_specs import assemble, join, taken
+from isthmus.core.parameter_specs import assemble, join_weights, spec_arrays
 from isthmus.core.part import Part
 from isthmus.data.rows import Rows
 from isthmus.errors import InvalidPart, require
@@ -18,7 +18,7 @@ from isthmus.estimators._device import on_device
 from isthmus.estimators._reconstructor import Reconstructor
 from isthmus.estimators.autoencoder import BESIDE_A_RIVAL, STEP_BY_STEP, Autoencoder
 from isthmus.model.model import Model
-from isthmus.model.stack import Rescale, rescale, stacked
+from isthmus.model.stack import Rescale, rescale, stack_models
 from isthmus.training import loop
 from isthmus.training.objective import Plan
 
@@ -122,7 +122,7 @@ class StackedAutoencoder(Reconstructor):
                 raise KeyboardInterrupt  # what was learned is in `layers_`, and no whole can be made of it
             codes = self.layers_[-1].transform(codes)
         rows = self._begin(source, y, sample_weight)
-        job = self._job(rows, self._share_held_out(rows))
+        job = self._job(rows, self._validation_share(rows))
         self._train(job, loop.start(job, self._grown()[None]), checkpoint)
         return self
 
@@ -182,22 +182,22 @@ class StackedAutoencoder(Reconstructor):
                     "'minmax' or None above the first layer."
                 )
         super()._check_settings()
-        if self.layers[-1].part("bottleneck").rival_optimizer is not None and self.part("optimizer").full_batch:
+        if self.layers[-1].part("bottleneck").discriminator_optimizer is not None and self.part("optimizer").full_batch:
             raise InvalidPart(STEP_BY_STEP)
 
     def _plan(self) -> Plan:
-        return Plan(None, (), self.part("optimizer"), self.layers[-1].part("bottleneck").rival_optimizer)
+        return Plan(None, (), self.part("optimizer"), self.layers[-1].part("bottleneck").discriminator_optimizer)
 
-    def _explains_rows_by(self) -> Likelihood | None:
+    def _row_likelihood(self) -> Likelihood | None:
         return self.layers[0]._likelihood(self._row)
 
     def _labels_of(self, y: Any, rows: int) -> np.ndarray | None:
         top = self.layers[-1]
         return top._labels_of(y, rows) if top.part("bottleneck").needs_labels else None
 
-    def _share_held_out(self, rows: Rows) -> float:
-        if self.layers[-1].part("bottleneck").rival_optimizer is None:
-            return super()._share_held_out(rows)
+    def _validation_share(self, rows: Rows) -> float:
+        if self.layers[-1].part("bottleneck").discriminator_optimizer is None:
+            return super()._validation_share(rows)
         require(not self.validation_fraction, "validation_fraction", BESIDE_A_RIVAL, self.validation_fraction)
         return 0.0
 
@@ -207,7 +207,7 @@ class StackedAutoencoder(Reconstructor):
             models.append(layer._build(row))
             row = Row((models[-1].size,))
             scales.append(rescale(models[-1].size))
-        return stacked(models, [s if self._is_scaled(i) else None for i, s in enumerate(scales[:-1], 1)])
+        return stack_models(models, [s if self._is_scaled(i) else None for i, s in enumerate(scales[:-1], 1)])
 
     def _is_scaled(self, number: int) -> bool:
         scaling = self.layers[number].part("scaling")
@@ -217,7 +217,7 @@ class StackedAutoencoder(Reconstructor):
         """Return the weights of the whole that computes what the fitted layers compute, [weights]."""
         models = [assemble(layer._skeleton, layer._weights) for layer in self.layers_]
         scales = [_scale(layer) if self._is_scaled(i) else None for i, layer in enumerate(self.layers_[1:], 1)]
-        return np.asarray(join(taken(self._skeleton, stacked(models, scales))), np.float32)
+        return np.asarray(join_weights(spec_arrays(self._skeleton, stack_models(models, scales))), np.float32)
 
 
 def _scale(layer: Autoencoder) -> Rescale:

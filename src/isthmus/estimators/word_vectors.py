@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.contracts import Backbone, Corruption, Likelihood, Optimizer, Penalty
 from isthmus.core.coercion import short
 from isthmus.core.part import Part
-from isthmus.data.tokens import checked_words, counts, most_frequent, numbered, split, texts_of
+from isthmus.data.tokens import check_words, counts, most_frequent, numbered, split, texts_of
 from isthmus.errors import InvalidData, ModelFileError, require, suggestion
 from isthmus.estimators._cooccurrence import cooccurrence, pointwise_information
 from isthmus.estimators._kept import Kept, compare_shapes, field, finite
@@ -249,7 +249,7 @@ class WordVectors(Kept):
         model._check_settings()
         require(model.size < MOST, "size", f"below {MOST}", short(model.size))
         words = field(opened, "words", list)
-        checked_words(words, MOST)
+        check_words(words, MOST)
         compare_shapes(opened, {"vectors": ("F32", (len(words), model.size)), "counts": ("F64", (len(words),))})
         tensors = finite(opened)
         times = tensors["counts"]

@@ -14,7 +14,7 @@ from isthmus.core.affine import Affine, affine
 SLOPE = 0.2  # of its rectifiers below zero
 
 
-class Rival(eqx.Module):
+class Discriminator(eqx.Module):
     """The logit D that a code is a draw of the prior, [n]: affine layers with leaky rectifiers between."""
 
     layers: tuple[Affine, ...]
@@ -39,8 +39,8 @@ class Rival(eqx.Module):
         return jax.nn.one_hot(mark, self.marks, dtype=code.dtype)
 
 
-def rival(size: int, hidden: tuple[int, ...], classes: int | None) -> Rival:
+def discriminator(size: int, hidden: tuple[int, ...], classes: int | None) -> Discriminator:
     """Return a rival of slots for codes of `size`, which sees labels of so many classes, or none."""
     marks = 0 if classes is None else classes + 1
     widths = (size + marks, *hidden, 1)
-    return Rival(tuple(affine(inputs, outputs, 2**0.5) for inputs, outputs in pairwise(widths)), marks)
+    return Discriminator(tuple(affine(inputs, outputs, 2**0.5) for inputs, outputs in pairwise(widths)), marks)

@@ -15,7 +15,7 @@ from isthmus.core.affine import Affine
 MOST_MASKED = 2**20  # entries of the masks of a batch: to draw more takes longer than the layer itself
 
 
-def dropped(hidden: Array, rate: float | Array, key: Array) -> Array:
+def dropout(hidden: Array, rate: float | Array, key: Array) -> Array:
     """Return `hidden` [n, width] with units dropped, each with the chance `rate`, the others divided by 1 - rate.
 
     References
@@ -31,7 +31,7 @@ def dropped(hidden: Array, rate: float | Array, key: Array) -> Array:
     return jnp.where(stays, hidden / (1 - rate), 0)
 
 
-def thinned(layer: Affine, x: Array, rate: float | Array, key: Array) -> Array:
+def dropconnect(layer: Affine, x: Array, rate: float | Array, key: Array) -> Array:
     """Return x W + b [n, outputs] with weights of W dropped, each with the chance `rate`, for each row of `x` anew.
 
     The mean is that of x W + b, the variance rate / (1 - rate) · x² W², squared entry by entry; rows and outputs are

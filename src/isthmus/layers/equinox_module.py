@@ -13,12 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import Module
-from isthmus.core.parameter_specs import Slot
+from isthmus.contracts import BackboneModule
+from isthmus.core.parameter_specs import ParameterSpec
 from isthmus.errors import InvalidPart
 
 
-class Foreign(Module):
+class EquinoxModule(BackboneModule):
     """A module for one row, mapped over rows; in inference without noise."""
 
     weights: Any  # the module's arrays, as slots until they are filled
@@ -35,7 +35,7 @@ class Foreign(Module):
         return jax.vmap(lambda row, own: module(row, key=own))(x, jax.random.split(key, len(x)))
 
 
-def from_equinox(module: Callable[..., Any]) -> Module:
+def from_equinox(module: Callable[..., Any]) -> BackboneModule:
     """Return an Equinox module for one row, [d] to [width], as a road of a backbone, [n, d] to [n, width].
 
     Its weights start anew for each `random_state`: uniform, with the mean and the deviation of the array they
@@ -64,9 +64,9 @@ def from_equinox(module: Callable[..., Any]) -> Module:
     if is_complex or any(isinstance(leaf, np.ndarray | jax.Array | eqx.nn.StateIndex) for leaf in leaves):
         raise InvalidPart("from_equinox takes modules whose arrays are all of floats and learned, without a state.")
     takes_key = "key" in inspect.signature(module).parameters
-    return Foreign(jax.tree.map(_slot_like, weights), (structure, tuple(leaves)), takes_key)
+    return EquinoxModule(jax.tree.map(_spec_like, weights), (structure, tuple(leaves)), takes_key)
 
 
-def _slot_like(array: Any) -> Slot:
+def _spec_like(array: Any) -> ParameterSpec:
     values = np.asarray(array, np.float64)
-    return Slot(values.shape, limit=math.sqrt(3) * float(values.std()), value=float(jnp.mean(values)))
+    return ParameterSpec(values.shape, limit=math.sqrt(3) * float(values.std()), value=float(jnp.mean(values)))

@@ -17,9 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import Activation, Module
+from isthmus.contracts import Activation, BackboneModule
 from isthmus.core.affine import Affine
-from isthmus.core.parameter_specs import constant, fill, join, slots, uniform
+from isthmus.core.parameter_specs import constant, fill_specs, join_weights, parameter_specs, uniform
 
 FAINT = 1e-6  # a mean square below is none
 
@@ -107,11 +107,11 @@ class Hypernetwork(eqx.Module):
 
     def module(self, condition: Array) -> Any:
         """Return the module with its weights for a condition [inputs]."""
-        return fill(self.skeleton, self._arrays(condition))
+        return fill_specs(self.skeleton, self._arrays(condition))
 
     def weights(self, condition: Array) -> Array:
         """Return the weights of the module for a condition [inputs], one flat vector."""
-        return join(self._arrays(condition))
+        return join_weights(self._arrays(condition))
 
     @property
     def skeleton(self) -> Any:
@@ -123,7 +123,7 @@ class Hypernetwork(eqx.Module):
         return self.drawn is None and self.held is None
 
     def _arrays(self, condition: Array) -> list[Array]:
-        found = list(slots(self.skeleton).values())
+        found = list(parameter_specs(self.skeleton).values())
         lent = max((slot.limit for slot in found), default=0.0) or 1.0
         kinds = {True: self.drawn, False: self.held}
         numbers = {kind: make(condition) for kind, make in kinds.items() if make is not None}
@@ -138,7 +138,7 @@ class Hypernetwork(eqx.Module):
 
 def hypernetwork(skeleton: Any, column: int, form: Form) -> Hypernetwork:
     """Return a hypernetwork of slots that makes the weights of `skeleton`, a module of slots."""
-    limits = [(slot.limit, slot.size) for slot in slots(skeleton).values()]
+    limits = [(slot.limit, slot.size) for slot in parameter_specs(skeleton).values()]
     drawn = sum(size for limit, size in limits if limit > 0)
     held = sum(size for limit, size in limits if limit <= 0)
     inputs = 1 if form.tasks is None else form.embedding
@@ -174,7 +174,7 @@ def made(model: Any) -> list[Any]:
     return [*found, *(inner for skeleton in found for inner in made(skeleton))]
 
 
-class Generated(Module):
+class Generated(BackboneModule):
     """A module whose weights a hypernetwork makes, row by row as the row's condition asks for."""
 
     hypernetwork: Hypernetwork
@@ -188,8 +188,8 @@ class Generated(Module):
         return jnp.concatenate([found, condition[:, None]], axis=1) if self.hands_on else found
 
     @property
-    def sees_holes(self) -> bool:
-        return bool(self.hypernetwork.skeleton.sees_holes)
+    def reads_missing(self) -> bool:
+        return bool(self.hypernetwork.skeleton.reads_missing)
 
     def _through(self, condition: Array, x: Array, key: Array | None) -> Array:
         tasks = self.hypernetwork.tasks
@@ -229,7 +229,7 @@ class Generated(Module):
         return jax.lax.scan(take, found, (tasks, jnp.arange(len(tasks))))[0]
 
 
-class Last(Module):
+class Last(BackboneModule):
     """One affine layer, as a road."""
 
     affine: Affine

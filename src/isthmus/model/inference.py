@@ -57,23 +57,25 @@ def expect(weights: Array, model: Any, x: Array) -> Array:
 def explain(weights: Array, model: Any, x: Array) -> Array:
     """Return the log-likelihood of `x` [n, d] by column, [n, d]; 0 where it holds nothing."""
     outcome = _outcome(assemble(model, weights), x)
-    return (outcome.marginal(x, ~jnp.isnan(x)) if model.has_holes else outcome.by_column(x))[0]
+    return (outcome.marginal(x, ~jnp.isnan(x)) if model.may_be_missing else outcome.log_prob_by_column(x))[0]
 
 
 @jax.jit
 def told(weights: Array, model: Any, x: Array, key: Array) -> tuple[Array, Array, Array]:
     """Return the expected rows of `x` [n, d], how uncertain each entry is (1 where that is not known), and a draw."""
     outcome = _outcome(assemble(model, weights), x)
-    mean, doubt = outcome.mean()[0], outcome.doubt()
-    doubt = jnp.ones_like(mean) if doubt is None else jnp.where(jnp.isnan(doubt[0]), 1, doubt[0])
-    return mean, doubt, outcome.sample(key)[0]
+    mean, uncertainty = outcome.mean()[0], outcome.uncertainty()
+    uncertainty = (
+        jnp.ones_like(mean) if uncertainty is None else jnp.where(jnp.isnan(uncertainty[0]), 1, uncertainty[0])
+    )
+    return mean, uncertainty, outcome.sample(key)[0]
 
 
 @jax.jit
 def error(weights: Array, model: Any, x: Array) -> Array:
     """Return the squared difference between `x` [n, d] and its expected rows, [n, d]; 0 where it holds nothing."""
     difference = reconstruct(weights, model, x) - x
-    return (jnp.nan_to_num(difference) if model.has_holes else difference) ** 2
+    return (jnp.nan_to_num(difference) if model.may_be_missing else difference) ** 2
 
 
 def _outcome(network: Any, x: Array) -> Any:

@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import Module, Row
+from isthmus.contracts import BackboneModule, Row
 from isthmus.core.parameter_specs import constant
 
 
-class Entrance(Module):
+class MixedInput(BackboneModule):
     """A road behind an entrance.
 
     It sees numbers with 0 for what is not there, then a mark for each that is not, then codes one-hot, then codes as
@@ -35,7 +35,7 @@ class Entrance(Module):
         return found
 
     @property
-    def sees_holes(self) -> bool:
+    def reads_missing(self) -> bool:
         return True
 
     def shown(self, x: Array) -> Array:
@@ -53,7 +53,7 @@ class Entrance(Module):
         return jnp.concatenate(shown, axis=1)
 
 
-def entrance(row: Row, read: Collection[int]) -> tuple[Entrance, Row]:
+def mixed_input(row: Row, read: Collection[int]) -> tuple[MixedInput, Row]:
     """Return the entrance of a mixed row, its weights still slots, its road not yet built, and the row that it sees.
 
     Parameters
@@ -69,5 +69,7 @@ def entrance(row: Row, read: Collection[int]) -> tuple[Entrance, Row]:
     names += [f"{columns[i]} = {value}" for i, count in codes for value in range(count)]
     names += [columns[i] for i in rest]
     kinds = None if not rest else (0,) * (len(names) - len(rest)) + tuple(counts[i] for i in rest)
-    shown = replace(row, shape=(len(names),), columns=tuple(names), codes=kinds, has_holes=bool(rest), is_mixed=False)
-    return Entrance(constant((len(numbers),)), None, numbers, codes, rest), shown
+    shown = replace(
+        row, shape=(len(names),), columns=tuple(names), codes=kinds, may_be_missing=bool(rest), is_table=False
+    )
+    return MixedInput(constant((len(numbers),)), None, numbers, codes, rest), shown

@@ -12,15 +12,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import LAST, Backbone, Bottleneck, Code, Likelihood, Module, Neck, Outcome, Row
+from isthmus.contracts import LAST_STEP, Backbone, BackboneModule, Bottleneck, Code, Likelihood, Neck, Outcome, Row
 from isthmus.errors import InvalidPart
-from isthmus.model.mixed_input import entrance
+from isthmus.model.mixed_input import mixed_input
 
 
 class Model(eqx.Module):
     """A network around a code: rows are explained by it, or a target is, or both. With `key=None` it has no noise."""
 
-    encoder: Module
+    encoder: BackboneModule
     neck: Neck
     decoder: Any  # a Module; None where rows are not explained
     head: Any  # a Head, or None
@@ -28,13 +28,13 @@ class Model(eqx.Module):
     shape: tuple[int, ...] = eqx.field(static=True, default=())  # of a row
     size: int = eqx.field(static=True, default=0)  # of the code
     condition: tuple[int, ...] = eqx.field(static=True, default=())  # columns that the roads up know beside the code
-    has_holes: bool = eqx.field(static=True, default=False)  # rows may hold NaN
-    target_has_holes: bool = eqx.field(static=True, default=False)
+    may_be_missing: bool = eqx.field(static=True, default=False)  # rows may hold NaN
+    target_may_be_missing: bool = eqx.field(static=True, default=False)
     mixed: tuple[int, ...] | None = eqx.field(static=True, default=None)  # by column of a mixed row: how many codes
 
-    def encode(self, x: Array, key: Array | None = None, step: Array = LAST) -> Code:
+    def encode(self, x: Array, key: Array | None = None, step: Array = LAST_STEP) -> Code:
         """Return the code of `x` [n, d]."""
-        seen = jnp.nan_to_num(x) if self.has_holes and not self.encoder.sees_holes else x
+        seen = jnp.nan_to_num(x) if self.may_be_missing and not self.encoder.reads_missing else x
         code = self.neck(self.encoder(seen, _fold(key, 0)), _fold(key, 1), step)
         if not self.condition:
             return code
@@ -43,15 +43,15 @@ class Model(eqx.Module):
     def decode(self, draws: Array, key: Array | None = None, condition: Array | None = None) -> Outcome:
         """Return the outcome of rows, arrays [k, n, d], of codes `draws` [k, n, size] and their condition [n, c]."""
         k, n, _ = draws.shape
-        return _by_draw(self.head(self.decoder(beside(draws, condition), _fold(key, 2))), k, n)
+        return _by_draw(self.head(self.decoder(append_condition(draws, condition), _fold(key, 2))), k, n)
 
     def answer(self, draws: Array, condition: Array | None = None) -> Outcome:
         """Return the outcome of targets, arrays [k, n, t], of codes `draws` [k, n, size] and their condition [n, c]."""
         k, n, _ = draws.shape
-        return _by_draw(self.target(beside(draws, condition)), k, n)
+        return _by_draw(self.target(append_condition(draws, condition)), k, n)
 
 
-def beside(draws: Array, condition: Array | None) -> Array:
+def append_condition(draws: Array, condition: Array | None) -> Array:
     """Return draws [k, n, size] as rows [k · n, size + c], each followed by its condition."""
     k, n, _ = draws.shape
     if condition is not None:
@@ -71,24 +71,24 @@ def build(row: Row, encoder: Backbone, bottleneck: Bottleneck, decoder: Backbone
             f"the decoder must know what the encoder knows beside the code: {_named(row, condition)}. It is made for "
             f"{_named(row, decoder.condition(row))}."
         )
-    down, width = road_down(row, encoder)
+    down, width = build_encoder(row, encoder)
     up, end = decoder.decoder(row, bottleneck.size + len(condition))
-    head = likelihood.build(row, partial(decoder.outlet, row, end))
+    head = likelihood.build(row, partial(decoder.output_layer, row, end))
     neck = bottleneck.build(width)
-    mixed = mixed_codes(row)
-    return Model(down, neck, up, head, None, row.shape, bottleneck.size, condition, row.has_holes, mixed=mixed)
+    mixed = category_counts(row)
+    return Model(down, neck, up, head, None, row.shape, bottleneck.size, condition, row.may_be_missing, mixed=mixed)
 
 
-def mixed_codes(row: Row) -> tuple[int, ...] | None:
+def category_counts(row: Row) -> tuple[int, ...] | None:
     """Return how many codes each column of a mixed row may hold, 0 where it holds numbers; None for other rows."""
-    return (row.codes or (0,) * row.size) if row.is_mixed else None
+    return (row.codes or (0,) * row.size) if row.is_table else None
 
 
-def road_down(row: Row, encoder: Backbone) -> tuple[Module, int]:
+def build_encoder(row: Row, encoder: Backbone) -> tuple[BackboneModule, int]:
     """Return the road down, behind an entrance where rows are mixed, and the width at its end."""
-    if not row.is_mixed:
+    if not row.is_table:
         return encoder.encoder(row)
-    entry, shown = entrance(row, encoder.codes(row))
+    entry, shown = mixed_input(row, encoder.codes(row))
     known = [row.column(column) for column in encoder.condition(row)]
     if known != [shown.column(column) for column in encoder.condition(shown)]:
         raise InvalidPart(f"in a table of numbers and categories the encoder {encoder.name} must name its column.")

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from isthmus.core.parameter_specs import as_data, assemble, cut, join, slots
+from isthmus.core.parameter_specs import as_data, assemble, join_weights, parameter_specs, split_weights
 from isthmus.errors import InvalidPart
 from isthmus.model import inference
 from isthmus.model.model import Model
@@ -35,13 +35,13 @@ def explained_shares(weights: Any, skeleton: Model, rows: np.ndarray) -> np.ndar
     return -np.diff(errors) / max(total, np.finfo(float).tiny)
 
 
-def fewest(ratio: np.ndarray, share: float) -> int:
+def count_units(ratio: np.ndarray, share: float) -> int:
     """Return how many first units explain a share of the variance, all where they do not."""
     enough = np.cumsum(ratio) >= share - ROUNDING
     return int(enough.argmax()) + 1 if enough.any() else len(ratio)
 
 
-def shortened(model: Model, weights: np.ndarray, short: Model) -> np.ndarray:
+def cut_code(model: Model, weights: np.ndarray, short: Model) -> np.ndarray:
     """Return the weights of `short`, the same model with a smaller code, that compute what the first units tell.
 
     Raises
@@ -50,7 +50,7 @@ def shortened(model: Model, weights: np.ndarray, short: Model) -> np.ndarray:
         If the code does not go into the decoder by matrices that have a row for each unit.
     """
     found: list[Any] = []
-    for array, slot in zip(cut(model, weights), slots(short).values(), strict=True):
+    for array, slot in zip(split_weights(model, weights), parameter_specs(short).values(), strict=True):
         for axis, (before, after) in enumerate(zip(array.shape, slot.shape, strict=True)):
             if before != after:
                 # What is known beside a code stands after it.
@@ -59,7 +59,7 @@ def shortened(model: Model, weights: np.ndarray, short: Model) -> np.ndarray:
                     raise InvalidPart(_NOT_CUT)
                 array = array.take(kept, axis)
         found.append(array)
-    flat = np.asarray(join(found), np.float32)
+    flat = np.asarray(join_weights(found), np.float32)
     code = np.random.Generator(np.random.Philox(0)).standard_normal((2, short.size)).astype(np.float32)
     beside = np.zeros((2, len(model.condition)), np.float32)
     whole = np.concatenate([code, np.zeros((2, model.size - short.size), np.float32), beside], axis=1)

@@ -8,9 +8,9 @@ import jax
 import numpy as np
 
 from isthmus.contracts import Likelihood
-from isthmus.core.parameter_specs import assemble, cut, draw, slots
+from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs, split_weights
 from isthmus.errors import InvalidPart
-from isthmus.model.model import Model, beside
+from isthmus.model.model import Model, append_condition
 
 RIDGE = 1e-6  # of the mean square of a feature
 MOST_ROWS = 5000
@@ -18,7 +18,7 @@ MOST_ROWS = 5000
 NO_PLACE = "init='pca' needs an affine layer into the code and one out to the row, not tied to another. Use init=None."
 
 
-def toward_pca(model: Model, x: np.ndarray, weight: np.ndarray, likelihood: Likelihood, seed: int) -> np.ndarray:
+def pca_weights(model: Model, x: np.ndarray, weight: np.ndarray, likelihood: Likelihood, seed: int) -> np.ndarray:
     """Return weights [weights] whose code is near the principal components of `x` [n, d], and whose output near `x`.
 
     Rows count by their `weight` [n].
@@ -32,7 +32,7 @@ def toward_pca(model: Model, x: np.ndarray, weight: np.ndarray, likelihood: Like
     InvalidPart
         If the code is larger than the row, or one of the two layers is not affine.
     """
-    weights = draw(model, seed)
+    weights = draw_weights(model, seed)
     if model.size > min(x.shape):
         raise InvalidPart(f"init='pca' needs a code of at most {min(x.shape)} numbers. It has {model.size}.")
     places = _places(model)
@@ -53,12 +53,12 @@ def toward_pca(model: Model, x: np.ndarray, weight: np.ndarray, likelihood: Like
 def _features(network: Model, x: Any) -> Any:
     """Return what the decoder's road gives for rows, [n, width]."""
     code = network.encode(x)
-    return network.decoder(beside(code.draws, code.condition), None)
+    return network.decoder(append_condition(code.draws, code.condition), None)
 
 
 def _places(model: Model) -> list[str]:
     """Return the paths of the affine layers that end the two roads."""
-    paths = list(slots(model))
+    paths = list(parameter_specs(model))
     found = [
         next((path for path in paths if path.startswith(f"{end}.") and path.endswith(".matrix")), "")
         for end in ("neck", "head")
@@ -86,7 +86,7 @@ def _regression(features: np.ndarray, target: np.ndarray, weight: np.ndarray) ->
 
 def _put(model: Model, weights: np.ndarray, place: str, layer: tuple[np.ndarray, np.ndarray]) -> None:
     """Write a layer into the flat vector of weights, in place."""
-    for (path, slot), view in zip(slots(model).items(), cut(model, weights), strict=True):
+    for (path, slot), view in zip(parameter_specs(model).items(), split_weights(model, weights), strict=True):
         if path == f"{place}.matrix":
             if slot.size != layer[0].size:  # one layer for every step of a sequence, as
                 raise InvalidPart(NO_PLACE)

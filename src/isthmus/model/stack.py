@@ -9,8 +9,8 @@ import equinox as eqx
 import jax
 from jaxtyping import Array
 
-from isthmus.contracts import Head, Module, Neck
-from isthmus.core.parameter_specs import Mirror, Slot, constant, is_leaf, is_slot, slots
+from isthmus.contracts import BackboneModule, Head, Neck
+from isthmus.core.parameter_specs import ParameterSpec, TransposedSpec, constant, is_leaf, is_spec, parameter_specs
 from isthmus.errors import InvalidPart
 from isthmus.model.model import Model
 
@@ -36,7 +36,7 @@ def rescale(size: int) -> Rescale:
 class Storey(eqx.Module):
     """The way up one storey: from rows of the model below to its clean codes, scaled."""
 
-    encoder: Module
+    encoder: BackboneModule
     neck: Neck
     scale: Rescale | None
 
@@ -48,7 +48,7 @@ class Storey(eqx.Module):
 class Stairs(eqx.Module):
     """The way down one storey: from a code to the expected row of its model, unscaled."""
 
-    decoder: Module
+    decoder: BackboneModule
     head: Head
     scale: Rescale | None
 
@@ -57,9 +57,9 @@ class Stairs(eqx.Module):
         return row if self.scale is None else self.scale.undo(row)
 
 
-class Climb(Module):
+class Climb(BackboneModule):
     storeys: tuple[Storey, ...]
-    top: Module
+    top: BackboneModule
 
     def __call__(self, x: Array, key: Array | None) -> Array:
         for i, storey in enumerate(self.storeys):
@@ -67,13 +67,13 @@ class Climb(Module):
         return self.top(x, key)
 
     @property
-    def sees_holes(self) -> bool:
-        return (self.storeys[0].encoder if self.storeys else self.top).sees_holes
+    def reads_missing(self) -> bool:
+        return (self.storeys[0].encoder if self.storeys else self.top).reads_missing
 
 
-class Descent(Module):
+class Descent(BackboneModule):
     stairs: tuple[Stairs, ...]  # from the top
-    bottom: Module
+    bottom: BackboneModule
 
     def __call__(self, x: Array, key: Array | None) -> Array:
         for i, stairs in enumerate(self.stairs):
@@ -81,7 +81,7 @@ class Descent(Module):
         return self.bottom(x, key)
 
 
-def stacked(models: Sequence[Model], scales: Sequence[Rescale | None]) -> Model:
+def stack_models(models: Sequence[Model], scales: Sequence[Rescale | None]) -> Model:
     """Return the models, from the bottom to the top, as one.
 
     Parameters
@@ -93,7 +93,7 @@ def stacked(models: Sequence[Model], scales: Sequence[Rescale | None]) -> Model:
         raise InvalidPart("a stack cannot hand a condition on from storey to storey: use backbones without one.")
     # Where a slot of one model stands in the whole is seen from a whole of numbered marks.
     marks = _joined([_marked(model, number) for number, model in enumerate(models)], scales)
-    order = [slot.shape for slot in slots(marks).values()]
+    order = [slot.shape for slot in parameter_specs(marks).values()]
     return _joined([_turned(model, number, order) for number, model in enumerate(models)], scales)
 
 
@@ -104,20 +104,22 @@ def _joined(models: Sequence[Model], scales: Sequence[Rescale | None]) -> Model:
     up = Climb(tuple(storeys), top.encoder)
     down = Descent(tuple(reversed(stairs)), bottom.decoder)
     return Model(
-        up, top.neck, down, bottom.head, None, bottom.shape, top.size, (), bottom.has_holes, mixed=bottom.mixed
+        up, top.neck, down, bottom.head, None, bottom.shape, top.size, (), bottom.may_be_missing, mixed=bottom.mixed
     )
 
 
 def _marked(model: Model, number: int) -> Model:
     """Return the model with its slots numbered: their shapes are (model, place, 0)."""
     places = count()
-    return jax.tree.map(lambda leaf: Slot((number, next(places), 0)) if is_slot(leaf) else leaf, model, is_leaf=is_leaf)
+    return jax.tree.map(
+        lambda leaf: ParameterSpec((number, next(places), 0)) if is_spec(leaf) else leaf, model, is_leaf=is_leaf
+    )
 
 
 def _turned(model: Model, number: int, order: list[tuple[int, ...]]) -> Model:
     """Return the model with its mirrors turned to where their slots stand in the whole."""
     return jax.tree.map(
-        lambda leaf: Mirror(order.index((number, leaf.index, 0))) if isinstance(leaf, Mirror) else leaf,
+        lambda leaf: TransposedSpec(order.index((number, leaf.index, 0))) if isinstance(leaf, TransposedSpec) else leaf,
         model,
         is_leaf=is_leaf,
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from isthmus.core.parameter_specs import Mirror, Slot, is_slot, slots
+from isthmus.core.parameter_specs import ParameterSpec, TransposedSpec, is_spec, parameter_specs
 from isthmus.errors import InvalidPart
 from isthmus.model.model import Model
 
@@ -20,7 +20,9 @@ def tie(model: Model) -> Model:
     InvalidPart
         If the way up does not mirror the way down, matrix by matrix.
     """
-    placed = [(i, path, slot.shape) for i, (path, slot) in enumerate(slots(model).items()) if len(slot.shape) > 1]
+    placed = [
+        (i, path, slot.shape) for i, (path, slot) in enumerate(parameter_specs(model).items()) if len(slot.shape) > 1
+    ]
     own = [entry for entry in placed if not entry[1].startswith("neck.rival.")]
     down = [(i, shape) for i, path, shape in own if path.startswith(("encoder.", "neck."))]
     up = {path: shape for _, path, shape in own if path.startswith(("decoder.", "head."))}
@@ -29,15 +31,15 @@ def tie(model: Model) -> Model:
             "tied weights need a decoder that mirrors the encoder, matrix by matrix: here the way down has "
             f"{[shape for _, shape in down]} and the way up {list(up.values())}. Use tied=False."
         )
-    found = slots(model)
+    found = parameter_specs(model)
     paths = list(found)
     changed: dict[str, Any] = {}
     for path, (i, shape) in zip(up, reversed(down), strict=True):
         # Used both ways, a matrix starts between the sizes that each way asks for.
         limit = math.sqrt(found[path].limit * found[paths[i]].limit)
-        changed |= {path: Mirror(i), paths[i]: Slot(shape, limit=limit, value=found[paths[i]].value)}
+        changed |= {path: TransposedSpec(i), paths[i]: ParameterSpec(shape, limit=limit, value=found[paths[i]].value)}
 
     def tied(path: Any, leaf: Any) -> Any:
         return changed.get(jax.tree_util.keystr(path, simple=True, separator="."), leaf)
 
-    return jax.tree_util.tree_map_with_path(tied, model, is_leaf=is_slot)
+    return jax.tree_util.tree_map_with_path(tied, model, is_leaf=is_spec)

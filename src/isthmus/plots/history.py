@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-NO_TERMS = ("epoch", "loss", "held_out_loss", "weight_change", "changed_links", "seconds", "stop")
+NO_TERMS = ("epoch", "loss", "validation_loss", "weight_change", "changed_links", "seconds", "stop")
 
 
 def history(records: Sequence[Mapping[str, Any]], title: str = "") -> Figure:
@@ -35,7 +35,7 @@ def history(records: Sequence[Mapping[str, Any]], title: str = "") -> Figure:
     panel = figure.subplots()
     epochs = [record["epoch"] for record in records]
     terms = [name for name in records[0] if name not in NO_TERMS] if records else []
-    losses = [name for name in ("loss", "held_out_loss") if records and name in records[0]]
+    losses = [name for name in ("loss", "validation_loss") if records and name in records[0]]
     drawn = losses + (terms if len(terms) > 1 else [])
     for name in drawn:
         is_loss = name in losses
@@ -43,7 +43,7 @@ def history(records: Sequence[Mapping[str, Any]], title: str = "") -> Figure:
             epochs,
             [record[name] for record in records],
             color="black" if is_loss else f"C{terms.index(name) % 10}",
-            linestyle="--" if name == "held_out_loss" else "-",
+            linestyle="--" if name == "validation_loss" else "-",
             marker="o" if len(epochs) == 1 else "",
             label=name.replace("_", " "),
         )

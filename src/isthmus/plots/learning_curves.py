@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-STYLES: dict[str, Any] = {"loss": "-", "held_out_loss": "--"}
-STYLED = {"loss": "in training", "held_out_loss": "held out"}
+STYLES: dict[str, Any] = {"loss": "-", "validation_loss": "--"}
+STYLED = {"loss": "in training", "validation_loss": "held out"}
 
 
 def learning_curves(histories: pd.DataFrame, title: str = "") -> Figure:
@@ -19,7 +19,7 @@ def learning_curves(histories: pd.DataFrame, title: str = "") -> Figure:
 
     Parameters
     ----------
-    histories : a row for each epoch of each optimizer: `optimizer`, `epoch`, `seconds`, `loss`, and `held_out_loss`
+    histories : a row for each epoch of each optimizer: `optimizer`, `epoch`, `seconds`, `loss`, and `validation_loss`
         where rows are held out.
     title : above the panels.
 

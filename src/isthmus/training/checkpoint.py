@@ -24,7 +24,7 @@ _ARRAYS = ("state", "good", "good_loss", "best_weights", "best_loss", "factor")
 INTERVAL = 1.0  # seconds between writes
 
 
-def kept(
+def with_checkpoints(
     epochs: Generator[Progress, None, None], path: str | os.PathLike[str], fingerprint: str
 ) -> Generator[Progress, None, None]:
     """Yield the epochs, writing the progress about once a second and when they end for whatever reason."""

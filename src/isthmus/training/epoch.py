@@ -8,12 +8,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from isthmus.contracts import End, Known, Neighborhood, Record, Schedule, Stop
-from isthmus.data.device_table import Table
+from isthmus.contracts import End, KnownCategories, Neighborhood, Record, Schedule, Stop
+from isthmus.data.device_table import DeviceTable
 from isthmus.training import step as steps
-from isthmus.training.neighbors import refined
+from isthmus.training.neighbors import refresh_neighbors
 from isthmus.training.objective import Plan
-from isthmus.training.step import State
+from isthmus.training.step import TrainingState
 
 
 @dataclass(frozen=True)
@@ -22,15 +22,15 @@ class Job:
 
     model: Any  # the skeleton of slots
     plan: Plan
-    table: Table
-    held_out: Table | None
+    table: DeviceTable
+    held_out: DeviceTable | None
     batch_size: int
     max_epochs: int
     stops: tuple[Stop, ...]
     seeds: tuple[int, ...]  # one for each start
     neighborhood: Neighborhood | None = None
     groups: np.ndarray | None = None  # [rows], numbers: rows of one group come in one batch, as far as it holds them
-    known: Known = field(default_factory=dict)
+    known: KnownCategories = field(default_factory=dict)
 
     @property
     def last(self) -> End:
@@ -42,8 +42,8 @@ class Job:
 class Progress:
     """Where training stands after an epoch; every array has the starts as its first axis."""
 
-    state: State
-    good: State  # before the epoch of the lowest training loss: where to go back to when the loss leaves the numbers
+    state: TrainingState
+    good: TrainingState  # before the epoch of the lowest training loss: kept for when the loss is not finite
     good_loss: np.ndarray  # [starts]
     best_weights: np.ndarray  # [starts, weights], at the lowest held-out loss, else the last
     best_loss: np.ndarray  # [starts]
@@ -62,24 +62,24 @@ class Progress:
         return int(np.argmin(self.best_loss))
 
 
-def take(job: Job, before: Progress) -> tuple[State, dict[str, np.ndarray], np.ndarray]:
+def run_epoch(job: Job, before: Progress) -> tuple[TrainingState, dict[str, np.ndarray], np.ndarray]:
     """Return the state after one epoch, what it tells by name, [starts] each, and which starts have settled."""
     before = replace(
-        before, state=refined(before.state, job.neighborhood, job.model, job.table, job.seeds, before.epoch)
+        before, state=refresh_neighbors(before.state, job.neighborhood, job.model, job.table, job.seeds, before.epoch)
     )
     state, seen, settled = _by_rounds(job, before) if job.plan.optimizer.full_batch else _by_steps(job, before)
     found = {"loss": seen.loss, **seen.terms, "weight_change": seen.weight_change}
     if state.changed is not None:
         found["changed_links"] = np.asarray(state.changed)
     if job.held_out is not None:
-        found["held_out_loss"] = steps.held_out_loss(state.weights, job.model, job.plan, job.held_out)
+        found["validation_loss"] = steps.validation_loss(state.weights, job.model, job.plan, job.held_out)
     return state, found, settled
 
 
-def _by_steps(job: Job, before: Progress) -> tuple[State, steps.Seen, np.ndarray]:
+def _by_steps(job: Job, before: Progress) -> tuple[TrainingState, steps.EpochResult, np.ndarray]:
     """Take one step a batch, all starts at once."""
     number = before.epoch
-    order = np.stack([ordered(job, seed, number) for seed in job.seeds])
+    order = np.stack([shuffled_batches(job, seed, number) for seed in job.seeds])
     key = np.array([[seed, number] for seed in job.seeds], np.uint32)
     rate, factor = job.plan.optimizer.learning_rate, before.factor
     if isinstance(rate, Schedule):
@@ -89,11 +89,11 @@ def _by_steps(job: Job, before: Progress) -> tuple[State, steps.Seen, np.ndarray
     return state, jax.device_get(seen), np.zeros(len(job.seeds), bool)
 
 
-def _by_rounds(job: Job, before: Progress) -> tuple[State, steps.Seen, np.ndarray]:
+def _by_rounds(job: Job, before: Progress) -> tuple[TrainingState, steps.EpochResult, np.ndarray]:
     """Take one round of a full-batch optimizer, one start after the other; the noise is that of epoch 0."""
     weights, found, settled = [], [], []
     for start, seed in enumerate(job.seeds):
-        order, key = ordered(job, seed, 0), np.array([seed, 0], np.uint32)
+        order, key = shuffled_batches(job, seed, 0), np.array([seed, 0], np.uint32)
         origin = jax.tree.map(lambda array, start=start: np.asarray(array)[start], before.state)
         begin = origin.weights
 
@@ -115,26 +115,26 @@ def _by_rounds(job: Job, before: Progress) -> tuple[State, steps.Seen, np.ndarra
         loss, terms, _ = evaluate(end)
         change = np.linalg.norm(end - begin) / np.linalg.norm(begin)
         weights.append(end.astype(np.float32))
-        found.append(steps.Seen(loss, terms, np.float32(change)))
+        found.append(steps.EpochResult(loss, terms, np.float32(change)))
         settled.append(is_settled)
     seen = jax.tree.map(lambda *values: np.stack(values), *found)
     after = before.state._replace(weights=np.stack(weights), step=before.state.step + 1)
     return after, seen, np.array(settled)
 
 
-def ordered(job: Job, seed: int, number: int) -> np.ndarray:
+def shuffled_batches(job: Job, seed: int, number: int) -> np.ndarray:
     """Return the rows in the epoch's order by batch, [batches, batch size], -1 where there is none."""
     generator = np.random.Generator(np.random.Philox([seed, number]))
     rows = generator.permutation(int(job.table.rows))
     batches = -(-len(job.table.x) // job.batch_size)
     if job.groups is not None:
-        return packed(rows, job.groups, 2 * batches + 1, job.batch_size)
+        return pack_groups(rows, job.groups, 2 * batches + 1, job.batch_size)
     order = np.full((batches, job.batch_size), -1, np.int32)
     order.ravel()[: job.table.rows] = rows
     return order
 
 
-def packed(rows: np.ndarray, groups: np.ndarray, batches: int, size: int) -> np.ndarray:
+def pack_groups(rows: np.ndarray, groups: np.ndarray, batches: int, size: int) -> np.ndarray:
     """Return rows by batch, [batches, size], -1 where there is none: no group is cut that fits into a batch.
 
     Groups come in the order of their first rows in `rows`; those larger than a batch are cut by chance. Two batches in

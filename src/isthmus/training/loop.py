@@ -11,11 +11,11 @@ import jax
 import numpy as np
 
 from isthmus.contracts import End, Record
-from isthmus.core.parameter_specs import draw
+from isthmus.core.parameter_specs import draw_weights
 from isthmus.errors import Diverged
 from isthmus.training import step as steps
-from isthmus.training.epoch import Job, Progress, take
-from isthmus.training.neighbors import linked
+from isthmus.training.epoch import Job, Progress, run_epoch
+from isthmus.training.neighbors import find_neighbors
 
 RETRIES = 9  # of an epoch whose loss is not finite, each with a quarter of the step before
 MOST_CHANGE = 1e4  # an epoch that moves the weights further, in their own lengths, has left the numbers
@@ -24,9 +24,9 @@ MOST_CHANGE = 1e4  # an epoch that moves the weights further, in their own lengt
 def start(job: Job, weights: np.ndarray | None = None) -> Progress:
     """Return the progress before the first epoch; `weights` [starts, weights] replace the drawn ones."""
     if weights is None:
-        weights = np.stack([draw(job.model, seed) for seed in job.seeds])
+        weights = np.stack([draw_weights(job.model, seed) for seed in job.seeds])
     count = len(job.seeds)
-    state = linked(steps.begin(job.plan, job.model, weights, job.known), job.neighborhood, job.table, job.seeds)
+    state = find_neighbors(steps.begin(job.plan, job.model, weights, job.known), job.neighborhood, job.table, job.seeds)
     return Progress(
         state=state,
         good=state,
@@ -61,14 +61,14 @@ def _next(job: Job, before: Progress) -> Progress:
     running = np.array([reason is None for reason in before.reasons])
     origin, factor = before.state, before.factor
     for _ in range(RETRIES):
-        state, found, settled = take(job, replace(before, state=origin, factor=factor))
+        state, found, settled = run_epoch(job, replace(before, state=origin, factor=factor))
         is_lost = running & ~_is_sound(found)
         if not is_lost.any():
             break
         origin = _choose(~is_lost, origin, before.good)
         factor = np.where(is_lost, factor / 4, factor).astype(np.float32)
     keeps = running & ~is_lost
-    losses = found.get("held_out_loss", found["loss"])
+    losses = found.get("validation_loss", found["loss"])
     histories = tuple(
         (*past, _record(past, {name: float(value[i]) for name, value in found.items()}, began)) if keeps[i] else past
         for i, past in enumerate(before.histories)

@@ -8,12 +8,14 @@ import jax
 import numpy as np
 
 from isthmus.contracts import Links, Neighborhood
-from isthmus.data.device_table import Table
+from isthmus.data.device_table import DeviceTable
 from isthmus.model import inference
-from isthmus.training.step import State
+from isthmus.training.step import TrainingState
 
 
-def linked(state: State, neighborhood: Neighborhood | None, table: Table, seeds: tuple[int, ...]) -> State:
+def find_neighbors(
+    state: TrainingState, neighborhood: Neighborhood | None, table: DeviceTable, seeds: tuple[int, ...]
+) -> TrainingState:
     """Return the state with the links of the scaled rows, the same for every start; as it is without a neighborhood."""
     if neighborhood is None:
         return state
@@ -24,9 +26,14 @@ def linked(state: State, neighborhood: Neighborhood | None, table: Table, seeds:
     return state._replace(links=links, changed=np.ones(len(seeds), np.float32))
 
 
-def refined(
-    state: State, neighborhood: Neighborhood | None, model: Any, table: Table, seeds: tuple[int, ...], number: int
-) -> State:
+def refresh_neighbors(
+    state: TrainingState,
+    neighborhood: Neighborhood | None,
+    model: Any,
+    table: DeviceTable,
+    seeds: tuple[int, ...],
+    number: int,
+) -> TrainingState:
     """Return the state with links among the codes, where a search is due before epoch `number`."""
     if neighborhood is None or not number or not neighborhood.every or number % neighborhood.every:
         return state
@@ -49,7 +56,7 @@ def _codes(weights: np.ndarray, model: Any, x: np.ndarray) -> np.ndarray:
     return np.concatenate(list(inference.blockwise(lambda block: inference.encode(device, model, block), iter([x]))))
 
 
-def _label(table: Table) -> np.ndarray | None:
+def _label(table: DeviceTable) -> np.ndarray | None:
     return None if table.label is None else np.asarray(table.label)[: int(table.rows)]
 
 

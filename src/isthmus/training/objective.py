@@ -9,11 +9,19 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import Batch, Code, Corruption, Known, Optimizer, Outcome, Pass, Penalty, at
+from isthmus.contracts import Batch, Code, Corruption, KnownCategories, Optimizer, Outcome, Pass, Penalty, at
 from isthmus.core.part import unique_names
 from isthmus.model.model import Model
 
-RESERVED = ("loss", "epoch", "held_out_loss", "weight_change", "changed_links", "seconds", "stop")  # names in a record
+RESERVED = (
+    "loss",
+    "epoch",
+    "validation_loss",
+    "weight_change",
+    "changed_links",
+    "seconds",
+    "stop",
+)  # names in a record
 
 
 class Plan(NamedTuple):
@@ -24,10 +32,10 @@ class Plan(NamedTuple):
     optimizer: Optimizer
     rival: Optimizer | None = None
     reconstruction: Any = 1.0  # weight of explaining rows beside a target
-    mobility: Any = None  # [weights], factors on their steps: 0 holds a weight; None lets all move
+    step_scale: Any = None  # [weights], factors on their steps: 0 holds a weight; None lets all move
 
 
-class Findings(NamedTuple):
+class LossTerms(NamedTuple):
     """What one pass found."""
 
     loss: Array  # scalar: without the terms of a rival
@@ -35,20 +43,20 @@ class Findings(NamedTuple):
     memory: tuple[Any, ...]  # of each penalty
 
 
-def start_memory(plan: Plan, model: Model, known: Known) -> tuple[Any, ...]:
+def start_memory(plan: Plan, model: Model, known: KnownCategories) -> tuple[Any, ...]:
     """Return what each penalty remembers before the first step."""
     return tuple(penalty.start(model, known) for penalty in plan.penalties)
 
 
 def loss(
     model: Model, plan: Plan, batch: Batch, step: Array, key: Array | None, memory: tuple[Any, ...] | None = None
-) -> tuple[Array, Findings]:
+) -> tuple[Array, LossTerms]:
     """Return what to minimise, and what was found: means over rows, weighted; `key=None` computes without noise.
 
     Where the neck has a rival, the sum holds its terms too: its weights, and nothing else, learn from them.
     """
     before = start_memory(plan, model, {}) if memory is None else memory
-    observed = ~jnp.isnan(batch.x) if model.has_holes else None
+    observed = ~jnp.isnan(batch.x) if model.may_be_missing else None
     batch = batch if observed is None else batch._replace(x=jnp.nan_to_num(batch.x))
     corrupted = _corrupted(model, plan, batch.x, observed, key)
     code = model.encode(corrupted, key, step)
@@ -66,10 +74,10 @@ def loss(
         after.append(jax.lax.stop_gradient(penalty.remember(own)))
     means = {name: _mean(term, batch.weight) for name, term in found.items()}
     total = sum(means.values(), start=jnp.zeros(()))
-    against = {} if key is None else model.neck.rival_terms(seen)
+    against = {} if key is None else model.neck.discriminator_terms(seen)
     other = {name: _mean(term, batch.weight) for name, term in against.items()}
     everything = sum(other.values(), start=total)
-    return everything, Findings(total, means | other, tuple(after))
+    return everything, LossTerms(total, means | other, tuple(after))
 
 
 def _without_rival(model: Model) -> Model:
@@ -113,13 +121,13 @@ def _log_likelihood(outcome: Outcome, batch: Batch, observed: Array | None) -> A
     return jnp.einsum("nm,mkn->kn", batch.strength, each)
 
 
-def _log_prob(outcome: Outcome, x: Array, has_holes: bool) -> Array:
-    return outcome.log_prob(jnp.nan_to_num(x), ~jnp.isnan(x)) if has_holes else outcome.log_prob(x)
+def _log_prob(outcome: Outcome, x: Array, may_be_missing: bool) -> Array:
+    return outcome.log_prob(jnp.nan_to_num(x), ~jnp.isnan(x)) if may_be_missing else outcome.log_prob(x)
 
 
 def _explained(model: Model, batch: Batch, target: Any, code: Code) -> Array:
     """Return the log-likelihood of each target, [n], the mean over draws, by its weight."""
-    observed = ~jnp.isnan(target) if model.target_has_holes else None
+    observed = ~jnp.isnan(target) if model.target_may_be_missing else None
     found = jnp.mean(model.answer(code.draws, code.condition).log_prob(target, observed), axis=0)
     return found if batch.target_weight is None else found * batch.target_weight
 

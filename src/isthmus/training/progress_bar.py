@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from isthmus.training import epoch
 
 
-def shown(
+def with_progress_bar(
     epochs: Generator[epoch.Progress, None, None], most: int, is_wanted: bool
 ) -> Generator[epoch.Progress, None, None]:
     """Yield the epochs, drawing a bar on standard error if it is a terminal and the bar is wanted."""
@@ -31,5 +31,5 @@ def shown(
         for latest in epochs:
             history = max(latest.histories, key=len)
             last = history[-1] if history else {}
-            bar.update(task, completed=len(history), loss=last.get("held_out_loss", last.get("loss", float("nan"))))
+            bar.update(task, completed=len(history), loss=last.get("validation_loss", last.get("loss", float("nan"))))
             yield latest

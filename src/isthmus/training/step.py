@@ -14,15 +14,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import LAST, Batch, Known, Links, at
-from isthmus.core.parameter_specs import assemble, cut, fill, join, span
-from isthmus.data.device_table import Table
-from isthmus.training.objective import Findings, Plan, loss, start_memory
+from isthmus.contracts import LAST_STEP, Batch, KnownCategories, Links, at
+from isthmus.core.parameter_specs import assemble, fill_specs, join_weights, split_weights, weight_range
+from isthmus.data.device_table import DeviceTable
+from isthmus.training.objective import LossTerms, Plan, loss, start_memory
 
 RIVAL = "neck.rival"  # the path of a rival's weights
 
 
-class State(NamedTuple):
+class TrainingState(NamedTuple):
     """What training changes; with several starts every array has them as its first axis."""
 
     weights: Any  # [weights]
@@ -33,7 +33,7 @@ class State(NamedTuple):
     changed: Any = None  # scalar, the share of links that the last search changed
 
 
-class Seen(NamedTuple):
+class EpochResult(NamedTuple):
     """What an epoch tells."""
 
     loss: Any  # scalar
@@ -41,7 +41,7 @@ class Seen(NamedTuple):
     weight_change: Any  # ‖w − w₀‖ / ‖w₀‖
 
 
-class Sums(NamedTuple):
+class _Sums(NamedTuple):
     """What an epoch gathers."""
 
     rows: Any  # scalar
@@ -49,17 +49,17 @@ class Sums(NamedTuple):
     terms: dict[str, Any]
 
 
-def begin(plan: Plan, model: Any, weights: np.ndarray, known: Known) -> State:
+def begin(plan: Plan, model: Any, weights: np.ndarray, known: KnownCategories) -> TrainingState:
     """Return the state before the first step of a fit, for `weights` [starts, weights]."""
     memories = [start_memory(plan, assemble(model, flat), known) for flat in weights]
     memory = jax.tree.map(lambda *arrays: np.stack(arrays), *memories)
-    return State(weights, _begin(weights, plan, model), np.zeros(len(weights), np.int32), memory)
+    return TrainingState(weights, _begin(weights, plan, model), np.zeros(len(weights), np.int32), memory)
 
 
 @jax.jit
 def _begin(weights: Array, plan: Plan, model: Any) -> Any:
     def one(weights: Array) -> tuple[Any, Any]:
-        low, high = span(model, RIVAL)
+        low, high = weight_range(model, RIVAL)
         rival = None if plan.rival is None else plan.rival.direction().init(weights[low:high])
         return plan.optimizer.direction().init(weights), rival
 
@@ -68,8 +68,15 @@ def _begin(weights: Array, plan: Plan, model: Any) -> Any:
 
 @jax.jit
 def epoch(
-    state: State, order: Array, key: Array, factor: Array, model: Any, plan: Plan, table: Table, batches: Array
-) -> tuple[State, Seen]:
+    state: TrainingState,
+    order: Array,
+    key: Array,
+    factor: Array,
+    model: Any,
+    plan: Plan,
+    table: DeviceTable,
+    batches: Array,
+) -> tuple[TrainingState, EpochResult]:
     """Take one optimizer step for each of the first `batches` rows of `order`.
 
     Parameters
@@ -81,8 +88,8 @@ def epoch(
     model : the skeleton of slots.
     """
 
-    def one(state: State, order: Array, key: Array, factor: Array) -> tuple[State, Seen]:
-        def step(i: Array, carry: tuple[State, Sums]) -> tuple[State, Sums]:
+    def one(state: TrainingState, order: Array, key: Array, factor: Array) -> tuple[TrainingState, EpochResult]:
+        def step(i: Array, carry: tuple[TrainingState, _Sums]) -> tuple[TrainingState, _Sums]:
             return _step(*carry, i, order, key, factor, model, plan, table)
 
         end, sums = jax.lax.fori_loop(0, batches, step, (state, _nothing(model, plan, table, order, state)))
@@ -92,8 +99,16 @@ def epoch(
 
 
 def _step(
-    state: State, sums: Sums, i: Array, order: Array, key: Array, factor: Array, model: Any, plan: Plan, table: Table
-) -> tuple[State, Sums]:
+    state: TrainingState,
+    sums: _Sums,
+    i: Array,
+    order: Array,
+    key: Array,
+    factor: Array,
+    model: Any,
+    plan: Plan,
+    table: DeviceTable,
+) -> tuple[TrainingState, _Sums]:
     batch = _take(table, order[i], state.links)
     gradient, found = _gradient(state.weights, batch, _key(key, i), model, plan, state.step, state.memory)
     change, optimizer = _change(gradient, state, model, plan)
@@ -102,25 +117,25 @@ def _step(
     return after, _add(sums, found, order[i])
 
 
-def _change(gradient: Array, state: State, model: Any, plan: Plan) -> tuple[Array, Any]:
+def _change(gradient: Array, state: TrainingState, model: Any, plan: Plan) -> tuple[Array, Any]:
     """Return the change of the weights, the rival's by its own optimizer, and the memory of both."""
     memory, rival = state.optimizer
     direction, memory = plan.optimizer.direction().update(gradient, memory, state.weights)
     change = at(plan.optimizer.learning_rate, state.step) * direction
     if plan.rival is not None:
-        low, high = span(model, RIVAL)
+        low, high = weight_range(model, RIVAL)
         own, rival = plan.rival.direction().update(gradient[low:high], rival, state.weights[low:high])
         change = change.at[low:high].set(at(plan.rival.learning_rate, state.step) * own)
-    return (change if plan.mobility is None else change * plan.mobility), (memory, rival)
+    return (change if plan.step_scale is None else change * plan.step_scale), (memory, rival)
 
 
 @jax.jit
 def gradient(
-    state: State, order: Array, key: Array, model: Any, plan: Plan, table: Table, batches: Array
+    state: TrainingState, order: Array, key: Array, model: Any, plan: Plan, table: DeviceTable, batches: Array
 ) -> tuple[Array, dict[str, Array], Array]:
     """Return the loss over all rows, its terms and its gradient, gathered batch by batch, for one start."""
 
-    def add(i: Array, carry: tuple[Array, Sums]) -> tuple[Array, Sums]:
+    def add(i: Array, carry: tuple[Array, _Sums]) -> tuple[Array, _Sums]:
         total, sums = carry
         batch = _take(table, order[i], state.links)
         slope, found = _gradient(state.weights, batch, _key(key, i), model, plan, state.step, state.memory)
@@ -129,21 +144,21 @@ def gradient(
     start = (jnp.zeros_like(state.weights), _nothing(model, plan, table, order, state))
     total, sums = jax.lax.fori_loop(0, batches, add, start)
     mean = total / sums.rows
-    return *_means(sums), (mean if plan.mobility is None else mean * plan.mobility)
+    return *_means(sums), (mean if plan.step_scale is None else mean * plan.step_scale)
 
 
-def held_out_loss(weights: Any, model: Any, plan: Plan, table: Table) -> np.ndarray:
+def validation_loss(weights: Any, model: Any, plan: Plan, table: DeviceTable) -> np.ndarray:
     """Return the loss without noise over a table, [starts], every schedule at its end."""
-    return np.asarray(_held_out_loss(weights, model, plan, table, min(len(table.x), 1024)))
+    return np.asarray(_validation_loss(weights, model, plan, table, min(len(table.x), 1024)))
 
 
 @partial(jax.jit, static_argnames="size")
-def _held_out_loss(weights: Array, model: Any, plan: Plan, table: Table, size: int) -> Array:
+def _validation_loss(weights: Array, model: Any, plan: Plan, table: DeviceTable, size: int) -> Array:
     def one(weights: Array) -> Array:
         def add(i: Array, total: Array) -> Array:
             index = i * size + jnp.arange(size)
             batch = _take(table, jnp.where(index < table.rows, index, -1), None)
-            found = loss(assemble(model, weights), plan, batch, LAST, None)[1]
+            found = loss(assemble(model, weights), plan, batch, LAST_STEP, None)[1]
             return total + found.loss * jnp.sum(index < table.rows)
 
         return jax.lax.fori_loop(0, -(-table.rows // size), add, jnp.zeros(())) / table.rows
@@ -154,17 +169,17 @@ def _held_out_loss(weights: Array, model: Any, plan: Plan, table: Table, size: i
 @partial(jax.jit, inline=True)  # so that it is traced once, though `_nothing` asks for its terms too
 def _gradient(
     weights: Array, batch: Batch, key: Array, model: Any, plan: Plan, step: Array, memory: tuple[Any, ...]
-) -> tuple[Array, Findings]:
+) -> tuple[Array, LossTerms]:
     batch = batch._replace(x=batch.x.astype(weights.dtype))  # in float64 where the weights are, also what derives by it
 
-    def of(arrays: list[Array]) -> tuple[Array, Findings]:
-        return loss(fill(model, arrays), plan, batch, step, key, memory)
+    def of(arrays: list[Array]) -> tuple[Array, LossTerms]:
+        return loss(fill_specs(model, arrays), plan, batch, step, key, memory)
 
-    slopes, found = jax.grad(of, has_aux=True)(cut(model, weights))
-    return join(slopes), found
+    slopes, found = jax.grad(of, has_aux=True)(split_weights(model, weights))
+    return join_weights(slopes), found
 
 
-def _take(table: Table, index: Array, links: Links | None) -> Batch:
+def _take(table: DeviceTable, index: Array, links: Links | None) -> Batch:
     place = jnp.maximum(index, 0)
     x = table.x.at[place].get(mode="promise_in_bounds")
     batch = Batch(x, jnp.where(index >= 0, table.weight[index], 0))
@@ -183,28 +198,28 @@ def _key(key: Array, number: Array) -> Array:
     return jax.random.fold_in(jax.random.wrap_key_data(key), number)
 
 
-def _nothing(model: Any, plan: Plan, table: Table, order: Array, state: State) -> Sums:
+def _nothing(model: Any, plan: Plan, table: DeviceTable, order: Array, state: TrainingState) -> _Sums:
     """Return zero for the sum of every term."""
 
-    def found() -> Findings:
+    def found() -> LossTerms:
         batch = _take(table, order[0], state.links)
         return _gradient(state.weights, batch, jax.random.key(0), model, plan, jnp.int32(0), state.memory)[1]
 
-    return Sums(jnp.zeros(()), jnp.zeros(()), {name: jnp.zeros(()) for name in jax.eval_shape(found).terms})
+    return _Sums(jnp.zeros(()), jnp.zeros(()), {name: jnp.zeros(()) for name in jax.eval_shape(found).terms})
 
 
-def _add(sums: Sums, found: Findings, index: Array) -> Sums:
+def _add(sums: _Sums, found: LossTerms, index: Array) -> _Sums:
     rows = jnp.sum(index >= 0)
     terms = {name: sums.terms[name] + rows * value for name, value in found.terms.items()}
-    return Sums(sums.rows + rows, sums.loss + rows * found.loss, terms)
+    return _Sums(sums.rows + rows, sums.loss + rows * found.loss, terms)
 
 
-def _means(sums: Sums) -> tuple[Array, dict[str, Array]]:
+def _means(sums: _Sums) -> tuple[Array, dict[str, Array]]:
     return sums.loss / sums.rows, {name: value / sums.rows for name, value in sums.terms.items()}
 
 
-def _seen(before: Array, after: Array, sums: Sums) -> Seen:
-    return Seen(*_means(sums), jnp.linalg.norm(after - before) / jnp.linalg.norm(before))
+def _seen(before: Array, after: Array, sums: _Sums) -> EpochResult:
+    return EpochResult(*_means(sums), jnp.linalg.norm(after - before) / jnp.linalg.norm(before))
 
 
 def _over_starts(function: Any, starts: int) -> Any:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from isthmus.data.schema import learn
-from isthmus.data.sources import find_source, kind_called
+from isthmus.data.sources import find_source, source_type
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def mixed() -> Any:
     frame = pd.DataFrame({0: ["a", "b", None, "a", "a"], 1: [1.0, 2.0, 3.0, np.nan, 5.0]}, index=list("vwxyz"))
     inner: Any = find_source(frame)
     schema = learn(inner.schema, inner.own_types(), lambda: inner.record_batches(2), {})
-    return kind_called("mixed")((inner, schema))
+    return source_type("mixed")((inner, schema))
 
 
 @pytest.mark.parametrize("rows", [1, 2, 9])
@@ -29,7 +29,7 @@ def test_blocks_are_numbers(mixed: Any, rows: int) -> None:
 
 
 def test_it_answers_as_the_table_that_it_reads(mixed: Any) -> None:
-    assert mixed.kind is kind_called("pandas")
+    assert mixed.kind is source_type("pandas")
     assert mixed.labels() == [0, 1]
     assert mixed.n_rows == 5
     assert mixed.row.columns == ("0", "1")

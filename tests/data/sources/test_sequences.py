@@ -12,7 +12,7 @@ import pytest
 
 from isthmus.contracts import Row
 from isthmus.data.rows import Rows
-from isthmus.data.sources import kind_called, kinds, open_source
+from isthmus.data.sources import open_source, source_type, source_types
 from isthmus.errors import InvalidData
 
 RANDOM = np.random.default_rng(0)
@@ -37,9 +37,9 @@ FORMS: dict[str, Callable[[list[np.ndarray]], Any]] = {
 @pytest.mark.parametrize("form", FORMS)
 def test_sequences_are_read_with_nan_behind_their_end(form: str) -> None:
     data = FORMS[form](RAGGED)
-    assert [kind.__module__.rpartition(".")[2] for kind in kinds() if kind.accepts(data)] == ["sequences"]
+    assert [kind.__module__.rpartition(".")[2] for kind in source_types() if kind.accepts(data)] == ["sequences"]
     source = open_source(data)
-    assert source.row == Row((5, 2), is_sequence=True, has_holes=True)
+    assert source.row == Row((5, 2), is_sequence=True, may_be_missing=True)
     assert (source.n_rows, source.dtype) == (4, np.float32 if form == "jax" else np.float64)
     for rows in (1, 3, 100):
         block = np.concatenate(list(source.blocks(rows)))
@@ -66,7 +66,7 @@ def test_sequences_of_one_feature_may_be_flat() -> None:
 def test_arrays_and_lists_of_numbers_stay_what_they_are() -> None:
     for data in (RANDOM.normal(size=(4, 3, 2)), RANDOM.normal(size=(4, 3)), [[1, 2], [3, 4]], list(np.ones((3, 2)))):
         source = open_source(data)
-        assert type(source) is kind_called("array")
+        assert type(source) is source_type("array")
         assert not source.row.is_sequence
 
 
@@ -93,7 +93,7 @@ def test_flat_lists_are_a_table_that_lacks_a_cell() -> None:
         "X is not a table: its rows differ in length or depth: row 1 holds 2 and row 0 holds 3. Where rows are "
         "sequences of differing lengths, pass each as an array."
     )
-    source = open_source(kind_called("sequences").again(table, Row((4, 1), is_sequence=True, has_holes=True)))
+    source = open_source(source_type("sequences").again(table, Row((4, 1), is_sequence=True, may_be_missing=True)))
     np.testing.assert_array_equal(next(source.blocks(9)), [[1, 2, 3], [4, 5, np.nan], [6, 7, 8]])
 
 
@@ -112,8 +112,8 @@ def test_flat_lists_are_a_table_that_lacks_a_cell() -> None:
 def test_lists_of_one_length_are_sequences_where_the_fit_was(
     features: int, data: Any, shapes: list[tuple[int, ...]]
 ) -> None:
-    row = Row((4, features), is_sequence=True, has_holes=True)
-    assert open_source(kind_called("sequences").again(data, row)).index == shapes
+    row = Row((4, features), is_sequence=True, may_be_missing=True)
+    assert open_source(source_type("sequences").again(data, row)).index == shapes
 
 
 @pytest.mark.parametrize(
@@ -128,15 +128,18 @@ def test_lists_of_one_length_are_sequences_where_the_fit_was(
     ],
 )
 def test_one_sequence_is_no_list_of_them(features: int, data: Any) -> None:
-    row, told = Row((4, features), is_sequence=True, has_holes=True), "X is one sequence, of length 3, where a list of"
+    row, told = (
+        Row((4, features), is_sequence=True, may_be_missing=True),
+        "X is one sequence, of length 3, where a list of",
+    )
     with pytest.raises(InvalidData) as caught:
-        kind_called("sequences").again(data, row)
+        source_type("sequences").again(data, row)
     assert str(caught.value) == f"{told} them is due: pass [X]."
-    assert open_source(kind_called("sequences").again([data], row)).index[0][0] == 3
+    assert open_source(source_type("sequences").again([data], row)).index[0][0] == 3
 
 
 def test_rows_that_lie_flat_are_no_sequence() -> None:
-    again = kind_called("sequences").again
+    again = source_type("sequences").again
     for data, shape in ((np.ones((3, 8)), (4, 2)), (np.ones((3, 2)), (1, 2)), ([], (4, 2)), (["a", "b"], (4, 1))):
         assert again(data, Row(shape, is_sequence=True)) is data
 
@@ -245,7 +248,7 @@ LONGER = "sequence 2 has length 5, and the longest that the model was fitted wit
 SHORTER = "sequence 0 has length 3, and all that the model was fitted with have length 5: "
 OTHERS: dict[str, tuple[Row, str]] = {
     "longer": (
-        Row((4, 2), is_sequence=True, has_holes=True),
+        Row((4, 2), is_sequence=True, may_be_missing=True),
         LONGER + "cut it, or fit a model on sequences as long.",
     ),
     "shorter": (
@@ -253,7 +256,7 @@ OTHERS: dict[str, tuple[Row, str]] = {
         SHORTER + "fit a model on sequences of differing lengths.",
     ),
     "other features": (
-        Row((5, 3), is_sequence=True, has_holes=True),
+        Row((5, 3), is_sequence=True, may_be_missing=True),
         "X holds sequences of 2 features, and the model was fitted with 3.",
     ),
 }

@@ -20,7 +20,7 @@ import scipy.sparse
 
 from isthmus import Autoencoder, InvalidData
 from isthmus.data.source import Source
-from isthmus.data.sources import find_source, kind_called, kinds, open_source
+from isthmus.data.sources import find_source, open_source, source_type, source_types
 
 X = np.random.default_rng(0).normal(size=(23, 3))
 NAMES = ["a", "b", "c"]
@@ -84,7 +84,7 @@ TABLES: dict[str, tuple[str, Callable[[Path], Any], bool]] = {
 def test_a_table_is_read_in_blocks_as_often_as_wanted(kind: str, tmp_path: Path) -> None:
     name, make, has_names = TABLES[kind]
     source = open_source(make(tmp_path))
-    assert type(source) is kind_called(name)
+    assert type(source) is source_type(name)
     assert (source.n_rows, source.row.shape, source.row.size) == (23, (3,), 3)
     assert source.row.columns == (tuple(NAMES) if has_names else None)
     assert source.row.column(1) == ("column 'b'" if has_names else "column 1")
@@ -99,14 +99,14 @@ def test_a_table_is_read_in_blocks_as_often_as_wanted(kind: str, tmp_path: Path)
 def test_every_kind_is_tried() -> None:
     # Texts and mixed tables are read as an estimator says, windows cut by one: `test_texts.py`, `test_series.py`.
     assert {"sequences", "texts", "mixed", "windows", *(name for name, _, _ in TABLES.values())} == {
-        kind.__module__.rpartition(".")[2] for kind in kinds()
+        kind.__module__.rpartition(".")[2] for kind in source_types()
     }
 
 
 @pytest.mark.parametrize("kind", TABLES)
 def test_a_table_is_of_one_kind_only(kind: str, tmp_path: Path) -> None:
     data = TABLES[kind][1](tmp_path)
-    assert [one.__module__.rpartition(".")[2] for one in kinds() if one.accepts(data)] == [TABLES[kind][0]]
+    assert [one.__module__.rpartition(".")[2] for one in source_types() if one.accepts(data)] == [TABLES[kind][0]]
 
 
 SINGLE = X.astype(np.float32)

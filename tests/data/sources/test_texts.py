@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from isthmus.data.sources import kind_called, open_source
+from isthmus.data.sources import open_source, source_type
 from isthmus.data.tokens import Worded
 from isthmus.parts.texts import Tokens
 
@@ -15,7 +15,7 @@ def test_texts_are_read_in_blocks_as_often_as_wanted() -> None:
     part = Tokens()
     learned = part.fit(TEXTS)
     worded = Worded(TEXTS, part, learned)
-    source = kind_called("texts")(worded)
+    source = source_type("texts")(worded)
     assert (source.n_rows, source.row, source.dtype) == (3, part.row(learned), np.float32)
     for rows in (1, 2, 3):
         blocks = list(source.blocks(rows))

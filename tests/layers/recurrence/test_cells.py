@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from isthmus.core.parameter_specs import assemble, draw, slots
+from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs
 from isthmus.layers.recurrence.cells import CELLS, cell
 from isthmus.layers.recurrence.layers import scan
 from isthmus.parts.activations import Relu, Tanh
@@ -20,7 +20,7 @@ X = RANDOM.normal(size=(STEPS, ROWS, WIDTH))
 
 
 def numbers(skeleton: Any, seed: int = 1) -> np.ndarray:
-    return np.random.default_rng(seed).normal(size=sum(slot.size for slot in slots(skeleton).values()))
+    return np.random.default_rng(seed).normal(size=sum(slot.size for slot in parameter_specs(skeleton).values()))
 
 
 def split(flat: np.ndarray, gates: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -93,9 +93,9 @@ def test_weights_start_where_states_neither_die_nor_grow(kind: Any) -> None:
     """Each gate's square of W has the spectral radius 1, by the circular law."""
     hidden = 200
     skeleton = cell(kind, 30, hidden, Relu())
-    found = slots(skeleton)
+    found = parameter_specs(skeleton)
     assert found["inputs.matrix"].limit == pytest.approx(np.sqrt(2) * np.sqrt(6 / 230))  # the gain of the rectifier
     assert (found["inputs.bias"].limit, found["inputs.bias"].value) == (0, 0)
-    w = np.asarray(assemble(skeleton, draw(skeleton, 0)).recurrent).reshape(hidden, -1, hidden)
+    w = np.asarray(assemble(skeleton, draw_weights(skeleton, 0)).recurrent).reshape(hidden, -1, hidden)
     for gate in range(w.shape[1]):
         assert np.abs(np.linalg.eigvals(w[:, gate])).max() == pytest.approx(1, abs=0.15)

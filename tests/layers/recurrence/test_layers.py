@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from isthmus.core.parameter_specs import assemble, draw, slots
+from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs
 from isthmus.layers.recurrence.cells import CELLS
 from isthmus.layers.recurrence.layers import POOLINGS, Stack, States, Unroll, dropped, layer, scan
 from isthmus.parts.activations import Tanh
@@ -30,7 +30,7 @@ def stack(kind: Any, bidirectional: bool, dropout: float = 0.0) -> Stack:
 
 
 def weights(skeleton: Any, seed: int = 1) -> np.ndarray:
-    return 0.7 * np.random.default_rng(seed).normal(size=sum(slot.size for slot in slots(skeleton).values()))
+    return 0.7 * np.random.default_rng(seed).normal(size=sum(slot.size for slot in parameter_specs(skeleton).values()))
 
 
 @both
@@ -121,7 +121,7 @@ def test_dropout_keeps_the_expectation_and_never_acts_in_time() -> None:
     assert set(np.unique(found)) == {0, np.float32(1 / 0.75)}
     assert found.mean() == pytest.approx(1, abs=5 * np.sqrt(0.25 / 0.75 / x.size))
     skeleton = layer("gru", WIDTH, 3, Tanh(), dropout=0.5)
-    made = assemble(skeleton, draw(skeleton, 0))
+    made = assemble(skeleton, draw_weights(skeleton, 0))
     time_first = jnp.array(X.swapaxes(0, 1), jnp.float32)
     noisy, plain = made(time_first, None, jax.random.key(1)), made(time_first, None, None)
     doubled = np.asarray(noisy.every) != 0

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from isthmus.core.parameter_specs import Slot
+from isthmus.core.parameter_specs import ParameterSpec
 from isthmus.errors import InvalidPart
 from isthmus.parts.activations import Elu, Gelu, Identity, LeakyRelu, Prelu, Relu, Sigmoid, Softplus, Tanh, Threshold
 
@@ -69,7 +69,7 @@ def test_the_gain_of_starting_weights(activation: Any, gain: float) -> None:
 
 def test_prelu_learns_a_slope_for_each_unit() -> None:
     slopes = Prelu(0.1).build(3)
-    assert slopes.slope == Slot((3,), value=0.1)
+    assert slopes.slope == ParameterSpec((3,), value=0.1)
     filled = type(slopes)(slope=jnp.array([0.0, 0.5, -1.0]))
     np.testing.assert_allclose(filled(jnp.array([[-2.0, -2.0, -2.0], [3.0, 3.0, 3.0]])), [[0, -1, 2], [3, 3, 3]])
     gradient = jax.grad(lambda module: jnp.sum(module(jnp.array([[-2.0, -2.0, 3.0], [-1.0, 1.0, 1.0]]))))(filled)

@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 
 from isthmus import Autoencoder
 from isthmus.contracts import Batch, Row
-from isthmus.core.parameter_specs import assemble, slots
+from isthmus.core.parameter_specs import assemble, parameter_specs
 from isthmus.errors import InvalidPart
 from isthmus.layers.convolution import layers
 from isthmus.layers.convolution.images import Image, Window
@@ -33,7 +33,7 @@ SHAPES = ((1, 7, 9), (1, 28, 28), (2, 5, 5), (3, 64, 64))
 
 def filled(module: Any, seed: int = 0) -> tuple[Any, np.ndarray]:
     """Return the module with random weights, its biases too, and the weights."""
-    size = sum(slot.size for slot in slots(module).values())
+    size = sum(slot.size for slot in parameter_specs(module).values())
     flat = np.random.default_rng(seed).normal(size=size)
     return assemble(module, flat), flat
 
@@ -160,12 +160,15 @@ def test_the_way_up_goes_through_the_sizes_of_the_way_down(shape: tuple[int, ...
     down, width = part.encoder(row)
     assert width == image.size
     up, end = part.decoder(row, 5)
-    outlet = part.outlet(row, end, 2 * row.size)
+    output_layer = part.output_layer(row, end, 2 * row.size)
     x = jax.ShapeDtypeStruct((3, row.size), np.float32)
     assert shape_of(down, x) == (3, width)
     features = shape_of(up, jax.ShapeDtypeStruct((3, 5), np.float32))
     assert features == (3, end)
-    assert jax.eval_shape(filled(outlet)[0], jax.ShapeDtypeStruct(features, np.float32)).shape == (3, 2 * row.size)
+    assert jax.eval_shape(filled(output_layer)[0], jax.ShapeDtypeStruct(features, np.float32)).shape == (
+        3,
+        2 * row.size,
+    )
 
 
 def shape_of(module: Any, x: Any) -> Any:
@@ -180,8 +183,8 @@ def test_pooling_is_undone_in_size(shape: tuple[int, ...]) -> None:
     up, end = part.decoder(row, 5)
     assert end == 4 * (shape[1] // 2) * (shape[2] // 2)
     assert shape_of(up, jax.ShapeDtypeStruct((3, 5), np.float32)) == (3, end)
-    outlet = filled(part.outlet(row, end, row.size))[0]
-    assert jax.eval_shape(outlet, jax.ShapeDtypeStruct((3, end), np.float32)).shape == (3, row.size)
+    output_layer = filled(part.output_layer(row, end, row.size))[0]
+    assert jax.eval_shape(output_layer, jax.ShapeDtypeStruct((3, end), np.float32)).shape == (3, row.size)
 
 
 def test_both_roads_by_hand() -> None:
@@ -195,13 +198,13 @@ def test_both_roads_by_hand() -> None:
         hidden = np.tanh(correlated(hidden, second.reshape(3, 3, 3, 2), window) + two[:, None, None])
         np.testing.assert_allclose(jax.jit(lambda x: down(x, None))(x), last(hidden).reshape(2, -1), rtol=1e-9)
 
-        (up, end), outlet = part.decoder(row, 4), part.outlet(row, part.decoder(row, 4)[1], 252)
+        (up, end), output_layer = part.decoder(row, 4), part.output_layer(row, part.decoder(row, 4)[1], 252)
         road, flat = filled(up)
         matrix, bias, kernel, more = np.split(flat, np.cumsum([4 * 12, 12, 54]))
         start = np.tanh(code @ matrix.reshape(4, 12) + bias).reshape(2, 2, 3, 2)
         wide = np.tanh(back(start, kernel.reshape(2, 3, 3, 3), (4, 5)) + more)
         np.testing.assert_allclose(jax.jit(lambda z: road(z, None))(code), wide.reshape(2, end), rtol=1e-9)
-        layer, flat = filled(outlet, 1)
+        layer, flat = filled(output_layer, 1)
         rows = back(wide, flat[:-4].reshape(3, 3, 3, 4), (7, 9)) + flat[-4:]  # [n, 7, 9, purposes · channels]
         found = np.asarray(jax.jit(layer.__call__)(wide.reshape(2, end))).reshape(2, 2, 2, 7, 9)
         for purpose in range(2):
@@ -229,7 +232,7 @@ def model_of(part: Conv, shape: tuple[int, ...], size: int = 3) -> Any:
 )
 def test_the_gradient_is_the_slope(part: Conv) -> None:
     skeleton = model_of(part, (1, 7, 9))
-    x, count = RANDOM.normal(size=(3, 63)), sum(slot.size for slot in slots(skeleton).values())
+    x, count = RANDOM.normal(size=(3, 63)), sum(slot.size for slot in parameter_specs(skeleton).values())
     plan = Plan(None, (), Adam())
     with jax.enable_x64(True):
         flat = 0.3 * np.random.default_rng(1).normal(size=count)
@@ -251,8 +254,8 @@ def test_tied_kernels_are_each_others_transposes() -> None:
     part = Conv((2, 3), activation="identity")
     free = model_of(part, (1, 7, 9))
     skeleton = tie(free)
-    assert len(slots(skeleton)) == len(slots(free)) - 3
-    flat = np.random.default_rng(0).normal(size=sum(slot.size for slot in slots(skeleton).values()))
+    assert len(parameter_specs(skeleton)) == len(parameter_specs(free)) - 3
+    flat = np.random.default_rng(0).normal(size=sum(slot.size for slot in parameter_specs(skeleton).values()))
     with jax.enable_x64(True):
         model = assemble(skeleton, flat)
         down = jax.jit(jax.jacfwd(lambda x: model.encode(x[None]).point[0]))(np.zeros(63))
@@ -261,7 +264,7 @@ def test_tied_kernels_are_each_others_transposes() -> None:
 
 
 def test_weights_are_called_by_what_they_do() -> None:
-    assert list(slots(model_of(Conv((2, 3)), (1, 7, 9)))) == [
+    assert list(parameter_specs(model_of(Conv((2, 3)), (1, 7, 9)))) == [
         "encoder.layers.0.convolution.kernel",
         "encoder.layers.0.convolution.bias",
         "encoder.layers.1.convolution.kernel",
@@ -283,13 +286,13 @@ def test_weights_start_within_the_limit_of_their_fans(activation: str, gain: flo
     up, end = part.decoder(row, 5)
     starts = {
         # The inputs that an output sees, and the outputs that an input reaches: 9 / 4 windows on average.
-        (9 * 40, 9 * 30 / 4): slots(part.encoder(row)[0])["layers.1.convolution.kernel"].limit / gain,
-        (9 * 30 / 4, 9 * 40): slots(up)["layers.1.transposed.kernel"].limit / gain,
-        (9 * 40 / 4, 9): slots(part.outlet(row, end, 64))["layer.transposed.kernel"].limit,
+        (9 * 40, 9 * 30 / 4): parameter_specs(part.encoder(row)[0])["layers.1.convolution.kernel"].limit / gain,
+        (9 * 30 / 4, 9 * 40): parameter_specs(up)["layers.1.transposed.kernel"].limit / gain,
+        (9 * 40 / 4, 9): parameter_specs(part.output_layer(row, end, 64))["layer.transposed.kernel"].limit,
     }
     for (fan_in, fan_out), limit in starts.items():
         assert limit == pytest.approx(np.sqrt(6 / (fan_in + fan_out)))
-    biases = [slot for path, slot in slots(up).items() if path.endswith("bias")]
+    biases = [slot for path, slot in parameter_specs(up).items() if path.endswith("bias")]
     assert all((slot.limit, slot.value) == (0, 0) for slot in biases)
 
 
@@ -298,7 +301,9 @@ def test_a_flat_row_with_a_shape_is_the_image() -> None:
     of_image, flat = filled(Conv((3,)).encoder(Row((2, 7, 9)))[0])
     of_row = assemble(Conv((3,), shape=(2, 7, 9)).encoder(Row((126,)))[0], flat)
     np.testing.assert_array_equal(of_image(x, None), of_row(x, None))
-    assert slots(Conv((3,)).encoder(Row((7, 9)))[0]) == slots(Conv((3,), shape=(7, 9)).encoder(Row((63,)))[0])
+    assert parameter_specs(Conv((3,)).encoder(Row((7, 9)))[0]) == parameter_specs(
+        Conv((3,), shape=(7, 9)).encoder(Row((63,)))[0]
+    )
 
 
 FLAT = "and a row of shape {} does not say which: write shape={}, or pass an array [rows, channels, height, width]."
@@ -329,7 +334,7 @@ def test_a_row_that_does_not_fit_is_refused(part: Conv, shape: tuple[int, ...], 
 @pytest.mark.parametrize("total", [0, 62, 64, 100])
 def test_an_outlet_gives_whole_images(total: int) -> None:
     with pytest.raises(InvalidPart) as caught:
-        Conv().outlet(Row((1, 7, 9)), 320, total)
+        Conv().output_layer(Row((1, 7, 9)), 320, total)
     assert str(caught.value) == f"the output of Conv must be a multiple of the 63 numbers of a row. Got {total}."
 
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from isthmus.contracts import Batch, Row
-from isthmus.core.parameter_specs import assemble, cut, draw, join, slots
+from isthmus.core.parameter_specs import assemble, draw_weights, join_weights, parameter_specs, split_weights
 from isthmus.errors import InvalidPart
 from isthmus.layers.hypernetwork import hypernetworks
 from isthmus.model import inference
 from isthmus.model.model import build
-from isthmus.model.stack import stacked
+from isthmus.model.stack import stack_models
 from isthmus.parts.backbones import MLP, Conv, Hyper
 from isthmus.parts.bottlenecks import Deterministic
 from isthmus.parts.corruptions import Masking
@@ -32,7 +32,9 @@ X[:, 1] = [0, 2, 1, 1, 0, 0, 2, 1, 0]
 
 
 def named(skeleton: Any, flat: Any) -> dict[str, np.ndarray]:
-    return {path: np.asarray(a) for path, a in zip(slots(skeleton), cut(skeleton, flat), strict=True)}
+    return {
+        path: np.asarray(a) for path, a in zip(parameter_specs(skeleton), split_weights(skeleton, flat), strict=True)
+    }
 
 
 def made(own: dict[str, np.ndarray], prefix: str, condition: np.ndarray, count: int) -> np.ndarray:
@@ -61,7 +63,7 @@ def walk(skeleton: Any, flat: Any, x: Any) -> Any:
 
 def test_a_layer_of_each_task_is_that_of_the_matrix_made_for_it() -> None:
     skeleton, width = PART.encoder(ROW)
-    flat = np.random.default_rng(1).normal(size=draw(skeleton, 0).size).astype(np.float32)
+    flat = np.random.default_rng(1).normal(size=draw_weights(skeleton, 0).size).astype(np.float32)
     own = named(skeleton, flat)
     assert width == 5
     assert own["hypernetwork.drawn.chunks"].shape == (3, 2)  # 15 weights in chunks of 7, the last cut off after one
@@ -77,7 +79,7 @@ def test_a_layer_of_each_task_is_that_of_the_matrix_made_for_it() -> None:
 def test_a_number_for_a_condition_enters_the_hypernetwork_itself() -> None:
     part = PART.replace(tasks=None)
     skeleton, _ = part.encoder(ROW)
-    flat = np.random.default_rng(1).normal(size=draw(skeleton, 0).size).astype(np.float32)
+    flat = np.random.default_rng(1).normal(size=draw_weights(skeleton, 0).size).astype(np.float32)
     own, x = named(skeleton, flat), X.copy()
     x[:, 1] = np.linspace(-2, 2, len(X))
     due = []
@@ -91,10 +93,15 @@ def test_a_number_for_a_condition_enters_the_hypernetwork_itself() -> None:
 def test_nothing_but_hypernetworks_learns() -> None:
     skeleton, _ = PART.encoder(ROW)
     up, width = PART.decoder(ROW, 3)
-    paths = [*slots(skeleton), *slots(up), *slots(PART.outlet(ROW, width, 8)), *slots(PART.readout(ROW, 3, 2))]
+    paths = [
+        *parameter_specs(skeleton),
+        *parameter_specs(up),
+        *parameter_specs(PART.output_layer(ROW, width, 8)),
+        *parameter_specs(PART.target_layer(ROW, 3, 2)),
+    ]
     assert paths
     assert all(path.startswith("hypernetwork.") for path in paths)
-    bottleneck = {path for path in slots(MODEL) if ".hypernetwork." not in path}
+    bottleneck = {path for path in parameter_specs(MODEL) if ".hypernetwork." not in path}
     assert bottleneck == {"neck.affine.matrix", "neck.affine.bias"}
 
 
@@ -109,13 +116,13 @@ def test_weights_start_with_the_scale_of_their_slots(hidden: tuple[int, ...], ch
     x = np.random.default_rng(0).normal(size=(300, 21)).astype(np.float32)
     x[:, -1] = np.arange(300) % 3
     weights, ends = jax.jit(jax.vmap(lambda flat: probe(skeleton, flat, x)))(
-        np.stack([draw(skeleton, seed) for seed in range(12)])
+        np.stack([draw_weights(skeleton, seed) for seed in range(12)])
     )
     plain_ends = jax.vmap(lambda flat: assemble(plain, flat)(x[:, :20], None))(
-        np.stack([draw(plain, seed) for seed in range(12)])
+        np.stack([draw_weights(plain, seed) for seed in range(12)])
     )
     offset = 0
-    for slot in slots(plain).values():
+    for slot in parameter_specs(plain).values():
         found = np.asarray(weights)[:, :, offset : offset + slot.size]  # [starts, tasks, weights]
         assert np.sqrt(np.mean(found**2)) == pytest.approx(slot.limit / np.sqrt(3), rel=0.04, abs=0)
         offset += slot.size
@@ -133,7 +140,7 @@ def rms(values: Any) -> float:
 
 def test_its_gradient_is_that_of_finite_differences() -> None:
     with jax.enable_x64(True):
-        flat = np.random.default_rng(2).normal(size=draw(MODEL, 0).size) / 2
+        flat = np.random.default_rng(2).normal(size=draw_weights(MODEL, 0).size) / 2
         batch = Batch(X.astype(np.float64), np.ones(len(X)))
 
         @jax.jit
@@ -149,7 +156,7 @@ def test_its_gradient_is_that_of_finite_differences() -> None:
 
 def test_no_gradient_reaches_the_embedding_of_a_task_without_rows() -> None:
     skeleton = build(ROW, PART, Deterministic(2), MLP(()), SquaredError())
-    flat, batch = draw(skeleton, 0), Batch(X[X[:, 1] != 1], np.ones(6, np.float32))  # type: ignore[arg-type]
+    flat, batch = draw_weights(skeleton, 0), Batch(X[X[:, 1] != 1], np.ones(6, np.float32))  # type: ignore[arg-type]
 
     def value(flat: Any) -> Any:
         return loss(assemble(skeleton, flat), Plan(None, (), Sgd()), batch, jnp.int32(0), None)[0]
@@ -161,14 +168,14 @@ def test_no_gradient_reaches_the_embedding_of_a_task_without_rows() -> None:
 
 
 def test_several_starts_at_once_are_those_one_by_one() -> None:
-    flats = np.stack([draw(MODEL, seed) for seed in range(2)])
+    flats = np.stack([draw_weights(MODEL, seed) for seed in range(2)])
     together = jax.vmap(lambda flat: inference.reconstruct(flat, MODEL, X))(flats)
     for flat, rows in zip(flats, together, strict=True):
         np.testing.assert_allclose(inference.reconstruct(flat, MODEL, X), rows, rtol=1e-5, atol=1e-6)
 
 
 def test_codes_carry_their_condition_there_and_back() -> None:
-    flat = draw(MODEL, 0)
+    flat = draw_weights(MODEL, 0)
     codes = np.asarray(inference.encode(flat, MODEL, X))
     assert codes.shape == (len(X), 3)
     np.testing.assert_array_equal(codes[:, 2], X[:, 1])
@@ -179,7 +186,7 @@ def test_codes_carry_their_condition_there_and_back() -> None:
 
 def test_the_condition_has_no_noise() -> None:
     key, plan = jax.random.key(0), Plan(Masking(1.0), (), Sgd())
-    x, flat = X.copy(), draw(MODEL, 0)
+    x, flat = X.copy(), draw_weights(MODEL, 0)
 
     @jax.jit
     def terms(x: Any) -> Any:
@@ -194,7 +201,7 @@ def test_rows_of_a_road_made_row_by_row_have_noise_of_their_own() -> None:
     part = Hyper(MLP((200,), dropout=0.5), hidden=(4,))
     skeleton, _ = part.encoder(Row((3,)))
     x = np.tile(np.array([[1.0, -1.0, 0.5]], np.float32), (2, 1))
-    one, other = np.asarray(assemble(skeleton, draw(skeleton, 0))(x, jax.random.key(0)))
+    one, other = np.asarray(assemble(skeleton, draw_weights(skeleton, 0))(x, jax.random.key(0)))
     assert ((one == 0) != (other == 0)).any()
 
 
@@ -204,12 +211,12 @@ def test_a_road_of_convolutions_is_made_too() -> None:
     model = build(row, part, Deterministic(2), part, SquaredError())
     x = np.random.default_rng(0).normal(size=(4, 17)).astype(np.float32)
     x[:, -1] = [0, 1, 0, 1]
-    assert inference.reconstruct(draw(model, 0), model, x).shape == (4, 17)
+    assert inference.reconstruct(draw_weights(model, 0), model, x).shape == (4, 17)
 
 
 def test_a_road_without_layers_only_loses_the_condition() -> None:
     skeleton, width = Hyper((), tasks=3).encoder(ROW)  # type: ignore[arg-type]
-    assert slots(skeleton) == {}
+    assert parameter_specs(skeleton) == {}
     assert width == 3
     np.testing.assert_array_equal(skeleton(X, None), X[:, :3])
 
@@ -264,12 +271,12 @@ def test_a_decoder_with_another_condition_is_refused() -> None:
 
 def test_a_stack_refuses_a_condition() -> None:
     with pytest.raises(InvalidPart) as caught:
-        stacked([MODEL], [])
+        stack_models([MODEL], [])
     assert str(caught.value) == ("a stack cannot hand a condition on from storey to storey: use backbones without one.")
 
 
 def test_weights_are_joined_as_slots_stand() -> None:
     skeleton, _ = PART.encoder(ROW)
-    network = assemble(skeleton, draw(skeleton, 0)).hypernetwork
+    network = assemble(skeleton, draw_weights(skeleton, 0)).hypernetwork
     layer = network.module(network.tasks[1]).layers[0].affine
-    np.testing.assert_array_equal(network.weights(network.tasks[1]), join([layer.matrix, layer.bias]))
+    np.testing.assert_array_equal(network.weights(network.tasks[1]), join_weights([layer.matrix, layer.bias]))

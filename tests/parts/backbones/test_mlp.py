@@ -11,7 +11,7 @@ import pytest
 
 from isthmus import Autoencoder
 from isthmus.contracts import Row
-from isthmus.core.parameter_specs import assemble, draw, slots
+from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs
 from isthmus.errors import InvalidPart
 from isthmus.parts.backbones import MLP
 
@@ -19,12 +19,12 @@ X = np.random.default_rng(0).normal(size=(6, 5))
 
 
 def shapes(module: Any) -> list[tuple[int, ...]]:
-    return [slot.shape for name, slot in slots(module).items() if name.endswith("matrix")]
+    return [slot.shape for name, slot in parameter_specs(module).items() if name.endswith("matrix")]
 
 
 def filled(module: Any, seed: int = 0) -> tuple[Any, np.ndarray]:
     """Return the module with random weights, its biases too, and the weights."""
-    flat = np.random.default_rng(seed).normal(size=sum(slot.size for slot in slots(module).values()))
+    flat = np.random.default_rng(seed).normal(size=sum(slot.size for slot in parameter_specs(module).values()))
     return assemble(module, flat), flat
 
 
@@ -62,7 +62,7 @@ def test_no_hidden_layer_is_the_row_as_it_is() -> None:
     down, width = MLP(()).encoder(Row((5,)))
     up, end = MLP(()).decoder(Row((5,)), 2)
     assert (width, end) == (5, 2)
-    assert slots(down) == slots(up) == {}
+    assert parameter_specs(down) == parameter_specs(up) == {}
     np.testing.assert_array_equal(down(X, jax.random.key(0)), X)
 
 
@@ -87,7 +87,7 @@ def test_weights_start_within_the_limit_of_their_activation(activation: str) -> 
     down, _ = part.encoder(Row((20,)))
     gain = {"sigmoid": 4.0, "tanh": 1.0, "relu": 2**0.5, "identity": 1.0}[activation]
     limit = gain * np.sqrt(6 / (20 + 40))
-    flat = draw(down, 0)
+    flat = draw_weights(down, 0)
     matrix, bias = flat[:800], flat[800:]
     assert (bias == 0).all()
     assert np.abs(matrix).max() <= limit

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 from isthmus import Autoencoder, NetworkClassifier
 from isthmus.contracts import Row
-from isthmus.core.parameter_specs import assemble, slots
+from isthmus.core.parameter_specs import assemble, parameter_specs
 from isthmus.errors import InvalidPart
 from isthmus.layers.recurrence.cells import CELLS
 from isthmus.parts.backbones import Recurrent
@@ -22,7 +22,7 @@ RANDOM = np.random.default_rng(0)
 
 
 def filled(module: Any, seed: int = 0) -> tuple[Any, np.ndarray]:
-    flat = np.random.default_rng(seed).normal(size=sum(slot.size for slot in slots(module).values()))
+    flat = np.random.default_rng(seed).normal(size=sum(slot.size for slot in parameter_specs(module).values()))
     return assemble(module, flat.astype(np.float32)), flat
 
 
@@ -32,11 +32,14 @@ def test_a_flat_row_with_a_shape_is_the_sequence() -> None:
     of_row = assemble(Recurrent((5,), shape=(4, 3)).encoder(Row((12,)))[0], flat.astype(np.float32))
     np.testing.assert_array_equal(of_sequence(x, None), of_row(x, None))
     np.testing.assert_array_equal(of_sequence(x.reshape(3, 4, 3), None), of_row(x, None))
-    assert slots(Recurrent((5,)).encoder(Row((12,)))[0])["stack.layers.0.forward.inputs.matrix"].shape == (1, 15)
+    assert parameter_specs(Recurrent((5,)).encoder(Row((12,)))[0])["stack.layers.0.forward.inputs.matrix"].shape == (
+        1,
+        15,
+    )
 
 
 def test_steps_behind_the_end_change_nothing() -> None:
-    short, long = Row((4, 3), is_sequence=True, has_holes=True), Row((9, 3), is_sequence=True, has_holes=True)
+    short, long = Row((4, 3), is_sequence=True, may_be_missing=True), Row((9, 3), is_sequence=True, may_be_missing=True)
     for pooling in ("last", "mean", "max"):
         part = Recurrent((4,), bidirectional=True, pooling=pooling)
         (one, width), (other, _) = part.encoder(short), part.encoder(long)
@@ -44,34 +47,34 @@ def test_steps_behind_the_end_change_nothing() -> None:
         x = RANDOM.normal(size=(2, 4, 3)).astype(np.float32)
         padded = np.concatenate([x, np.full((2, 5, 3), np.nan, np.float32)], axis=1)
         np.testing.assert_allclose(filled(other)[0](padded, None), filled(one)[0](x, None), rtol=1e-5)
-        assert other.sees_holes
+        assert other.reads_missing
 
 
 def test_nothing_is_masked_where_no_row_has_holes() -> None:
     x = jax.ShapeDtypeStruct((2, 4, 3), np.float32)
-    for has_holes in (False, True):
-        road = filled(Recurrent((5,)).encoder(Row((4, 3), is_sequence=True, has_holes=has_holes))[0])[0]
-        assert ("select_n" in str(jax.make_jaxpr(lambda x, road=road: road(x, None))(x))) == has_holes
+    for may_be_missing in (False, True):
+        road = filled(Recurrent((5,)).encoder(Row((4, 3), is_sequence=True, may_be_missing=may_be_missing))[0])[0]
+        assert ("select_n" in str(jax.make_jaxpr(lambda x, road=road: road(x, None))(x))) == may_be_missing
 
 
 def test_the_last_step_is_written_first_where_rows_end_together() -> None:
-    for has_holes in (False, True):
-        up, end = Recurrent((5,), "simple").decoder(Row((4, 3), is_sequence=True, has_holes=has_holes), 2)
+    for may_be_missing in (False, True):
+        up, end = Recurrent((5,), "simple").decoder(Row((4, 3), is_sequence=True, may_be_missing=may_be_missing), 2)
         assert end == 20
         road, flat = filled(up)
         u, b, _ = np.split(flat, [10, 15])
         code = RANDOM.normal(size=(1, 2)).astype(np.float32)
         first = np.tanh(code @ u.reshape(2, 5) + b)[0]  # the state before it is zero
         found = np.asarray(road(code, None)).reshape(4, 5)
-        np.testing.assert_allclose(found[0 if has_holes else 3], first, rtol=1e-5)
+        np.testing.assert_allclose(found[0 if may_be_missing else 3], first, rtol=1e-5)
 
 
 def test_the_outlet_is_one_layer_for_all_steps() -> None:
-    outlet, flat = filled(Recurrent((5,)).outlet(Row((4, 3)), 20, 24))
+    output_layer, flat = filled(Recurrent((5,)).output_layer(Row((4, 3)), 20, 24))
     states = RANDOM.normal(size=(2, 4, 5)).astype(np.float32)
     w, b = flat[:30].reshape(5, 2, 3), flat[30:].reshape(2, 3)
     due = np.einsum("nth,hpf->nptf", states, w) + b[:, None]
-    np.testing.assert_allclose(outlet(states.reshape(2, 20)), due.reshape(2, 24), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(output_layer(states.reshape(2, 20)), due.reshape(2, 24), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +96,7 @@ def test_the_outlet_is_one_layer_for_all_steps() -> None:
             ),
         ),
         (
-            lambda: Recurrent().outlet(Row((4, 3)), 20, 25),
+            lambda: Recurrent().output_layer(Row((4, 3)), 20, 25),
             "the output of Recurrent must be a multiple of the 12 numbers of a row. Got 25.",
         ),
     ],

@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 
 from isthmus import Autoencoder
 from isthmus.contracts import Batch, Row
-from isthmus.core.parameter_specs import assemble, cut, draw, fill, slots
+from isthmus.core.parameter_specs import assemble, draw_weights, fill_specs, parameter_specs, split_weights
 from isthmus.errors import InvalidPart
 from isthmus.model.model import build
 from isthmus.parts.backbones import Residual
@@ -28,14 +28,14 @@ SHAPES = ((1, 7, 9), (1, 28, 28), (2, 5, 5), (3, 64, 64))
 
 def started(skeleton: Any) -> Any:
     """Return the module with starting weights in double precision."""
-    return assemble(skeleton, draw(skeleton, 0).astype(np.float64))
+    return assemble(skeleton, draw_weights(skeleton, 0).astype(np.float64))
 
 
 def filled(skeleton: Any) -> tuple[Any, dict[str, np.ndarray]]:
     """Return the module with random weights, its biases too, and the weights by path."""
-    flat = 0.5 * np.random.default_rng(0).normal(size=sum(slot.size for slot in slots(skeleton).values()))
-    arrays = cut(skeleton, flat)
-    return fill(skeleton, arrays), dict(zip(slots(skeleton), arrays, strict=True))
+    flat = 0.5 * np.random.default_rng(0).normal(size=sum(slot.size for slot in parameter_specs(skeleton).values()))
+    arrays = split_weights(skeleton, flat)
+    return fill_specs(skeleton, arrays), dict(zip(parameter_specs(skeleton), arrays, strict=True))
 
 
 def conv(x: np.ndarray, kernel: np.ndarray, bias: np.ndarray, stride: int = 1) -> np.ndarray:
@@ -110,18 +110,18 @@ def test_the_way_up_goes_through_the_sizes_of_the_way_down(shape: tuple[int, ...
     up, end = part.decoder(row, 5)
     assert end == 2 * shape[1] * shape[2]
     for module, size, expected in ((down, row.size, width), (up, 5, end)):
-        walk = assemble(module, draw(module, 0))
+        walk = assemble(module, draw_weights(module, 0))
         found = jax.eval_shape(lambda x, walk=walk: walk(x, None), jax.ShapeDtypeStruct((3, size), np.float32))
         assert found.shape == (3, expected)
-    outlet = part.outlet(row, end, 2 * row.size)
-    walk = assemble(outlet, draw(outlet, 0))
+    output_layer = part.output_layer(row, end, 2 * row.size)
+    walk = assemble(output_layer, draw_weights(output_layer, 0))
     assert jax.eval_shape(walk.__call__, jax.ShapeDtypeStruct((3, end), np.float32)).shape == (3, 2 * row.size)
 
 
 def test_the_gradient_is_the_slope() -> None:
     part = Residual((2, 3), activation="tanh")
     skeleton = build(Row((1, 7, 9)), part, Deterministic(3), part, SquaredError())
-    x, count = RANDOM.normal(size=(3, 63)), sum(slot.size for slot in slots(skeleton).values())
+    x, count = RANDOM.normal(size=(3, 63)), sum(slot.size for slot in parameter_specs(skeleton).values())
     with jax.enable_x64(True):
         flat, batch = 0.3 * np.random.default_rng(1).normal(size=count), Batch(jnp.array(x), jnp.ones(3))
 
@@ -142,7 +142,7 @@ def test_a_deep_network_starts_with_the_signal_and_the_gradient_of_a_shallow_one
     for blocks in (1, 12):
         part = Residual((4,), blocks=blocks, stride=1)
         skeleton = part.encoder(Row((1, 8, 8)))[0]
-        weights = draw(skeleton, 0)
+        weights = draw_weights(skeleton, 0)
         value, gradient = jax.jit(jax.value_and_grad(lambda w, s=skeleton: jnp.sum(assemble(s, w)(x, None))))(weights)
         spread.append(float(value))
         slope.append(np.asarray(gradient)[: 9 * 4])  # of the first kernel
@@ -181,5 +181,5 @@ def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(InvalidPart, match=r"^Residual needs images, and a row of shape \(784,\).*shape=\(1, 28, 28\)"):
         Residual().encoder(Row((784,)))
     with pytest.raises(InvalidPart) as caught:
-        Residual().outlet(Row((1, 4, 4)), 256, 24)
+        Residual().output_layer(Row((1, 4, 4)), 256, 24)
     assert str(caught.value) == "the output of Residual must be a multiple of the 16 numbers of a row. Got 24."

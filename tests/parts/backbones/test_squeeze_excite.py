@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 
 from isthmus import Autoencoder
 from isthmus.contracts import Row
-from isthmus.core.parameter_specs import assemble, draw, slots
+from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs
 from isthmus.errors import InvalidPart
 from isthmus.parts.backbones import Residual, SqueezeExcite
 
@@ -21,7 +21,7 @@ PART, ROW = SqueezeExcite((4, 6), reduction=2, activation="tanh"), Row((1, 7, 9)
 
 
 def filled(skeleton: Any, scale: float = 0.5) -> Any:
-    size = sum(slot.size for slot in slots(skeleton).values())
+    size = sum(slot.size for slot in parameter_specs(skeleton).values())
     return assemble(skeleton, scale * np.random.default_rng(0).normal(size=size))
 
 
@@ -70,9 +70,9 @@ def test_it_starts_as_the_residual_network_of_the_same_start() -> None:
     x = RANDOM.normal(size=(2, 63)).astype(np.float32)
     gated, plain = PART.encoder(ROW), Residual((4, 6), activation="tanh").encoder(ROW)
     assert gated[1] == plain[1]
-    arrays = {path: RANDOM.normal(size=slot.shape) * slot.limit for path, slot in slots(gated[0]).items()}
+    arrays = {path: RANDOM.normal(size=slot.shape) * slot.limit for path, slot in parameter_specs(gated[0]).items()}
     ends = [
-        np.asarray(assemble(road, np.concatenate([arrays[path].ravel() for path in slots(road)]))(x, None))
+        np.asarray(assemble(road, np.concatenate([arrays[path].ravel() for path in parameter_specs(road)]))(x, None))
         for road, _ in (gated, plain)
     ]
     np.testing.assert_allclose(ends[0], ends[1], rtol=1e-5)
@@ -80,8 +80,8 @@ def test_it_starts_as_the_residual_network_of_the_same_start() -> None:
 
 def test_every_weight_of_a_block_learns() -> None:
     skeleton = PART.encoder(ROW)[0]
-    flat, x = draw(skeleton, 0), RANDOM.normal(size=(5, 63)).astype(np.float32)
-    start = slots(skeleton)
+    flat, x = draw_weights(skeleton, 0), RANDOM.normal(size=(5, 63)).astype(np.float32)
+    start = parameter_specs(skeleton)
 
     @jax.jit
     @jax.grad
@@ -90,7 +90,7 @@ def test_every_weight_of_a_block_learns() -> None:
 
     for _ in range(3):
         flat = flat - 0.01 * np.asarray(slope(flat))
-    moved = np.abs(flat - draw(skeleton, 0))
+    moved = np.abs(flat - draw_weights(skeleton, 0))
     offset = 0
     for path, slot in start.items():
         assert moved[offset : offset + slot.size].any(), path
@@ -125,4 +125,4 @@ def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(InvalidPart, match=r"^SqueezeExcite needs images, and a row of shape \(6,\) does not say which"):
         SqueezeExcite().encoder(Row((6,)))
     with pytest.raises(InvalidPart, match=r"^the output of SqueezeExcite must be a multiple of the 16 numbers"):
-        SqueezeExcite().outlet(Row((1, 4, 4)), 256, 24)
+        SqueezeExcite().output_layer(Row((1, 4, 4)), 256, 24)

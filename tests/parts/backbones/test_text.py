@@ -11,11 +11,11 @@ import pytest
 
 from isthmus import InvalidPart
 from isthmus.contracts import Row
-from isthmus.core.parameter_specs import assemble, draw, started
+from isthmus.core.parameter_specs import assemble, draw_weights, with_values
 from isthmus.layers.recurrence.windows import window
 from isthmus.parts.backbones import Text
 
-ROW = Row((6,), codes=(9,) * 6, has_holes=True)
+ROW = Row((6,), codes=(9,) * 6, may_be_missing=True)
 NAN = np.nan
 X = np.array([[3, 4, 0, NAN, NAN, NAN], [5, 2, 8, 7, 1, 0]], np.float32)
 ROADS = [{"road": "conv"}, {"road": "recurrent"}, {"road": "recurrent", "bidirectional": True}]
@@ -24,11 +24,11 @@ every_road = pytest.mark.parametrize("settings", ROADS, ids=["conv", "recurrent"
 
 
 def built(road: tuple[Any, int], seed: int = 0) -> Any:
-    return assemble(road[0], draw(road[0], seed))
+    return assemble(road[0], draw_weights(road[0], seed))
 
 
 def test_a_convolution_is_that_of_numpy() -> None:
-    layer = assemble(skeleton := window(3, 2, 4, Text().activation), draw(skeleton, 0))
+    layer = assemble(skeleton := window(3, 2, 4, Text().activation), draw_weights(skeleton, 0))
     x = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32)
     kernel = np.asarray(layer.affine.matrix).reshape(3, 2, 4)
     wide = np.stack([sum(np.convolve(x[:, i], kernel[::-1, i, o], "same") for i in range(2)) for o in range(4)], axis=1)
@@ -37,16 +37,16 @@ def test_a_convolution_is_that_of_numpy() -> None:
 
 def test_an_even_kernel_sees_one_step_more_ahead() -> None:
     skeleton = window(2, 1, 1, Text(activation="identity").activation)
-    weights = started(skeleton, draw(skeleton, 0), {"affine.matrix": np.array([[1.0], [10.0]])})
+    weights = with_values(skeleton, draw_weights(skeleton, 0), {"affine.matrix": np.array([[1.0], [10.0]])})
     found = assemble(skeleton, weights)(jnp.array([[[1.0], [2.0], [3.0]]]))
     assert found.ravel().tolist() == [21.0, 32.0, 3.0]
 
 
 def test_the_largest_of_each_unit_by_hand() -> None:
     part = Text((2,), embedding=1, kernel=1, activation="identity")
-    skeleton, width = part.encoder(Row((3,), codes=(4,) * 3, has_holes=True))
+    skeleton, width = part.encoder(Row((3,), codes=(4,) * 3, may_be_missing=True))
     values = {"vectors": np.array([[0.5], [-1.0], [2.0], [-3.0]]), "layers.layers.0.affine.matrix": [[1.0, -1.0]]}
-    module = assemble(skeleton, started(skeleton, draw(skeleton, 0), values))
+    module = assemble(skeleton, with_values(skeleton, draw_weights(skeleton, 0), values))
     assert width == 2
     assert module(jnp.array([[2.0, 1.0, 3.0], [3.0, 1.0, NAN]]), None).tolist() == [[2.0, 3.0], [-1.0, 3.0]]
 
@@ -56,9 +56,9 @@ def test_the_largest_of_each_unit_by_hand() -> None:
 def test_what_lies_behind_the_end_changes_nothing(settings: dict[str, Any], pooling: str) -> None:
     part = Text((4, 3), embedding=5, pooling=pooling, **settings)
     long = built(part.encoder(ROW))
-    short = built(part.encoder(Row((3,), codes=(9,) * 3, has_holes=True)))
+    short = built(part.encoder(Row((3,), codes=(9,) * 3, may_be_missing=True)))
     np.testing.assert_allclose(long(jnp.array(X), None)[0], short(jnp.array(X[:1, :3]), None)[0], rtol=1e-6, atol=1e-7)
-    assert long.sees_holes
+    assert long.reads_missing
 
 
 @every_road
@@ -66,7 +66,7 @@ def test_every_weight_learns(settings: dict[str, Any]) -> None:
     part = Text((4, 3), embedding=5, pooling="mean", **settings)
     for road, x in ((part.encoder(ROW), jnp.array(X)), (part.decoder(ROW, 2), jnp.array([[0.3, -1.0]]))):
         skeleton = road[0]
-        weights = jnp.array(draw(skeleton, 0))
+        weights = jnp.array(draw_weights(skeleton, 0))
         slope = jax.grad(lambda w, s=skeleton, x=x: jnp.sum(jnp.sin(3 * assemble(s, w)(x, None))))(weights)
         assert np.isfinite(slope).all()
         unseen = np.isin(np.arange(9), X[np.isfinite(X)].astype(int), invert=True).sum() * 5
@@ -94,16 +94,16 @@ def test_dropout_is_for_training_only() -> None:
 
 def test_one_output_layer_serves_all_steps() -> None:
     part = Text((4,), embedding=3)
-    skeleton = part.outlet(ROW, part.decoder(ROW, 2)[1], 9 * 6)
-    outlet = assemble(skeleton, draw(skeleton, 0))
+    skeleton = part.output_layer(ROW, part.decoder(ROW, 2)[1], 9 * 6)
+    output_layer = assemble(skeleton, draw_weights(skeleton, 0))
     features = np.random.default_rng(0).normal(size=(2, 24)).astype(np.float32)
-    found = outlet(jnp.array(features)).reshape(2, 9, 6)
-    expected = features.reshape(2, 6, 4) @ np.asarray(outlet.affine.matrix)
+    found = output_layer(jnp.array(features)).reshape(2, 9, 6)
+    expected = features.reshape(2, 6, 4) @ np.asarray(output_layer.affine.matrix)
     np.testing.assert_allclose(found, expected.transpose(0, 2, 1), rtol=1e-5, atol=1e-6)
     with pytest.raises(
         InvalidPart, match=r"^the output of Text must be a multiple of the 6 tokens of a row\. Got 7\.$"
     ):
-        part.outlet(ROW, 24, 7)
+        part.output_layer(ROW, 24, 7)
 
 
 @pytest.mark.parametrize("row", [Row((6,)), Row((2,), codes=(3, 0)), Row((2, 3), codes=(3,) * 6)])

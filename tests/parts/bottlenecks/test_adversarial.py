@@ -13,7 +13,7 @@ import pytest
 import isthmus
 from isthmus import Autoencoder
 from isthmus.contracts import Batch, Code, Pass, Row
-from isthmus.core.parameter_specs import assemble, slots, span
+from isthmus.core.parameter_specs import assemble, parameter_specs, weight_range
 from isthmus.errors import InvalidData, InvalidPart
 from isthmus.model.model import build
 from isthmus.parts.backbones import MLP
@@ -47,7 +47,7 @@ def seen(key: Any, label: Any = None, step: int = 0, point: np.ndarray = POINT) 
 def terms(net: Any, key: Any, **what: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     found = seen(key, **what)
     likelihood = -jnp.arange(1.0, len(found.code.point) + 1)[None]
-    return jax.tree.map(np.asarray, (net.terms(likelihood, found), net.rival_terms(found)))
+    return jax.tree.map(np.asarray, (net.terms(likelihood, found), net.discriminator_terms(found)))
 
 
 @pytest.mark.parametrize(
@@ -157,8 +157,8 @@ WEIGHT = np.array([2.0, 0.5, 1.0, 1.5, 0.0])
 @pytest.mark.parametrize("prior", ["normal", "mixture(3, by_label=True)"])
 def test_each_side_learns_from_its_own_terms_only(prior: str) -> None:
     skeleton = build(Row((3,)), ROAD, Adversarial(2, prior, **SETTINGS), ROAD, SquaredError())
-    count = sum(slot.size for slot in slots(skeleton).values())
-    low, high = span(skeleton, "neck.rival")
+    count = sum(slot.size for slot in parameter_specs(skeleton).values())
+    low, high = weight_range(skeleton, "neck.rival")
     weights = 0.7 * np.random.default_rng(2).normal(size=count)
     with jax.enable_x64(True):
         batch = Batch(jnp.array(X), jnp.array(WEIGHT), jnp.array([0, 1, -1, 2, -1], jnp.int32))
@@ -201,7 +201,7 @@ def test_one_loop_moves_each_side_by_its_own_optimizer(optimizer: str, rival: st
     part = Adversarial(2, hidden=(3,), rival=rival)
     ae = fitted(part, optimizer=optimizer)
     start = fitted(part, optimizer=optimizer, max_epochs=0)
-    low, high = span(ae._skeleton, "neck.rival")
+    low, high = weight_range(ae._skeleton, "neck.rival")
     has_moved = np.abs(ae._weights - start._weights) > 1e-20
     is_rival = (np.arange(len(has_moved)) >= low) & (np.arange(len(has_moved)) < high)
     should_move = is_rival if moves == "rival" else ~is_rival

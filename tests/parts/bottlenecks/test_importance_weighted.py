@@ -11,7 +11,7 @@ import pytest
 from scipy import special, stats
 
 from isthmus.contracts import Batch, Row
-from isthmus.core.parameter_specs import assemble, slots, span
+from isthmus.core.parameter_specs import assemble, parameter_specs, weight_range
 from isthmus.errors import InvalidPart
 from isthmus.model.model import build
 from isthmus.parts.backbones import MLP
@@ -36,8 +36,8 @@ def model(part: ImportanceWeighted) -> Any:
 
 
 SKELETON = model(ImportanceWeighted(SIZE))
-COUNT = sum(slot.size for slot in slots(SKELETON).values())
-DECODER = span(SKELETON, "decoder")[0]
+COUNT = sum(slot.size for slot in parameter_specs(SKELETON).values())
+DECODER = weight_range(SKELETON, "decoder")[0]
 """Where the weights of the way up begin; before stand those of the way down."""
 WEIGHTS = 0.7 * np.random.default_rng(1).normal(size=COUNT)
 
@@ -198,7 +198,9 @@ def test_penalties_on_the_draws_keep_their_gradient() -> None:
 
     def slopes(gradient: str, penalties: Any) -> np.ndarray:
         skeleton = build(Row((3,)), road, ImportanceWeighted(2, draws=5, gradient=gradient), road, Gaussian())
-        weights = 0.3 * np.random.default_rng(4).normal(size=sum(slot.size for slot in slots(skeleton).values()))
+        weights = 0.3 * np.random.default_rng(4).normal(
+            size=sum(slot.size for slot in parameter_specs(skeleton).values())
+        )
 
         @jax.jit
         @jax.grad

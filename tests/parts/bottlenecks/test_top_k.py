@@ -16,8 +16,8 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from isthmus import Autoencoder, load
-from isthmus.contracts import LAST, Bottleneck
-from isthmus.core.parameter_specs import assemble, draw
+from isthmus.contracts import LAST_STEP, Bottleneck
+from isthmus.core.parameter_specs import assemble, draw_weights
 from isthmus.core.part import resolve
 from isthmus.errors import InvalidPart
 from isthmus.parts.bottlenecks import TopK
@@ -31,7 +31,7 @@ HIDDEN = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
 
 def neck_of(part: Any) -> Any:
     skeleton = part.build(3)
-    return assemble(skeleton, draw(skeleton, 0))
+    return assemble(skeleton, draw_weights(skeleton, 0))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_the_gradient_flows_through_the_units_that_stay() -> None:
 def test_the_code_is_the_affine_map_of_the_largest() -> None:
     hidden = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
     skeleton = TopK(8, k=2).build(3)
-    flat = draw(skeleton, 0)
+    flat = draw_weights(skeleton, 0)
     flat[-8:] = np.linspace(-1, 1, 8)
     neck = assemble(skeleton, flat)
     linear = hidden @ flat[:24].reshape(3, 8) + flat[24:]
@@ -112,7 +112,7 @@ def test_a_schedule_lowers_the_number_of_units_step_by_step() -> None:
     neck = neck_of(TopK(16, k="linear(6, 3, steps=4)"))
     active = jax.jit(lambda step: jnp.sum(neck(HIDDEN, None, step).draws[0] != 0, axis=1))
     # 6, 5.25, 4.5 (to the even number), 3.75, 3, and 3 for ever.
-    for step, k in [(0, 6), (1, 5), (2, 4), (3, 4), (4, 3), (9, 3), (LAST, 3)]:
+    for step, k in [(0, 6), (1, 5), (2, 4), (3, 4), (4, 3), (9, 3), (LAST_STEP, 3)]:
         np.testing.assert_array_equal(active(jnp.int32(step)), k)
     assert int(jnp.count_nonzero(neck(HIDDEN, None).draws)) == 3 * len(HIDDEN)
 

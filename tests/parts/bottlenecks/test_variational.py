@@ -12,8 +12,8 @@ from scipy import integrate, stats
 from sklearn.datasets import load_digits
 
 from isthmus import Autoencoder
-from isthmus.contracts import LAST, Batch, Code, Pass
-from isthmus.core.parameter_specs import assemble, draw, slots
+from isthmus.contracts import LAST_STEP, Batch, Code, Pass
+from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs
 from isthmus.errors import InvalidPart
 from isthmus.parts.bottlenecks import Variational
 from isthmus.parts.bottlenecks._normal_code import Normal
@@ -54,11 +54,11 @@ def terms(part: Variational, step: Any = 0, mean: Any = MEANS) -> dict[str, np.n
     code = Code(posterior.mean[None], posterior.mean, posterior)
     seen = Pass(batch, batch.x, code, None, None, jnp.asarray(step), None)  # type: ignore[arg-type]
     log_likelihood = jnp.array([[1.0, 2.0, 3.0], [3.0, 2.0, 0.0]])
-    return assemble(part.build(2), draw(part.build(2), 0)).terms(log_likelihood, seen)
+    return assemble(part.build(2), draw_weights(part.build(2), 0)).terms(log_likelihood, seen)
 
 
 def test_the_posterior_by_hand() -> None:
-    assert list(slots(Variational(3).build(2))) == [
+    assert list(parameter_specs(Variational(3).build(2))) == [
         f"{layer}.{weight}" for layer in ("mean", "log_variance") for weight in ("matrix", "bias")
     ]
     code = neck()(jnp.array(HIDDEN), None)
@@ -96,7 +96,7 @@ def test_log_variances_stay_within_bounds_and_keep_a_gradient() -> None:
 
 def test_training_begins_below_a_unit_deviation() -> None:
     skeleton = Variational(8).build(32)
-    code = assemble(skeleton, draw(skeleton, 0))(jnp.array(RANDOM.normal(size=(100, 32)), jnp.float32), None)
+    code = assemble(skeleton, draw_weights(skeleton, 0))(jnp.array(RANDOM.normal(size=(100, 32)), jnp.float32), None)
     deviation = np.exp(0.5 * np.asarray(code.posterior.log_variance))
     assert 0.4 < deviation.min() < deviation.max() < 0.9
 
@@ -125,7 +125,7 @@ def test_the_terms_by_hand() -> None:
     np.testing.assert_allclose(terms(Variational(2, beta=4.0))["kl"], 4 * divergences().sum(axis=1), rtol=1e-5)
 
 
-@pytest.mark.parametrize(("step", "share"), [(0, 0.0), (3, 0.3), (10, 1.0), (500, 1.0), (LAST, 1.0)])
+@pytest.mark.parametrize(("step", "share"), [(0, 0.0), (3, 0.3), (10, 1.0), (500, 1.0), (LAST_STEP, 1.0)])
 def test_the_warm_up_by_hand(step: Any, share: float) -> None:
     part = Variational(2, beta="linear(0.0, 1.0, steps=10)")  # type: ignore[arg-type]
     np.testing.assert_allclose(terms(part, step)["kl"], share * divergences().sum(axis=1), rtol=1e-5)

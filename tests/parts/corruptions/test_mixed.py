@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from isthmus.core.part import find, names, resolve, rooms
+from isthmus.core.part import find_part, part_kinds, part_names, resolve
 from isthmus.parts.corruptions import Block, Masking, Swap, VariedMasking
 
 IS_CODE = np.array([True, False, True, False])
@@ -18,9 +18,9 @@ X[::5, 1] = X[::7, 2] = np.nan
 X = X.astype(np.float32)
 
 
-@pytest.mark.parametrize("name", names("corruptions"))
+@pytest.mark.parametrize("name", part_names("corruptions"))
 def test_what_is_seen_of_codes_is_a_code_or_nothing(name: str) -> None:
-    part: Any = resolve(rooms()["corruptions"], name)
+    part: Any = resolve(part_kinds()["corruptions"], name)
     found = np.asarray(part.mixed(jnp.array(X), jax.random.key(0), IS_CODE))
     assert found.shape == X.shape
     assert np.isin(found[:, 0], [0, 1, 2, np.nan]).sum() + np.isnan(found[:, 0]).sum() == 600
@@ -30,7 +30,7 @@ def test_what_is_seen_of_codes_is_a_code_or_nothing(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["gaussian", "salt_and_pepper"])
 def test_noise_acts_on_numbers_that_are_there(name: str) -> None:
-    part: Any = find("corruptions", name)()  # type: ignore[call-arg]
+    part: Any = find_part("corruptions", name)()  # type: ignore[call-arg]
     found = np.asarray(part.mixed(jnp.array(X), jax.random.key(0), IS_CODE))
     np.testing.assert_array_equal(found[:, IS_CODE], X[:, IS_CODE])
     np.testing.assert_array_equal(np.isnan(found), np.isnan(X))

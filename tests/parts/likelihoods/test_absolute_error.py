@@ -37,7 +37,7 @@ def test_the_log_probability_by_hand() -> None:
         outcome = outcome_of(FEATURES)
         center = FEATURES @ MATRIX + BIAS
         np.testing.assert_allclose(outcome.mean(), center, rtol=1e-12)
-        np.testing.assert_allclose(outcome.by_column(X), -np.abs(X - center), rtol=1e-12)
+        np.testing.assert_allclose(outcome.log_prob_by_column(X), -np.abs(X - center), rtol=1e-12)
         np.testing.assert_allclose(outcome.log_prob(X), -np.abs(X - center).sum(axis=1), rtol=1e-12)
 
 
@@ -49,8 +49,10 @@ def test_one_row_by_mind() -> None:
 def test_it_is_a_laplace_distribution_up_to_a_constant() -> None:
     center = FEATURES @ MATRIX + BIAS
     with jax.enable_x64(True):
-        by_column = np.asarray(outcome_of(FEATURES).by_column(X))
-    np.testing.assert_allclose(by_column, stats.laplace(loc=center).logpdf(X) + np.log(2), rtol=1e-12, atol=1e-15)
+        log_prob_by_column = np.asarray(outcome_of(FEATURES).log_prob_by_column(X))
+    np.testing.assert_allclose(
+        log_prob_by_column, stats.laplace(loc=center).logpdf(X) + np.log(2), rtol=1e-12, atol=1e-15
+    )
 
 
 def test_a_sample_is_of_that_distribution() -> None:

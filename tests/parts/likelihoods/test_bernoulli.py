@@ -22,9 +22,9 @@ BITS = np.random.default_rng(1).integers(0, 2, size=(30, 4)).astype(float)
 SHARES = np.random.default_rng(2).random(size=(30, 4))
 
 
-def by_column(logits: np.ndarray, x: np.ndarray) -> np.ndarray:
+def log_prob_by_column(logits: np.ndarray, x: np.ndarray) -> np.ndarray:
     with jax.enable_x64(True):
-        return np.asarray(BernoulliOutcome(jnp.array(logits)).by_column(jnp.array(x)))
+        return np.asarray(BernoulliOutcome(jnp.array(logits)).log_prob_by_column(jnp.array(x)))
 
 
 def test_the_head_is_affine() -> None:
@@ -36,12 +36,12 @@ def test_the_head_is_affine() -> None:
 
 def test_bits_have_the_probability_of_scipy() -> None:
     expected = stats.bernoulli(special.expit(LOGITS)).logpmf(BITS)
-    np.testing.assert_allclose(by_column(LOGITS, BITS), expected, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(log_prob_by_column(LOGITS, BITS), expected, rtol=1e-9, atol=1e-12)
 
 
 def test_a_row_has_the_loss_of_scikit_learn() -> None:
     for k in range(2):
-        found = by_column(LOGITS, BITS)[k].sum(axis=-1)
+        found = log_prob_by_column(LOGITS, BITS)[k].sum(axis=-1)
         for n in range(30):
             loss = log_loss(BITS[n], special.expit(LOGITS[k, n]), labels=[0, 1], normalize=False)
             assert found[n] == pytest.approx(-loss, rel=1e-9)
@@ -50,16 +50,16 @@ def test_a_row_has_the_loss_of_scikit_learn() -> None:
 def test_shares_count_as_probabilities() -> None:
     p = special.expit(LOGITS)
     expected = special.xlogy(SHARES, p) + special.xlog1py(1 - SHARES, -p)
-    np.testing.assert_allclose(by_column(LOGITS, SHARES), expected, rtol=1e-9)
+    np.testing.assert_allclose(log_prob_by_column(LOGITS, SHARES), expected, rtol=1e-9)
     # The loss is lowest at p = x, where it is the entropy and not zero.
-    lowest = by_column(special.logit(SHARES), SHARES)
+    lowest = log_prob_by_column(special.logit(SHARES), SHARES)
     np.testing.assert_allclose(lowest, -stats.bernoulli(SHARES).entropy(), rtol=1e-9)
 
 
 def test_absurd_logits_cost_what_they_are_off() -> None:
     logits = jnp.array([[[-1e4, -1e4, 1e4, 1e4]]], jnp.float32)
     x = jnp.array([[0.0, 1.0, 0.0, 1.0]], jnp.float32)
-    np.testing.assert_array_equal(BernoulliOutcome(logits).by_column(x), [[[0, -1e4, -1e4, 0]]])
+    np.testing.assert_array_equal(BernoulliOutcome(logits).log_prob_by_column(x), [[[0, -1e4, -1e4, 0]]])
     gradient = jax.grad(lambda z: jnp.sum(BernoulliOutcome(z).log_prob(x)))(logits)
     np.testing.assert_array_equal(gradient, [[[0, 1, -1, 0]]])  # x - p
 

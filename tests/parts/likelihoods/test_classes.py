@@ -86,7 +86,7 @@ def test_the_largest_hinge_is_that_of_the_nearest_wrong_class(margin: float) -> 
             expected[k, i] = max(0.0, wrong + margin - SCORES[k, i, right])
     with jax.enable_x64(True):
         outcome = HingeOutcome(jnp.array(SCORES), jnp.full((2, 30), margin), "max")
-        found, each = (np.asarray(of(jnp.array(ONE_HOT))) for of in (outcome.log_prob, outcome.by_column))
+        found, each = (np.asarray(of(jnp.array(ONE_HOT))) for of in (outcome.log_prob, outcome.log_prob_by_column))
     np.testing.assert_allclose(-found, expected, rtol=1e-12, atol=1e-12)
     assert ((each != 0).sum(axis=-1) <= 1).all()
     if margin == 1:
@@ -95,8 +95,8 @@ def test_the_largest_hinge_is_that_of_the_nearest_wrong_class(margin: float) -> 
 
 def test_the_largest_hinge_by_hand() -> None:
     outcome = HingeOutcome(jnp.array([[[2.0, 0.5, 1.5]]]), jnp.ones((1, 1)), "max")
-    np.testing.assert_array_equal(outcome.by_column(jnp.array([[0.0, 1.0, 0.0]])), [[[-2.5, 0, 0]]])
-    np.testing.assert_array_equal(outcome.by_column(jnp.array([[1.0, 0.0, 0.0]])), [[[0, 0, -0.5]]])
+    np.testing.assert_array_equal(outcome.log_prob_by_column(jnp.array([[0.0, 1.0, 0.0]])), [[[-2.5, 0, 0]]])
+    np.testing.assert_array_equal(outcome.log_prob_by_column(jnp.array([[1.0, 0.0, 0.0]])), [[[0, 0, -0.5]]])
     np.testing.assert_allclose(outcome.mean()[0, 0], softmax([-0.5, -2.5, -1.5]), rtol=1e-6)
     assert Hinge(form="max").build(Row((3,)), partial(affine, 2)).form == "max"
 
@@ -105,7 +105,7 @@ def test_the_binary_hinge_is_scikit_learns_in_every_column() -> None:
     labels = RANDOM.integers(0, 2, size=(30, 4))
     with jax.enable_x64(True):
         outcome = BinaryHingeOutcome(jnp.array(SCORES), jnp.ones((2, 30)))
-        found = -np.asarray(outcome.by_column(jnp.array(labels, float)))
+        found = -np.asarray(outcome.log_prob_by_column(jnp.array(labels, float)))
         mean = np.asarray(outcome.mean())
     for k, j in np.ndindex(2, 4):
         expected = hinge_loss(2 * labels[:, j] - 1, SCORES[k, :, j])
@@ -117,7 +117,7 @@ def test_the_binary_hinge_is_scikit_learns_in_every_column() -> None:
 
 def test_the_binary_hinge_by_hand() -> None:
     outcome = BinaryHingeOutcome(jnp.array([[[2.0, 0.5, -0.25]]]), jnp.full((1, 1), 0.5))
-    np.testing.assert_array_equal(outcome.by_column(jnp.array([[1.0, 0.0, 1.0]])), [[[0, -1.0, -0.75]]])
+    np.testing.assert_array_equal(outcome.log_prob_by_column(jnp.array([[1.0, 0.0, 1.0]])), [[[0, -1.0, -0.75]]])
     assert BinaryHinge().support == (0.0, 1.0)
     with pytest.raises(InvalidPart, match=r"BinaryHinge\.margin must be above 0\. Got -1\.0\."):
         BinaryHinge(-1)

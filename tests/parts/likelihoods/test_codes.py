@@ -15,7 +15,7 @@ from scipy.special import log_softmax
 from isthmus import InvalidPart
 from isthmus.contracts import Row
 from isthmus.core.affine import affine
-from isthmus.core.parameter_specs import assemble, draw
+from isthmus.core.parameter_specs import assemble, draw_weights
 from isthmus.parts.likelihoods import Codes
 from isthmus.parts.likelihoods.codes import CodesOutcome
 
@@ -26,11 +26,11 @@ X = RANDOM.integers(0, 4, (3, 5)).astype(np.float32)
 
 def built(row: Row, width: int = 6) -> Any:
     skeleton = Codes().build(row, partial(affine, width))
-    return assemble(skeleton, draw(skeleton, 0))
+    return assemble(skeleton, draw_weights(skeleton, 0))
 
 
 def test_the_loss_is_that_of_a_softmax_for_each_column() -> None:
-    found = CodesOutcome(jnp.array(LOGIT)).by_column(jnp.array(X))
+    found = CodesOutcome(jnp.array(LOGIT)).log_prob_by_column(jnp.array(X))
     each = log_softmax(LOGIT.astype(np.float64), axis=2)
     expected = [[[each[k, i, int(X[i, j]), j] for j in range(5)] for i in range(3)] for k in range(2)]
     np.testing.assert_allclose(found, expected, rtol=1e-5)
@@ -53,7 +53,7 @@ def test_the_head_takes_all_numbers_of_the_first_code_first() -> None:
 def test_a_column_with_fewer_codes_never_has_the_others() -> None:
     head = built(Row((2,), codes=(2, 4)))
     outcome = head(jnp.array(RANDOM.normal(size=(200, 6)), jnp.float32))
-    share = np.exp(np.asarray(outcome.by_column(jnp.array([[1.0, 3.0]] * 200))))
+    share = np.exp(np.asarray(outcome.log_prob_by_column(jnp.array([[1.0, 3.0]] * 200))))
     assert ((share > 0) & (share < 1)).all()
     np.testing.assert_allclose(np.exp(outcome.logit[:, :2, 0]).sum(axis=1), np.exp(outcome.logit[..., 0]).sum(axis=1))
     assert set(np.unique(outcome.sample(jax.random.key(0))[:, 0])) == {0, 1}

@@ -14,10 +14,10 @@ import scipy.stats
 
 from isthmus.contracts import Row
 from isthmus.core.affine import affine
-from isthmus.core.parameter_specs import assemble, draw, slots, started
+from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs, with_values
 from isthmus.parts.likelihoods import Columns
 
-ROW = Row((5,), codes=(3, 0, 2, 0, 9), has_holes=True, is_mixed=True)
+ROW = Row((5,), codes=(3, 0, 2, 0, 9), may_be_missing=True, is_table=True)
 WIDTH, ROWS = 4, 7
 RANDOM = np.random.default_rng(0)
 FEATURES = RANDOM.normal(size=(ROWS, WIDTH)).astype(np.float32)
@@ -29,7 +29,7 @@ X = np.stack(
 def built(part: Any, start: dict[str, np.ndarray] | None = None) -> tuple[Any, Any]:
     skeleton = part.build(ROW, partial(affine, WIDTH))
     values = {"scale": np.ones(5)} if start is None else start
-    head = assemble(skeleton, started(skeleton, draw(skeleton, 0), values))
+    head = assemble(skeleton, with_values(skeleton, draw_weights(skeleton, 0), values))
     return head, head(jnp.array(FEATURES))
 
 
@@ -42,7 +42,7 @@ def logits(head: Any) -> dict[int, np.ndarray]:
 
 def test_each_column_has_its_own_loss() -> None:
     head, outcome = built(Columns())
-    found = np.asarray(outcome.by_column(jnp.array(X)))
+    found = np.asarray(outcome.log_prob_by_column(jnp.array(X)))
     center = np.asarray(head.numbers(jnp.array(FEATURES)).mean(), np.float64)
     due = np.empty((ROWS, 5))
     due[:, [1, 3]] = -((X[:, [1, 3]] - center) ** 2)
@@ -65,7 +65,7 @@ def test_the_mean_is_the_most_probable_code() -> None:
 
 def test_samples_are_codes_as_often_as_they_are_probable() -> None:
     skeleton = Columns().build(ROW, partial(affine, WIDTH))
-    head = assemble(skeleton, started(skeleton, draw(skeleton, 0), {"scale": np.ones(5)}))
+    head = assemble(skeleton, with_values(skeleton, draw_weights(skeleton, 0), {"scale": np.ones(5)}))
     count = 6000
     outcome = head(jnp.array(np.repeat(FEATURES[:1], count, axis=0)))
     sample = np.asarray(outcome.sample(jax.random.key(0)))
@@ -79,12 +79,14 @@ def test_samples_are_codes_as_often_as_they_are_probable() -> None:
 
 def test_doubt_is_the_chance_of_another_code() -> None:
     _, outcome = built(Columns())
-    assert np.isnan(outcome.doubt()[:, [1, 3]]).all()  # a squared error tells no deviation
+    assert np.isnan(outcome.uncertainty()[:, [1, 3]]).all()  # a squared error tells no deviation
     head, outcome = built(Columns("gaussian"))
-    doubt = np.asarray(outcome.doubt())
-    np.testing.assert_allclose(doubt[:, [1, 3]], np.sqrt(np.asarray(head.numbers(jnp.array(FEATURES)).variance())))
+    uncertainty = np.asarray(outcome.uncertainty())
+    np.testing.assert_allclose(
+        uncertainty[:, [1, 3]], np.sqrt(np.asarray(head.numbers(jnp.array(FEATURES)).variance()))
+    )
     for column, share in outcome.shares().items():
-        np.testing.assert_allclose(doubt[:, column], 1 - np.asarray(share).max(axis=1), rtol=1e-5)
+        np.testing.assert_allclose(uncertainty[:, column], 1 - np.asarray(share).max(axis=1), rtol=1e-5)
 
 
 WEIGHT = np.array([1.0, 1, 1, 1, 2, 0, 2])
@@ -120,8 +122,8 @@ def test_a_model_of_the_marginal_distributions_costs_one_by_column() -> None:
         "numbers.affine.matrix": np.zeros(1),
         "codes.matrix": np.zeros(1),
     }
-    head = assemble(skeleton, started(skeleton, draw(skeleton, 0), values))
-    loss = -np.asarray(head(jnp.ones((40, WIDTH))).by_column(jnp.array(x, jnp.float32)))
+    head = assemble(skeleton, with_values(skeleton, draw_weights(skeleton, 0), values))
+    loss = -np.asarray(head(jnp.ones((40, WIDTH))).log_prob_by_column(jnp.array(x, jnp.float32)))
     np.testing.assert_allclose(loss.mean(axis=0), 1, rtol=1e-4)
 
 
@@ -158,7 +160,7 @@ def test_a_missing_cell_changes_nothing_whatever_it_holds(numbers: str) -> None:
 def test_numbers_alone_and_codes_alone_are_rows_too() -> None:
     for codes, paths in ((None, {"numbers.affine.matrix"}), ((2, 5), {"codes.matrix"})):
         row = Row((2,), codes=codes)
-        found = slots(Columns().build(row, partial(affine, WIDTH)))
+        found = parameter_specs(Columns().build(row, partial(affine, WIDTH)))
         assert {path for path in found if path.endswith("matrix")} == paths
 
 

@@ -17,7 +17,7 @@ import isthmus
 from isthmus import Autoencoder, InvalidPart
 from isthmus.contracts import Row
 from isthmus.core.affine import affine
-from isthmus.core.parameter_specs import assemble, cut, draw, slots, started
+from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs, split_weights, with_values
 from isthmus.distributions.histogram import OUTSIDE
 from isthmus.parts.backbones import Conv
 from isthmus.parts.likelihoods import Gaussian, Histogram
@@ -33,12 +33,12 @@ UNIT = np.log(np.e - 1)
 def head(part: Any, x: np.ndarray = TABLE) -> tuple[Any, dict[str, np.ndarray]]:
     """Return a head with drawn weights, and these by path."""
     skeleton = part.build(Row((3,)), partial(affine, 2))
-    weights = started(skeleton, draw(skeleton, 1), part.start(Row((3,)), x, np.ones(len(x))))
-    arrays = dict(zip(slots(skeleton), cut(skeleton, weights), strict=True))
+    weights = with_values(skeleton, draw_weights(skeleton, 1), part.start(Row((3,)), x, np.ones(len(x))))
+    arrays = dict(zip(parameter_specs(skeleton), split_weights(skeleton, weights), strict=True))
     return assemble(skeleton, weights), arrays
 
 
-def outlet(arrays: dict[str, np.ndarray], name: str) -> np.ndarray:
+def output_layer(arrays: dict[str, np.ndarray], name: str) -> np.ndarray:
     return FEATURES @ arrays[f"{name}.matrix"] + arrays[f"{name}.bias"]
 
 
@@ -46,9 +46,9 @@ def test_the_numbers_of_a_mixture_are_cut_component_by_component() -> None:
     part = Mixture(2, least=0.1)
     filled, arrays = head(part)
     quantiles = np.stack([np.quantile(TABLE, q, axis=0, method="inverted_cdf") for q in (0.25, 0.75)])
-    center = outlet(arrays, "center").reshape(5, 2, 3) + quantiles
-    deviation = 0.1 + np.log1p(np.exp(outlet(arrays, "spread").reshape(5, 2, 3) + UNIT))
-    log_share = log_softmax(outlet(arrays, "share").reshape(5, 2, 3).mean(axis=-1), axis=-1)
+    center = output_layer(arrays, "center").reshape(5, 2, 3) + quantiles
+    deviation = 0.1 + np.log1p(np.exp(output_layer(arrays, "spread").reshape(5, 2, 3) + UNIT))
+    log_share = log_softmax(output_layer(arrays, "share").reshape(5, 2, 3).mean(axis=-1), axis=-1)
     each = norm(center, deviation).logpdf(X[:, None]).sum(axis=-1)
     found = filled(jnp.array(FEATURES)).log_prob(jnp.array(X))
     np.testing.assert_allclose(found, logsumexp(log_share + each, axis=-1), rtol=1e-4)
@@ -66,9 +66,9 @@ def test_the_numbers_of_a_histogram_are_cut_bin_by_bin(by: Any) -> None:
     even = np.linspace(low - 0.01 * (high - low), high + 0.01 * (high - low), 5)
     inner = [np.quantile(TABLE, q, axis=0, method="inverted_cdf") for q in (0.25, 0.5, 0.75)]
     ends = even if by == "width" else 0.99 * np.stack([even[0], *inner, even[-1]]) + 0.01 * even
-    log_share = log_softmax(outlet(arrays, "logit").reshape(5, 4, 3), axis=1)
+    log_share = log_softmax(output_layer(arrays, "logit").reshape(5, 4, 3), axis=1)
     x = TABLE[:5] * 0.9
-    found = filled(jnp.array(FEATURES)).by_column(jnp.array(x))
+    found = filled(jnp.array(FEATURES)).log_prob_by_column(jnp.array(x))
     for i, j in np.ndindex(5, 3):
         k = int(np.searchsorted(ends[:, j], x[i, j])) - 1
         expected = log_share[i, k, j] - np.log(ends[k + 1, j] - ends[k, j]) + np.log1p(-OUTSIDE)
@@ -76,7 +76,7 @@ def test_the_numbers_of_a_histogram_are_cut_bin_by_bin(by: Any) -> None:
 
 
 def test_the_edges_of_a_histogram_do_not_learn() -> None:
-    found = slots(Histogram().build(Row((3,)), partial(affine, 2)))
+    found = parameter_specs(Histogram().build(Row((3,)), partial(affine, 2)))
     assert {path: (slot.shape, slot.is_fixed) for path, slot in found.items()} == {
         "logit.matrix": ((2, 60), False),
         "logit.bias": ((60,), False),
@@ -89,10 +89,12 @@ def test_an_image_has_an_outlet_for_every_purpose(part: Any) -> None:
     row = Row((1, 4, 4))
     backbone = Conv((2,), kernel=3, stride=2)
     width = backbone.decoder(row, 2)[1]
-    skeleton = part.build(row, partial(backbone.outlet, row, width))
+    skeleton = part.build(row, partial(backbone.output_layer, row, width))
     table = RANDOM.normal(size=(30, 16))
-    weights = started(skeleton, draw(skeleton, 0), part.start(row, table, np.ones(30)))
-    found = assemble(skeleton, weights)(jnp.array(RANDOM.normal(size=(7, width)))).by_column(jnp.array(table[:7]))
+    weights = with_values(skeleton, draw_weights(skeleton, 0), part.start(row, table, np.ones(30)))
+    found = assemble(skeleton, weights)(jnp.array(RANDOM.normal(size=(7, width)))).log_prob_by_column(
+        jnp.array(table[:7])
+    )
     assert found.shape == (7, 16)
     assert np.isfinite(found).all()
 
@@ -104,7 +106,7 @@ def test_what_a_start_from_pca_aims_at_has_the_mean(part: Any) -> None:
     aim = part.link(TABLE)
     outlets = iter([lambda features: features] + [lambda features: 0 * features] * 2)
     skeleton = part.build(Row((3,)), lambda wanted: next(outlets))
-    weights = started(skeleton, draw(skeleton, 0), part.start(Row((3,)), TABLE, np.ones(len(TABLE))))
+    weights = with_values(skeleton, draw_weights(skeleton, 0), part.start(Row((3,)), TABLE, np.ones(len(TABLE))))
     mean = np.asarray(assemble(skeleton, weights)(jnp.array(aim)).mean())
     assert np.abs(mean - TABLE).mean() < 0.1
     assert np.corrcoef(mean.ravel(), TABLE.ravel())[0, 1] > 0.99
@@ -116,7 +118,7 @@ def test_what_a_start_from_pca_aims_at_has_the_mean(part: Any) -> None:
 def test_a_model_file_holds_where_it_started(likelihood: str, tmp_path: Path) -> None:
     ae = Autoencoder(1, encoder=(), likelihood=likelihood, scaling=None, max_epochs=0).fit(TABLE)
     values = ae.part("likelihood").start(Row((3,)), TABLE, np.ones(200))
-    ae._weights = started(ae._skeleton, ae._weights, {f"head.{path}": value for path, value in values.items()})
+    ae._weights = with_values(ae._skeleton, ae._weights, {f"head.{path}": value for path, value in values.items()})
     ae.save(tmp_path / "model.safetensors")
     tensors = safetensors.numpy.load_file(tmp_path / "model.safetensors")
     for path, value in values.items():

@@ -15,10 +15,10 @@ from sklearn.decomposition import PCA
 from isthmus import Autoencoder
 from isthmus.contracts import Row
 from isthmus.core.affine import affine
-from isthmus.core.parameter_specs import assemble, draw, slots
+from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs
 from isthmus.errors import InvalidPart
 from isthmus.parts.likelihoods import Gaussian
-from isthmus.parts.likelihoods.gaussian import GaussianOutcome, SharedHead
+from isthmus.parts.likelihoods.gaussian import NormalOutcome, SharedHead
 
 RANDOM = np.random.default_rng(0)
 CENTER = RANDOM.normal(size=(2, 30, 4))
@@ -36,8 +36,8 @@ def head(part: Gaussian, *weights: np.ndarray) -> Any:
 
 def test_a_column_has_the_density_of_scipy() -> None:
     with jax.enable_x64(True):
-        outcome = GaussianOutcome(jnp.array(CENTER), jnp.array(DEVIATION))
-        found, rows = outcome.by_column(jnp.array(X)), outcome.log_prob(jnp.array(X))
+        outcome = NormalOutcome(jnp.array(CENTER), jnp.array(DEVIATION))
+        found, rows = outcome.log_prob_by_column(jnp.array(X)), outcome.log_prob(jnp.array(X))
     expected = stats.norm(CENTER, DEVIATION).logpdf(X)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
     np.testing.assert_allclose(rows, expected.sum(axis=-1), rtol=1e-12)
@@ -46,14 +46,18 @@ def test_a_column_has_the_density_of_scipy() -> None:
 def test_the_defaults_begin_at_a_unit_variance_above_the_floor() -> None:
     outcome = head(Gaussian(), MATRIX, BIAS, np.zeros(4))(jnp.array(FEATURES))
     expected = stats.norm(FEATURES @ MATRIX + BIAS, 1.001).logpdf(X[:3])
-    np.testing.assert_allclose(outcome.by_column(jnp.array(X[:3])), expected, rtol=1e-5)
+    np.testing.assert_allclose(outcome.log_prob_by_column(jnp.array(X[:3])), expected, rtol=1e-5)
     np.testing.assert_allclose(outcome.mean(), FEATURES @ MATRIX + BIAS, rtol=1e-6)
-    np.testing.assert_array_equal(draw(Gaussian().build(Row((4,)), partial(affine, 2)), 0)[-4:], 0)
+    np.testing.assert_array_equal(draw_weights(Gaussian().build(Row((4,)), partial(affine, 2)), 0)[-4:], 0)
 
 
 def test_a_shared_deviation_is_one_number_for_each_column() -> None:
     part = Gaussian(least=0.2)
-    assert [slot.shape for slot in slots(part.build(Row((4,)), partial(affine, 2))).values()] == [(2, 4), (4,), (4,)]
+    assert [slot.shape for slot in parameter_specs(part.build(Row((4,)), partial(affine, 2))).values()] == [
+        (2, 4),
+        (4,),
+        (4,),
+    ]
     outcome = head(part, MATRIX, BIAS, SPREAD_BIAS)(jnp.array(FEATURES))
     expected = np.broadcast_to(0.2 + np.log1p(np.exp(SPREAD_BIAS + UNIT)), (3, 4))
     np.testing.assert_allclose(outcome.deviation, expected, rtol=1e-6)
@@ -84,14 +88,14 @@ def test_the_floor_holds_the_density_where_a_column_is_told_exactly(covariance: 
     rest = [np.full(4, -1e6)] if covariance == "shared" else [0 * MATRIX, np.full(4, -1e6)]
     outcome = head(Gaussian(covariance, least=0.01), MATRIX, BIAS, *rest)(jnp.array(FEATURES))
     np.testing.assert_allclose(outcome.deviation, 0.01, rtol=1e-6)
-    highest = outcome.by_column(outcome.mean())
+    highest = outcome.log_prob_by_column(outcome.mean())
     np.testing.assert_allclose(highest, stats.norm(0, 0.01).logpdf(0), rtol=1e-6)
 
 
 @pytest.mark.parametrize("covariance", ["shared", "diagonal", "full"])
 def test_absurd_features_leave_value_and_gradient_finite(covariance: Any) -> None:
     skeleton = Gaussian(covariance).build(Row((4,)), partial(affine, 2))
-    flat = draw(skeleton, 0)
+    flat = draw_weights(skeleton, 0)
     features = jnp.array([[1e6, 1e6], [-1e6, -1e6], [1e6, -1e6], [-1e6, 1e6]])
 
     def total(flat: Any, features: Any) -> Any:
@@ -117,7 +121,7 @@ def test_the_best_deviation_is_that_of_the_residuals() -> None:
 
 
 def test_samples_have_the_deviation() -> None:
-    outcome = GaussianOutcome(jnp.zeros((1, 20_000, 2)), jnp.broadcast_to(jnp.array([0.5, 3.0]), (1, 20_000, 2)))
+    outcome = NormalOutcome(jnp.zeros((1, 20_000, 2)), jnp.broadcast_to(jnp.array([0.5, 3.0]), (1, 20_000, 2)))
     deviation = np.asarray(outcome.sample(jax.random.key(0)))[0].std(axis=0)
     np.testing.assert_allclose(deviation, [0.5, 3.0], rtol=4.5 / np.sqrt(2 * 20_000))
 
@@ -137,7 +141,7 @@ def test_rows_that_push_away_drive_it_to_the_floor() -> None:
     assert not Gaussian().bears_repulsion
     x = jnp.array([[0.0], [3.0]])
     for deviation in (1.0, 0.1, 0.01):
-        each = GaussianOutcome(jnp.full((1, 2, 1), -3.0), jnp.full((1, 2, 1), deviation)).log_prob(x)
+        each = NormalOutcome(jnp.full((1, 2, 1), -3.0), jnp.full((1, 2, 1), deviation)).log_prob(x)
         expected = -9 / deviation**2 + np.log(deviation) + 0.5 * np.log(2 * np.pi)
         assert float(-2 * each[0, 0] + each[0, 1]) == pytest.approx(expected, rel=1e-4)
 

@@ -16,7 +16,7 @@ from scipy.special import log_softmax, softmax
 from isthmus import Autoencoder, InvalidPart
 from isthmus.contracts import Row
 from isthmus.core.affine import affine
-from isthmus.core.parameter_specs import assemble, draw
+from isthmus.core.parameter_specs import assemble, draw_weights
 from isthmus.parts.likelihoods import Listwise, Pairwise
 from isthmus.parts.likelihoods.listwise import ListwiseOutcome
 from isthmus.parts.likelihoods.pairwise import PairwiseOutcome
@@ -63,14 +63,14 @@ def test_every_pair_of_a_group_counts_by_both_weights(kind: str) -> None:
         for i, j in permutations(range(9), 2):
             if GROUP[i] == GROUP[j] and RELEVANCE[i] > RELEVANCE[j]:
                 each[k, i] += WEIGHT[j] * of_a_pair(kind, SCORE[k, i] - SCORE[k, j])
-    found = outcome_of(kind, SCORE).by_column(target(RELEVANCE, GROUP, WEIGHT))
+    found = outcome_of(kind, SCORE).log_prob_by_column(target(RELEVANCE, GROUP, WEIGHT))
     assert found.shape == (2, 9, 1)
     np.testing.assert_allclose(found[..., 0], -each, rtol=1e-12)
     np.testing.assert_allclose(loss(kind, SCORE, RELEVANCE, GROUP, WEIGHT), each @ WEIGHT, rtol=1e-12)
 
 
 def test_the_first_of_a_list_has_the_cross_entropy_of_two_softmaxes() -> None:
-    found = outcome_of("listwise", SCORE).by_column(target(RELEVANCE, GROUP, np.ones(9)))[..., 0]
+    found = outcome_of("listwise", SCORE).log_prob_by_column(target(RELEVANCE, GROUP, np.ones(9)))[..., 0]
     for group in range(3):
         rows = group == GROUP
         expected = softmax(RELEVANCE[rows]) * log_softmax(SCORE[:, rows], axis=-1)
@@ -145,14 +145,14 @@ def test_noisy_scores_order_two_rows_as_the_logistic_model() -> None:
 def test_one_score_is_learned_for_each_row(part: Any) -> None:
     skeleton = part.build(Row((3,)), partial(affine, 2))
     features = RANDOM.normal(size=(9, 2))
-    weights = draw(skeleton, 0)
+    weights = draw_weights(skeleton, 0)
     outcome = assemble(skeleton, weights)(jnp.array(features))
     np.testing.assert_allclose(outcome.mean(), features @ weights[:2, None] + weights[2], rtol=1e-6)
     x = target(RELEVANCE, GROUP, WEIGHT)
     order = np.array([3, 1, 0, 2, 4, 8, 7, 6, 5])
     by_draw = jax.tree.map(lambda array: array[None], outcome)
     again = jax.tree.map(lambda array: array[None, order], outcome)
-    np.testing.assert_allclose(by_draw.by_column(x)[:, order], again.by_column(x[order]), rtol=1e-9)
+    np.testing.assert_allclose(by_draw.log_prob_by_column(x)[:, order], again.log_prob_by_column(x[order]), rtol=1e-9)
 
 
 @pytest.mark.parametrize("likelihood", ["pairwise", "listwise"])

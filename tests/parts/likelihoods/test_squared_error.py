@@ -37,14 +37,14 @@ def test_the_log_probability_by_hand() -> None:
         outcome = outcome_of(FEATURES)
         center = FEATURES @ MATRIX + BIAS
         np.testing.assert_allclose(outcome.mean(), center, rtol=1e-12)
-        np.testing.assert_allclose(outcome.by_column(X), -((X - center) ** 2), rtol=1e-12)
+        np.testing.assert_allclose(outcome.log_prob_by_column(X), -((X - center) ** 2), rtol=1e-12)
         np.testing.assert_allclose(outcome.log_prob(X), -((X - center) ** 2).sum(axis=1), rtol=1e-12)
 
 
 def test_one_row_by_mind() -> None:
     outcome = type(outcome_of(FEATURES))(jnp.array([[[1.0, 2.0], [0.0, 0.0]], [[4.0, 0.0], [0.5, 0.5]]]))
     x = jnp.array([[4.0, 2.0], [0.0, 1.0]])
-    np.testing.assert_array_equal(outcome.by_column(x), [[[-9, 0], [0, -1]], [[0, -4], [-0.25, -0.25]]])
+    np.testing.assert_array_equal(outcome.log_prob_by_column(x), [[[-9, 0], [0, -1]], [[0, -4], [-0.25, -0.25]]])
     np.testing.assert_array_equal(outcome.log_prob(x), [[-9, -1], [-4, -0.5]])
 
 
@@ -52,7 +52,9 @@ def test_it_is_a_normal_distribution_up_to_a_constant() -> None:
     center = FEATURES @ MATRIX + BIAS
     density = stats.norm(loc=center, scale=np.sqrt(0.5)).logpdf(X)
     with jax.enable_x64(True):
-        np.testing.assert_allclose(outcome_of(FEATURES).by_column(X), density + 0.5 * np.log(np.pi), rtol=1e-12)
+        np.testing.assert_allclose(
+            outcome_of(FEATURES).log_prob_by_column(X), density + 0.5 * np.log(np.pi), rtol=1e-12
+        )
 
 
 def test_a_sample_is_of_that_distribution() -> None:

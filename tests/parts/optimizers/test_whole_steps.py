@@ -10,9 +10,9 @@ import pytest
 from scipy.optimize import minimize
 
 from isthmus.contracts import Optimizer, Row
-from isthmus.core.parameter_specs import draw, slots
+from isthmus.core.parameter_specs import draw_weights, parameter_specs
 from isthmus.core.part import resolve
-from isthmus.data.device_table import Table
+from isthmus.data.device_table import DeviceTable
 from isthmus.model.model import build
 from isthmus.parts.activations import Tanh
 from isthmus.parts.backbones import MLP
@@ -24,8 +24,8 @@ from isthmus.training.objective import Plan
 
 ROWS = np.random.default_rng(1).normal(size=(7, 4)).astype(np.float32)
 MODEL = build(Row((4,)), MLP((3,), activation=Tanh()), Deterministic(2), MLP((3,), activation=Tanh()), SquaredError())
-SHAPES = [slot.shape for slot in slots(MODEL).values()]
-START = draw(MODEL, 7).astype(np.float64)
+SHAPES = [slot.shape for slot in parameter_specs(MODEL).values()]
+START = draw_weights(MODEL, 7).astype(np.float64)
 WHOLE = np.arange(7)
 
 Gradient = Callable[[np.ndarray], np.ndarray]
@@ -62,7 +62,7 @@ def job(optimizer: Any, **settings: Any) -> Job:
     usual: dict[str, Any] = {
         "model": MODEL,
         "plan": Plan(None, (), part),
-        "table": Table(ROWS, np.ones(len(ROWS), np.float32), np.int32(len(ROWS))),
+        "table": DeviceTable(ROWS, np.ones(len(ROWS), np.float32), np.int32(len(ROWS))),
         "held_out": None,
         "batch_size": 7,
         "max_epochs": 5,
@@ -198,7 +198,7 @@ def test_batches_of_any_size(size: int) -> None:
     settings = job("sgd(0.05)", batch_size=size, max_epochs=2)
     w, due, count = START, [], 0
     for number in range(2):
-        for batch in epoch.ordered(settings, 7, number):
+        for batch in epoch.shuffled_batches(settings, 7, number):
             w = w - 0.05 * slope(w, batch[batch >= 0])
             count += 1
         due.append(w)
@@ -222,7 +222,7 @@ def test_the_step_at_step_t_is_the_learning_rate_at_t(rate: str, rule: str) -> N
     settings = job(f"{rule}({rate})", batch_size=4, max_epochs=4)
     w, m, v, t, due = START, np.zeros_like(START), np.zeros_like(START), 0, []
     for number in range(4):
-        for batch in epoch.ordered(settings, 7, number):
+        for batch in epoch.shuffled_batches(settings, 7, number):
             g = slope(w, batch[batch >= 0])
             m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
             corrected = m / (1 - 0.9 ** (t + 1)) / (np.sqrt(v / (1 - 0.999 ** (t + 1))) + 1e-8)
@@ -235,10 +235,10 @@ def test_the_step_at_step_t_is_the_learning_rate_at_t(rate: str, rule: str) -> N
 
 def test_a_plateau_lowers_the_step() -> None:
     """Rows of zeros are explained at the start, where biases are 0, and ever worse: each epoch but the first waits."""
-    held_out = Table(0 * ROWS, np.ones(len(ROWS), np.float32), np.int32(len(ROWS)))
+    held_out = DeviceTable(0 * ROWS, np.ones(len(ROWS), np.float32), np.int32(len(ROWS)))
     settings = job("sgd(plateau(0.02, rate=0.5, epochs=1))", held_out=held_out)
     progress = list(loop.train(settings, loop.start(settings)))
-    losses = [record["held_out_loss"] for record in progress[-1].histories[0]]
+    losses = [record["validation_loss"] for record in progress[-1].histories[0]]
     assert losses == sorted(losses)
     w = START
     for now, rate in zip(progress, [0.02, 0.02, 0.01, 0.005, 0.0025], strict=True):

@@ -12,8 +12,8 @@ import pytest
 
 from isthmus import Autoencoder
 from isthmus.contracts import Batch, Code, Pass, Row
-from isthmus.core.parameter_specs import assemble, draw, slots
-from isthmus.data.device_table import Table
+from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs
+from isthmus.data.device_table import DeviceTable
 from isthmus.errors import InvalidPart
 from isthmus.model.model import build
 from isthmus.parts.backbones import MLP
@@ -31,8 +31,8 @@ DEEP = build(Row((COLUMNS,)), ROAD, TopK(SIZE, k=K), MLP((4,), activation="tanh"
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(ROWS, COLUMNS))
 WEIGHT = np.array([1.0, 2.0, 0.0, 0.5, 1.0, 3.0])
-FLAT = RANDOM.normal(size=sum(slot.size for slot in slots(SKELETON).values()))
-DEEP_FLAT = RANDOM.normal(size=sum(slot.size for slot in slots(DEEP).values()))
+FLAT = RANDOM.normal(size=sum(slot.size for slot in parameter_specs(SKELETON).values()))
+DEEP_FLAT = RANDOM.normal(size=sum(slot.size for slot in parameter_specs(DEEP).values()))
 SINCE = np.array([3, 10, 0, 12, 9, 0, 11], np.int32)  # rows; units 1, 3 and 6 have been idle for 10 or more
 
 
@@ -46,7 +46,7 @@ def penalty_of(penalty: Any, flat: Any, since: Any, x: Any = X, skeleton: Any = 
 
 def named(flat: Any) -> dict[str, np.ndarray]:
     found, offset = {}, 0
-    for name, slot in slots(SKELETON).items():
+    for name, slot in parameter_specs(SKELETON).items():
         found[name] = np.asarray(flat[offset : offset + slot.size]).reshape(slot.shape)
         offset += slot.size
     return found
@@ -72,7 +72,9 @@ def by_hand(flat: np.ndarray, fixed: np.ndarray, dead: list[int], most: int, x: 
     return ((missed - revived @ own[NAMES[2]]) ** 2).sum(axis=1) * variance(x) / variance(missed)
 
 
-NAMES = [name for name in slots(SKELETON) if "neck" in name] + [name for name in slots(SKELETON) if "head" in name]
+NAMES = [name for name in parameter_specs(SKELETON) if "neck" in name] + [
+    name for name in parameter_specs(SKELETON) if "head" in name
+]
 
 
 def test_the_names_are_those_of_two_affine_maps() -> None:
@@ -180,11 +182,14 @@ def trained(penalties: tuple[Any, ...]) -> tuple[np.ndarray, float]:
     """Return the units that are ever active after training, and the squared error; units 8 to 15 start dead."""
     rows = np.random.default_rng(3).normal(size=(64, 8)).astype(np.float32)
     skeleton = build(Row((8,)), ROAD, TopK(16, k=2), ROAD, SquaredError())
-    flat = draw(skeleton, 0)
+    flat = draw_weights(skeleton, 0)
     flat[8 * 16 + 8 : 8 * 16 + 16] = -6  # their biases: 7 standard deviations below
     plan = Plan(None, penalties, Adam(0.02))
     state = begin(plan, skeleton, flat[None], {})
-    table, order = Table(rows, np.ones(64, np.float32), np.int32(64)), np.arange(64, dtype=np.int32).reshape(1, 2, 32)
+    table, order = (
+        DeviceTable(rows, np.ones(64, np.float32), np.int32(64)),
+        np.arange(64, dtype=np.int32).reshape(1, 2, 32),
+    )
     for number in range(300):
         key, factor = np.array([[0, number]], np.uint32), np.ones(1, np.float32)
         state, seen = epoch(state, order, key, factor, skeleton, plan, table, np.int32(2))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from isthmus.contracts import Batch, Code, Pass, Row
-from isthmus.core.parameter_specs import assemble, slots
+from isthmus.core.parameter_specs import assemble, parameter_specs
 from isthmus.errors import InvalidPart
 from isthmus.model.model import build
 from isthmus.parts.backbones import MLP
@@ -23,7 +23,7 @@ from isthmus.training.objective import Plan, loss
 
 ROAD = MLP((5,), activation="prelu")
 SKELETON = build(Row((3,)), ROAD, Deterministic(2), ROAD, SquaredError())
-WEIGHTS = np.random.default_rng(0).normal(size=sum(slot.size for slot in slots(SKELETON).values()))
+WEIGHTS = np.random.default_rng(0).normal(size=sum(slot.size for slot in parameter_specs(SKELETON).values()))
 X = np.random.default_rng(1).normal(size=(4, 3))
 DRAWS = np.array([[[1.0, -2.0], [0.0, 0.5], [3.0, 0.0]], [[3.0, 2.0], [0.0, -0.5], [0.0, 0.0]]])
 
@@ -36,7 +36,7 @@ def seen(draws: np.ndarray, model: Any = None) -> Pass:
 
 def matrices() -> list[np.ndarray]:
     found, start = [], 0
-    for slot in slots(SKELETON).values():
+    for slot in parameter_specs(SKELETON).values():
         found += [WEIGHTS[start : start + slot.size]] if len(slot.shape) == 2 else []
         start += slot.size
     return found
@@ -78,7 +78,7 @@ def test_weight_decay_is_the_sum_of_squares_of_all_matrices() -> None:
 def test_weight_decay_pulls_at_matrices_and_never_at_biases_or_slopes() -> None:
     _, gradient = decay_and_gradient(WEIGHTS)
     start = 0
-    for name, slot in slots(SKELETON).items():
+    for name, slot in parameter_specs(SKELETON).items():
         own, weights = gradient[start : start + slot.size], WEIGHTS[start : start + slot.size]
         np.testing.assert_allclose(own, 2 * weights if name.endswith("matrix") else 0 * weights, rtol=1e-5)
         start += slot.size

@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 
 from isthmus import Autoencoder
 from isthmus.contracts import Batch, Code, Pass, Row
-from isthmus.core.parameter_specs import assemble, slots
+from isthmus.core.parameter_specs import assemble, parameter_specs
 from isthmus.errors import InvalidPart
 from isthmus.model.model import build
 from isthmus.parts.backbones import MLP
@@ -67,7 +67,7 @@ def test_its_defaults_by_hand_in_the_loss() -> None:
     """3 · Σ_j KL(0.05 ‖ ρ̂_j), ρ̂_j a weighted mean over rows; rows of weight 0 do not count."""
     road = MLP(())
     skeleton = build(Row((3,)), road, Deterministic(2, "sigmoid"), road, SquaredError())
-    flat = np.random.default_rng(0).normal(size=sum(slot.size for slot in slots(skeleton).values()))
+    flat = np.random.default_rng(0).normal(size=sum(slot.size for slot in parameter_specs(skeleton).values()))
     x, weight = np.random.default_rng(1).normal(size=(4, 3)), np.array([2.0, 0.5, 1.0, 0.0])
     mean = weight @ (1 / (1 + np.exp(-(x @ flat[:6].reshape(3, 2) + flat[6:8])))) / 3.5
     plan, batch = Plan(None, (Sparsity(),), Sgd()), Batch(jnp.array(x), jnp.array(weight))

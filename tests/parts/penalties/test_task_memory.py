@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from isthmus.contracts import Batch, Row
-from isthmus.core.parameter_specs import assemble, cut, draw, slots
-from isthmus.data.device_table import Table
+from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs, split_weights
+from isthmus.data.device_table import DeviceTable
 from isthmus.errors import InvalidPart
 from isthmus.model.model import build
 from isthmus.parts.backbones import MLP, Hyper
@@ -46,10 +46,10 @@ def moved(before: Any, flat: Any, task: int) -> float:
 
 
 def test_it_is_the_mean_over_earlier_tasks_of_how_far_their_weights_moved() -> None:
-    before, after = draw(MODEL, 0), draw(MODEL, 0) + 0.1 * draw(MODEL, 1)
+    before, after = draw_weights(MODEL, 0), draw_weights(MODEL, 0) + 0.1 * draw_weights(MODEL, 1)
     plan = Plan(None, (TaskMemory(),), Adam())
-    after_tasks = [*slots(MODEL)].index("encoder.hypernetwork.tasks")
-    cut(MODEL, after)[after_tasks][...] = cut(MODEL, before)[after_tasks]
+    after_tasks = [*parameter_specs(MODEL)].index("encoder.hypernetwork.tasks")
+    split_weights(MODEL, after)[after_tasks][...] = split_weights(MODEL, before)[after_tasks]
     distance = [moved(weights_of(before, task), after, task) for task in range(TASKS)]
     assert min(distance) > 0.01
     for old in ((), (1,), (0, 2)):
@@ -64,13 +64,13 @@ def test_it_is_the_mean_over_earlier_tasks_of_how_far_their_weights_moved() -> N
 def test_its_gradient_is_that_of_finite_differences_and_none_reaches_an_embedding() -> None:
     with jax.enable_x64(True):
         generator = np.random.default_rng(0)
-        before, flat = generator.normal(size=(2, draw(MODEL, 0).size)) / 3
+        before, flat = generator.normal(size=(2, draw_weights(MODEL, 0).size)) / 3
         memory = start_memory(Plan(None, (TaskMemory(),), Adam()), assemble(MODEL, before), {4: (0, 1)})
         slope = np.asarray(jax.jit(jax.grad(term))(flat, memory))
-        place = [*slots(MODEL)].index("encoder.hypernetwork.tasks")
-        np.testing.assert_array_equal(cut(MODEL, slope)[place], 0)
+        place = [*parameter_specs(MODEL)].index("encoder.hypernetwork.tasks")
+        np.testing.assert_array_equal(split_weights(MODEL, slope)[place], 0)
         along = generator.normal(size=flat.size)
-        cut(MODEL, along)[place][...] = 0
+        split_weights(MODEL, along)[place][...] = 0
         value = term
         difference = (value(flat + 1e-6 * along, memory) - value(flat - 1e-6 * along, memory)) / 2e-6
         assert slope @ along == pytest.approx(float(difference), rel=1e-6)
@@ -85,19 +85,22 @@ def rows_of(task: int) -> np.ndarray:
 
 def after_both(weight: float) -> dict[str, float]:
     """Return how far the weights and the outputs of task 0 moved while task 1 was learned, and the errors of both."""
-    plan, flat, seen = Plan(None, (TaskMemory(weight),), Adam(0.01)), draw(MODEL, 0), {}
+    plan, flat, seen = Plan(None, (TaskMemory(weight),), Adam(0.01)), draw_weights(MODEL, 0), {}
     for task in (0, 1):
         before = flat
         state = begin(plan, MODEL, flat[None], {4: tuple(range(task))})
-        table, order = Table(rows_of(task), np.ones(ROWS, np.float32), np.int32(ROWS)), np.arange(ROWS)[None, None]
+        table, order = (
+            DeviceTable(rows_of(task), np.ones(ROWS, np.float32), np.int32(ROWS)),
+            np.arange(ROWS)[None, None],
+        )
         for number in range(300):
             key = np.array([[0, number]], np.uint32)
             state, last = epoch(state, order.astype(np.int32), key, ONE, MODEL, plan, table, np.int32(1))
         flat = np.asarray(state.weights[0])
         seen[f"error of {task}"] = float(last.terms["reconstruction"][0])
     ends = [np.asarray(assemble(MODEL, each).encoder(rows_of(0), None)) for each in (before, flat)]
-    place = [*slots(MODEL)].index("encoder.hypernetwork.tasks")
-    embeddings = [cut(MODEL, each)[place] for each in (before, flat)]
+    place = [*parameter_specs(MODEL)].index("encoder.hypernetwork.tasks")
+    embeddings = [split_weights(MODEL, each)[place] for each in (before, flat)]
     np.testing.assert_array_equal(embeddings[0][[0, 2]], embeddings[1][[0, 2]])
     assert (embeddings[0][1] != embeddings[1][1]).any()
     return seen | {"weights": moved(weights_of(before, 0), flat, 0), "ends": float(np.abs(ends[1] - ends[0]).mean())}
@@ -117,7 +120,7 @@ def test_a_model_without_a_hypernetwork_of_tasks_is_refused() -> None:
     for road in (MLP((4,)), numeric):
         model = build(Row((5,)), road, Deterministic(2), road, SquaredError())
         with pytest.raises(InvalidPart) as caught:
-            begin(Plan(None, (TaskMemory(),), Adam()), model, draw(model, 0)[None], {})
+            begin(Plan(None, (TaskMemory(),), Adam()), model, draw_weights(model, 0)[None], {})
         assert str(caught.value) == (
             "the penalty task_memory needs a hypernetwork that tells tasks apart: use "
             "encoder='hyper(mlp, column=-1, tasks=…)'."

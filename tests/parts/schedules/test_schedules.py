@@ -52,7 +52,7 @@ def test_the_values_by_hand(schedule: Any, values: list[float]) -> None:
     ],
     ids=str,
 )
-@pytest.mark.parametrize("watched", ["loss", "held_out_loss"])
+@pytest.mark.parametrize("watched", ["loss", "validation_loss"])
 def test_the_factor_of_a_plateau(losses: list[float], factor: float, watched: str) -> None:
     history = [{"loss": -float(i), watched: loss} for i, loss in enumerate(losses)]
     assert Plateau(0.1, rate=0.5, epochs=2).factor(history) == factor

@@ -16,7 +16,7 @@ def training(*losses: float) -> list[dict[str, float]]:
 
 def held_out(*losses: float) -> list[dict[str, float]]:
     """Return a history whose training loss falls for ever, so that only the held-out loss can stop it."""
-    return [{"epoch": i, "loss": -float(i), "held_out_loss": loss} for i, loss in enumerate(losses, 1)]
+    return [{"epoch": i, "loss": -float(i), "validation_loss": loss} for i, loss in enumerate(losses, 1)]
 
 
 def first_stop(stop: Any, history: list[dict[str, float]]) -> int | None:
@@ -76,7 +76,7 @@ def test_a_change_of_just_the_share_is_not_less_than_it() -> None:
 
 def test_loss_change_looks_at_training() -> None:
     assert LossChange()(held_out(1.0, 1.0, 1.0)) is None
-    assert LossChange(0.5)([{"loss": 1.0, "held_out_loss": 9.0}, {"loss": 0.6, "held_out_loss": 1.0}]) is not None
+    assert LossChange(0.5)([{"loss": 1.0, "validation_loss": 9.0}, {"loss": 0.6, "validation_loss": 1.0}]) is not None
 
 
 def test_weight_change() -> None:

@@ -15,7 +15,7 @@ from isthmus.errors import InvalidData, is_file, no_file, suggestion
 
 
 @functools.cache
-def kinds() -> tuple[type[Source], ...]:
+def source_types() -> tuple[type[Source], ...]:
     """Return the kinds of sources: one class for each file of the room."""
     found = []
     for module in pkgutil.iter_modules(__path__):
@@ -24,9 +24,9 @@ def kinds() -> tuple[type[Source], ...]:
     return tuple(kind for kind in found if issubclass(kind, Source))
 
 
-def kind_called(name: str) -> type[Source]:
+def source_type(name: str) -> type[Source]:
     """Return the kind of source whose file in the room has that name."""
-    return next(kind for kind in kinds() if kind.__module__.rpartition(".")[2] == name)
+    return next(kind for kind in source_types() if kind.__module__.rpartition(".")[2] == name)
 
 
 def open_source(data: Any, columns: Sequence[str] | None = None) -> Source:
@@ -50,11 +50,11 @@ def find_source(data: Any) -> Source:
         return data
     if isinstance(data, str | Path) and not is_file(Path(data)):
         raise InvalidData(no_file(Path(data)))
-    for kind in kinds():
+    for kind in source_types():
         if kind.accepts(data):
             return kind(data)
     if isinstance(data, str | Path):
-        suffixes = sorted(suffix for kind in kinds() for suffix in kind.suffixes)
+        suffixes = sorted(suffix for kind in source_types() for suffix in kind.suffixes)
         near = suggestion(Path(data).suffix, suffixes)
         raise InvalidData(f"{data} has an unsupported suffix.{near} There are: {', '.join(suffixes)}.")
     raise InvalidData(f"a {type(data).__module__}.{type(data).__qualname__} is not a table: pass a frame or an array.")

@@ -26,7 +26,7 @@ class Sequences(Source):
         self.index = [each.shape for each in self._sequences]
         lengths = {shape[0] for shape in self.index}
         features = _features(self.index)
-        self.row = Row((max(lengths), features), is_sequence=True, has_holes=len(lengths) > 1)
+        self.row = Row((max(lengths), features), is_sequence=True, may_be_missing=len(lengths) > 1)
         self.n_rows = len(self._sequences)
         self.dtype = np.result_type(*{float_type(each) for each in self._sequences})
 
@@ -61,12 +61,12 @@ class Sequences(Source):
                     f"sequence {i} has length {steps}, and the longest that the model was fitted with has length "
                     f"{most}: cut it, or fit a model on sequences as long."
                 )
-            if steps < most and not row.has_holes:
+            if steps < most and not row.may_be_missing:
                 raise InvalidData(
                     f"sequence {i} has length {steps}, and all that the model was fitted with have length {most}: fit "
                     "a model on sequences of differing lengths."
                 )
-        self.row = replace(self.row, shape=row.shape, has_holes=row.has_holes)
+        self.row = replace(self.row, shape=row.shape, may_be_missing=row.may_be_missing)
 
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
         for start in range(0, self.n_rows, rows):

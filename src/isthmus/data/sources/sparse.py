@@ -25,7 +25,7 @@ class Sparse(Source):
         self.n_rows = data.shape[0]
         self.dtype = np.dtype(np.float32 if data.dtype == np.float32 else np.float64)
 
-    def has_gaps(self, rows: int = 8192) -> bool:
+    def has_missing(self, rows: int = 8192) -> bool:
         return bool(np.isnan(self._matrix.data).any())
 
     @classmethod

@@ -11,12 +11,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Activation, Module
+from isthmus.contracts import Activation, BackboneModule
 from isthmus.core.affine import Affine, affine
 from isthmus.core.parameter_specs import constant
+from isthmus.layers.convolution.encoder_decoder import ConvolutionDecoder, ConvolutionEncoder, ImageOutput
 from isthmus.layers.convolution.images import Image, Window
 from isthmus.layers.convolution.layers import Convolution, Transposed, convolution, enlarge, transposed
-from isthmus.layers.convolution.roads import Ascent, Descent, Outlet
 
 POINT = Window(1)
 
@@ -87,23 +87,23 @@ class Plan(NamedTuple):
     activation: Activation
     reduction: int | None = None  # of a gate's channels; None for no gate
 
-    def encoder(self) -> tuple[Module, int]:
+    def encoder(self) -> tuple[BackboneModule, int]:
         stem = convolution(Window(self.kernel), self.image.channels, self.channels[0])
         blocks = [self._down(step) for step in self._steps()]
         end = self._end
-        return Descent((stem, *blocks, self.activation.build(end.channels)), self.image), end.size
+        return ConvolutionEncoder((stem, *blocks, self.activation.build(end.channels)), self.image), end.size
 
-    def decoder(self, size: int) -> tuple[Module, int]:
+    def decoder(self, size: int) -> tuple[BackboneModule, int]:
         steps, start = self._steps(), self._end
         blocks = [self._up(step) for step in reversed(steps)]
         end = steps[0].before
-        road = Ascent(affine(size, start.size), (*blocks, self.activation.build(end.channels)), start)
+        road = ConvolutionDecoder(affine(size, start.size), (*blocks, self.activation.build(end.channels)), start)
         return road, end.size
 
-    def outlet(self, purposes: int) -> Callable[[Array], Array]:
+    def output_layer(self, purposes: int) -> Callable[[Array], Array]:
         wanted = self.image._replace(channels=purposes * self.image.channels)
         start = self._steps()[0].before
-        return Outlet(transposed(Window(self.kernel), start.channels, wanted), start, purposes)
+        return ImageOutput(transposed(Window(self.kernel), start.channels, wanted), start, purposes)
 
     @property
     def _end(self) -> Image:

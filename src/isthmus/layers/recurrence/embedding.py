@@ -9,14 +9,14 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Module
+from isthmus.contracts import BackboneModule
 from isthmus.core.affine import Affine
 from isthmus.core.parameter_specs import uniform
 from isthmus.layers.recurrence.layers import POOLINGS, States
 from isthmus.layers.recurrence.windows import Windows
 
 
-class Reading(Module):
+class TokenEmbedding(BackboneModule):
     """From codes [n, steps], NaN behind the end of a row, to what layers over their vectors give, pooled."""
 
     vectors: Array  # [values, width]
@@ -34,11 +34,11 @@ class Reading(Module):
         return POOLINGS[self.pooling](states, mask)
 
     @property
-    def sees_holes(self) -> bool:
+    def reads_missing(self) -> bool:
         return True
 
 
-class Writing(Module):
+class TokenOutput(BackboneModule):
     """From a code [n, size] by an affine layer to as many steps, then convolutions over them, flat."""
 
     affine: Affine

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from jaxtyping import Array
 
-from isthmus.contracts import Activation, Backbone, Module, Row, affine, spelled
+from isthmus.contracts import Activation, Backbone, BackboneModule, Row, affine, spelling
 from isthmus.errors import require
 from isthmus.layers.convolution import images
+from isthmus.layers.convolution.encoder_decoder import ConvolutionDecoder, ConvolutionEncoder, Down, ImageOutput, Up
 from isthmus.layers.convolution.images import Image, Padding, Window
 from isthmus.layers.convolution.layers import convolution, transposed
-from isthmus.layers.convolution.roads import Ascent, Descent, Down, Outlet, Up
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Conv(Backbone):
     stride: int = 2
     padding: Padding = "half"
     pooling: int = 1
-    activation: Activation = spelled("relu")
+    activation: Activation = spelling("relu")
     shape: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
@@ -60,7 +60,7 @@ class Conv(Backbone):
         require(self.pooling >= 1, "Conv.pooling", "at least 1", self.pooling)
         images.check_shape("Conv", self.shape)
 
-    def encoder(self, row: Row) -> tuple[Module, int]:
+    def encoder(self, row: Row) -> tuple[BackboneModule, int]:
         steps = self._steps(row)
         layers = tuple(
             Down(
@@ -70,20 +70,22 @@ class Conv(Backbone):
             )
             for step in steps
         )
-        return Descent(layers, steps[0].before), steps[-1].after.size
+        return ConvolutionEncoder(layers, steps[0].before), steps[-1].after.size
 
-    def decoder(self, row: Row, size: int) -> tuple[Module, int]:
+    def decoder(self, row: Row, size: int) -> tuple[BackboneModule, int]:
         steps = self._steps(row)
         start = steps[-1].after
         layers = tuple(self._up(step, self.activation, step.before) for step in reversed(steps[1:]))
         first = self.activation.build(start.channels)
-        return Ascent(affine(size, start.size, self.activation.gain), (first, *layers), start), steps[0].after.size
+        return ConvolutionDecoder(affine(size, start.size, self.activation.gain), (first, *layers), start), steps[
+            0
+        ].after.size
 
-    def outlet(self, row: Row, width: int, total: int) -> Callable[[Array], Array]:
+    def output_layer(self, row: Row, width: int, total: int) -> Callable[[Array], Array]:
         step = self._steps(row)[0]
         purposes = images.purposes_of("Conv", step.before, total)
         wanted = step.before._replace(channels=purposes * step.before.channels)
-        return Outlet(self._up(step, None, wanted), step.after, purposes)
+        return ImageOutput(self._up(step, None, wanted), step.after, purposes)
 
     @property
     def _window(self) -> Window:

@@ -8,7 +8,7 @@ from typing import Any
 
 from jaxtyping import Array
 
-from isthmus.contracts import Activation, Backbone, Module, Row, affine, spelled
+from isthmus.contracts import Activation, Backbone, BackboneModule, Row, affine, spelling
 from isthmus.errors import InvalidPart, require
 from isthmus.layers.hypernetwork import Form, Generated, Last, hypernetwork
 
@@ -51,13 +51,13 @@ class Hyper(Backbone):
     (32, (3, 8))
     """
 
-    backbone: Backbone = spelled("mlp")
+    backbone: Backbone = spelling("mlp")
     column: int | str = -1
     tasks: int | None = None
     embedding: int = 8
     hidden: tuple[int, ...] = (50,)
     chunk: int | None = None
-    activation: Activation = spelled("relu")
+    activation: Activation = spelling("relu")
 
     def __post_init__(self) -> None:
         require(self.tasks is None or self.tasks >= 1, "Hyper.tasks", "at least 1, or None", self.tasks)
@@ -65,19 +65,19 @@ class Hyper(Backbone):
         require(all(width >= 1 for width in self.hidden), "Hyper.hidden", "widths of at least 1", self.hidden)
         require(self.chunk is None or self.chunk >= 1, "Hyper.chunk", "at least 1, or None", self.chunk)
 
-    def encoder(self, row: Row) -> tuple[Module, int]:
+    def encoder(self, row: Row) -> tuple[BackboneModule, int]:
         road, width = self.backbone.encoder(self._rest(row))
         return self._generated(road, row, self._place(row)), width
 
-    def decoder(self, row: Row, size: int) -> tuple[Module, int]:
+    def decoder(self, row: Row, size: int) -> tuple[BackboneModule, int]:
         road, width = self.backbone.decoder(self._rest(row), size - 1)
         return self._generated(road, row, size - 1, hands_on=True), width + 1
 
-    def outlet(self, row: Row, width: int, total: int) -> Callable[[Array], Array]:
+    def output_layer(self, row: Row, width: int, total: int) -> Callable[[Array], Array]:
         return self._generated(Last(affine(width - 1, total)), row, width - 1)
 
-    def readout(self, row: Row, width: int, total: int) -> Callable[[Array], Array]:
-        return self.outlet(row, width, total)
+    def target_layer(self, row: Row, width: int, total: int) -> Callable[[Array], Array]:
+        return self.output_layer(row, width, total)
 
     def condition(self, row: Row) -> tuple[int, ...]:
         return (self._place(row),)

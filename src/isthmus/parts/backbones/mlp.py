@@ -11,9 +11,9 @@ import equinox as eqx
 import jax
 from jaxtyping import Array
 
-from isthmus.contracts import Activation, Affine, Backbone, Module, Row, affine, spelled
+from isthmus.contracts import Activation, Affine, Backbone, BackboneModule, Row, affine, spelling
 from isthmus.errors import require
-from isthmus.layers.dropout import dropped, thinned
+from isthmus.layers.dropout import dropconnect, dropout
 
 MOST_LAYERS = 1000
 
@@ -46,7 +46,7 @@ class MLP(Backbone):
     """
 
     hidden: tuple[int, ...] | None = None
-    activation: Activation = spelled("relu")
+    activation: Activation = spelling("relu")
     dropout: float = 0.0
     dropconnect: float = 0.0
 
@@ -57,10 +57,10 @@ class MLP(Backbone):
         require(depth <= MOST_LAYERS, "MLP.hidden", f"at most {MOST_LAYERS} widths", depth)
         require(all(width >= 1 for width in self.hidden or ()), "MLP.hidden", "widths of at least 1", self.hidden)
 
-    def encoder(self, row: Row) -> tuple[Module, int]:
+    def encoder(self, row: Row) -> tuple[BackboneModule, int]:
         return self._road([row.size, *self._widths(row)])
 
-    def decoder(self, row: Row, size: int) -> tuple[Module, int]:
+    def decoder(self, row: Row, size: int) -> tuple[BackboneModule, int]:
         return self._road([size, *reversed(self._widths(row))])
 
     def _widths(self, row: Row) -> Sequence[int]:
@@ -69,7 +69,7 @@ class MLP(Backbone):
         first = min(max(2 ** round(math.log2(4 * row.size)), 64), 512)
         return first, first // 2
 
-    def _road(self, widths: Sequence[int]) -> tuple[Module, int]:
+    def _road(self, widths: Sequence[int]) -> tuple[BackboneModule, int]:
         layers = tuple(
             Layer(
                 affine(inputs, outputs, self.activation.gain),
@@ -93,13 +93,13 @@ class Layer(eqx.Module):
         if key is None or self.dropconnect is None:
             hidden = self.activation(self.affine(x))
         else:
-            hidden = self.activation(thinned(self.affine, x, self.dropconnect, jax.random.fold_in(key, 0)))
+            hidden = self.activation(dropconnect(self.affine, x, self.dropconnect, jax.random.fold_in(key, 0)))
         if key is None or self.dropout is None:
             return hidden
-        return dropped(hidden, self.dropout, key)
+        return dropout(hidden, self.dropout, key)
 
 
-class Road(Module):
+class Road(BackboneModule):
     layers: tuple[Layer, ...]
 
     def __call__(self, x: Array, key: Array | None) -> Array:

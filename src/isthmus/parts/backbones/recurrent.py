@@ -10,11 +10,11 @@ from typing import Literal
 
 from jaxtyping import Array
 
-from isthmus.contracts import Activation, Backbone, Module, Row, affine, spelled
+from isthmus.contracts import Activation, Backbone, BackboneModule, Row, affine, spelling
 from isthmus.errors import InvalidPart, require
 from isthmus.layers.recurrence.cells import Kind
+from isthmus.layers.recurrence.encoder_decoder import RecurrentDecoder, RecurrentEncoder, SequenceOutput
 from isthmus.layers.recurrence.layers import Stack, Unroll, layer
-from isthmus.layers.recurrence.roads import Ascent, Descent, Outlet
 
 MOST_LAYERS = 100
 
@@ -56,7 +56,7 @@ class Recurrent(Backbone):
 
     hidden: tuple[int, ...] = (64,)
     cell: Kind = "gru"
-    activation: Activation = spelled("tanh")
+    activation: Activation = spelling("tanh")
     bidirectional: bool = False
     dropout: float = 0.0
     pooling: Literal["last", "mean", "max"] = "last"
@@ -69,27 +69,27 @@ class Recurrent(Backbone):
         is_shape = self.shape is None or (len(self.shape) == 2 and min(self.shape) >= 1)
         require(is_shape, "Recurrent.shape", "(steps, features), each at least 1", self.shape)
 
-    def encoder(self, row: Row) -> tuple[Module, int]:
+    def encoder(self, row: Row) -> tuple[BackboneModule, int]:
         shape, ways = self._shape(row), 1 + self.bidirectional
         widths = [shape[1], *(ways * width for width in self.hidden)]
         layers = tuple(
             layer(self.cell, inputs, width, self.activation, self.bidirectional, self.dropout)
             for inputs, width in zip(widths, self.hidden, strict=False)
         )
-        return Descent(Stack(layers), shape, self.pooling, row.has_holes), widths[-1]
+        return RecurrentEncoder(Stack(layers), shape, self.pooling, row.may_be_missing), widths[-1]
 
-    def decoder(self, row: Row, size: int) -> tuple[Module, int]:
+    def decoder(self, row: Row, size: int) -> tuple[BackboneModule, int]:
         steps, widths = self._shape(row)[0], [size, *reversed(self.hidden)]
         layers = tuple(
             layer(self.cell, inputs, width, self.activation, dropout=self.dropout) for inputs, width in pairwise(widths)
         )
-        return Ascent(Unroll(layers, steps, is_reversed=not row.has_holes)), steps * widths[-1]
+        return RecurrentDecoder(Unroll(layers, steps, is_reversed=not row.may_be_missing)), steps * widths[-1]
 
-    def outlet(self, row: Row, width: int, total: int) -> Callable[[Array], Array]:
+    def output_layer(self, row: Row, width: int, total: int) -> Callable[[Array], Array]:
         steps, features = self._shape(row)
         is_multiple = total >= row.size and total % row.size == 0
         require(is_multiple, "the output of Recurrent", f"a multiple of the {row.size} numbers of a row", total)
-        return Outlet(affine(width // steps, total // row.size * features), steps, total // row.size)
+        return SequenceOutput(affine(width // steps, total // row.size * features), steps, total // row.size)
 
     def _shape(self, row: Row) -> tuple[int, int]:
         """Return the steps of a row, and the features of each."""

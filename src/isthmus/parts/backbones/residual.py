@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from jaxtyping import Array
 
-from isthmus.contracts import Activation, Backbone, Module, Row, spelled
+from isthmus.contracts import Activation, Backbone, BackboneModule, Row, spelling
 from isthmus.errors import require
 from isthmus.layers.convolution.blocks import Plan
 from isthmus.layers.convolution.images import Window, check_shape, check_window, image_of, purposes_of
@@ -51,7 +51,7 @@ class Residual(Backbone):
     blocks: int = 1
     kernel: int = 3
     stride: int = 2
-    activation: Activation = spelled("relu")
+    activation: Activation = spelling("relu")
     shape: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
@@ -59,15 +59,15 @@ class Residual(Backbone):
         require(1 <= self.blocks <= MOST_BLOCKS, "Residual.blocks", f"in 1 to {MOST_BLOCKS}", self.blocks)
         check_shape("Residual", self.shape)
 
-    def encoder(self, row: Row) -> tuple[Module, int]:
+    def encoder(self, row: Row) -> tuple[BackboneModule, int]:
         return self._plan(row).encoder()
 
-    def decoder(self, row: Row, size: int) -> tuple[Module, int]:
+    def decoder(self, row: Row, size: int) -> tuple[BackboneModule, int]:
         return self._plan(row).decoder(size)
 
-    def outlet(self, row: Row, width: int, total: int) -> Callable[[Array], Array]:
+    def output_layer(self, row: Row, width: int, total: int) -> Callable[[Array], Array]:
         plan = self._plan(row)
-        return plan.outlet(purposes_of("Residual", plan.image, total))
+        return plan.output_layer(purposes_of("Residual", plan.image, total))
 
     def _plan(self, row: Row) -> Plan:
         image = image_of("Residual", row, self.shape)

@@ -9,12 +9,12 @@ from typing import Literal
 
 from jaxtyping import Array
 
-from isthmus.contracts import Activation, Backbone, Module, Row, affine, spelled
+from isthmus.contracts import Activation, Backbone, BackboneModule, Row, affine, spelling
 from isthmus.errors import InvalidPart, require
 from isthmus.layers.recurrence.cells import Kind
-from isthmus.layers.recurrence.embedding import Reading, Writing, vectors
+from isthmus.layers.recurrence.embedding import TokenEmbedding, TokenOutput, vectors
+from isthmus.layers.recurrence.encoder_decoder import RecurrentDecoder, SequenceOutput
 from isthmus.layers.recurrence.layers import Stack, Unroll, layer
-from isthmus.layers.recurrence.roads import Ascent, Outlet
 from isthmus.layers.recurrence.windows import Windows, window
 
 MOST_LAYERS = 100
@@ -60,7 +60,7 @@ class Text(Backbone):
     cell: Kind = "gru"
     bidirectional: bool = False
     pooling: Literal["max", "mean", "last", "none"] = "max"
-    activation: Activation = spelled("tanh")
+    activation: Activation = spelling("tanh")
     dropout: float = 0.0
 
     reads_tokens = True
@@ -72,7 +72,7 @@ class Text(Backbone):
         require(self.kernel >= 1, "Text.kernel", "at least 1", self.kernel)
         require(0 <= self.dropout < 1, "Text.dropout", "in [0, 1)", self.dropout)
 
-    def encoder(self, row: Row) -> tuple[Module, int]:
+    def encoder(self, row: Row) -> tuple[BackboneModule, int]:
         ways = 2 if self.bidirectional and self.road == "recurrent" else 1
         pairs = list(zip([self.embedding, *(ways * width for width in self.hidden)], self.hidden, strict=False))
         steps = self._steps(row) if self.pooling == "none" else 1
@@ -81,23 +81,25 @@ class Text(Backbone):
             if self.road == "recurrent"
             else self._windows(pairs)
         )
-        return Reading(vectors(self._values(row), self.embedding), layers, self.pooling), steps * ways * self.hidden[-1]
+        return TokenEmbedding(
+            vectors(self._values(row), self.embedding), layers, self.pooling
+        ), steps * ways * self.hidden[-1]
 
-    def decoder(self, row: Row, size: int) -> tuple[Module, int]:
+    def decoder(self, row: Row, size: int) -> tuple[BackboneModule, int]:
         steps, widths = self._steps(row), tuple(reversed(self.hidden))
         if self.road == "recurrent":
             pairs = pairwise((size, *widths))
             layers = tuple(layer(self.cell, a, b, self.activation, dropout=self.dropout) for a, b in pairs)
-            return Ascent(Unroll(layers, steps, is_reversed=False)), steps * widths[-1]
+            return RecurrentDecoder(Unroll(layers, steps, is_reversed=False)), steps * widths[-1]
         first = affine(size, steps * widths[0], self.activation.gain)
         made = self._windows(list(pairwise(widths)))
-        return Writing(first, self.activation.build(widths[0]), made, steps), steps * widths[-1]
+        return TokenOutput(first, self.activation.build(widths[0]), made, steps), steps * widths[-1]
 
-    def outlet(self, row: Row, width: int, total: int) -> Callable[[Array], Array]:
+    def output_layer(self, row: Row, width: int, total: int) -> Callable[[Array], Array]:
         steps = self._steps(row)
         is_multiple = total >= steps and total % steps == 0
         require(is_multiple, "the output of Text", f"a multiple of the {steps} tokens of a row", total)
-        return Outlet(affine(width // steps, total // steps), steps, total // steps)
+        return SequenceOutput(affine(width // steps, total // steps), steps, total // steps)
 
     def _windows(self, pairs: list[tuple[int, int]]) -> Windows:
         return Windows(tuple(window(self.kernel, a, b, self.activation) for a, b in pairs), self.dropout or None)

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import LAST, Code, Neck
+from isthmus.contracts import LAST_STEP, Code, Neck
 from isthmus.core.affine import Affine, affine
 from isthmus.core.parameter_specs import constant
 
@@ -51,7 +51,7 @@ class NormalNeck(Neck):
         return Normal(self.mean(hidden), MOST * jnp.tanh(self.log_variance(hidden) / MOST))
 
     @abc.abstractmethod
-    def __call__(self, hidden: Array, key: Array | None, step: Array = LAST) -> Code: ...
+    def __call__(self, hidden: Array, key: Array | None, step: Array = LAST_STEP) -> Code: ...
 
     def still(self, hidden: Array) -> Code:
         """Return the code without noise: its one draw is the mean."""

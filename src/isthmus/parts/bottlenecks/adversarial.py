@@ -8,7 +8,7 @@ import jax
 from jaxtyping import Array
 
 from isthmus.contracts import (
-    LAST,
+    LAST_STEP,
     Affine,
     Bottleneck,
     Code,
@@ -19,10 +19,10 @@ from isthmus.contracts import (
     Schedule,
     affine,
     at,
-    spelled,
+    spelling,
 )
 from isthmus.errors import require
-from isthmus.layers.discriminator import Rival, rival
+from isthmus.layers.discriminator import Discriminator, discriminator
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ class Adversarial(Bottleneck):
     """
 
     size: int
-    prior: Prior = spelled("normal")
+    prior: Prior = spelling("normal")
     hidden: tuple[int, ...] = (64, 64)
-    rival: Optimizer = spelled("adam(0.002, beta1=0.5)")
+    rival: Optimizer = spelling("adam(0.002, beta1=0.5)")
     weight: float | Schedule = 10.0
     smoothness: float = 0.1
     noise: float = 0.0
@@ -80,20 +80,22 @@ class Adversarial(Bottleneck):
         return self.prior.needs_labels
 
     @property
-    def rival_optimizer(self) -> Optimizer:
+    def discriminator_optimizer(self) -> Optimizer:
         return self.rival
 
     def build(self, width: int) -> Neck:
         jax.eval_shape(lambda: self.prior(jax.random.key(0), 1, self.size))  # a prior may refuse the size
-        return AdversarialNeck(affine(width, self.size), rival(self.size, self.hidden, self.most_classes), part=self)
+        return AdversarialNeck(
+            affine(width, self.size), discriminator(self.size, self.hidden, self.most_classes), part=self
+        )
 
 
 class AdversarialNeck(Neck):
     affine: Affine
-    rival: Rival
+    rival: Discriminator
     part: Adversarial
 
-    def __call__(self, hidden: Array, key: Array | None, step: Array = LAST) -> Code:
+    def __call__(self, hidden: Array, key: Array | None, step: Array = LAST_STEP) -> Code:
         point = self.affine(hidden)
         return Code(draws=point[None], point=point)
 
@@ -102,7 +104,7 @@ class AdversarialNeck(Neck):
         deceit = jax.nn.softplus(-jax.lax.stop_gradient(self.rival)(code, seen.batch.label))
         return {**super().terms(log_likelihood, seen), "adversarial": at(self.part.weight, seen.step) * deceit}
 
-    def rival_terms(self, seen: Pass) -> dict[str, Array]:
+    def discriminator_terms(self, seen: Pass) -> dict[str, Array]:
         key, label = seen.key, seen.batch.label
         if key is None:
             return {}

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import LAST, Activation, Affine, Bottleneck, Code, Neck, affine, spelled
+from isthmus.contracts import LAST_STEP, Activation, Affine, Bottleneck, Code, Neck, affine, spelling
 from isthmus.errors import require
 
 
@@ -30,7 +30,7 @@ class Deterministic(Bottleneck):
     """
 
     size: int
-    activation: Activation = spelled("identity")
+    activation: Activation = spelling("identity")
 
     def __post_init__(self) -> None:
         require(self.size >= 1, "Deterministic.size", "at least 1", self.size)
@@ -48,7 +48,7 @@ class DeterministicNeck(Neck):
     activation: Callable[[Array], Array]
     span: tuple[float, float] = eqx.field(static=True, default=(-jnp.inf, jnp.inf))  # what a unit can give
 
-    def __call__(self, hidden: Array, key: Array | None, step: Array = LAST) -> Code:
+    def __call__(self, hidden: Array, key: Array | None, step: Array = LAST_STEP) -> Code:
         point = self.activation(self.affine(hidden))
         return Code(draws=point[None], point=point)
 

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import LAST, Bottleneck, Code, Neck, Pass
+from isthmus.contracts import LAST_STEP, Bottleneck, Code, Neck, Pass
 from isthmus.errors import require
 from isthmus.parts.bottlenecks._normal_code import Normal, NormalNeck, layers
 
@@ -72,7 +72,7 @@ class ImportanceWeightedNeck(NormalNeck):
     draws: int = eqx.field(static=True)
     gradient: str = eqx.field(static=True)
 
-    def __call__(self, hidden: Array, key: Array | None, step: Array = LAST) -> Code:
+    def __call__(self, hidden: Array, key: Array | None, step: Array = LAST_STEP) -> Code:
         if key is None:
             return self.still(hidden)
         code = self.draw(hidden, key, self.draws)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import LAST, Affine, Bottleneck, Code, Neck, affine
+from isthmus.contracts import LAST_STEP, Affine, Bottleneck, Code, Neck, affine
 from isthmus.errors import require
 
 
@@ -64,7 +64,7 @@ class NestedNeck(Neck):
     affine: Affine
     draws: int = eqx.field(static=True)
 
-    def __call__(self, hidden: Array, key: Array | None, step: Array = LAST) -> Code:
+    def __call__(self, hidden: Array, key: Array | None, step: Array = LAST_STEP) -> Code:
         point = self.affine(hidden)
         if key is None:
             return Code(point[None], point)

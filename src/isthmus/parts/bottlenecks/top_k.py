@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import LAST, Affine, Bottleneck, Code, Neck, Schedule, affine, at
+from isthmus.contracts import LAST_STEP, Affine, Bottleneck, Code, Neck, Schedule, affine, at
 from isthmus.errors import require
 
 BLOCK = 16  # units of which only the largest is looked at first
@@ -56,7 +56,7 @@ class TopK(Bottleneck):
 
     def _ends(self) -> tuple[float, float]:
         """Return k before the first step and after the last."""
-        return float(at(self.k, jnp.int32(0))), float(at(self.k, jnp.int32(LAST)))
+        return float(at(self.k, jnp.int32(0))), float(at(self.k, jnp.int32(LAST_STEP)))
 
     def room_for_identity(self, columns: int) -> bool:
         return round(self._ends()[1]) >= columns
@@ -75,13 +75,13 @@ class TopKNeck(Neck):
     most: int = eqx.field(static=True)  # units that stay at any step
     encoded: int = eqx.field(static=True)  # units that stay in `point`
 
-    def __call__(self, hidden: Array, key: Array | None, step: Array = LAST) -> Code:
+    def __call__(self, hidden: Array, key: Array | None, step: Array = LAST_STEP) -> Code:
         linear = self.affine(hidden)
         draws = keep_largest(linear, self._units(step), self.most)[None]
         return Code(draws, keep_largest(linear, self.encoded, self.encoded), posterior=linear)
 
     def nearest(self, code: Array) -> Array:
-        return keep_largest(code, self._units(LAST), self.most)
+        return keep_largest(code, self._units(LAST_STEP), self.most)
 
     def _units(self, step: Array) -> Array:
         """Return how many units stay at a step."""

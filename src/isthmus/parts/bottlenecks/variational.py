@@ -8,7 +8,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import LAST, Bottleneck, Code, Neck, Pass, Schedule, at
+from isthmus.contracts import LAST_STEP, Bottleneck, Code, Neck, Pass, Schedule, at
 from isthmus.errors import require
 from isthmus.parts.bottlenecks._normal_code import NormalNeck, layers
 
@@ -79,7 +79,7 @@ class VariationalNeck(NormalNeck):
     free_bits: float | None
     draws: int = eqx.field(static=True)
 
-    def __call__(self, hidden: Array, key: Array | None, step: Array = LAST) -> Code:
+    def __call__(self, hidden: Array, key: Array | None, step: Array = LAST_STEP) -> Code:
         return self.still(hidden) if key is None else self.draw(hidden, key, self.draws)
 
     def terms(self, log_likelihood: Array, seen: Pass) -> dict[str, Array]:

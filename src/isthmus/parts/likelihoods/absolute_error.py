@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import Activation, Head, Likelihood, Outcome, Outlet, Row, spelled
+from isthmus.contracts import Activation, Head, Likelihood, Outcome, OutputLayer, Row, spelling
 from isthmus.distributions.quantiles import quantiles
 
 
@@ -32,14 +32,14 @@ class AbsoluteError(Likelihood):
     [[-3.0]]
     """
 
-    output: Activation = spelled("identity")
+    output: Activation = spelling("identity")
 
     @property
     def support(self) -> tuple[float, float]:
         return self.output.span
 
-    def build(self, row: Row, outlet: Outlet) -> Head:
-        return AbsoluteErrorHead(outlet(row.size), self.output.build(row.size))
+    def build(self, row: Row, output_layer: OutputLayer) -> Head:
+        return AbsoluteErrorHead(output_layer(row.size), self.output.build(row.size))
 
     def unit(self, x: np.ndarray, weight: np.ndarray) -> np.ndarray:
         counts = ~np.isnan(x) * weight[:, None]
@@ -59,7 +59,7 @@ class AbsoluteErrorHead(Head):
 class AbsoluteErrorOutcome(Outcome):
     center: Array  # [k, n, d], the median
 
-    def by_column(self, x: Array) -> Array:
+    def log_prob_by_column(self, x: Array) -> Array:
         return -jnp.abs(x - self.center)
 
     def mean(self) -> Array:

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import Head, Likelihood, Outcome, Outlet, Row
+from isthmus.contracts import Head, Likelihood, Outcome, OutputLayer, Row
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Bernoulli(Likelihood):
     def support(self) -> tuple[float, float]:
         return 0.0, 1.0
 
-    def build(self, row: Row, outlet: Outlet) -> Head:
-        return BernoulliHead(outlet(row.size))
+    def build(self, row: Row, output_layer: OutputLayer) -> Head:
+        return BernoulliHead(output_layer(row.size))
 
     def link(self, x: np.ndarray) -> np.ndarray:
         share = np.clip(x, 0.01, 0.99)
@@ -51,7 +51,7 @@ class BernoulliHead(Head):
 class BernoulliOutcome(Outcome):
     logit: Array  # [k, n, d]
 
-    def by_column(self, x: Array) -> Array:
+    def log_prob_by_column(self, x: Array) -> Array:
         # log p = -softplus(-logit) and log(1 - p) = -softplus(logit): finite for every logit.
         return x * self.logit - jax.nn.softplus(self.logit)
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Head, Likelihood, Outcome, Outlet, Row
+from isthmus.contracts import Head, Likelihood, Outcome, OutputLayer, Row
 from isthmus.errors import require
 
 
@@ -45,8 +45,8 @@ class BinaryHinge(Likelihood):
     def support(self) -> tuple[float, float]:
         return 0.0, 1.0
 
-    def build(self, row: Row, outlet: Outlet) -> Head:
-        return BinaryHingeHead(outlet(row.size), self.margin)
+    def build(self, row: Row, output_layer: OutputLayer) -> Head:
+        return BinaryHingeHead(output_layer(row.size), self.margin)
 
 
 class BinaryHingeHead(Head):
@@ -62,7 +62,7 @@ class BinaryHingeOutcome(Outcome):
     score: Array  # [k, n, d]
     margin: Array  # [k, n], the same everywhere
 
-    def by_column(self, x: Array) -> Array:
+    def log_prob_by_column(self, x: Array) -> Array:
         of_one, of_zero = self._losses()
         return -(x * of_one + (1 - x) * of_zero)
 

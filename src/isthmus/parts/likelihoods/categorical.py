@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import Head, Likelihood, Outcome, Outlet, Row
+from isthmus.contracts import Head, Likelihood, Outcome, OutputLayer, Row
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Categorical(Likelihood):
     def support(self) -> tuple[float, float]:
         return 0.0, 1.0
 
-    def build(self, row: Row, outlet: Outlet) -> Head:
-        return CategoricalHead(outlet(row.size))
+    def build(self, row: Row, output_layer: OutputLayer) -> Head:
+        return CategoricalHead(output_layer(row.size))
 
     def link(self, x: np.ndarray) -> np.ndarray:
         return np.log(np.clip(x, 0.01, 0.99))
@@ -49,7 +49,7 @@ class CategoricalHead(Head):
 class CategoricalOutcome(Outcome):
     logit: Array  # [k, n, d]
 
-    def by_column(self, x: Array) -> Array:
+    def log_prob_by_column(self, x: Array) -> Array:
         return x * jax.nn.log_softmax(self.logit, axis=-1)
 
     def mean(self) -> Array:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import Head, Likelihood, Outcome, Outlet, Row
+from isthmus.contracts import Head, Likelihood, Outcome, OutputLayer, Row
 from isthmus.errors import InvalidPart
 
 
@@ -30,20 +30,20 @@ class Codes(Likelihood):
     """
 
     bears_repulsion = False  # −log p of a code has no upper bound, so minus it has no lower one
-    explains_codes = True
+    explains_categories = True
 
     @property
     def support(self) -> tuple[float, float]:
         return 0.0, math.inf
 
-    def build(self, row: Row, outlet: Outlet) -> Head:
+    def build(self, row: Row, output_layer: OutputLayer) -> Head:
         counts = row.codes or (0,) * row.size
         if 0 in counts:
             raise InvalidPart(
                 f"the likelihood codes explains codes 0, 1, …, and {row.column(counts.index(0))} holds numbers: use "
                 "likelihood='squared_error', or read texts as tokens, by text='tokens' or the encoder 'text'."
             )
-        return CodesHead(outlet(max(counts) * row.size), None if len(set(counts)) == 1 else counts, row.size)
+        return CodesHead(output_layer(max(counts) * row.size), None if len(set(counts)) == 1 else counts, row.size)
 
 
 class CodesHead(Head):
@@ -62,7 +62,7 @@ class CodesHead(Head):
 class CodesOutcome(Outcome):
     logit: Array  # [k, n, most codes, d], −inf for a code that a column does not have
 
-    def by_column(self, x: Array) -> Array:
+    def log_prob_by_column(self, x: Array) -> Array:
         code = jnp.broadcast_to(x.astype(jnp.int32), (*self.logit.shape[:-2], x.shape[-1]))
         chosen = jnp.take_along_axis(self.logit, code[..., None, :], axis=-2, mode="clip")[..., 0, :]
         return chosen - jax.scipy.special.logsumexp(self.logit, axis=-2)

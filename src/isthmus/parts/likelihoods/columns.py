@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isthmus.contracts import Head, Likelihood, Outlet, Row, fixed, spelled
-from isthmus.distributions.heterogeneous import SideBySideHead, groups_of, numbers_of
+from isthmus.contracts import Head, Likelihood, OutputLayer, Row, fixed, spelling
+from isthmus.distributions.heterogeneous import HeterogeneousHead, groups_of, numbers_of
 
 LEAST = 0.1  # of a column's unit: what hardly ever differs must not outweigh the rest
 
@@ -40,23 +40,23 @@ class Columns(Likelihood):
     [0.6931, 1.0]
     """
 
-    numbers: Likelihood = spelled("squared_error")
+    numbers: Likelihood = spelling("squared_error")
     balanced: bool = True
 
     bears_repulsion = False  # −log p of a code has no upper bound, so minus it has no lower one
-    explains_codes = True
+    explains_categories = True
 
     @property
     def support(self) -> tuple[float, float]:
         return self.numbers.support
 
-    def build(self, row: Row, outlet: Outlet) -> Head:
+    def build(self, row: Row, output_layer: OutputLayer) -> Head:
         counts = row.codes or (0,) * row.size
         numbers, groups = numbers_of(counts), groups_of(counts)
         total = sum(size * len(columns) for size, columns in groups)
-        return SideBySideHead(
-            self.numbers.build(_row(row, numbers), outlet) if numbers else None,
-            outlet(total) if total else None,
+        return HeterogeneousHead(
+            self.numbers.build(_row(row, numbers), output_layer) if numbers else None,
+            output_layer(total) if total else None,
             fixed((row.size,)),
             counts,
         )
@@ -86,7 +86,7 @@ def _row(row: Row, columns: tuple[int, ...]) -> Row:
     if row.codes is None:
         return row
     names = None if row.columns is None else tuple(row.columns[column] for column in columns)
-    return Row((len(columns),), names, has_holes=row.has_holes)
+    return Row((len(columns),), names, may_be_missing=row.may_be_missing)
 
 
 def _entropy(codes: np.ndarray, weight: np.ndarray, count: int) -> float:

@@ -9,9 +9,9 @@ from typing import Literal
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Head, Likelihood, Outcome, Outlet, Row, constant
-from isthmus.distributions.multivariate_normal import CorrelatedOutcome
-from isthmus.distributions.normal import GaussianOutcome, deviation_of
+from isthmus.contracts import Head, Likelihood, Outcome, OutputLayer, Row, constant
+from isthmus.distributions.multivariate_normal import MultivariateNormalOutcome
+from isthmus.distributions.normal import NormalOutcome, deviation_of
 from isthmus.errors import require
 
 Covariance = Literal["shared", "diagonal", "full"]
@@ -52,13 +52,13 @@ class Gaussian(Likelihood):
     def __post_init__(self) -> None:
         require(self.least > 0, "Gaussian.least", "above 0", self.least)
 
-    def build(self, row: Row, outlet: Outlet) -> Head:
-        mean = outlet(row.size)
+    def build(self, row: Row, output_layer: OutputLayer) -> Head:
+        mean = output_layer(row.size)
         if self.covariance == "shared":
             return SharedHead(mean, constant((row.size,)), least=self.least)
         if self.covariance == "diagonal":
-            return DiagonalHead(mean, outlet(row.size), least=self.least)
-        return FullHead(mean, outlet(row.size**2), least=self.least)
+            return DiagonalHead(mean, output_layer(row.size), least=self.least)
+        return FullHead(mean, output_layer(row.size**2), least=self.least)
 
 
 class SharedHead(Head):
@@ -68,7 +68,7 @@ class SharedHead(Head):
 
     def __call__(self, features: Array) -> Outcome:
         mean = self.mean(features)
-        return GaussianOutcome(mean, jnp.broadcast_to(deviation_of(self.spread, self.least), mean.shape))
+        return NormalOutcome(mean, jnp.broadcast_to(deviation_of(self.spread, self.least), mean.shape))
 
 
 class DiagonalHead(Head):
@@ -77,7 +77,7 @@ class DiagonalHead(Head):
     least: float
 
     def __call__(self, features: Array) -> Outcome:
-        return GaussianOutcome(self.mean(features), deviation_of(self.spread(features), self.least))
+        return NormalOutcome(self.mean(features), deviation_of(self.spread(features), self.least))
 
 
 class FullHead(Head):
@@ -89,4 +89,4 @@ class FullHead(Head):
         mean = self.mean(features)
         factor = self.factor(features).reshape(*mean.shape, mean.shape[-1])
         spread = jnp.diagonal(factor, axis1=-2, axis2=-1)
-        return CorrelatedOutcome(mean, jnp.tril(factor, -1), deviation_of(spread, self.least))
+        return MultivariateNormalOutcome(mean, jnp.tril(factor, -1), deviation_of(spread, self.least))

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Head, Likelihood, Outcome, Outlet, Row
+from isthmus.contracts import Head, Likelihood, Outcome, OutputLayer, Row
 from isthmus.errors import require
 
 
@@ -52,8 +52,8 @@ class Hinge(Likelihood):
     def support(self) -> tuple[float, float]:
         return 0.0, 1.0
 
-    def build(self, row: Row, outlet: Outlet) -> Head:
-        return HingeHead(outlet(row.size), self.margin, self.form)
+    def build(self, row: Row, output_layer: OutputLayer) -> Head:
+        return HingeHead(output_layer(row.size), self.margin, self.form)
 
 
 class HingeHead(Head):
@@ -71,7 +71,7 @@ class HingeOutcome(Outcome):
     margin: Array  # [k, n], the same everywhere
     form: str = eqx.field(static=True, default="sum")
 
-    def by_column(self, x: Array) -> Array:
+    def log_prob_by_column(self, x: Array) -> Array:
         right = jnp.sum(x * self.score, axis=-1, keepdims=True)
         each = (1 - x) * jax.nn.relu(jnp.asarray(self.margin)[..., None] + self.score - right)
         return -self._counted(each)

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import Head, Likelihood, Outcome, Outlet, Row, fixed
-from isthmus.distributions.histogram import BinnedOutcome
+from isthmus.contracts import Head, Likelihood, Outcome, OutputLayer, Row, fixed
+from isthmus.distributions.histogram import HistogramOutcome
 from isthmus.distributions.quantiles import edges
 from isthmus.errors import require
 
@@ -54,8 +54,8 @@ class Histogram(Likelihood):
         require(self.bins >= 2, "Histogram.bins", "at least 2", self.bins)
         require(self.smoothing >= 0, "Histogram.smoothing", "at least 0", self.smoothing)
 
-    def build(self, row: Row, outlet: Outlet) -> Head:
-        return HistogramHead(outlet(self.bins * row.size), fixed(((self.bins + 1) * row.size,)), self.smoothing)
+    def build(self, row: Row, output_layer: OutputLayer) -> Head:
+        return HistogramHead(output_layer(self.bins * row.size), fixed(((self.bins + 1) * row.size,)), self.smoothing)
 
     def start(self, row: Row, x: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
         return {"edges": self._edges(x, weight).ravel()}
@@ -82,7 +82,7 @@ class HistogramHead(Head):
         columns = self.edges.shape[0] - logit.shape[-1]
         by_bin = jnp.swapaxes(logit.reshape(len(logit), -1, columns), -1, -2)
         ends = self.edges.reshape(-1, columns).T
-        return BinnedOutcome(
+        return HistogramOutcome(
             jax.nn.log_softmax(by_bin, axis=-1),
             jnp.broadcast_to(ends, (len(logit), *ends.shape)),
             jnp.broadcast_to(self.smoothing, len(logit)),

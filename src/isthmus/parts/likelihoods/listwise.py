@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 from jaxtyping import Array
 
-from isthmus.contracts import Head, Likelihood, Outlet, Row
+from isthmus.contracts import Head, Likelihood, OutputLayer, Row
 from isthmus.distributions.ranking import RankingHead, RankingOutcome, together
 
 
@@ -33,8 +33,8 @@ class Listwise(Likelihood):
     bears_repulsion = False
     is_ranking = True
 
-    def build(self, row: Row, outlet: Outlet) -> Head:
-        return RankingHead(outlet(1), ListwiseLoss())
+    def build(self, row: Row, output_layer: OutputLayer) -> Head:
+        return RankingHead(output_layer(1), ListwiseLoss())
 
 
 class ListwiseLoss(eqx.Module):
@@ -45,7 +45,7 @@ class ListwiseLoss(eqx.Module):
 
 
 class ListwiseOutcome(RankingOutcome):
-    def by_column(self, x: Array) -> Array:
+    def log_prob_by_column(self, x: Array) -> Array:
         relevance, group, weight = x[:, 0], x[:, 1], x[:, 2]
         counts = jnp.where(together(group), weight, 0)  # [n, n]
         is_told = jnp.sum(counts, axis=-1) > 0

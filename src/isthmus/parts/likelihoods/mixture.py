@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import Head, Likelihood, Outcome, Outlet, Row, constant
+from isthmus.contracts import Head, Likelihood, Outcome, OutputLayer, Row, constant
 from isthmus.distributions.normal import deviation_of
-from isthmus.distributions.normal_mixture import MixedOutcome
+from isthmus.distributions.normal_mixture import NormalMixtureOutcome
 from isthmus.distributions.quantiles import quantiles
 from isthmus.errors import require
 
@@ -51,9 +51,16 @@ class Mixture(Likelihood):
         require(self.components >= 1, "Mixture.components", "at least 1", self.components)
         require(self.least > 0, "Mixture.least", "above 0", self.least)
 
-    def build(self, row: Row, outlet: Outlet) -> Head:
+    def build(self, row: Row, output_layer: OutputLayer) -> Head:
         total = self.components * row.size
-        return MixtureHead(outlet(total), outlet(total), outlet(total), constant((total,)), self.least, self.components)
+        return MixtureHead(
+            output_layer(total),
+            output_layer(total),
+            output_layer(total),
+            constant((total,)),
+            self.least,
+            self.components,
+        )
 
     def start(self, row: Row, x: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
         return {"start": self._spread(x, weight).ravel()}
@@ -80,4 +87,4 @@ class MixtureHead(Head):
             for flat in (self.center(features) + self.start, self.spread(features), self.share(features))
         )
         log_share = jax.nn.log_softmax(jnp.mean(share, axis=-1), axis=-1)
-        return MixedOutcome(log_share, center, deviation_of(spread, self.least))
+        return NormalMixtureOutcome(log_share, center, deviation_of(spread, self.least))

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Head, Likelihood, Outlet, Row
+from isthmus.contracts import Head, Likelihood, OutputLayer, Row
 from isthmus.distributions.ranking import RankingHead, RankingOutcome, together
 from isthmus.errors import require
 
@@ -48,8 +48,8 @@ class Pairwise(Likelihood):
     def __post_init__(self) -> None:
         require(self.margin > 0, "Pairwise.margin", "above 0", self.margin)
 
-    def build(self, row: Row, outlet: Outlet) -> Head:
-        return RankingHead(outlet(1), PairwiseLoss(self.margin, self.form))
+    def build(self, row: Row, output_layer: OutputLayer) -> Head:
+        return RankingHead(output_layer(1), PairwiseLoss(self.margin, self.form))
 
 
 class PairwiseLoss(eqx.Module):
@@ -64,7 +64,7 @@ class PairwiseOutcome(RankingOutcome):
     margin: Array  # [k, n], the same everywhere
     form: str = eqx.field(static=True)
 
-    def by_column(self, x: Array) -> Array:
+    def log_prob_by_column(self, x: Array) -> Array:
         relevance, group, weight = x[:, 0], x[:, 1], x[:, 2]
         counts = jnp.where(together(group) & (relevance[:, None] > relevance), weight, 0)  # [n, n], by i and j
         lead = self.score - jnp.swapaxes(self.score, -1, -2)  # [k, n, n]

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import Activation, Head, Likelihood, Outcome, Outlet, Row, spelled
+from isthmus.contracts import Activation, Head, Likelihood, Outcome, OutputLayer, Row, spelling
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,14 @@ class SquaredError(Likelihood):
     [[-9.0]]
     """
 
-    output: Activation = spelled("identity")
+    output: Activation = spelling("identity")
 
     @property
     def support(self) -> tuple[float, float]:
         return self.output.span
 
-    def build(self, row: Row, outlet: Outlet) -> Head:
-        return SquaredErrorHead(outlet(row.size), self.output.build(row.size))
+    def build(self, row: Row, output_layer: OutputLayer) -> Head:
+        return SquaredErrorHead(output_layer(row.size), self.output.build(row.size))
 
     def unit(self, x: np.ndarray, weight: np.ndarray) -> np.ndarray:
         counts = ~np.isnan(x) * weight[:, None]
@@ -59,7 +59,7 @@ class SquaredErrorHead(Head):
 class SquaredErrorOutcome(Outcome):
     center: Array  # [k, n, d], the mean
 
-    def by_column(self, x: Array) -> Array:
+    def log_prob_by_column(self, x: Array) -> Array:
         return -jnp.square(x - self.center)
 
     def mean(self) -> Array:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import Known, Pass, Penalty, Schedule
+from isthmus.contracts import KnownCategories, Pass, Penalty, Schedule
 from isthmus.errors import InvalidPart, require
 
 LEAST = 1e-12  # of the rows' variance: a residual below is rounding
@@ -56,7 +56,7 @@ class DeadUnits(Penalty):
         require(self.revived is None or self.revived >= 1, "DeadUnits.revived", "at least 1, or None", self.revived)
         require(1 <= self.after < 2**30, "DeadUnits.after", "from 1 to 2**30 - 1", self.after)
 
-    def start(self, model: Any, known: Known) -> Any:
+    def start(self, model: Any, known: KnownCategories) -> Any:
         """Return the rows since each unit was last active, [size]."""
         return np.zeros(model.size, np.int32)
 

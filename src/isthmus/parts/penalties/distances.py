@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Affinity, Pass, Penalty, Schedule, spelled
+from isthmus.contracts import Affinity, Pass, Penalty, Schedule, spelling
 from isthmus.errors import require
 from isthmus.layers.pairs import mean_over_pairs, related, root, squared_distances
 
@@ -36,7 +36,7 @@ class Distances(Penalty):
     """
 
     weight: float | Schedule = 0.1
-    affinity: Affinity = spelled("squared_distance")
+    affinity: Affinity = spelling("squared_distance")
 
     def __post_init__(self) -> None:
         is_allowed = isinstance(self.weight, Schedule) or self.weight >= 0

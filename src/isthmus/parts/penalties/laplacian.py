@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from jaxtyping import Array
 
-from isthmus.contracts import Affinity, Pass, Penalty, Schedule, spelled
+from isthmus.contracts import Affinity, Pass, Penalty, Schedule, spelling
 from isthmus.errors import require
 from isthmus.layers.pairs import mean_over_pairs, related, squared_distances
 
@@ -35,7 +35,7 @@ class Laplacian(Penalty):
     """
 
     weight: float | Schedule = 0.1
-    affinity: Affinity = spelled("heat_kernel")
+    affinity: Affinity = spelling("heat_kernel")
 
     def __post_init__(self) -> None:
         is_allowed = isinstance(self.weight, Schedule) or self.weight >= 0

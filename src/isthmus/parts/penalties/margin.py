@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Affinity, Pass, Penalty, Schedule, spelled
+from isthmus.contracts import Affinity, Pass, Penalty, Schedule, spelling
 from isthmus.errors import require
 from isthmus.layers.pairs import mean_over_pairs, related, root, squared_distances
 
@@ -42,7 +42,7 @@ class Margin(Penalty):
 
     weight: float | Schedule = 0.1
     margin: float = 1.0
-    affinity: Affinity = spelled("ball")
+    affinity: Affinity = spelling("ball")
     form: Literal["weston", "hadsell"] = "weston"
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import Known, Pass, Penalty, Schedule
+from isthmus.contracts import KnownCategories, Pass, Penalty, Schedule
 from isthmus.errors import require
 
 EDGE = 1e-3  # of the way from an end of (0, 1) to rho: closer to the end the divergence goes on as a straight line
@@ -72,7 +72,7 @@ class Sparsity(Penalty):
         known = jnp.where(sample.rows > 0, sample.mean, self.rho)
         return jnp.sum(_divergence(self.rho, jax.lax.stop_gradient(known - mean) + mean))
 
-    def start(self, model: Any, known: Known) -> Sample:
+    def start(self, model: Any, known: KnownCategories) -> Sample:
         return _nothing(model.size)
 
     def remember(self, seen: Pass) -> Sample:

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import Known, Pass, Penalty, Schedule
-from isthmus.core.parameter_specs import slots
+from isthmus.contracts import KnownCategories, Pass, Penalty, Schedule
+from isthmus.core.parameter_specs import parameter_specs
 from isthmus.errors import InvalidPart, require
 from isthmus.layers.hypernetwork import Hypernetwork, hypernetworks
 
@@ -51,7 +51,7 @@ class TaskMemory(Penalty):
     def __post_init__(self) -> None:
         require(isinstance(self.weight, Schedule) or self.weight >= 0, "TaskMemory.weight", "at least 0", self.weight)
 
-    def start(self, model: Any, known: Known) -> tuple[Kept, ...]:
+    def start(self, model: Any, known: KnownCategories) -> tuple[Kept, ...]:
         """Return what each hypernetwork makes now, for the tasks that earlier fits have seen."""
         return tuple(_kept(each, known.get(each.column, ())) for each in _found(model))
 
@@ -75,7 +75,7 @@ def _kept(network: Hypernetwork, old: tuple[int, ...]) -> Kept:
     is_old = np.isin(np.arange(tasks.shape[0]), old).astype(np.int32)
     if old:
         return Kept(np.where(is_old[:, None], _all(network), np.float32(0)), is_old)
-    size = sum(slot.size for slot in slots(network.skeleton).values())
+    size = sum(slot.size for slot in parameter_specs(network.skeleton).values())
     return Kept(np.zeros((len(is_old), size), np.float32), is_old)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from isthmus.contracts import Row, Text
-from isthmus.data.tokens import checked_words, counts, joined, most_frequent, numbered, split
+from isthmus.data.tokens import check_words, counts, join_tokens, most_frequent, numbered, split
 from isthmus.errors import require
 
 MOST = 2**20
@@ -47,7 +47,7 @@ class OneHot(Text):
 
     def check(self, learned: dict[str, Any]) -> None:
         require(set(learned) == {"words"}, "what one_hot learned", "words", sorted(learned))
-        checked_words(learned["words"], self.size)
+        check_words(learned["words"], self.size)
 
     def row(self, learned: dict[str, Any]) -> Row:
         return Row((len(learned["words"]),), tuple(learned["words"]))
@@ -60,4 +60,4 @@ class OneHot(Text):
 
     def undo(self, learned: dict[str, Any], rows: np.ndarray) -> list[str]:
         words = np.array(learned["words"], dtype=object)
-        return [joined(words[row > 0.5].tolist(), self.by) for row in rows]
+        return [join_tokens(words[row > 0.5].tolist(), self.by) for row in rows]

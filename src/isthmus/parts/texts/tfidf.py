@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from isthmus.contracts import Row, Text
-from isthmus.data.tokens import checked_words, counts, joined, most_frequent, numbered, split
+from isthmus.data.tokens import check_words, counts, join_tokens, most_frequent, numbered, split
 from isthmus.errors import require
 
 MOST, SHOWN = 2**20, 20
@@ -57,7 +57,7 @@ class Tfidf(Text):
 
     def check(self, learned: dict[str, Any]) -> None:
         require(set(learned) == {"words", "rarity"}, "what tfidf learned", "words and rarity", sorted(learned))
-        checked_words(learned["words"], self.size)
+        check_words(learned["words"], self.size)
         rarity = learned["rarity"]
         is_list = isinstance(rarity, list) and len(rarity) == len(learned["words"])
         is_number = is_list and all(type(value) is float and 1 <= value < 100 for value in rarity)
@@ -79,4 +79,6 @@ class Tfidf(Text):
         order = np.argsort(-rows, axis=1, kind="stable")[:, :SHOWN]
         sorted_rows = np.take_along_axis(rows, order, axis=1)
         is_strong = (sorted_rows >= sorted_rows[:, :1] / 2) & (sorted_rows > 0)
-        return [joined(words[each[strong]].tolist(), self.by) for each, strong in zip(order, is_strong, strict=True)]
+        return [
+            join_tokens(words[each[strong]].tolist(), self.by) for each, strong in zip(order, is_strong, strict=True)
+        ]

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from isthmus.contracts import Row, Text
-from isthmus.data.tokens import checked_words, counts, joined, most_frequent, split
+from isthmus.data.tokens import check_words, counts, join_tokens, most_frequent, split
 from isthmus.errors import require
 
 END, UNKNOWN, FIRST = 0, 1, 2  # the codes of the end of a text, of a token that is none of those, of the first of those
@@ -59,14 +59,14 @@ class Tokens(Text):
 
     def check(self, learned: dict[str, Any]) -> None:
         require(set(learned) == {"words", "length"}, "what tokens learned", "words and length", sorted(learned))
-        checked_words(learned["words"], self.size)
+        check_words(learned["words"], self.size)
         length = learned["length"]
         is_length = type(length) is int and 2 <= length <= MOST_LENGTH and self.length in (None, length)
         require(is_length, "length", f"in [2, {MOST_LENGTH}], as the part says", length)
 
     def row(self, learned: dict[str, Any]) -> Row:
         length, values = learned["length"], len(learned["words"]) + FIRST
-        return Row((length,), codes=(values,) * length, has_holes=True)
+        return Row((length,), codes=(values,) * length, may_be_missing=True)
 
     def apply(self, learned: dict[str, Any], texts: Sequence[str]) -> np.ndarray:
         place = {word: i for i, word in enumerate(learned["words"], FIRST)}
@@ -81,5 +81,6 @@ class Tokens(Text):
         codes = np.clip(np.nan_to_num(rows, nan=END), END, len(words) - 1).astype(np.int64)
         is_end = np.concatenate([codes == END, np.ones((len(codes), 1), bool)], axis=1)
         return [
-            joined(words[row[:end]].tolist(), self.by) for row, end in zip(codes, is_end.argmax(axis=1), strict=True)
+            join_tokens(words[row[:end]].tolist(), self.by)
+            for row, end in zip(codes, is_end.argmax(axis=1), strict=True)
         ]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import equinox as eqx
 from jaxtyping import Array
 
-from isthmus.contracts import Module
+from isthmus.contracts import BackboneModule
 from isthmus.core.affine import Affine
 from isthmus.layers.convolution.images import Image
 from isthmus.layers.convolution.layers import Convolution, Transposed, enlarge, max_pool, pixels, rows_of
@@ -15,7 +15,7 @@ from isthmus.layers.convolution.layers import Convolution, Transposed, enlarge, 
 Layers = tuple[Callable[[Array], Array], ...]
 
 
-class Descent(Module):
+class ConvolutionEncoder(BackboneModule):
     """From rows [n, ...] in the order channels, height, width to what the last layer gives, flat."""
 
     layers: Layers
@@ -25,7 +25,7 @@ class Descent(Module):
         return through(self.layers, pixels(x, self.image))
 
 
-class Ascent(Module):
+class ConvolutionDecoder(BackboneModule):
     """From a code [n, size] by an affine layer to an image, and on to what the last layer gives, flat."""
 
     affine: Affine
@@ -36,7 +36,7 @@ class Ascent(Module):
         return through(self.layers, _as_image(self.affine(x), self.image))
 
 
-class Outlet(eqx.Module):
+class ImageOutput(eqx.Module):
     """From the flat end of an `Ascent` to rows [n, purposes · d], all d numbers of the first purpose first."""
 
     layer: Callable[[Array], Array]

@@ -6,33 +6,33 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Module
+from isthmus.contracts import BackboneModule
 from isthmus.core.affine import Affine
 from isthmus.layers.recurrence.layers import POOLINGS, Stack, Unroll
 
 
-class Descent(Module):
+class RecurrentEncoder(BackboneModule):
     """From rows [n, ...] of steps and features to one state a row."""
 
     stack: Stack
     shape: tuple[int, int] = eqx.field(static=True)  # steps, features
     pooling: str = eqx.field(static=True)
-    has_holes: bool = eqx.field(static=True)  # a step that is NaN is none; without such, nothing is masked
+    may_be_missing: bool = eqx.field(static=True)  # a step that is NaN is none; without such, nothing is masked
 
     def __call__(self, x: Array, key: Array | None) -> Array:
         x = x.reshape(-1, *self.shape)
         mask = None
-        if self.has_holes:
+        if self.may_be_missing:
             seen = ~jnp.isnan(x)
             x, mask = jnp.where(seen, x, 0), jnp.any(seen, axis=-1)
         return POOLINGS[self.pooling](self.stack(x, mask, key), mask)
 
     @property
-    def sees_holes(self) -> bool:
+    def reads_missing(self) -> bool:
         return True
 
 
-class Ascent(Module):
+class RecurrentDecoder(BackboneModule):
     """From a code [n, size] to the states of all steps, flat."""
 
     unroll: Unroll
@@ -41,7 +41,7 @@ class Ascent(Module):
         return self.unroll(x, key).reshape(x.shape[0], -1)
 
 
-class Outlet(eqx.Module):
+class SequenceOutput(eqx.Module):
     """From the flat end of an `Ascent` to rows [n, purposes · d], all d numbers of the first purpose first.
 
     One affine layer serves all steps: x W + b, columns in the order purposes, features.
