@@ -20,7 +20,7 @@ SHOWN = 10  # rows
 GUILTY = 3  # columns of each row
 FLAGGED = 0.05  # share of the rows
 
-KnownCategories = Annotated[
+Known = Annotated[
     Path | None, typer.Option("--model", help="A detector that was saved; else one is trained.", show_default=False)
 ]
 Out = Annotated[Path | None, typer.Option(help="The file to write: .csv, .tsv or .parquet.", show_default=False)]
@@ -41,7 +41,7 @@ Seed = Annotated[int | None, typer.Option(help="Seed of all that is drawn.", sho
 
 def detect(
     data: screen.Data,
-    model: KnownCategories = None,
+    model: Known = None,
     out: Out = None,
     save_model: SaveModel = None,
     contamination: Share = None,

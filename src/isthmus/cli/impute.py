@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from isthmus.estimators.imputer import Imputer
 
 Out = Annotated[Path, typer.Option(help="The file to write: .csv, .tsv, .parquet or .npy.", show_default=False)]
-KnownCategories = Annotated[
+Known = Annotated[
     Path | None, typer.Option("--model", help="An imputer that was saved; else one is trained.", show_default=False)
 ]
 SaveModel = Annotated[
@@ -28,7 +28,7 @@ Seed = Annotated[int | None, typer.Option(help="Seed of all that is drawn.", sho
 def impute(
     data: screen.Data,
     out: Out,
-    model: KnownCategories = None,
+    model: Known = None,
     save_model: SaveModel = None,
     columns: Keep = None,
     drop: Drop = None,
