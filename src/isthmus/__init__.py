@@ -21,7 +21,7 @@ _PLACES = {
     "NetworkRegressor": "isthmus.estimators.regressor",
     "StackedAutoencoder": "isthmus.estimators.stacked",
     "WordVectors": "isthmus.estimators.word_vectors",
-    "load": "isthmus.estimators._storing",
+    "load": "isthmus.storage.state",
     **dict.fromkeys(
         (
             "adversarial",

@@ -15,8 +15,9 @@ Every message is one sentence or two: where, what is allowed, what came, what to
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 
 class IsthmusError(Exception):
@@ -44,7 +45,11 @@ class CheckpointError(IsthmusError, ValueError):
 
 
 class Diverged(IsthmusError, ArithmeticError):
-    """The loss is not finite and smaller steps did not help."""
+    """The loss is not finite and smaller steps did not help; `history` holds the epochs that came before."""
+
+    def __init__(self, message: str, history: Sequence[Mapping[str, Any]] = ()) -> None:
+        super().__init__(message)
+        self.history = tuple(history)
 
 
 class MissingExtra(IsthmusError, ImportError):

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.data.rows import scaled_blocks
 from isthmus.errors import InvalidData, require
 from isthmus.estimators._device import on_device
 from isthmus.estimators._reconstructor import Reconstructor
@@ -39,8 +38,7 @@ def explained_variance_ratio(estimator: Reconstructor, X: Any) -> np.ndarray:
 
 @on_device
 def _of_table(estimator: Reconstructor, X: Any) -> np.ndarray:
-    source = estimator._open(X, reset=False)
-    if source.n_rows < 2:
+    fitted, rows = estimator.fitted_, estimator.scaled_rows(X)
+    if len(rows) < 2:
         raise InvalidData("explained variance compares rows: at least 2 are due. Got 1.")
-    rows = np.concatenate(list(scaled_blocks(source, estimator._scaling, estimator._learned)))
-    return explained_shares(estimator._weights, estimator._skeleton, rows)
+    return explained_shares(fitted.weights, fitted.skeleton, rows)

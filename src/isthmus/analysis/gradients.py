@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import numbers
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,12 +15,13 @@ import pandas as pd
 from jaxtyping import Array
 
 from isthmus.contracts import LAST_STEP
+from isthmus.core.constraints import RandomState, Whole, is_number
 from isthmus.core.parameter_specs import parameter_specs, weight_range
 from isthmus.errors import InvalidData, require
 from isthmus.estimators._device import on_device
 from isthmus.estimators._dry_run import Stage, dry_run
-from isthmus.estimators._network import Network
-from isthmus.estimators._seeds import check_seed, seed_of
+from isthmus.estimators._encoder import Encoder
+from isthmus.estimators._seeds import seed_of
 from isthmus.training import step as steps
 from isthmus.training.epoch import shuffled_batches
 
@@ -63,7 +63,7 @@ class GradientCheck:
 
 
 def check_gradients(
-    estimator: Network,
+    estimator: Encoder,
     X: Any,
     y: Any = None,
     *,
@@ -115,29 +115,27 @@ def check_gradients(
     >>> dict(found.evaluations)
     {'autodiff': 1, 'forward': 54, 'central': 106}
     """
-    require(isinstance(estimator, Network), "estimator", "a network of isthmus, as Autoencoder(2)", estimator)
-    is_whole = isinstance(most, numbers.Integral) and not isinstance(most, bool)
-    require(is_whole and most >= 1, "most", "a whole number of at least 1", most)
-    is_number = isinstance(step, numbers.Real) and not isinstance(step, bool)
-    is_step = step is None or (is_number and 0 < step < 1)
+    require(isinstance(estimator, Encoder), "estimator", "a network of isthmus, as Autoencoder(2)", estimator)
+    Whole(1).check("most", most)
+    is_step = step is None or (is_number(step) and 0 < step < 1)
     require(is_step, "step", "a number above 0 and below 1, or None", step)
-    check_seed(random_state)
+    RandomState().check("random_state", random_state)
     return _checked(estimator, X, y, int(most), step, random_state, fit_parameters)
 
 
 @on_device
 def _checked(
-    estimator: Network, X: Any, y: Any, most: int, step: float | None, random_state: Any, fit_parameters: dict[str, Any]
+    estimator: Encoder, X: Any, y: Any, most: int, step: float | None, random_state: Any, fit_parameters: dict[str, Any]
 ) -> GradientCheck:
     is_fitted = estimator.__sklearn_is_fitted__()
-    table = estimator._open(X, reset=False) if is_fitted else X
+    table = estimator.open_rows(X) if is_fitted else X
     stage = dry_run(estimator, table, y, fit_parameters)[-1]
     places = parameter_specs(stage.job.model)
     if is_fitted:
-        own = {path: slot.shape for path, slot in parameter_specs(estimator._skeleton).items()}
+        own = {path: slot.shape for path, slot in parameter_specs(estimator.fitted_.skeleton).items()}
         if own != {path: slot.shape for path, slot in places.items()}:
             raise InvalidData("the model of these parameters and this table has other weights than the fitted one.")
-    weights = np.asarray(estimator._weights if is_fitted else stage.start.state.weights[0], np.float64)
+    weights = np.asarray(estimator.fitted_.weights if is_fitted else stage.start.state.weights[0], np.float64)
     drawn = np.random.Generator(np.random.Philox(seed_of(random_state))).permutation(len(weights))[:most]
     names = [_name(places, place) for place in np.sort(drawn)]
     with jax.enable_x64(True):

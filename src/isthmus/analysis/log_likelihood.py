@@ -11,12 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from isthmus.core.constraints import RandomState, Whole
 from isthmus.core.parameter_specs import assemble
 from isthmus.data.device_table import padded_size
-from isthmus.errors import InvalidPart, require
+from isthmus.errors import InvalidPart
 from isthmus.estimators._device import on_device
 from isthmus.estimators._reconstructor import Reconstructor
-from isthmus.estimators._seeds import check_seed, seed_of
+from isthmus.estimators._seeds import seed_of
 from isthmus.model.inference import BLOCK
 
 DECODED = 4096  # rows at a time
@@ -54,10 +55,9 @@ def log_likelihood(estimator: Reconstructor, X: Any, draws: int = 5000, random_s
     >>> log_likelihood(ae, X, draws=100).shape
     (60,)
     """
-    source = estimator._open(X, reset=False)
-    is_whole = isinstance(draws, int | np.integer) and not isinstance(draws, bool)
-    require(is_whole and draws >= 1, "draws", "a whole number of at least 1", draws)
-    check_seed(random_state)
+    source = estimator.open_rows(X)
+    Whole(1).check("draws", draws)
+    RandomState().check("random_state", random_state)
     key, number = jax.random.key(seed_of(random_state)), itertools.count()
     rows = min(padded_size(source.n_rows), BLOCK)  # of a small table, no more than it has
     at_once = min(DECODED // rows, int(draws))
@@ -66,7 +66,7 @@ def log_likelihood(estimator: Reconstructor, X: Any, draws: int = 5000, random_s
         own = jax.random.fold_in(key, next(number))  # each block of rows has noise of its own
         return _evidence(weights, model, x[:rows], own, int(draws), at_once)
 
-    return estimator._apply(explain, source, 1)[:, 0]
+    return estimator.fitted_.apply(explain, source, 1)[:, 0]
 
 
 @partial(jax.jit, static_argnames="at_once")

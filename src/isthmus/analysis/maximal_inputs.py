@@ -40,10 +40,10 @@ def exciting_inputs(estimator: Any) -> np.ndarray:
     ((3, 4), [1.0, 1.0, 1.0])
     """
     require(isinstance(estimator, Reconstructor), "estimator", "an autoencoder", estimator)
-    model = estimator.model_
+    fitted, model = estimator.fitted_, estimator.model_
     placed = zip(
-        parameter_specs(estimator._skeleton).items(),
-        split_weights(estimator._skeleton, estimator._weights),
+        parameter_specs(fitted.skeleton).items(),
+        split_weights(fitted.skeleton, fitted.weights),
         strict=True,
     )
     matrices = [(path, np.asarray(array)) for (path, slot), array in placed if len(slot.shape) > 1]
@@ -53,4 +53,4 @@ def exciting_inputs(estimator: Any) -> np.ndarray:
         raise InvalidPart("the first layer of this encoder is not affine over the whole row: use encoder='mlp'.")
     matrix = first.astype(np.float64).T  # [units, d]
     norm = np.linalg.norm(matrix, axis=1, keepdims=True)
-    return (matrix / np.where(norm > 0, norm, 1)).reshape(-1, *estimator._row.shape)
+    return (matrix / np.where(norm > 0, norm, 1)).reshape(-1, *fitted.row.shape)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,7 +14,7 @@ from isthmus.contracts import Optimizer
 from isthmus.core.part import part_names, resolve
 from isthmus.errors import Diverged, InvalidPart, require
 from isthmus.estimators._dry_run import dry_run, fresh
-from isthmus.estimators._network import Network
+from isthmus.estimators._encoder import Encoder
 from isthmus.estimators._seeds import seed_of
 from isthmus.training.epoch import run_epoch
 
@@ -62,10 +62,11 @@ class Run(NamedTuple):
     model: Any
     stop: str
     reason: str
+    history: Sequence[Mapping[str, Any]] = ()
 
 
 def compare_optimizers(
-    estimator: Network, X: Any, y: Any = None, *, optimizers: Any = None, **fit_parameters: Any
+    estimator: Encoder, X: Any, y: Any = None, *, optimizers: Any = None, **fit_parameters: Any
 ) -> Comparison:
     """Train the same model with several optimizers: the same rows, seed, starting weights, batches and noise.
 
@@ -104,17 +105,17 @@ def compare_optimizers(
     >>> list(found.summary.index), len(found.histories)
     (['adam(0.1)', 'sgd(1e-06)'], 10)
     """
-    require(isinstance(estimator, Network), "estimator", "a network of isthmus, as Autoencoder(2)", estimator)
+    require(isinstance(estimator, Encoder), "estimator", "a network of isthmus, as Autoencoder(2)", estimator)
     checkpoint = fit_parameters.get("checkpoint")
     require(checkpoint is None, "checkpoint", "None: each optimizer begins anew", checkpoint)
-    estimator._check_settings()
+    estimator.check_parameters()
     seed, runs = seed_of(estimator.random_state), {}
     for part in _chosen(optimizers):
         model = fresh(estimator, optimizer=part, random_state=seed)
         runs[str(part)] = run = _run(model, X, y, fit_parameters, is_asked_for=optimizers is not None)
         if run.stop == "interrupted":
             break
-    histories = {name: _elapsed(run.model.history_) for name, run in runs.items() if run.stop != "refused"}
+    histories = {name: _elapsed(run.history) for name, run in runs.items() if run.stop != "refused"}
     records = [{"optimizer": name} | record for name, history in histories.items() for record in history]
     return Comparison(
         histories=pd.DataFrame(records).drop(columns="stop", errors="ignore"),
@@ -144,7 +145,7 @@ def _every() -> Iterator[Optimizer]:
 def _run(model: Any, X: Any, y: Any, fit_parameters: dict[str, Any], *, is_asked_for: bool) -> Run:
     """Fit a model and return how it ended."""
     try:
-        model._check_settings()
+        model.check_parameters()
     except InvalidPart as error:
         if is_asked_for:
             raise
@@ -155,18 +156,18 @@ def _run(model: Any, X: Any, y: Any, fit_parameters: dict[str, Any], *, is_asked
                 run_epoch(stage.job, stage.start)  # compiles it
         model.fit(X, y, **fit_parameters)
     except Diverged as error:
-        return Run(model, "diverged", str(error))
-    stop = model.history_[-1]["stop"] if model.history_ else "max_epochs"
-    return Run(model, stop, model.stop_reason_)
+        return Run(model, "diverged", str(error), error.history)
+    history = model.history_
+    return Run(model, history[-1]["stop"] if history else "max_epochs", model.stop_reason_, history)
 
 
-def _elapsed(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _elapsed(history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the records with seconds since the first stage began: each stage of a training counts its own."""
     before, last, found = 0.0, 0.0, []
     for record in history:
         before += last if record["seconds"] < last else 0.0
         last = record["seconds"]
-        found.append(record | {"seconds": before + last})
+        found.append(dict(record) | {"seconds": before + last})
     return found
 
 

@@ -13,7 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.anomaly.detector import AnomalyDetector
 from isthmus.data.rows import finite_blocks
 from isthmus.data.source import Source
-from isthmus.data.sources import open_source, source_type
+from isthmus.data.sources import open_source
+from isthmus.data.windows import Windows
 from isthmus.errors import InvalidData, InvalidPart, require
 from isthmus.estimators._reconstructor import Reconstructor
 
@@ -157,7 +158,7 @@ def _read(series: Any) -> tuple[np.ndarray, Source]:
 
 def _cut(values: np.ndarray, size: int, step: int) -> Any:
     _check_sizes(size, step, len(values))
-    return source_type("windows")((values, int(size), _starts(len(values), int(size), int(step))))
+    return Windows(values, int(size), _starts(len(values), int(size), int(step)))
 
 
 def _check_sizes(size: Any, step: Any, length: int) -> None:
@@ -176,10 +177,11 @@ def _starts(length: int, size: int, step: int) -> np.ndarray:
 
 def _over_windows(model: Any, values: np.ndarray, step: int, function: Callable[[Any], Any]) -> np.ndarray:
     """Return the mean, at each step, of a function of windows with answers of their size, [steps, channels]."""
+    row = model.fitted_.row
     steps, rest = divmod(model.n_features_in_, values.shape[1])
-    if rest or (model._row.is_sequence and model._row.shape[1] != values.shape[1]):
+    if rest or (row.is_sequence and row.shape[1] != values.shape[1]):
         raise InvalidPart(
-            f"the series has {values.shape[1]} channels, and the model was fitted on rows of {model._row.shape}: fit "
+            f"the series has {values.shape[1]} channels, and the model was fitted on rows of {row.shape}: fit "
             "it on windows(series, size)."
         )
     pieces = _cut(values, steps, step)

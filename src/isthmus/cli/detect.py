@@ -84,13 +84,11 @@ def report(detector: AnomalyDetector, X: Any) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
 
-    from isthmus.anomaly.thresholds import p_values
-
-    added = detector.explain(X)["contribution"]
-    score = added.to_numpy().sum(axis=1)
-    found = pd.DataFrame({"row": np.arange(len(score)), "anomaly_score": score})
-    found["p_value"] = p_values(detector._held_out, score)
-    found["is_odd"] = -score < detector.offset_
+    explained = detector.explain(X, with_scores=True)
+    added = explained["contribution"]
+    scores = explained["score"].reset_index(drop=True)
+    score = scores["anomaly_score"].to_numpy()
+    found = pd.concat([pd.DataFrame({"row": np.arange(len(score))}), scores], axis=1)
     order = np.argsort(-added.to_numpy(), axis=1, kind="stable")
     names = np.asarray(added.columns, dtype=object).astype(str)
     for place in range(min(GUILTY, len(names))):

@@ -39,5 +39,5 @@ def sample(
 
 def _label(model: Autoencoder, text: str | None) -> Any:
     """Return the label as the training had it: a number where its labels were such."""
-    known = [] if model._classes is None else model._classes.tolist()
+    known = [] if model.labels_ is None else model.labels_.tolist()
     return next((value for value in known if str(value) == text), text)

@@ -17,7 +17,7 @@ from isthmus.errors import UnknownPart, suggestion
 
 if TYPE_CHECKING:
     from isthmus.core.part import Part
-    from isthmus.estimators.autoencoder import Autoencoder
+    from isthmus.estimators._reconstructor import Reconstructor
 
 MOST_NAMED = 20  # columns
 
@@ -100,11 +100,22 @@ def _holds_part(hint: Any) -> bool:
     return any(isinstance(each, type) and issubclass(each, Part) for each in (hint, *typing.get_args(hint)))
 
 
-def _parameters(model: Autoencoder) -> dict[str, str]:
+def _parameters(model: Reconstructor) -> dict[str, str]:
     """Return the parameters that decide what a model is, parts as they are spelled."""
-    many = {name: ", ".join(map(str, model.parts(name))) or "none" for name in model.many_parts}
-    one = {name: str(model.part(name) or "none") for name in model.one_part if name != "bottleneck"}
-    if model.decoder is None:
+    from isthmus.core.constraints import ManyParts, OnePart
+
+    kinds = model.constraints
+    many = {
+        name: ", ".join(map(str, model.part(name))) or "none"
+        for name, kind in kinds.items()
+        if isinstance(kind, ManyParts)
+    }
+    one = {
+        name: str(model.part(name) or "none")
+        for name, kind in kinds.items()
+        if isinstance(kind, OnePart) and name != "bottleneck"
+    }
+    if "decoder" in one and model.part("decoder") is None:
         one["decoder"] = "mirrors the encoder"
     plain = {
         name: str(value)
@@ -114,15 +125,15 @@ def _parameters(model: Autoencoder) -> dict[str, str]:
     return one | many | plain
 
 
-def _names(model: Autoencoder) -> str:
-    names = list(vars(model).get("feature_names_in_", ()))
+def _names(model: Reconstructor) -> str:
+    names = list(getattr(model, "feature_names_in_", ()))
     if not names:
         return "none: the table had none"
     others = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     return ", ".join(names[:MOST_NAMED]) + others
 
 
-def _history(model: Autoencoder) -> str:
+def _history(model: Reconstructor) -> str:
     """Return the losses of a few epochs, from the first to the last, and the seconds they took."""
     history: list[dict[str, Any]] = model.history_
     if not history:

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from isthmus.estimators.autoencoder import Autoencoder
+    from isthmus.estimators._reconstructor import Reconstructor
 
 
-def of(model: Autoencoder) -> dict[str, str]:
+def of(model: Reconstructor) -> dict[str, str]:
     """Return what training has come to, by name."""
     return {
         "rows": f"{model.n_samples_:,}",
         "columns": f"{model.n_features_in_:,}",
-        "code": f"{model.n_components_} number{'s' * (model.n_components_ > 1)}: {model.part('bottleneck')}",
+        "code": f"{model.n_components_} number{'s' * (model.n_components_ > 1)}: {model.resolve_parts().bottleneck}",
         "epochs": _epochs(model.history_),
         "loss": loss(kept(model.history_)),
         "stopped": str(model.stop_reason_),

@@ -65,10 +65,10 @@ def score(
 def loaded_from(path: Path) -> Autoencoder:
     """Return the network of a model file."""
     import isthmus
-    from isthmus.estimators._network import Network
+    from isthmus.estimators._encoder import Encoder
 
     found: Autoencoder = isthmus.load(path)
-    if not isinstance(found, Network):
+    if not isinstance(found, Encoder):
         raise ModelFileError(f"{path} holds {type(found).__name__}, which isthmus.load reads: a network is due here.")
     return found
 
@@ -88,7 +88,7 @@ def loaded_as(path: Path, kind: str, noun: str) -> Any:
 
 def columns_of(model: Autoencoder) -> list[str]:
     """Return the names of the columns, `x0` and so on where `fit` saw none."""
-    return list(vars(model).get("feature_names_in_", [f"x{i}" for i in range(model.n_features_in_)]))
+    return list(getattr(model, "feature_names_in_", [f"x{i}" for i in range(model.n_features_in_)]))
 
 
 def _write(path: Path, values: Any, names: Sequence[str], quiet: bool) -> None:

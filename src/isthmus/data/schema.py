@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from isthmus.contracts import Row
 from isthmus.core.coercion import short
+from isthmus.core.constraints import Constraint
 from isthmus.data.column_types import KINDS, MOST_VALUES, Column, as_float, is_date, is_number, is_text, type_of
 from isthmus.errors import InvalidData, InvalidPart, require, suggestion
 
@@ -62,6 +63,33 @@ class Schema:
             told = {name: getattr(column, name) for name in FIELDS}
             found.append({name: list(v) if isinstance(v, tuple) else v for name, v in told.items()})
         return found
+
+
+class ColumnKinds(Constraint):
+    """What columns hold, where a user says so: by name a kind, or the values of a column in their order."""
+
+    @property
+    def allowed(self) -> str:
+        return f"a dict from names to kinds ({', '.join(KINDS)}), or to the values of a column in their order"
+
+    def holds(self, value: Any) -> bool:
+        return value is None or isinstance(value, Mapping)
+
+    def check(self, name: str, value: Any) -> None:
+        super().check(name, value)
+        for column, wish in (value or {}).items():
+            is_list = isinstance(wish, list | tuple) and len(wish) > 0
+            is_list = is_list and all(type(one) in (str, int, float, bool) for one in wish)
+            is_list = is_list and len(set(wish)) == len(wish)
+            is_kind = isinstance(wish, str) and wish in KINDS
+            allowed = f"one of {', '.join(KINDS)}, or a list"
+            require(isinstance(column, str) and (is_list or is_kind), f"{name}[{column!r}]", allowed, wish)
+
+    def to_json(self, value: Any) -> Any:
+        return None if value is None else {k: v if isinstance(v, str) else list(v) for k, v in value.items()}
+
+    def from_json(self, name: str, data: Any) -> Any:
+        return data  # `check` looks at it
 
 
 def from_json(data: Any) -> Schema:

@@ -64,7 +64,7 @@ class CodeDensity:
         return {name: array.astype(np.float32) for name, array in arrays.items() if array.size}
 
     @classmethod
-    def taken(cls, tensors: dict[str, np.ndarray], size: int, known: int) -> Self | None:
+    def from_tensors(cls, tensors: dict[str, np.ndarray], size: int, known: int) -> Self | None:
         """Return the density of arrays from a file, or None where they are none."""
         arrays = {name: tensor.astype(np.float64) for name, tensor in tensors.items()}
         if not {"share", "owner", "mean", "factor"} <= set(arrays) or (known and "condition" not in arrays):

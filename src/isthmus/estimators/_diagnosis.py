@@ -23,13 +23,13 @@ ROUNDING = 1e-6  # a deviation of so much of the mean is none
 
 @on_device
 def diagnosis(estimator: Reconstructor, X: Any) -> pd.DataFrame:
-    source = estimator._open(X, reset=False)
+    fitted, source = estimator.fitted_, estimator.open_rows(X)
     if source.n_rows < 2:
         raise InvalidData("diagnose compares rows: at least 2 are due. Got 1.")
     size = estimator.n_components_
     sketch = np.zeros((1, source.row.size), np.float32)
-    width = jax.eval_shape(_look, estimator._weights, estimator._skeleton, sketch).shape[1]
-    seen = estimator._apply(_look, source, width).astype(np.float64)
+    width = jax.eval_shape(_look, fitted.weights, fitted.skeleton, sketch).shape[1]
+    seen = fitted.apply(_look, source, width).astype(np.float64)
     point = seen[:, :size]
     found = pd.DataFrame(
         {"mean": point.mean(axis=0), "deviation": point.std(axis=0), "active": (point != 0).mean(axis=0)},

@@ -1,32 +1,155 @@
-"""What every network does that is a transformer of scikit-learn: codes, their names, its tags."""
+"""What every network answers once it is fitted: codes, their names, and how its training went."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
 
+from isthmus.contracts import Row
+from isthmus.data.reader import Reader, TableOptions
+from isthmus.data.source import Source
+from isthmus.data.sources import is_path
+from isthmus.errors import InvalidData
 from isthmus.estimators._device import on_device
-from isthmus.estimators._network import Network
+from isthmus.estimators._fitted import Fitted
+from isthmus.estimators._sklearn import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from isthmus.model import inference
+from isthmus.model.model import Model
 
 
-class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
+class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     """A network that gives each row a code."""
+
+    if TYPE_CHECKING:
+        device: str | None
+        random_state: Any
+
+        def check_parameters(self) -> None: ...
+        def __sklearn_is_fitted__(self) -> bool: ...
+
+        @property
+        def fitted_(self) -> Fitted: ...
 
     @on_device
     def transform(self, X: Any) -> np.ndarray:
         """Return the code of each row, [n, n_components_], without noise."""
-        return self._apply(inference.encode, self._open(X, reset=False), self.n_components_)
+        source = self.open_rows(X)
+        return self.fitted_.apply(inference.encode, source, self.n_components_)
+
+    def open_rows(self, X: Any) -> Source:
+        """Return the source of a table like that of the fit, its columns compared with those.
+
+        Raises
+        ------
+        InvalidData
+            If it is none.
+        """
+        check_is_fitted(self)
+        reader = self.fitted_.reader
+        source = reader.open(X)
+        if reader.text is not None:
+            validate_data(self, _heading(Row(source.row.shape)), skip_check_array=True, reset=False)
+        elif not is_path(X):  # of a file the reader takes the columns by name
+            validate_data(self, _shown(X, source), skip_check_array=True, reset=False)
+        refuse_empty_table(source)
+        return source
+
+    def scaled_rows(self, X: Any) -> np.ndarray:
+        """Return the rows of a table as the model sees them, [n, d] float32."""
+        return np.concatenate(list(self.fitted_.reader.scaled(self.open_rows(X))))
+
+    @property
+    def model_(self) -> Model:
+        """The trained model, an Equinox module."""
+        return self.fitted_.model
+
+    @property
+    def n_features_in_(self) -> int:
+        """How many columns a row has."""
+        return self.fitted_.row.size
+
+    @property
+    def feature_names_in_(self) -> np.ndarray:
+        """The names of the columns, where all of them are text."""
+        reader = self.fitted_.reader
+        if not reader.has_names:
+            raise AttributeError("the columns of the table of the fit had no names.")
+        return np.array(reader.row.columns, dtype=object)
+
+    @property
+    def n_components_(self) -> int:
+        """How many columns a code has."""
+        return self.fitted_.n_components
+
+    @property
+    def n_samples_(self) -> int:
+        """How many rows the table of the fit had."""
+        return self.fitted_.n_samples
+
+    @property
+    def history_(self) -> list[dict[str, Any]]:
+        """A record for each epoch of the start that is kept."""
+        return [dict(record) for record in self.fitted_.history]
+
+    @property
+    def n_iter_(self) -> int:
+        """How many epochs there were."""
+        return len(self.fitted_.history)
+
+    @property
+    def stop_reason_(self) -> str | None:
+        """Why training ended, a sentence."""
+        return self.fitted_.stop_reason
+
+    @property
+    def is_interrupted_(self) -> bool:
+        """Say whether Ctrl-C ended the training."""
+        return bool(self.fitted_.history) and self.fitted_.history[-1].get("stop") == "interrupted"
 
     @property
     def _n_features_out(self) -> int:
         return self.n_components_
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.input_tags.allow_nan = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
+
+def learn_reader(X: Any, options: TableOptions) -> tuple[Reader, Source]:
+    """Return what is known of a table before its rows are read, and its source; scikit-learn looks at its names.
+
+    Raises
+    ------
+    InvalidData
+        If the table cannot be used; the message names the column.
+    """
+    reader, source = Reader.learn(X, options)
+    is_named = learn_names(X, source, is_text=reader.text is not None)
+    refuse_empty_table(source)
+    return reader.with_names(is_named=is_named), source
+
+
+def learn_names(X: Any, source: Source, *, is_text: bool) -> bool:
+    """Say whether a table has names of columns that scikit-learn compares; it refuses such as it cannot use."""
+    probe = BaseEstimator()  # the estimator keeps what it knows of the last fit until this one has ended
+    table = _heading(Row(source.row.shape)) if is_text else _shown(X, source)
+    validate_data(probe, table, skip_check_array=True, reset=True)
+    return "feature_names_in_" in vars(probe)
+
+
+def refuse_empty_table(source: Source) -> None:
+    """Raise `InvalidData` for a table without rows."""
+    if source.n_rows == 0:
+        raise InvalidData(f"X has 0 sample(s) (shape=(0, {source.row.size})): rows are due.")
+
+
+def _shown(X: Any, source: Source) -> Any:
+    """Return what scikit-learn reads names and the number of columns from: the table, or one of the same columns."""
+    is_pandas = type(X).__module__.partition(".")[0] == "pandas"
+    is_plain = len(source.row.shape) == 1 and not is_path(X) and not isinstance(X, Source)
+    return X if is_plain and (is_pandas or source.row.columns is None) else _heading(source.row)
+
+
+def _heading(row: Row) -> Any:
+    """Return a table without rows that has the columns of a row."""
+    import pandas as pd
+
+    return np.empty((0, row.size)) if row.columns is None else pd.DataFrame(columns=list(row.columns))
