@@ -13,7 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.anomaly.detector import AnomalyDetector
 from isthmus.data.rows import finite_blocks
 from isthmus.data.source import Source
-from isthmus.data.sources import open_source, source_type
+from isthmus.data.sources import open_source
+from isthmus.data.windows import Windows
 from isthmus.errors import InvalidData, InvalidPart, require
 from isthmus.estimators._reconstructor import Reconstructor
 
@@ -155,9 +156,9 @@ def _read(series: Any) -> tuple[np.ndarray, Source]:
     return np.concatenate(list(finite_blocks(source))), source
 
 
-def _cut(values: np.ndarray, size: int, step: int) -> Any:
+def _cut(values: np.ndarray, size: int, step: int) -> Windows:
     _check_sizes(size, step, len(values))
-    return source_type("windows")((values, int(size), _starts(len(values), int(size), int(step))))
+    return Windows(values, int(size), _starts(len(values), int(size), int(step)))
 
 
 def _check_sizes(size: Any, step: Any, length: int) -> None:

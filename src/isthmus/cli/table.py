@@ -11,6 +11,8 @@ from isthmus.errors import InvalidData, suggestion
 if TYPE_CHECKING:
     import numpy as np
 
+    from isthmus.data.source import Source
+
 MOST_NAMED = 12  # columns in a message
 
 
@@ -44,8 +46,8 @@ def choose(
     chosen = [name for name in _named(path, keep, known) or known if name not in left_out]
     if not chosen:
         raise InvalidData(f"no column of {path} is left to learn from: leave out fewer.")
-    source.pick(chosen)
-    return source, _column(path, weights[0]) if weights else None, _texts(path, labels[0]) if labels else None
+    weight_values = _column(source.select(weights)) if weights else None
+    return source.select(chosen), weight_values, _labels(source.select(labels)) if labels else None
 
 
 def kinds(texts: Sequence[str]) -> dict[str, str | list[str]]:
@@ -82,19 +84,22 @@ def _named(path: Path, texts: Sequence[str], known: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _column(path: Path, name: str) -> np.ndarray:
+def _column(source: Source) -> np.ndarray:
+    """Return the numbers of a source of one column, [rows]."""
     import numpy as np
 
-    from isthmus.data.sources import open_source
-
-    source = open_source(path, [name])
     return np.concatenate([np.empty(0), *(block[:, 0] for block in source.blocks(65_536))])
 
 
-def _texts(path: Path, name: str) -> np.ndarray:
-    """Return a column as it is: numbers, or texts."""
-    import pandas as pd
+def _labels(source: Source) -> np.ndarray:
+    """Return the labels in a source of one column, [rows]: numbers and truth values as they are, dates as texts."""
+    import numpy as np
 
-    is_csv = path.suffix == ".csv"
-    frame = pd.read_csv(path, usecols=[name]) if is_csv else pd.read_parquet(path, columns=[name])
-    return frame[name].to_numpy(dtype=object if frame[name].dtype.kind not in "iufb" else None)
+    column = source.whole().iloc[:, 0]
+    if column.dtype.kind in "iufb":
+        return column.to_numpy()
+    missing, labels = column.isna(), np.empty(len(column), object)
+    texts = column.astype(str) if column.dtype.kind == "M" else column  # without the time of day where it is midnight
+    for row, label in enumerate(texts):
+        labels[row] = None if missing[row] else label if isinstance(label, bool | int | float) else str(label)
+    return labels

@@ -14,6 +14,7 @@ from isthmus.core.coercion import short
 from isthmus.core.parameter_specs import as_data
 from isthmus.data.rows import Rows, finite_blocks
 from isthmus.data.source import Source
+from isthmus.data.sources import is_path
 from isthmus.data.validation import check_labels
 from isthmus.errors import InvalidData, InvalidPart, ModelFileError, require
 from isthmus.estimators._code_density import CodeDensity, fit_density, shapes
@@ -320,7 +321,7 @@ def _spaced(weight: np.ndarray) -> np.ndarray:
 
 def _as_table(X: Any, axes: int) -> Any:
     """Return a table of one row where `X` is a row: an array of so many axes, a series of a frame, a text."""
-    if isinstance(X, str) and not X.endswith((".csv", ".parquet", ".npy", ".npz")):
+    if isinstance(X, str) and not is_path(X):
         return [X]
     if type(X).__module__.startswith("pandas") and type(X).__name__ == "Series" and X.dtype.kind in "fiub":
         return X.to_frame().T

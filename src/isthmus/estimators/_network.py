@@ -115,7 +115,7 @@ class Network(Kept):
         is_file = isinstance(X, str | Path)
         source = open_table(self, X, reset=reset)
         if not reset:
-            source.fill(self._row)
+            source = source.shaped_like(self._row)
         if is_file and not reset:
             if source.row.size != self.n_features_in_:
                 raise InvalidData(
@@ -152,7 +152,7 @@ class Network(Kept):
         self._learned = self._scaling.fit(rows)
         self._labels = source.labels()
         self.n_samples_ = source.n_rows
-        self._form = source.kind.__module__.rpartition(".")[2]
+        self._form = source.kind.form
         self._skeleton = self._build(self._row)
         self.n_components_ = self._skeleton.size + len(self._skeleton.condition)
         return rows

@@ -16,8 +16,8 @@ from isthmus.core.coercion import short
 from isthmus.core.parameter_specs import parameter_specs
 from isthmus.core.part import resolve
 from isthmus.data.scaling import TableScaling
-from isthmus.data.sources import source_types
-from isthmus.errors import InvalidPart, ModelFileError, suggestion
+from isthmus.data.sources import source_type
+from isthmus.errors import InvalidData, InvalidPart, ModelFileError, suggestion
 from isthmus.estimators import _tabling as tabling
 from isthmus.estimators import _wording as wording
 from isthmus.estimators._kept import Kept, compare_shapes, field, finite
@@ -144,8 +144,10 @@ def _empty(kind: type[Network], opened: Opened) -> Network:
     scaling = estimator.part("scaling") or resolve(Scaling, "none")
     estimator._scaling = TableScaling(scaling, estimator._row, _seen(opened, estimator._row))
     estimator._form = field(opened, "form", str)
-    if estimator._form not in {kind.__module__.rpartition(".")[2] for kind in source_types()}:
-        raise ModelFileError(f"{opened.path} is damaged: it was fitted on a {short(estimator._form)}.")
+    try:
+        source_type(estimator._form)
+    except InvalidData as error:
+        raise ModelFileError(f"{opened.path} is damaged: it was fitted on a {short(estimator._form)}.") from error
     estimator._take_facts(field(opened, "facts", dict) if "facts" in opened.header else {})
     estimator._skeleton = estimator._build(estimator._row)
     estimator.n_components_ = estimator._skeleton.size + len(estimator._skeleton.condition)
@@ -211,7 +213,9 @@ def _row(opened: Opened, labels: list[str | int] | None) -> Row:
     flags = {name: told.get(name, False) for name in ("is_sequence", "has_holes", "is_mixed")}
     if not all(type(flag) is bool for flag in flags.values()) or (flags["is_sequence"] and len(shape) != 2):
         raise ModelFileError(f"{opened.path} is damaged: its rows are described by {short(told)}.")
-    row = Row(tuple(shape), None if labels is None else tuple(map(str, labels)), **flags)
+    is_sequence, may_be_missing, is_table = flags.values()  # under the names that files have for them
+    columns = None if labels is None else tuple(map(str, labels))
+    row = Row(tuple(shape), columns, is_sequence=is_sequence, may_be_missing=may_be_missing, is_table=is_table)
     if row.columns is not None and not len(row.columns) == len(set(row.columns)) == row.size:
         raise ModelFileError(f"{opened.path} is damaged: {row.size} columns have {len(set(row.columns))} names.")
     return row

@@ -13,7 +13,8 @@ from isthmus.data.arrow import ColumnSource
 from isthmus.data.column_types import KINDS
 from isthmus.data.schema import Schema, from_json, is_plain, learn
 from isthmus.data.source import Source
-from isthmus.data.sources import find_source, source_type
+from isthmus.data.sources import find_source
+from isthmus.data.table_source import TableSource
 from isthmus.errors import InvalidData, require
 
 ROWS = 65_536  # read at a time
@@ -28,7 +29,7 @@ def open_table(network: Any, X: Any, *, reset: bool) -> Source:
     InvalidData
         If a column cannot be used; the message names it.
     """
-    data = X if reset else network._kind.again(X, network._row)
+    data = X if reset else network._kind.convert(X, network._row)
     source = find_source(data)
     is_file = isinstance(X, str | Path)
     columns = network._row.columns if is_file and not reset else None
@@ -37,7 +38,7 @@ def open_table(network: Any, X: Any, *, reset: bool) -> Source:
     if reset:
         network._schema = reader._schema if is_read else _schema_of(reader, source)
     if network._schema is None:
-        source.choose(columns)
+        source = source.select(columns)
         learned = network._row if not reset else reader._row if is_read else None
         return _with_missing(source, reader, learned)
     if not isinstance(source, ColumnSource):
@@ -47,8 +48,8 @@ def open_table(network: Any, X: Any, *, reset: bool) -> Source:
     # A file may hold more columns than the model needs, in another order.
     # Of a frame scikit-learn compares the names, where they are texts.
     if is_file or (not reset and "feature_names_in_" not in vars(network)):
-        source.pick(network._schema.names)
-    return source_type("mixed")((source, network._schema))
+        source = source.select(network._schema.names)
+    return TableSource(source, network._schema)
 
 
 def check_columns(columns: Any) -> None:
@@ -104,7 +105,7 @@ def _schema_of(reader: Any, source: Source) -> Schema | None:
         if reader.columns:
             raise InvalidData("columns says what the columns of a frame or a file hold, and the table has no names.")
         return None
-    source.pick(None)
+    source.select(None)
     wishes = reader.columns or {}
     if not source.n_rows or is_plain(source.schema, wishes):
         return None
@@ -119,5 +120,5 @@ def _with_missing(source: Source, reader: Any, learned: Row | None) -> Source:
         is_flat = len(source.row.shape) == 1 and not source.row.may_be_missing
         may_lack = is_flat and (reader.expects_missing or source.has_missing())
     if may_lack and len(source.row.shape) == 1:
-        source.row = replace(source.row, may_be_missing=True, is_table=True)
+        return source.with_row(replace(source.row, may_be_missing=True, is_table=True))
     return source

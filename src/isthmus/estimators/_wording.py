@@ -9,7 +9,7 @@ from sklearn.utils.validation import validate_data
 from isthmus.contracts import Row, Text
 from isthmus.core.part import part_from_json, part_kinds, resolve
 from isthmus.data.source import Source
-from isthmus.data.sources import source_type
+from isthmus.data.text_source import TextSource
 from isthmus.data.tokens import Worded, are_texts, refuse_empty, texts_of
 from isthmus.errors import InvalidData, require
 from isthmus.estimators._validation import heading
@@ -37,7 +37,7 @@ def open_texts(network: Any, X: Any, *, reset: bool) -> Source | None:
     if reset:
         fitted = network._reader._wording
         network._wording = Worded([], part, part.fit(texts) if fitted is None else fitted.learned)
-    source = source_type("texts")(network._wording._replace(texts=texts))
+    source = TextSource(*network._wording._replace(texts=texts))
     validate_data(network, heading(Row(source.row.shape)), skip_check_array=True, reset=reset)
     return source
 

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from isthmus.data.arrow import ColumnSource
+from isthmus.data.files import is_one_file
 from isthmus.errors import InvalidData
 
 
@@ -43,7 +44,7 @@ class Csv(ColumnSource):
 
     @classmethod
     def accepts(cls, data: Any) -> bool:
-        return isinstance(data, str | Path) and Path(data).suffix.lower() in cls.suffixes
+        return is_one_file(data, cls.suffixes)
 
-    def record_batches(self, rows: int) -> Iterator[pa.RecordBatch]:
+    def _read(self, rows: int) -> Iterator[pa.RecordBatch]:
         yield from self._table.to_batches(max_chunksize=rows)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from isthmus.data.arrays import as_rows, flat_blocks, float_type, row_of
+from isthmus.data.files import is_one_file
 from isthmus.data.source import Source
 from isthmus.errors import InvalidData
 
@@ -36,7 +37,7 @@ class Npy(Source):
 
     @classmethod
     def accepts(cls, data: Any) -> bool:
-        return isinstance(data, str | Path) and Path(data).suffix.lower() in cls.suffixes
+        return is_one_file(data, cls.suffixes)
 
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
         return flat_blocks(self._array, rows, self.dtype)

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from isthmus.data.arrow import ColumnSource
+from isthmus.data.files import is_one_file
 from isthmus.errors import InvalidData
 
 
@@ -31,9 +32,9 @@ class Parquet(ColumnSource):
 
     @classmethod
     def accepts(cls, data: Any) -> bool:
-        return isinstance(data, str | Path) and Path(data).suffix.lower() in cls.suffixes
+        return is_one_file(data, cls.suffixes)
 
-    def record_batches(self, rows: int) -> Iterator[pa.RecordBatch]:
+    def _read(self, rows: int) -> Iterator[pa.RecordBatch]:
         try:
             with pq.ParquetFile(self._path) as file:
                 yield from file.iter_batches(batch_size=rows)

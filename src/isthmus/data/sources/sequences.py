@@ -35,7 +35,7 @@ class Sequences(Source):
         return are_sequences(data)
 
     @classmethod
-    def again(cls, data: Any, row: Row) -> Any:
+    def convert(cls, data: Any, row: Row) -> Any:
         """Return nested lists, and arrays [steps] that happen to be of one length, as sequences; refuse one alone."""
         is_list = isinstance(data, list | tuple)
         if not depth(data) or not len(data) or not row.is_sequence:
@@ -47,9 +47,9 @@ class Sequences(Source):
         is_flat = depth(data) == 2 and row.size == row.shape[0]  # lists of numbers, and one feature
         return cls(data) if is_list and (depth(data) == 3 or is_flat) else data
 
-    def fill(self, row: Row) -> None:
+    def shaped_like(self, row: Row) -> Source:
         if not row.is_sequence:
-            return
+            return self
         features, most = row.size // row.shape[0], row.shape[0]
         if self.row.shape[1] != features:
             raise InvalidData(
@@ -66,7 +66,7 @@ class Sequences(Source):
                     f"sequence {i} has length {steps}, and all that the model was fitted with have length {most}: fit "
                     "a model on sequences of differing lengths."
                 )
-        self.row = replace(self.row, shape=row.shape, may_be_missing=row.may_be_missing)
+        return self.with_row(replace(self.row, shape=row.shape, may_be_missing=row.may_be_missing))
 
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
         for start in range(0, self.n_rows, rows):

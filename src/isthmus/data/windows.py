@@ -18,15 +18,11 @@ class Windows(Source):
     `isthmus.windows` makes them; NumPy takes them for an array [n, size, channels].
     """
 
-    def __init__(self, data: tuple[np.ndarray, int, np.ndarray]) -> None:
-        self.series, self.size, self.starts = data
-        self.row = Row((self.size, self.series.shape[1]), is_sequence=True)
-        self.n_rows = len(self.starts)
-        self.dtype = self.series.dtype
-
-    @classmethod
-    def accepts(cls, data: Any) -> bool:
-        return False
+    def __init__(self, series: np.ndarray, size: int, starts: np.ndarray) -> None:
+        self.series, self.size, self.starts = series, size, starts
+        self.row = Row((size, series.shape[1]), is_sequence=True)
+        self.n_rows = len(starts)
+        self.dtype = series.dtype
 
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
         for start in range(0, self.n_rows, rows):
@@ -53,7 +49,7 @@ class Windows(Source):
                 raise IndexError("windows are taken as wholes: numpy.asarray gives an array [n, size, channels].")
             which = which[0]
         starts = self.starts[which]
-        return Windows((self.series, self.size, starts)) if np.ndim(starts) else self.cut(np.array([which]))[0]
+        return Windows(self.series, self.size, starts) if np.ndim(starts) else self.cut(np.array([which]))[0]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return self.cut(slice(None)).astype(dtype or self.dtype, copy=False)
