@@ -18,7 +18,7 @@ from isthmus.data.sources import find_source
 
 def learned(frame: Any, **wishes: Any) -> Schema:
     source: Any = find_source(frame)
-    source.pick(None)
+    source.select(None)
     return learn(source.schema, source.own_types(), lambda: source.record_batches(2), wishes)
 
 

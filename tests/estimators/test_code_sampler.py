@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,24 @@ def test_similar_rows_deviate_by_the_scale() -> None:
     assert (apart < 5 * 2**0.5 / 20_000**0.5 + 2e-3).all()
     np.testing.assert_allclose(ae.similar(X[:2], 3, scale=0), np.repeat(ae.reconstruct(X[:2]), 3, axis=0), atol=1e-5)
     assert (ae.similar(X[0], 2, random_state=1) != ae.similar(X[0], 2)).any()
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.CSV", "x.tsv", "x.pq", "x.parquet", "x.npy"])
+def test_the_path_of_a_table_is_no_text(name: str, tmp_path: Path) -> None:
+    path = str(tmp_path / name)
+    names = list("abcde")
+    ae = Autoencoder(1, encoder=(), max_epochs=1).fit(pd.DataFrame(X, columns=names))
+    frame = pd.DataFrame(X[:2], columns=names)
+    if name.endswith(".npy"):
+        np.save(path, X[:2])
+    elif name.endswith(("pq", "parquet")):
+        frame.to_parquet(path)
+    else:
+        frame.to_csv(path, index=False, sep="\t" if name.endswith("tsv") else ",")
+    data: Any = X[:2] if name.endswith(".npy") else frame
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that an array names no columns
+        np.testing.assert_allclose(ae.similar(path, 3), ae.similar(data, 3), rtol=1e-5)
 
 
 def test_rows_between_two_lie_evenly_on_the_line() -> None:

@@ -156,7 +156,7 @@ def _read(series: Any) -> tuple[np.ndarray, Source]:
     return np.concatenate(list(finite_blocks(source))), source
 
 
-def _cut(values: np.ndarray, size: int, step: int) -> Any:
+def _cut(values: np.ndarray, size: int, step: int) -> Windows:
     _check_sizes(size, step, len(values))
     return Windows(values, int(size), _starts(len(values), int(size), int(step)))
 

@@ -37,7 +37,7 @@ FORMS: dict[str, Callable[[list[np.ndarray]], Any]] = {
 @pytest.mark.parametrize("form", FORMS)
 def test_sequences_are_read_with_nan_behind_their_end(form: str) -> None:
     data = FORMS[form](RAGGED)
-    assert [kind.__module__.rpartition(".")[2] for kind in source_types() if kind.accepts(data)] == ["sequences"]
+    assert next(kind for kind in source_types() if kind.accepts(data)) is source_type("sequences")
     source = open_source(data)
     assert source.row == Row((5, 2), is_sequence=True, may_be_missing=True)
     assert (source.n_rows, source.dtype) == (4, np.float32 if form == "jax" else np.float64)
@@ -93,7 +93,7 @@ def test_flat_lists_are_a_table_that_lacks_a_cell() -> None:
         "X is not a table: its rows differ in length or depth: row 1 holds 2 and row 0 holds 3. Where rows are "
         "sequences of differing lengths, pass each as an array."
     )
-    source = open_source(source_type("sequences").again(table, Row((4, 1), is_sequence=True, may_be_missing=True)))
+    source = open_source(source_type("sequences").convert(table, Row((4, 1), is_sequence=True, may_be_missing=True)))
     np.testing.assert_array_equal(next(source.blocks(9)), [[1, 2, 3], [4, 5, np.nan], [6, 7, 8]])
 
 
@@ -113,7 +113,7 @@ def test_lists_of_one_length_are_sequences_where_the_fit_was(
     features: int, data: Any, shapes: list[tuple[int, ...]]
 ) -> None:
     row = Row((4, features), is_sequence=True, may_be_missing=True)
-    assert open_source(source_type("sequences").again(data, row)).index == shapes
+    assert open_source(source_type("sequences").convert(data, row)).index == shapes
 
 
 @pytest.mark.parametrize(
@@ -133,15 +133,15 @@ def test_one_sequence_is_no_list_of_them(features: int, data: Any) -> None:
         "X is one sequence, of length 3, where a list of",
     )
     with pytest.raises(InvalidData) as caught:
-        source_type("sequences").again(data, row)
+        source_type("sequences").convert(data, row)
     assert str(caught.value) == f"{told} them is due: pass [X]."
-    assert open_source(source_type("sequences").again([data], row)).index[0][0] == 3
+    assert open_source(source_type("sequences").convert([data], row)).index[0][0] == 3
 
 
 def test_rows_that_lie_flat_are_no_sequence() -> None:
-    again = source_type("sequences").again
+    convert = source_type("sequences").convert
     for data, shape in ((np.ones((3, 8)), (4, 2)), (np.ones((3, 2)), (1, 2)), ([], (4, 2)), (["a", "b"], (4, 1))):
-        assert again(data, Row(shape, is_sequence=True)) is data
+        assert convert(data, Row(shape, is_sequence=True)) is data
 
 
 def test_precision_is_single_where_all_is() -> None:
@@ -161,12 +161,11 @@ def test_answers_are_cut_to_their_own_lengths_where_these_are_known() -> None:
 
 def test_shorter_ones_are_filled_up_to_the_length_of_the_fit() -> None:
     fitted, source = open_source(RAGGED).row, open_source([RAGGED[0], RAGGED[3]])
-    source.fill(fitted)
+    source = source.shaped_like(fitted)
     assert source.row == fitted
     (block,) = source.blocks(9)
     np.testing.assert_array_equal(np.isnan(block).sum(axis=1), [4, 6])
-    alone = open_source([RAGGED[0]])
-    alone.fill(fitted)
+    alone = open_source([RAGGED[0]]).shaped_like(fitted)
     np.testing.assert_array_equal(next(alone.blocks(9))[0], block[0])
 
 
@@ -179,7 +178,7 @@ def test_equal_ones_are_folded_into_one_with_their_weight() -> None:
 
 def test_an_array_is_as_long_as_it_is() -> None:
     source = open_source(np.ones((3, 2)))
-    source.fill(Row((5, 2)))
+    source = source.shaped_like(Row((5, 2)))
     assert source.row == Row((2,))
 
 
@@ -267,5 +266,5 @@ def test_what_the_fit_did_not_know_is_refused(case: str) -> None:
     row, message = OTHERS[case]
     source = open_source(RAGGED)
     with pytest.raises(InvalidData) as caught:
-        source.fill(row)
+        source.shaped_like(row)
     assert str(caught.value) == message

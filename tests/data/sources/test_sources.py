@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import decimal
 import io
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,7 @@ import scipy.sparse
 
 from isthmus import Autoencoder, InvalidData
 from isthmus.data.source import Source
-from isthmus.data.sources import find_source, open_source, source_type, source_types
+from isthmus.data.sources import find_source, is_path, open_source, source_type, source_types
 
 X = np.random.default_rng(0).normal(size=(23, 3))
 NAMES = ["a", "b", "c"]
@@ -97,16 +100,104 @@ def test_a_table_is_read_in_blocks_as_often_as_wanted(kind: str, tmp_path: Path)
 
 
 def test_every_kind_is_tried() -> None:
-    # Texts and mixed tables are read as an estimator says, windows cut by one: `test_texts.py`, `test_series.py`.
-    assert {"sequences", "texts", "mixed", "windows", *(name for name, _, _ in TABLES.values())} == {
-        kind.__module__.rpartition(".")[2] for kind in source_types()
-    }
+    assert {"sequences", *(name for name, _, _ in TABLES.values())} == {kind.form for kind in source_types()}
 
 
 @pytest.mark.parametrize("kind", TABLES)
 def test_a_table_is_of_one_kind_only(kind: str, tmp_path: Path) -> None:
+    """NumPy makes an array of anything, and so it is asked last."""
     data = TABLES[kind][1](tmp_path)
-    assert [one.__module__.rpartition(".")[2] for one in source_types() if one.accepts(data)] == [TABLES[kind][0]]
+    accepting = [one.form for one in source_types() if one.accepts(data)]
+    assert accepting[0] == TABLES[kind][0]
+    assert set(accepting[1:]) <= {"array"}
+    assert [one.form for one in source_types()][-1] == "array"
+
+
+def test_the_kinds_that_model_files_name_are_found() -> None:
+    forms = ["array", "csv", "mixed", "npy", "pandas", "parquet", "polars", "sequences", "sparse", "texts", "windows"]
+    assert [source_type(form).form for form in forms] == forms
+    with pytest.raises(
+        InvalidData, match=r"^no kind of table is called 'pandsa'\. Did you mean 'pandas'\? There are: a"
+    ):
+        source_type("pandsa")
+
+
+NO_TABLES: dict[str, Any] = {
+    "None": None,
+    "dict": {"a": [1, 2]},
+    "set": {1, 2},
+    "bytes": b"1,2",
+    "number": 3.0,
+    "NumPy's number": np.float64(3),
+}
+
+
+@pytest.mark.parametrize("case", NO_TABLES)
+def test_what_is_no_table_is_refused(case: str) -> None:
+    with pytest.raises(InvalidData, match=r"^a \w+\.\w+ is not a table: pass a frame or an array\.$"):
+        find_source(NO_TABLES[case])
+
+
+def test_an_array_is_decided_by_its_type_alone() -> None:
+    """Its values are not looked at, and no library of frames is imported for it."""
+    code = """
+import sys
+import numpy as np
+
+sys.modules["pandas"] = sys.modules["polars"] = None  # whoever imports them fails
+
+
+class Watched(np.ndarray):
+    def __iter__(self):
+        raise AssertionError
+
+    def __getitem__(self, which):
+        raise AssertionError
+
+
+from isthmus.data.sources import find_source
+
+print(find_source(np.ones((3, 2)).view(Watched)).form)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.stdout.strip() == "array", ran.stderr
+
+
+SELECTED: dict[str, Callable[[Path], Any]] = {
+    "pandas": lambda folder: frame(),
+    "polars": lambda folder: pl.DataFrame(X, schema=NAMES),
+    "csv": lambda folder: saved(folder, "x.csv"),
+    "parquet": lambda folder: saved(folder, "x.parquet"),
+}
+
+
+@pytest.mark.parametrize("kind", SELECTED)
+def test_columns_are_selected_into_a_new_source(kind: str, tmp_path: Path) -> None:
+    source: Any = find_source(SELECTED[kind](tmp_path))
+    whole = next(source.blocks(99))
+    some = source.select(["c", "a"])
+    np.testing.assert_array_equal(next(some.blocks(99)), whole[:, [2, 0]])
+    assert (some.row.columns, list(some.names), some.labels()) == (("c", "a"), ["c", "a"], ["c", "a"])
+    assert list(some.own_types()) in ([], ["c", "a"])
+    assert list(some.whole().columns) == ["c", "a"]
+    assert [batch.schema.names for batch in some.record_batches(99)] == [["c", "a"]]
+    assert (source.row.columns, list(source.names), list(source.whole().columns)) == (tuple(NAMES), NAMES, NAMES)
+    np.testing.assert_array_equal(next(source.blocks(99)), whole)
+    assert source.select(None) is source
+    is_missing = np.zeros((23, 2), bool)
+    is_missing[4, 0] = True
+    answer = some.frame(np.full((23, 2), 9.0), some.labels())
+    assert float(some.completed(answer, is_missing)["c"][4]) == 9.0
+    with pytest.raises(InvalidData, match=r"column 'd' is missing\. There are: a, b, c\."):
+        source.select(["d"])
+
+
+def test_a_row_is_described_anew_in_a_new_source() -> None:
+    for table in (X, frame(), pl.DataFrame(X, schema=NAMES)):
+        source = open_source(table)
+        row = dataclasses.replace(source.row, may_be_missing=True)
+        assert source.with_row(row).row == row
+        assert source.row != row
 
 
 SINGLE = X.astype(np.float32)
@@ -272,7 +363,7 @@ BAD_FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
         r"there is no file .*sensor\.csv\. Did you mean 'sensors\.csv'\?",
     ),
     "in a folder that is missing": (lambda f: f / "no" / "x.csv", r"there is no file .*x\.csv\."),
-    "a folder": (lambda f: f, "is a folder: the path of a file is due"),
+    "a folder": (lambda f: f, r"is a folder in which no table is found: expected files that end in "),
     "too long a name": (lambda f: f / ("x" * 5000 + ".csv"), "there is no file"),
 }
 
@@ -360,3 +451,30 @@ def test_a_source_is_a_source() -> None:
     source = open_source(X)
     assert open_source(source) is source
     assert isinstance(source, Source)
+
+
+PATHS: dict[str, tuple[Any, bool]] = {
+    "csv": ("x.csv", True),
+    "capitals": ("x.CSV", True),
+    "tsv": ("x.tsv", True),
+    "parquet": ("folder/x.parquet", True),
+    "pq": ("x.pq", True),
+    "npy": ("x.npy", True),
+    "npz": ("x.NPZ", True),
+    "pattern": ("folder/*.parquet", True),
+    "pattern of folders": ("**/x.csv", True),
+    "a path": (Path("x"), True),
+    "a word": ("csv", False),
+    "a sentence": ("The file is called x.csv, or so.", False),
+    "nothing": ("", False),
+    "a name too long": ("x" * 5000, False),
+    "NUL": ("a\0b", False),
+    "a list": (["x.csv"], False),
+    "an array": (X, False),
+}
+
+
+@pytest.mark.parametrize("case", PATHS)
+def test_a_text_that_ends_as_a_table_is_a_path(case: str) -> None:
+    data, due = PATHS[case]
+    assert is_path(data) is due

@@ -10,6 +10,7 @@ import pytest
 
 from isthmus.data.schema import learn
 from isthmus.data.sources import find_source, source_type
+from isthmus.data.table_source import TableSource
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def mixed() -> Any:
     frame = pd.DataFrame({0: ["a", "b", None, "a", "a"], 1: [1.0, 2.0, 3.0, np.nan, 5.0]}, index=list("vwxyz"))
     inner: Any = find_source(frame)
     schema = learn(inner.schema, inner.own_types(), lambda: inner.record_batches(2), {})
-    return source_type("mixed")((inner, schema))
+    return TableSource(inner, schema)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 9])
