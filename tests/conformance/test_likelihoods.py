@@ -14,7 +14,7 @@ import pytest
 from isthmus.contracts import Row
 from isthmus.core.affine import affine
 from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs, with_values
-from isthmus.core.part import find_part, part_names
+from isthmus.core.registry import find_part, part_names
 
 ROWS, COLUMNS, WIDTH, STEP = 6, 3, 4, 1e-6
 RANDOM = np.random.default_rng(0)

@@ -18,7 +18,7 @@ from isthmus import Autoencoder, InvalidPart
 from isthmus.contracts import Likelihood, Links, Row, Stop
 from isthmus.core.affine import affine
 from isthmus.core.parameter_specs import assemble
-from isthmus.core.part import resolve
+from isthmus.core.spelling import resolve
 from isthmus.data.device_table import DeviceTable
 from isthmus.parts.neighborhoods import Nearest
 from isthmus.training.neighbors import find_neighbors

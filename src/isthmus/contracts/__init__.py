@@ -35,7 +35,8 @@ from isthmus.contracts.records import (
 )
 from isthmus.core.affine import Affine, affine
 from isthmus.core.parameter_specs import constant, fixed, uniform
-from isthmus.core.part import Part, spelling
+from isthmus.core.part import Part
+from isthmus.core.spelling import spelling
 
 __all__ = [
     "LAST_STEP",

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from isthmus.contracts import Backbone, End, Likelihood, Row, Scaling
 from isthmus.core.parameter_specs import as_data, assemble, draw_weights, parameter_specs, with_values
-from isthmus.core.part import resolve
+from isthmus.core.spelling import resolve
 from isthmus.data.device_table import build_tables
 from isthmus.data.rows import Rows, scaled_blocks
 from isthmus.data.scaling import TableScaling

@@ -8,7 +8,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 
 from isthmus.core.coercion import short
-from isthmus.core.part import Part, part_from_json, resolve, unique_names
+from isthmus.core.part import Part
+from isthmus.core.spelling import part_from_json, resolve, unique_names
 from isthmus.errors import InvalidPart, suggestion
 
 MOST_DEPTH = 8  # of estimators inside estimators, in a file
@@ -159,11 +160,11 @@ class PartParameters(BaseEstimator):
             if name not in known:
                 raise InvalidPart(f"{cls.__name__} has no parameter {short(name)}.{suggestion(name, known)}")
             if name in cls.one_part:
-                values[name] = None if value is None else part_from_json(cls.one_part[name].room, value)
+                values[name] = None if value is None else part_from_json(cls.one_part[name].kind, value)
             elif name in cls.many_parts:
                 if not isinstance(value, list):
                     raise InvalidPart(f"{name} must be a list of parts. Got {short(value)}.")
-                values[name] = [part_from_json(cls.many_parts[name].room, each) for each in value]
+                values[name] = [part_from_json(cls.many_parts[name].kind, each) for each in value]
             elif value is None or isinstance(value, bool | int | float | str) or name in cls.plain:
                 values[name] = value
             elif isinstance(value, list):

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.contracts import Scaling
-from isthmus.core.part import resolve
+from isthmus.core.spelling import resolve
 from isthmus.data.rows import scaled_blocks
 from isthmus.data.sources import open_source
 from isthmus.data.validation import check_weight

@@ -14,7 +14,7 @@ import numpy as np
 from isthmus.contracts import Row, Scaling
 from isthmus.core.coercion import short
 from isthmus.core.parameter_specs import parameter_specs
-from isthmus.core.part import resolve
+from isthmus.core.spelling import resolve
 from isthmus.data.scaling import TableScaling
 from isthmus.data.sources import source_types
 from isthmus.errors import InvalidPart, ModelFileError, suggestion

@@ -31,7 +31,8 @@ from isthmus.contracts import (
     Text,
 )
 from isthmus.core.parameter_specs import draw_weights, join_weights, split_weights, weight_range
-from isthmus.core.part import Part, resolve
+from isthmus.core.part import Part
+from isthmus.core.spelling import resolve
 from isthmus.data.device_table import DeviceTable
 from isthmus.data.rows import Rows
 from isthmus.data.scaling import TableScaling

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from isthmus.contracts import Likelihood, Row
-from isthmus.core.part import resolve
+from isthmus.core.spelling import resolve
 from isthmus.data.arrow import ColumnSource
 from isthmus.data.column_types import KINDS
 from isthmus.data.schema import Schema, from_json, is_plain, learn

@@ -7,7 +7,8 @@ from typing import Any, cast
 from sklearn.utils.validation import validate_data
 
 from isthmus.contracts import Row, Text
-from isthmus.core.part import part_from_json, part_kinds, resolve
+from isthmus.core.registry import part_kinds
+from isthmus.core.spelling import part_from_json, resolve
 from isthmus.data.source import Source
 from isthmus.data.sources import source_type
 from isthmus.data.tokens import Worded, are_texts, refuse_empty, texts_of

@@ -290,11 +290,11 @@ class Autoencoder(Reconstructor):
         needs = [part for part in (*one, *self.parts("penalties")) if part is not None and part.needs_labels]
         if not needs:
             return None
-        labels, classes = check_labels(y, rows, f"the {singular(needs[0].room)} {needs[0].name}")
+        labels, classes = check_labels(y, rows, f"the {singular(needs[0].kind)} {needs[0].name}")
         for part in needs:
             if part.most_classes is not None and len(classes) > part.most_classes:
                 raise InvalidData(
-                    f"y holds {len(classes)} classes, and the {singular(part.room)} {part.name} has places for "
+                    f"y holds {len(classes)} classes, and the {singular(part.kind)} {part.name} has places for "
                     f"{part.most_classes}."
                 )
         return labels
