@@ -35,8 +35,11 @@ Option = tuple[tuple[str, ...], dict[str, Any]]
 def ours(kind: str) -> list[str]:
     """Return the names of the parts of a kind that come with the library and go with rows of numbers."""
     found = [name for name in part_names(kind) if find_part(kind, name).__module__.startswith("isthmus.")]
-    others = ("is_ranking", "explains_categories", "reads_tokens")
-    return [name for name in found if not any(getattr(find_part(kind, name), other, False) for other in others)]
+    return [name for name in found if not is_of_other_rows(find_part(kind, name))]
+
+
+def is_of_other_rows(part: Any) -> bool:
+    return getattr(part, "explains", None) in ("order", "categories") or getattr(part, "reads_tokens", False)
 
 
 def has(kind: str, name: str, field: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -16,6 +16,7 @@ from isthmus.contracts.records import Arrays, Blocks, KnownCategories, Links, Pa
 from isthmus.core.affine import affine
 from isthmus.core.part import Part
 
+Explained = Literal["numbers", "bits", "classes", "categories", "order"]
 OutputLayer = Callable[[int], Callable[[Array], Array]]
 
 
@@ -103,10 +104,17 @@ class Bottleneck(Part, kind="bottlenecks"):
 class Likelihood(Part, kind="likelihoods"):
     """How a row is explained: the output layer, and the loss `-log_prob`."""
 
-    bears_repulsion: ClassVar[bool] = True  # bounded below where rows count negatively, all in all positively
-    explains_classes: ClassVar[bool] = False  # columns are the classes of one thing, one of them 1
-    explains_categories: ClassVar[bool] = False  # columns that name one of few things each
-    is_ranking: ClassVar[bool] = False  # it explains the order of rows, columns relevance, group and weight, and no row
+    is_bounded_below: ClassVar[bool] = False  # so is the loss where rows count negatively, all in all positively
+
+    @property
+    def explains(self) -> Explained:
+        """Return what the columns of a row are to it.
+
+        `"numbers"`; `"bits"`, numbers in [0, 1], each by itself; `"classes"`, the classes of one thing, one of them 1;
+        `"categories"`, each the number 0, 1, … of one of few values; `"order"`, the relevance, the group and the weight
+        of a row among others, which explains the order of rows and no row.
+        """
+        return "numbers"
 
     @property
     def support(self) -> tuple[float, float]:

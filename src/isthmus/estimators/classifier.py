@@ -192,7 +192,7 @@ class NetworkClassifier(ClassifierMixin, Supervised):
     def _check_settings(self) -> None:
         super()._check_settings()
         allowed = "'categorical', 'bernoulli', 'hinge' or 'binary_hinge'"
-        is_over_classes = self.part("target").support == (0.0, 1.0) and not self.part("target").is_ranking
+        is_over_classes = self.part("target").explains in ("bits", "classes")
         require(is_over_classes, "target", allowed, self.target)
         weight = self.class_weight
         is_allowed = weight is None or isinstance(weight, dict | list) or weight == "balanced"

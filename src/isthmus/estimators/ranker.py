@@ -180,7 +180,7 @@ class NetworkRanker(Supervised):
 
     def _check_settings(self) -> None:
         super()._check_settings()
-        require(self.part("target").is_ranking, "target", "'pairwise' or 'listwise'", self.target)
+        require(self.part("target").explains == "order", "target", "'pairwise' or 'listwise'", self.target)
 
     def _groups(self, rows: Rows) -> np.ndarray | None:
         return None if rows.target is None else rows.target[:, 1].astype(int)

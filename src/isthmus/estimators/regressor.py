@@ -217,7 +217,7 @@ class NetworkRegressor(RegressorMixin, Supervised):
     def _check_settings(self) -> None:
         super()._check_settings()
         likelihood = self.part("target")
-        is_over_numbers = not (likelihood.is_ranking or likelihood.explains_categories or likelihood.explains_classes)
+        is_over_numbers = likelihood.explains in ("numbers", "bits")
         require(is_over_numbers, "target", "a likelihood over numbers, as 'squared_error'", self.target)
 
     def _target_row(self) -> Row:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import Activation, Head, Likelihood, Outcome, OutputLayer, Row, spelling
+from isthmus.contracts import Activation, Explained, Head, Likelihood, Outcome, OutputLayer, Row, spelling
 from isthmus.distributions.quantiles import quantiles
 
 
@@ -33,6 +33,12 @@ class AbsoluteError(Likelihood):
     """
 
     output: Activation = spelling("identity")
+
+    is_bounded_below = True
+
+    @property
+    def explains(self) -> Explained:
+        return "bits" if self.support == (0.0, 1.0) else "numbers"
 
     @property
     def support(self) -> tuple[float, float]:

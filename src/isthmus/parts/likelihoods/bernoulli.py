@@ -27,7 +27,8 @@ class Bernoulli(Likelihood):
     """
 
     # Rows that count negatively can bring the weighted mean out of [0, 1]: then p runs to 0 or 1 and the loss to -inf.
-    bears_repulsion = False
+    is_bounded_below = False
+    explains = "bits"
 
     @property
     def support(self) -> tuple[float, float]:

@@ -36,7 +36,7 @@ class BinaryHinge(Likelihood):
 
     margin: float = 1.0
 
-    bears_repulsion = False  # minus the loss has no lower bound
+    explains = "bits"
 
     def __post_init__(self) -> None:
         require(self.margin > 0, "BinaryHinge.margin", "above 0", self.margin)

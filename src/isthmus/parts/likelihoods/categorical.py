@@ -25,8 +25,8 @@ class Categorical(Likelihood):
     [-0.2877]
     """
 
-    explains_classes = True
-    bears_repulsion = False  # −log p of a class has no upper bound, so minus it has no lower one
+    explains = "classes"
+    is_bounded_below = False  # −log p of a class has no upper bound, so minus it has no lower one
 
     @property
     def support(self) -> tuple[float, float]:

@@ -44,7 +44,7 @@ class Gaussian(Likelihood):
     [[-7.031]]
     """
 
-    bears_repulsion = False  # with −(x − μ)² left over the loss falls as σ does, and only the floor ends it
+    is_bounded_below = False  # with −(x − μ)² left over the loss falls as σ does, and only the floor ends it
 
     covariance: Covariance = "shared"
     least: float = 1e-3

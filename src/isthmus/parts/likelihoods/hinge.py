@@ -42,8 +42,8 @@ class Hinge(Likelihood):
     margin: float = 1.0
     form: Literal["sum", "max"] = "sum"
 
-    explains_classes = True
-    bears_repulsion = False  # minus the loss has no lower bound
+    explains = "classes"
+    is_bounded_below = False  # minus the loss has no lower bound
 
     def __post_init__(self) -> None:
         require(self.margin > 0, "Hinge.margin", "above 0", self.margin)

@@ -48,7 +48,7 @@ class Histogram(Likelihood):
     edges: Literal["width", "quantile"] = "width"
     smoothing: float = 1.0
 
-    bears_repulsion = False  # minus the loss has no lower bound
+    is_bounded_below = False  # minus the loss has no lower bound
 
     def __post_init__(self) -> None:
         require(self.bins >= 2, "Histogram.bins", "at least 2", self.bins)

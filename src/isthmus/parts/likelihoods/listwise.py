@@ -30,8 +30,7 @@ class Listwise(Likelihood):
     [-0.5067, -0.1864]
     """
 
-    bears_repulsion = False
-    is_ranking = True
+    explains = "order"
 
     def build(self, row: Row, output_layer: OutputLayer) -> Head:
         return RankingHead(output_layer(1), ListwiseLoss())

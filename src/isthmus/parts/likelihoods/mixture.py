@@ -45,7 +45,7 @@ class Mixture(Likelihood):
     components: int = 5
     least: float = 1e-3
 
-    bears_repulsion = False  # minus the loss has no lower bound
+    is_bounded_below = False  # minus the loss has no lower bound
 
     def __post_init__(self) -> None:
         require(self.components >= 1, "Mixture.components", "at least 1", self.components)

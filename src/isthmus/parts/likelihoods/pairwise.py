@@ -42,8 +42,7 @@ class Pairwise(Likelihood):
     form: Literal["logistic", "hinge"] = "logistic"
     margin: float = 1.0
 
-    bears_repulsion = False
-    is_ranking = True
+    explains = "order"
 
     def __post_init__(self) -> None:
         require(self.margin > 0, "Pairwise.margin", "above 0", self.margin)
