@@ -75,7 +75,7 @@ def test_entries_that_are_not_observed_neither_give_nor_take(head: Any, rows: np
     x = jnp.array(np.where(observed, rows, np.nan), jnp.float32)
 
     def total(features: Any) -> tuple[Any, Any]:
-        found = head(features).marginal(x, observed)
+        found = head(features).log_prob_by_column(x, observed)
         return jnp.sum(found), found
 
     gradient, found = jax.grad(total, has_aux=True)(jnp.array(FEATURES, jnp.float32))
@@ -87,7 +87,9 @@ def test_entries_that_are_not_observed_neither_give_nor_take(head: Any, rows: np
     whole = head(jnp.array(FEATURES, jnp.float32))
     everything = jnp.ones(rows.shape, bool)
     x = jnp.array(rows, jnp.float32)
-    np.testing.assert_allclose(whole.marginal(x, everything), whole.log_prob_by_column(x), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        whole.log_prob_by_column(x, everything), whole.log_prob_by_column(x), rtol=1e-4, atol=1e-5
+    )
     np.testing.assert_allclose(whole.log_prob(x, everything), whole.log_prob(x), rtol=1e-4, atol=1e-5)
 
 

@@ -1,6 +1,6 @@
 """All that the author of a part imports: what each kind of part promises, and what flows between them."""
 
-from isthmus.contracts.modules import BackboneModule, Density, Head, Neck, Outcome
+from isthmus.contracts.modules import BackboneModule, Density, Head, Neck, Outcome, where_observed
 from isthmus.contracts.parts import (
     Activation,
     Affinity,
@@ -81,4 +81,5 @@ __all__ = [
     "spelling",
     "uniform",
     "watched",
+    "where_observed",
 ]

@@ -208,7 +208,8 @@ def _row(opened: Opened, labels: list[str | int] | None) -> Row:
     if not is_shape or not all(type(axis) is int and 0 < axis < 2**31 for axis in shape):
         raise ModelFileError(f"{opened.path} is damaged: its rows have the shape {short(shape)}.")
     told = field(opened, "row", dict)
-    flags = {name: told.get(name, False) for name in ("is_sequence", "has_holes", "is_mixed")}
+    words = {"is_sequence": "is_sequence", "may_be_missing": "has_holes", "is_table": "is_mixed"}  # as files have them
+    flags = {name: told.get(word, False) for name, word in words.items()}
     if not all(type(flag) is bool for flag in flags.values()) or (flags["is_sequence"] and len(shape) != 2):
         raise ModelFileError(f"{opened.path} is damaged: its rows are described by {short(told)}.")
     row = Row(tuple(shape), None if labels is None else tuple(map(str, labels)), **flags)

@@ -268,7 +268,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Kept):
         key, model, number = jax.random.key(seed or 0), as_data(self._fitted._skeleton), iter(range(2**31))
 
         def told(block: np.ndarray) -> Any:
-            return inference.told(weights, model, block, jax.random.fold_in(key, next(number)))
+            return inference.expectation_and_uncertainty(weights, model, block, jax.random.fold_in(key, next(number)))
 
         blocks = list(inference.blockwise(told, iter([x.astype(np.float32)])))
         return Seen(*(np.concatenate(each).astype(np.float64) for each in zip(*blocks, strict=True)))

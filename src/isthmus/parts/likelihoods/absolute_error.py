@@ -10,7 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import Activation, Explained, Head, Likelihood, Outcome, OutputLayer, Row, spelling
+from isthmus.contracts import (
+    Activation,
+    Explained,
+    Head,
+    Likelihood,
+    Outcome,
+    OutputLayer,
+    Row,
+    spelling,
+    where_observed,
+)
 from isthmus.distributions.quantiles import quantiles
 
 
@@ -65,8 +75,8 @@ class AbsoluteErrorHead(Head):
 class AbsoluteErrorOutcome(Outcome):
     center: Array  # [k, n, d], the median
 
-    def log_prob_by_column(self, x: Array) -> Array:
-        return -jnp.abs(x - self.center)
+    def log_prob_by_column(self, x: Array, observed: Array | None = None) -> Array:
+        return where_observed(lambda x: -jnp.abs(x - self.center), x, observed)
 
     def mean(self) -> Array:
         return self.center

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import Head, Likelihood, Outcome, OutputLayer, Row
+from isthmus.contracts import Head, Likelihood, Outcome, OutputLayer, Row, where_observed
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class CategoricalHead(Head):
 class CategoricalOutcome(Outcome):
     logit: Array  # [k, n, d]
 
-    def log_prob_by_column(self, x: Array) -> Array:
-        return x * jax.nn.log_softmax(self.logit, axis=-1)
+    def log_prob_by_column(self, x: Array, observed: Array | None = None) -> Array:
+        return where_observed(lambda x: x * jax.nn.log_softmax(self.logit, axis=-1), x, observed)
 
     def mean(self) -> Array:
         return jax.nn.softmax(self.logit, axis=-1)

@@ -39,7 +39,7 @@ class Gaussian(Likelihood):
 
     Examples
     --------
-    >>> outcome = GaussianOutcome(jnp.array([[[1.0, 2.0]]]), jnp.array([[[1.0, 2.0]]]))
+    >>> outcome = NormalOutcome(jnp.array([[[1.0, 2.0]]]), jnp.array([[[1.0, 2.0]]]))
     >>> [[round(v, 4) for v in row] for row in outcome.log_prob(jnp.array([[4.0, 2.0]])).tolist()]
     [[-7.031]]
     """

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Head, Likelihood, Outcome, OutputLayer, Row
+from isthmus.contracts import Head, Likelihood, Outcome, OutputLayer, Row, where_observed
 from isthmus.errors import require
 
 
@@ -71,7 +71,10 @@ class HingeOutcome(Outcome):
     margin: Array  # [k, n], the same everywhere
     form: str = eqx.field(static=True, default="sum")
 
-    def log_prob_by_column(self, x: Array) -> Array:
+    def log_prob_by_column(self, x: Array, observed: Array | None = None) -> Array:
+        return where_observed(self._log_prob, x, observed)
+
+    def _log_prob(self, x: Array) -> Array:
         right = jnp.sum(x * self.score, axis=-1, keepdims=True)
         each = (1 - x) * jax.nn.relu(jnp.asarray(self.margin)[..., None] + self.score - right)
         return -self._counted(each)

@@ -39,8 +39,8 @@ class Histogram(Likelihood):
     Examples
     --------
     >>> share, ends = jnp.log(jnp.array([[[0.25, 0.75]]])), jnp.array([[[0.0, 1.0, 2.0]]])
-    >>> outcome = BinnedOutcome(share, ends, jnp.zeros(1))
-    >>> [round(v, 3) for v in jnp.exp(outcome.log_density(jnp.array([[0.5], [1.5]]))).ravel().tolist()]
+    >>> outcome = HistogramOutcome(share, ends, jnp.zeros(1))
+    >>> [round(v, 3) for v in jnp.exp(outcome.marginal_log_prob(jnp.array([[0.5], [1.5]]))).ravel().tolist()]
     [0.25, 0.75]
     """
 

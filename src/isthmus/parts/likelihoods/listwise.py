@@ -44,7 +44,7 @@ class ListwiseLoss(eqx.Module):
 
 
 class ListwiseOutcome(RankingOutcome):
-    def log_prob_by_column(self, x: Array) -> Array:
+    def log_prob_of_targets(self, x: Array) -> Array:
         relevance, group, weight = x[:, 0], x[:, 1], x[:, 2]
         counts = jnp.where(together(group), weight, 0)  # [n, n]
         is_told = jnp.sum(counts, axis=-1) > 0
