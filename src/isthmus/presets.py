@@ -9,7 +9,7 @@ import numbers
 from typing import Any
 
 from isthmus.contracts import Penalty
-from isthmus.core.part import resolve
+from isthmus.core.spelling import resolve
 from isthmus.errors import InvalidPart, require, suggestion
 from isthmus.estimators.autoencoder import Autoencoder
 

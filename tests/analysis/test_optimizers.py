@@ -14,7 +14,8 @@ import pytest
 from isthmus import Autoencoder, InvalidPart, MissingExtra, NetworkClassifier, compare_optimizers
 from isthmus.analysis import optimizers as comparison
 from isthmus.contracts import Optimizer, Stop
-from isthmus.core import part as parts
+from isthmus.core import registry
+from isthmus.core.spelling import resolve
 from isthmus.training import loop
 from isthmus.training import step as steps
 
@@ -85,11 +86,11 @@ def test_by_default_every_optimizer_of_the_room_is_tried(monkeypatch: pytest.Mon
     spellings = [str(part) for part in comparison._chosen(None)]
     assert {spelling.partition("(")[0] for spelling in spellings} >= {
         name
-        for name in parts.part_names("optimizers")
-        if parts.find_part("optimizers", name).__module__.startswith("isthmus.")
+        for name in registry.part_names("optimizers")
+        if registry.find_part("optimizers", name).__module__.startswith("isthmus.")
     }
     assert {"sgd", "sgd(momentum=0.9)", "sgd(momentum=0.9, nesterov=True)", "lbfgs(10)", "adam"} <= set(spellings)
-    few = [parts.resolve(Optimizer, name) for name in ("adam", "cg(10)")]
+    few = [resolve(Optimizer, name) for name in ("adam", "cg(10)")]
     monkeypatch.setattr(comparison, "_every", lambda: iter(few))
     found = compare_optimizers(autoencoder(bottleneck="top_k(8, k=2)", penalties="dead_units"), X)
     assert found.summary["stop"].tolist() == ["max_epochs", "refused"]

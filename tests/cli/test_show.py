@@ -8,7 +8,8 @@ import pytest
 import isthmus
 from isthmus import NetworkClassifier
 from isthmus.cli import show
-from isthmus.core.part import find_part, part_kinds, part_names, resolve
+from isthmus.core.registry import find_part, part_kinds, part_names
+from isthmus.core.spelling import resolve
 
 
 def of_the_house(room):

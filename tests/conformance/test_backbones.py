@@ -11,7 +11,7 @@ import pytest
 
 from isthmus.contracts import Row
 from isthmus.core.parameter_specs import assemble, draw_weights
-from isthmus.core.part import find_part, part_names
+from isthmus.core.registry import find_part, part_names
 from isthmus.errors import InvalidPart
 
 ROWS, SIZE = 5, 3

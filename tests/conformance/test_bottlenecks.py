@@ -12,7 +12,7 @@ import pytest
 
 from isthmus.contracts import Batch, Pass, Row
 from isthmus.core.parameter_specs import assemble, draw_weights
-from isthmus.core.part import find_part, part_names
+from isthmus.core.registry import find_part, part_names
 from isthmus.model.model import build
 from isthmus.parts.backbones import MLP
 from isthmus.parts.likelihoods import SquaredError

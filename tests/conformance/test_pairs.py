@@ -1,6 +1,6 @@
 """Each pair of parts either trains, or refuses with a sentence that says why.
 
-Few fits hold every pair: each takes one part of every room, so that pairs which have not met yet meet. Pairs that are
+Few fits hold every pair: each takes one part of every kind, so that pairs which have not met yet meet. Pairs that are
 to refuse stand in `REFUSED`, are kept out of these fits, and are tried alone: a pair that refuses unforeseen fails its
 fit, and a foreseen one that trains fails its own test.
 """
@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from isthmus import Autoencoder, InvalidPart, IsthmusError
-from isthmus.core.part import find_part, part_names
+from isthmus.core.registry import find_part, part_names
 
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.random((24, 9)).astype(np.float32)  # images of 3 x 3 pixels, flat
@@ -29,18 +29,21 @@ Y = np.arange(24) % 3
 CANDIDATES = 6  # fits that are put together for each that is taken
 
 Option = tuple[tuple[str, ...], dict[str, Any]]
-"""The parts that one setting brings, as `room=name`, and the parameters of the autoencoder."""
+"""The parts that one setting brings, as `kind=name`, and the parameters of the autoencoder."""
 
 
-def ours(room: str) -> list[str]:
-    """Return the names of the parts of a room that come with the library and go with rows of numbers."""
-    found = [name for name in part_names(room) if find_part(room, name).__module__.startswith("isthmus.")]
-    others = ("is_ranking", "explains_categories", "reads_tokens")
-    return [name for name in found if not any(getattr(find_part(room, name), other, False) for other in others)]
+def ours(kind: str) -> list[str]:
+    """Return the names of the parts of a kind that come with the library and go with rows of numbers."""
+    found = [name for name in part_names(kind) if find_part(kind, name).__module__.startswith("isthmus.")]
+    return [name for name in found if not is_of_other_rows(find_part(kind, name))]
 
 
-def has(room: str, name: str, field: str) -> bool:
-    return field in {each.name for each in dataclasses.fields(find_part(room, name))}  # type: ignore[arg-type]
+def is_of_other_rows(part: Any) -> bool:
+    return getattr(part, "explains", None) in ("order", "categories") or getattr(part, "reads_tokens", False)
+
+
+def has(kind: str, name: str, field: str) -> bool:
+    return field in {each.name for each in dataclasses.fields(find_part(kind, name))}  # type: ignore[arg-type]
 
 
 SLOPED = [name for name in ours("activations") if find_part("activations", name).has_slope]  # type: ignore[attr-defined]
@@ -94,12 +97,12 @@ def terms() -> list[Option]:
     return found
 
 
-def others(room: str, parameter: str) -> list[Option]:
-    return [((f"{room}={name}",), {parameter: spelled(room, name)}) for name in ours(room)]
+def others(kind: str, parameter: str) -> list[Option]:
+    return [((f"{kind}={name}",), {parameter: spelled(kind, name)}) for name in ours(kind)]
 
 
-def spelled(room: str, name: str) -> str:
-    return f"{name}(2)" if getattr(find_part(room, name), "full_batch", False) else name
+def spelled(kind: str, name: str) -> str:
+    return f"{name}(2)" if getattr(find_part(kind, name), "full_batch", False) else name
 
 
 NONE: Option = ((), {})
@@ -164,26 +167,26 @@ def sentence(a: str, b: str) -> str | None:
     return next((said for pair, said in REFUSED.items() if any(re.fullmatch(pair, each) for each in spellings)), None)
 
 
-def room_of(part: str) -> str:
+def kind_of(part: str) -> str:
     return part.partition("=")[0]
 
 
 def is_pair(a: str, b: str) -> bool:
-    """Say whether two parts are of two rooms, or two penalties, and see each other at all."""
-    if room_of(a) == room_of(b):
-        return a != b and room_of(a) == "penalties"
-    rooms = {room_of(a), room_of(b)}
+    """Say whether two parts are of two kinds, or two penalties, and see each other at all."""
+    if kind_of(a) == kind_of(b):
+        return a != b and kind_of(a) == "penalties"
+    kinds = {kind_of(a), kind_of(b)}
     # The road up meets its neighbors; the road down meets all the others too.
-    is_near = rooms <= {"decoder", "encoder", "bottlenecks", "likelihoods", "init", "tied"}
-    if rooms & {"decoder", "encoder"} and any(part.partition("=")[2] in LONG for part in (a, b)):
+    is_near = kinds <= {"decoder", "encoder", "bottlenecks", "likelihoods", "init", "tied"}
+    if kinds & {"decoder", "encoder"} and any(part.partition("=")[2] in LONG for part in (a, b)):
         # A road down meets what feeds it and what it feeds, a road up what it feeds; penalties see the code only.
-        met = {"bottlenecks", "likelihoods", "init"} if "decoder" in rooms else {"bottlenecks", "corruptions", "tied"}
-        return bool(rooms & met) or ("decoder" in rooms and "tied" in rooms) or sentence(a, b) is not None
-    if "activations" in rooms:  # they meet the roads they stand in, the code, and penalties that look through them
-        return bool(rooms & {"encoder", "decoder", "bottlenecks"}) or rooms <= {"activations", "penalties"}
-    if rooms == {"priors", "bottlenecks"}:
-        return has("bottlenecks", {room_of(a): a, room_of(b): b}["bottlenecks"].partition("=")[2], "prior")
-    return is_near or "decoder" not in rooms
+        met = {"bottlenecks", "likelihoods", "init"} if "decoder" in kinds else {"bottlenecks", "corruptions", "tied"}
+        return bool(kinds & met) or ("decoder" in kinds and "tied" in kinds) or sentence(a, b) is not None
+    if "activations" in kinds:  # they meet the roads they stand in, the code, and penalties that look through them
+        return bool(kinds & {"encoder", "decoder", "bottlenecks"}) or kinds <= {"activations", "penalties"}
+    if kinds == {"priors", "bottlenecks"}:
+        return has("bottlenecks", {kind_of(a): a, kind_of(b): b}["bottlenecks"].partition("=")[2], "prior")
+    return is_near or "decoder" not in kinds
 
 
 @functools.cache
@@ -191,7 +194,7 @@ def between(some: tuple[str, ...], others: tuple[str, ...]) -> frozenset[tuple[s
     """Return the pairs of a part of one setting with one of another; an activation meets the road that it is in."""
     roads_apart = {frozenset({"activations", side}) for side in ("encoder", "decoder")} if some != others else ()
     found = ((min(a, b), max(a, b)) for a in some for b in others if is_pair(a, b))
-    return frozenset(pair for pair in found if {*map(room_of, pair)} not in roads_apart)
+    return frozenset(pair for pair in found if {*map(kind_of, pair)} not in roads_apart)
 
 
 def pairs_of(fit: dict[str, Option]) -> set[tuple[str, str]]:
@@ -235,7 +238,7 @@ def candidate(left: set[tuple[str, str]], generator: random.Random) -> dict[str,
 
 def is_allowed(option: Option, fit: dict[str, Option]) -> bool:
     chosen = {part for parts, _ in fit.values() for part in parts}
-    is_twice = any(part in chosen and room_of(part) == "penalties" for part in option[0])
+    is_twice = any(part in chosen and kind_of(part) == "penalties" for part in option[0])
     return not is_twice and not any(FORESEEN.keys() & between(option[0], parts) for parts, _ in fit.values())
 
 
@@ -259,7 +262,7 @@ def name_of(fit: dict[str, Option]) -> str:
     """Return the settings in short: `top_k conv/relu mlp/tanh hinge laplacian/ball sgd tied=True`."""
     plain = ("tied", "init", "n_starts")
     short = [
-        [part if room_of(part) in plain else part.partition("=")[2] for part in parts] for parts, _ in fit.values()
+        [part if kind_of(part) in plain else part.partition("=")[2] for part in parts] for parts, _ in fit.values()
     ]
     return " ".join("/".join(parts) for parts in short if parts)
 

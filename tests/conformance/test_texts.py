@@ -1,4 +1,4 @@
-"""What every part of the room texts keeps: rows as it says, facts that pass through JSON, and none that are false."""
+"""What every part of the kind texts keeps: rows as it says, facts that pass through JSON, and none that are false."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from isthmus.core.part import find_part, part_names
+from isthmus.core.registry import find_part, part_names
 from isthmus.errors import InvalidPart
 
 TEXTS = ["The cat sees a dog.", "A dog!", "the cow, the cow"]

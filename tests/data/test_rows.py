@@ -9,7 +9,7 @@ import pytest
 
 from isthmus import Autoencoder
 from isthmus.contracts import Likelihood, Scaling
-from isthmus.core.part import resolve
+from isthmus.core.spelling import resolve
 from isthmus.data.device_table import build_tables, padded_size
 from isthmus.data.rows import FOLD, Rows
 from isthmus.data.sources import open_source

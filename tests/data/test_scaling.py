@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from isthmus.contracts import Row, Scaling
-from isthmus.core.part import resolve
+from isthmus.core.spelling import resolve
 from isthmus.data.scaling import TableScaling
 from isthmus.errors import InvalidData
 

@@ -15,7 +15,7 @@ from sklearn.exceptions import NotFittedError
 
 from isthmus import Autoencoder, InvalidData, InvalidPart, IsthmusError, UnknownPart
 from isthmus.contracts import Scaling
-from isthmus.core.part import resolve
+from isthmus.core.spelling import resolve
 from isthmus.data.validation import check_weight
 
 X = np.random.default_rng(0).normal(size=(40, 5))

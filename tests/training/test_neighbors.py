@@ -15,10 +15,11 @@ import pytest
 from scipy.spatial.distance import pdist, squareform
 
 from isthmus import Autoencoder, InvalidPart
-from isthmus.contracts import Likelihood, Links, Row, Stop
+from isthmus.contracts import Head, Likelihood, Links, OutputLayer, Row, Stop
+from isthmus.core import registry
 from isthmus.core.affine import affine
 from isthmus.core.parameter_specs import assemble
-from isthmus.core.part import resolve
+from isthmus.core.spelling import resolve
 from isthmus.data.device_table import DeviceTable
 from isthmus.parts.neighborhoods import Nearest
 from isthmus.training.neighbors import find_neighbors
@@ -190,6 +191,19 @@ def test_the_loss_with_repulsion_has_the_lower_bound_of_its_constants() -> None:
     assert sought._progress.factor.tolist() == [1, 1]  # it never had to go back
 
 
+def test_a_likelihood_that_says_nothing_of_a_bound_is_refused_where_rows_count_negatively() -> None:
+    @dataclass(frozen=True)
+    class Untold(Likelihood):
+        def build(self, row: Row, output_layer: OutputLayer) -> Head:
+            return resolve(Likelihood, "squared_error").build(row, output_layer)
+
+    try:
+        with pytest.raises(InvalidPart, match=r"the loss of the likelihood untold then has no lower bound"):
+            autoencoder("margin(4, repel=2)", likelihood=Untold()).fit(X, Y)
+    finally:
+        registry._PARTS["likelihoods"].pop("untold")
+
+
 def test_cross_entropy_has_no_lower_bound_with_repulsion_and_is_refused() -> None:
     rows, strength = np.array([[1.0], [1.0], [0.0]]), np.array([1.0, 1.0, -1.0])  # their weighted mean is 2
     falls = {}
@@ -202,7 +216,7 @@ def test_cross_entropy_has_no_lower_bound_with_repulsion_and_is_refused() -> Non
         each = [-outcome.log_prob(jnp.broadcast_to(jnp.array(row), (4, 1)))[0] for row in rows]
         left, a, b, right = np.einsum("m,mn->n", strength, np.stack(each))
         falls[name] = bool(left < a < 0 or right < b < 0)
-        assert falls[name] is not likelihood.bears_repulsion
+        assert falls[name] is not likelihood.is_bounded_below
     assert falls == {"bernoulli": True, "squared_error": False, "absolute_error": False}
     with pytest.raises(InvalidPart) as caught:
         autoencoder("margin(4, repel=2)", likelihood="bernoulli", scaling="minmax").fit(X, Y)

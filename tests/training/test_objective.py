@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from isthmus.contracts import Backbone, Batch, Bottleneck, Corruption, Likelihood, Penalty, Row
-from isthmus.core import part as parts
+from isthmus.core import registry
 from isthmus.core.parameter_specs import assemble, parameter_specs
-from isthmus.core.part import resolve
+from isthmus.core.spelling import resolve
 from isthmus.model.model import build
 from isthmus.parts.backbones import MLP
 from isthmus.parts.bottlenecks import Deterministic
@@ -135,7 +135,7 @@ def reconstruction() -> Iterator[Any]:
             return jnp.ones(len(seen.batch.x))
 
     yield Reconstruction
-    parts._REGISTER["penalties"].pop("reconstruction")
+    registry._PARTS["penalties"].pop("reconstruction")
 
 
 def test_a_penalty_never_takes_the_place_of_the_reconstruction(reconstruction: Any) -> None:

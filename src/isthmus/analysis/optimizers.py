@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 
 from isthmus.contracts import Optimizer
-from isthmus.core.part import part_names, resolve
+from isthmus.core.registry import part_names
+from isthmus.core.spelling import resolve
 from isthmus.errors import Diverged, InvalidPart, require
 from isthmus.estimators._dry_run import dry_run, fresh
 from isthmus.estimators._encoder import Encoder
@@ -136,7 +137,7 @@ def _chosen(optimizers: Any) -> list[Optimizer]:
 
 
 def _every() -> Iterator[Optimizer]:
-    for name in part_names(Optimizer.room):
+    for name in part_names(Optimizer.kind):
         for spelling in USUAL.get(name, (name,)):
             with contextlib.suppress(InvalidPart):  # one of a user's own may have settings without a default
                 yield resolve(Optimizer, spelling)

@@ -61,7 +61,7 @@ def parts(
     room: Annotated[str | None, typer.Argument(help="One room only, as bottlenecks.", show_default=False)] = None,
 ) -> None:
     """Show the rooms and the parts in them, each with its settings and their defaults."""
-    from isthmus.core.part import find_part, part_kinds, part_names
+    from isthmus.core.registry import find_part, part_kinds, part_names
 
     if room is not None and room not in part_kinds():
         raise UnknownPart(

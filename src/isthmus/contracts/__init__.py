@@ -1,12 +1,13 @@
 """All that the author of a part imports: what each kind of part promises, and what flows between them."""
 
-from isthmus.contracts.modules import BackboneModule, Density, Head, Neck, Outcome
+from isthmus.contracts.modules import BackboneModule, Density, Head, Neck, Outcome, where_observed
 from isthmus.contracts.parts import (
     Activation,
     Affinity,
     Backbone,
     Bottleneck,
     Corruption,
+    Explained,
     Likelihood,
     Neighborhood,
     Optimizer,
@@ -35,7 +36,8 @@ from isthmus.contracts.records import (
 )
 from isthmus.core.affine import Affine, affine
 from isthmus.core.parameter_specs import constant, fixed, uniform
-from isthmus.core.part import Part, spelling
+from isthmus.core.part import Part
+from isthmus.core.spelling import spelling
 
 __all__ = [
     "LAST_STEP",
@@ -52,6 +54,7 @@ __all__ = [
     "Corruption",
     "Density",
     "End",
+    "Explained",
     "Head",
     "KnownCategories",
     "Likelihood",
@@ -78,4 +81,5 @@ __all__ = [
     "spelling",
     "uniform",
     "watched",
+    "where_observed",
 ]

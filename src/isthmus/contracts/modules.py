@@ -8,6 +8,7 @@ with numbers later. n rows, d columns, k draws of a code, its size, the width of
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable
 
 import equinox as eqx
 import jax
@@ -23,20 +24,16 @@ class Outcome(eqx.Module):
     """A distribution over rows; its arrays are [k, n, d]."""
 
     @abc.abstractmethod
-    def log_prob_by_column(self, x: Array) -> Array:
-        """Return the log-likelihood of `x` [n, d] by column, [k, n, d]."""
+    def log_prob_by_column(self, x: Array, observed: Array | None = None) -> Array:
+        """Return the log-likelihood of `x` [n, d] by column, [k, n, d]; its sum over columns is that of the row.
 
-    def marginal(self, x: Array, observed: Array) -> Array:
-        """Return the log-likelihood by column of the entries that are observed, [k, n, d], the others integrated out.
-
-        `observed` [n, d] is True where `x` counts; the others give 0, and what they hold does not matter. Where columns
-        are independent this is `by_column`, masked; other outcomes override it.
+        Where `observed` [n, d] is given, it is that of the entries where it is True, the others integrated out: these
+        give 0, and what they hold does not matter. Where columns are independent, `where_observed` does that.
         """
-        return jnp.where(observed, self.log_prob_by_column(jnp.where(observed, x, 0)), 0)
 
     def log_prob(self, x: Array, observed: Array | None = None) -> Array:
         """Return the log-likelihood of each row, [k, n], of the entries `observed` [n, d] only where it is given."""
-        return jnp.sum(self.log_prob_by_column(x) if observed is None else self.marginal(x, observed), axis=-1)
+        return jnp.sum(self.log_prob_by_column(x, observed), axis=-1)
 
     @abc.abstractmethod
     def mean(self) -> Array:
@@ -46,32 +43,63 @@ class Outcome(eqx.Module):
     def sample(self, key: Array) -> Array:
         """Return one draw of every row, [k, n, d]."""
 
-    def completed(self, x: Array, observed: Array) -> Array:
-        """Return `x` [n, d] with what is expected of it where it is not `observed` [n, d], [k, n, d]."""
+    def conditional_mean(self, x: Array, observed: Array) -> Array:
+        """Return the expected row given the entries of `x` [n, d] that are `observed` [n, d], [k, n, d].
+
+        Those entries are themselves. The others are expected as in `mean` where columns are independent.
+        """
         return jnp.where(observed, x, self.mean())
 
     def uncertainty(self) -> Array | None:
         """Return how uncertain each entry is, [k, n, d], or None where that is not known.
 
-        It is the standard deviation of a number, NaN where no such is told, and the chance of a code to be another than
-        the most probable one.
+        It is the standard deviation of a number, NaN where that is not known, and of a category the chance that another
+        than the most probable one is true.
         """
         return None
 
 
+def where_observed(log_prob: Callable[[Array], Array], x: Array, observed: Array | None) -> Array:
+    """Return `log_prob(x)` [k, n, d] of columns that are independent: 0 for entries that are not `observed`.
+
+    Examples
+    --------
+    >>> where_observed(lambda x: -x, jnp.array([[1.0, 2.0]]), jnp.array([[True, False]])).tolist()
+    [[-1.0, 0.0]]
+    """
+    if observed is None:
+        return log_prob(x)
+    return jnp.where(observed, log_prob(jnp.where(observed, x, 0)), 0)
+
+
 class Density(Outcome):
-    """An outcome over numbers that has a density. Of each column by itself it tells more, all of it [k, n, d]."""
+    """An outcome over numbers that has a density. What it tells of each column by itself is [k, n, d].
+
+    `log_prob` is what is maximised in training, and not always a density: a histogram maximises a smoothed one.
+    `marginal_log_prob` and `joint_log_prob` always are the logarithms of densities.
+    """
 
     @abc.abstractmethod
     def variance(self) -> Array:
         """Return the variance of each entry."""
 
-    def uncertainty(self) -> Array | None:
+    def std(self) -> Array:
+        """Return the standard deviation of each entry."""
         return jnp.sqrt(self.variance())
 
+    def uncertainty(self) -> Array | None:
+        return self.std()
+
     @abc.abstractmethod
-    def log_density(self, x: Array) -> Array:
-        """Return the log of the density of each entry of `x` [n, d], whatever the others are."""
+    def marginal_log_prob(self, x: Array) -> Array:
+        """Return the log-density of each entry of `x` [n, d] by itself, whatever the others are.
+
+        It differs from `log_prob_by_column` where columns go together: that is of each given those before it.
+        """
+
+    def joint_log_prob(self, x: Array, observed: Array) -> Array:
+        """Return the log-density of the entries `observed` [n, d] of each row of `x` [n, d] together, [k, n]."""
+        return self.log_prob(x, observed)
 
     @abc.abstractmethod
     def cdf(self, x: Array) -> Array:
@@ -81,16 +109,12 @@ class Density(Outcome):
     def crps(self, x: Array) -> Array:
         """Return the continuous ranked probability score of `x` [n, d], ∫ (F(t) − [t ≥ x])² dt: lower is better."""
 
-    def log_joint(self, x: Array, observed: Array) -> Array:
-        """Return the log-density of the entries `observed` of each row together, [k, n], where `log_prob` is none."""
-        return self.log_prob(x, observed)
-
     def quantile(self, q: Array) -> Array:
         """Return what each entry stays below with probability `q`, between 0 and 1, by bisection.
 
         No quantile is further from the mean than σ √((1 − q) / q) down and σ √(q / (1 − q)) up (Cantelli).
         """
-        middle, deviation = self.mean(), jnp.sqrt(self.variance())
+        middle, deviation = self.mean(), self.std()
         down, up = jnp.sqrt((1 - q) / q), jnp.sqrt(q / (1 - q))
 
         def halve(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:

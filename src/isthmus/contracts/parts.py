@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -16,10 +16,11 @@ from isthmus.contracts.records import Arrays, Blocks, KnownCategories, Links, Pa
 from isthmus.core.affine import affine
 from isthmus.core.part import Part
 
+Explained = Literal["numbers", "bits", "classes", "categories", "order"]
 OutputLayer = Callable[[int], Callable[[Array], Array]]
 
 
-class Corruption(Part, room="corruptions"):
+class Corruption(Part, kind="corruptions"):
     """Noise on the input in training, pure and of the same shape; the error is taken against the clean row."""
 
     @abc.abstractmethod
@@ -34,7 +35,7 @@ class Corruption(Part, room="corruptions"):
         return jnp.where(jnp.isnan(x) | is_code, x, self(jnp.nan_to_num(x), key))
 
 
-class Activation(Part, room="activations"):
+class Activation(Part, kind="activations"):
     """A function of each unit; one with weights of its own builds a module."""
 
     gain: ClassVar[float] = 1.0  # a layer that ends in it starts in ±gain · sqrt(6 / (inputs + outputs))
@@ -48,7 +49,7 @@ class Activation(Part, room="activations"):
     def __call__(self, x: Array) -> Array: ...
 
 
-class Backbone(Part, room="backbones"):
+class Backbone(Part, kind="backbones"):
     """The road down and the road up: one part describes both, so a decoder mirrors by default."""
 
     shorthand = "mlp"
@@ -79,7 +80,7 @@ class Backbone(Part, room="backbones"):
         return {}
 
 
-class Bottleneck(Part, room="bottlenecks"):
+class Bottleneck(Part, kind="bottlenecks"):
     """The code: what passes the narrow land."""
 
     shorthand = "deterministic"
@@ -100,13 +101,20 @@ class Bottleneck(Part, room="bottlenecks"):
     def build(self, width: int) -> Neck: ...
 
 
-class Likelihood(Part, room="likelihoods"):
+class Likelihood(Part, kind="likelihoods"):
     """How a row is explained: the output layer, and the loss `-log_prob`."""
 
-    bears_repulsion: ClassVar[bool] = True  # bounded below where rows count negatively, all in all positively
-    explains_classes: ClassVar[bool] = False  # columns are the classes of one thing, one of them 1
-    explains_categories: ClassVar[bool] = False  # columns that name one of few things each
-    is_ranking: ClassVar[bool] = False  # it explains the order of rows, columns relevance, group and weight, and no row
+    is_bounded_below: ClassVar[bool] = False  # so is the loss where rows count negatively, all in all positively
+
+    @property
+    def explains(self) -> Explained:
+        """Return what the columns of a row are to it.
+
+        `"numbers"`; `"bits"`, numbers in [0, 1], each by itself; `"classes"`, the classes of one thing, one of them 1;
+        `"categories"`, each the number 0, 1, … of one of few values; `"order"`, the relevance, the group and the weight
+        of a row among others, which explains the order of rows and no row.
+        """
+        return "numbers"
 
     @property
     def support(self) -> tuple[float, float]:
@@ -133,7 +141,7 @@ class Likelihood(Part, room="likelihoods"):
         return x
 
 
-class Schedule(Part, room="schedules"):
+class Schedule(Part, kind="schedules"):
     """A number that changes in training; pure."""
 
     @abc.abstractmethod
@@ -149,7 +157,7 @@ def at(value: float | Schedule, step: Array) -> Array:
     return value(step) if isinstance(value, Schedule) else jnp.asarray(value)
 
 
-class Penalty(Part, room="penalties"):
+class Penalty(Part, kind="penalties"):
     """One named term beside the reconstruction, for each row [n] or the batch; the objective weighs it."""
 
     weight: float | Schedule
@@ -171,7 +179,7 @@ class Penalty(Part, room="penalties"):
         return seen.memory
 
 
-class Neighborhood(Part, room="neighborhoods"):
+class Neighborhood(Part, kind="neighborhoods"):
     """Which rows each row must explain, and how strongly; without one each row explains itself."""
 
     every: int  # epochs from one search to the next, from then on in the space of codes
@@ -183,7 +191,7 @@ class Neighborhood(Part, room="neighborhoods"):
         """Return the links of `points` [n, ...] with labels [n]; pure."""
 
 
-class Affinity(Part, room="affinities"):
+class Affinity(Part, kind="affinities"):
     """How the rows of a batch go together, two by two; rows of weight 0 only fill it up."""
 
     @abc.abstractmethod
@@ -191,7 +199,7 @@ class Affinity(Part, room="affinities"):
         """Return φ [n, n], symmetric, of `x` [n, d]."""
 
 
-class Prior(Part, room="priors"):
+class Prior(Part, kind="priors"):
     """A distribution over codes."""
 
     @abc.abstractmethod
@@ -199,7 +207,7 @@ class Prior(Part, room="priors"):
         """Return `n` codes of `size`; where a row has a label of at least 0, from the part that belongs to it."""
 
 
-class Optimizer(Part, room="optimizers"):
+class Optimizer(Part, kind="optimizers"):
     """How the weights learn: by one step a batch (`direction`), or in rounds over all rows (`round`)."""
 
     full_batch: ClassVar[bool] = False
@@ -214,7 +222,7 @@ class Optimizer(Part, room="optimizers"):
         raise NotImplementedError
 
 
-class Stop(Part, room="stops"):
+class Stop(Part, kind="stops"):
     """When to stop; pure."""
 
     @abc.abstractmethod
@@ -222,7 +230,7 @@ class Stop(Part, room="stops"):
         """Return the reason to stop, or None."""
 
 
-class Scaling(Part, room="scalings"):
+class Scaling(Part, kind="scalings"):
     """Columns to a common scale on the way in, undone on the way out; constant columns pass safely."""
 
     learned: ClassVar[tuple[str, ...]] = ()  # the names of the float64 arrays that `fit` returns, last axis d
@@ -239,7 +247,7 @@ class Scaling(Part, room="scalings"):
     def undo(self, learned: Arrays, x: np.ndarray) -> np.ndarray: ...
 
 
-class Text(Part, room="texts"):
+class Text(Part, kind="texts"):
     """Texts as rows on the way in, and texts again on the way out; none of them is empty."""
 
     by: str  # what a token is: a word or a character

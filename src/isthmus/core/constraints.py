@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.core.part import Part, part_from_json, resolve, unique_names
+from isthmus.core.part import Part
+from isthmus.core.spelling import part_from_json, resolve, unique_names
 from isthmus.errors import InvalidPart, require
 
 Plain = bool | int | float | str | None
@@ -80,7 +81,7 @@ class OnePart(Constraint):
         return None if part is None else part.to_json()
 
     def from_json(self, name: str, data: Any) -> Any:
-        return None if data is None else part_from_json(self.contract.room, data)
+        return None if data is None else part_from_json(self.contract.kind, data)
 
     def parts(self, value: Any) -> dict[str, Part]:
         try:
@@ -118,7 +119,7 @@ class ManyParts(Constraint):
 
     def from_json(self, name: str, data: Any) -> Any:
         require(isinstance(data, list), name, "a list of parts", data)
-        return [part_from_json(self.contract.room, each) for each in data]
+        return [part_from_json(self.contract.kind, each) for each in data]
 
     def parts(self, value: Any) -> dict[str, Part]:
         try:

@@ -11,7 +11,7 @@ import numpy as np
 
 from isthmus.contracts import Arrays, Blocks, Row, Scaling, Text
 from isthmus.core.coercion import short
-from isthmus.core.part import part_from_json, resolve
+from isthmus.core.spelling import part_from_json, resolve
 from isthmus.data.arrow import ColumnSource
 from isthmus.data.rows import scaled_blocks
 from isthmus.data.scaling import TableScaling
@@ -197,7 +197,7 @@ class Reader:
         row |= {key: True for flag, key in FLAGS.items() if getattr(self.row, flag)}
         if seen := self.fitted_scaling.seen:
             row["seen"] = {str(column): list(values) for column, values in seen.items()}
-        json: dict[str, Any] = {"row": row, "has_names": self.has_names, "form": _name_of(self.source_type)}
+        json: dict[str, Any] = {"row": row, "has_names": self.has_names, "form": self.source_type.form}
         if self.text is not None:
             json["text"] = {"part": self.text.part.to_json(), "learned": self.text.learned}
         if self.schema is not None:
@@ -276,10 +276,6 @@ def _learn_schema(source: ColumnSource, wishes: Mapping[str, Any]) -> Schema | N
     if not source.n_rows or is_plain(source.schema, wishes):
         return None
     return learn(source.schema, source.own_types(), lambda: source.record_batches(BATCH_ROWS), wishes)
-
-
-def _name_of(kind: type[Source]) -> str:
-    return kind.__module__.rpartition(".")[2]
 
 
 def _stored_text(stored: Opened) -> LearnedText | None:

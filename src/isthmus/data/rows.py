@@ -107,7 +107,7 @@ def check_support(block: np.ndarray, scaled: np.ndarray, likelihood: Likelihood 
     if likelihood is None:
         return
     low, high = likelihood.support
-    if likelihood.explains_categories and source.row.codes is not None:
+    if likelihood.explains == "categories" and source.row.codes is not None:
         is_code = np.array(source.row.codes) > 0
         scaled = np.where(is_code, np.clip(0.0, low, high), scaled)  # codes are checked as such
     slack = 1e-6 * (high - low) if np.isfinite(high - low) else 0.0

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus.core.coercion import short
 from isthmus.core.constraints import Constraint, ManyParts, OnePart, Plain, check_parameters
-from isthmus.core.part import resolve, unique_names
+from isthmus.core.spelling import resolve, unique_names
 from isthmus.errors import InvalidPart, require, suggestion
 from isthmus.estimators._sklearn import BaseEstimator
 from isthmus.storage import state

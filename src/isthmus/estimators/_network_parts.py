@@ -27,7 +27,7 @@ from isthmus.contracts import (
     Stop,
     Text,
 )
-from isthmus.core.part import resolve
+from isthmus.core.spelling import resolve
 from isthmus.errors import InvalidPart, require
 from isthmus.model.model import Model, build, build_encoder, category_counts
 from isthmus.model.stack import rescale, stack_models
@@ -235,7 +235,7 @@ class Clean(Neck):
 
 def with_categories(part: Likelihood, row: Row) -> Likelihood:
     """Return what explains a row: the likelihood, that of its numbers only where categories stand beside them."""
-    if not row.is_table or row.codes is None or part.explains_categories:
+    if not row.is_table or row.codes is None or part.explains == "categories":
         return part
     return resolve(Likelihood, "columns").replace(numbers=part)
 

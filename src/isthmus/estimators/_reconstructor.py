@@ -11,7 +11,7 @@ import numpy as np
 
 from isthmus.contracts import Row, Scaling
 from isthmus.core.constraints import RandomState, Whole
-from isthmus.core.part import resolve
+from isthmus.core.spelling import resolve
 from isthmus.data.reader import Reader, TableOptions
 from isthmus.data.rows import scaled_blocks
 from isthmus.data.sources import is_path, open_source
@@ -293,7 +293,7 @@ class Reconstructor(Encoder, Estimator[FittedAutoencoder]):
 
 def category_mask(parts: AutoencoderParts | StackParts, row: Row) -> np.ndarray:
     """Say of each column whether it is explained as a category, [d]."""
-    is_so = bool(row.codes) and parts.row_likelihood(row).explains_categories
+    is_so = bool(row.codes) and parts.row_likelihood(row).explains == "categories"
     return np.array(row.codes) > 0 if is_so else np.zeros(row.size, bool)
 
 

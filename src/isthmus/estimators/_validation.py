@@ -30,7 +30,7 @@ def check_slopes(model: Model) -> None:
 
 def check_categories(row: Row, likelihood: Likelihood | None) -> None:
     """Raise `InvalidPart` where rows of nothing but codes are to be explained as if they were numbers."""
-    if likelihood is not None and row.codes and all(row.codes) and not likelihood.explains_categories:
+    if likelihood is not None and row.codes and all(row.codes) and likelihood.explains != "categories":
         raise InvalidPart(
             f"rows hold codes only, as those of words, and the likelihood {likelihood.name} explains numbers: use "
             "likelihood='codes'."
@@ -61,11 +61,11 @@ def check_part_labels(parts: Sequence[Part | None], y: Any, rows: int) -> np.nda
     needing = [part for part in parts if part is not None and part.needs_labels]
     if not needing:
         return None
-    labels, classes = check_labels(y, rows, f"the {singular(needing[0].room)} {needing[0].name}")
+    labels, classes = check_labels(y, rows, f"the {singular(needing[0].kind)} {needing[0].name}")
     for part in needing:
         if part.most_classes is not None and len(classes) > part.most_classes:
             raise InvalidData(
-                f"y holds {len(classes)} classes, and the {singular(part.room)} {part.name} has places for "
+                f"y holds {len(classes)} classes, and the {singular(part.kind)} {part.name} has places for "
                 f"{part.most_classes}."
             )
     return labels

@@ -256,12 +256,12 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         """Raise `InvalidPart` for parts that do not go together."""
         parts = self.resolve_parts()
         likelihood, neighborhood = parts.likelihood, parts.neighborhood
-        if likelihood.is_ranking:
+        if likelihood.explains == "order":
             raise InvalidPart(
                 f"the likelihood {likelihood.name} explains the order of rows and no row: use "
                 "likelihood='squared_error'."
             )
-        if neighborhood is not None and neighborhood.repels and not likelihood.bears_repulsion:
+        if neighborhood is not None and neighborhood.repels and not likelihood.is_bounded_below:
             raise InvalidPart(
                 f"the neighborhood {neighborhood.name} counts some rows negatively, and the loss of the likelihood "
                 f"{likelihood.name} then has no lower bound: use likelihood='squared_error'."

@@ -182,7 +182,7 @@ class NetworkClassifier(ClassifierMixin, Supervised):
     def check_combination(self) -> None:
         """Raise `InvalidPart` for a target that is none of classes."""
         allowed = "'categorical', 'bernoulli', 'hinge' or 'binary_hinge'"
-        is_over_classes = self.part("target").support == (0.0, 1.0) and not self.part("target").is_ranking
+        is_over_classes = self.part("target").explains in ("bits", "classes")
         require(is_over_classes, "target", allowed, self.target)
 
     def __sklearn_tags__(self) -> Any:

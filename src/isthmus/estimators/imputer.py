@@ -332,7 +332,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
 def _predict(model: Autoencoder, x: np.ndarray, seed: int | None) -> CellPrediction:
     """Return what the model tells of every cell of scaled rows `x` [n, d]; with a seed it draws categories."""
     key, numbers = jax.random.key(seed or 0), itertools.count()
-    told = model.fitted_.compiled(inference.told)
+    told = model.fitted_.compiled(inference.expectation_and_uncertainty)
     blocks = inference.blockwise(
         lambda block: told(block, jax.random.fold_in(key, next(numbers))), iter([x.astype(np.float32)])
     )

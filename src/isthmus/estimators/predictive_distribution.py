@@ -86,7 +86,7 @@ class Distribution:
 
     def pdf(self, y: Any) -> np.ndarray:
         """Return the density of each output at `y`, [n] or [n, outputs]."""
-        return self._shaped(np.exp(self._told("log_density", self._scaled(y))) / self._spread)
+        return self._shaped(np.exp(self._told("marginal_log_prob", self._scaled(y))) / self._spread)
 
     def cdf(self, y: Any) -> np.ndarray:
         """Return how probable it is that a target is at most `y`, [n] or [n, outputs]."""
@@ -99,7 +99,7 @@ class Distribution:
         """
         scaled = self._scaled(y)
         is_known = ~np.isnan(scaled)
-        found = self._told("log_joint", scaled, is_known) - is_known @ np.log(self._spread)
+        found = self._told("joint_log_prob", scaled, is_known) - is_known @ np.log(self._spread)
         return np.where(is_known.any(axis=1), found, np.nan)
 
     def crps(self, y: Any) -> np.ndarray:

@@ -135,7 +135,7 @@ class NetworkRanker(Supervised):
 
     def check_combination(self) -> None:
         """Raise `InvalidPart` for a target that is none of orders."""
-        require(self.part("target").is_ranking, "target", "'pairwise' or 'listwise'", self.target)
+        require(self.part("target").explains == "order", "target", "'pairwise' or 'listwise'", self.target)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

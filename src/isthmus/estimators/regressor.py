@@ -165,7 +165,7 @@ class NetworkRegressor(RegressorMixin, Supervised):
     def check_combination(self) -> None:
         """Raise `InvalidPart` for a target that is none of numbers."""
         likelihood = self.part("target")
-        is_over_numbers = not (likelihood.is_ranking or likelihood.explains_categories or likelihood.explains_classes)
+        is_over_numbers = likelihood.explains in ("numbers", "bits")
         require(is_over_numbers, "target", "a likelihood over numbers, as 'squared_error'", self.target)
 
     def __sklearn_tags__(self) -> Any:

@@ -57,14 +57,18 @@ def expect(weights: Array, model: Any, x: Array) -> Array:
 def explain(weights: Array, model: Any, x: Array) -> Array:
     """Return the log-likelihood of `x` [n, d] by column, [n, d]; 0 where it holds nothing."""
     outcome = _outcome(assemble(model, weights), x)
-    return (outcome.marginal(x, ~jnp.isnan(x)) if model.may_be_missing else outcome.log_prob_by_column(x))[0]
+    return outcome.log_prob_by_column(x, ~jnp.isnan(x) if model.may_be_missing else None)[0]
 
 
 @jax.jit
-def told(weights: Array, model: Any, x: Array, key: Array) -> tuple[Array, Array, Array]:
-    """Return the expected rows of `x` [n, d], how uncertain each entry is (1 where that is not known), and a draw."""
+def expectation_and_uncertainty(weights: Array, model: Any, x: Array, key: Array) -> tuple[Array, Array, Array]:
+    """Return the expected rows of `x` [n, d], how uncertain each entry is (1 where that is not known), and a draw.
+
+    An entry that is not there is expected given those that are, where the likelihood has columns go together; those are
+    themselves. The other two are of each column by itself.
+    """
     outcome = _outcome(assemble(model, weights), x)
-    mean, uncertainty = outcome.mean()[0], outcome.uncertainty()
+    mean, uncertainty = outcome.conditional_mean(x, ~jnp.isnan(x))[0], outcome.uncertainty()
     uncertainty = (
         jnp.ones_like(mean) if uncertainty is None else jnp.where(jnp.isnan(uncertainty[0]), 1, uncertainty[0])
     )

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array
 
 from isthmus.contracts import Batch, Code, Corruption, KnownCategories, Optimizer, Outcome, Pass, Penalty, at
-from isthmus.core.part import unique_names
+from isthmus.core.spelling import unique_names
 from isthmus.model.model import Model
 
 RESERVED = (

@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from isthmus import Autoencoder, load
 from isthmus.contracts import LAST_STEP, Bottleneck
 from isthmus.core.parameter_specs import assemble, draw_weights
-from isthmus.core.part import resolve
+from isthmus.core.spelling import resolve
 from isthmus.errors import InvalidPart
 from isthmus.parts.bottlenecks import TopK
 from isthmus.parts.bottlenecks.top_k import BLOCK, keep_largest, largest

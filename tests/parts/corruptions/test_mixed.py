@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from isthmus.core.part import find_part, part_kinds, part_names, resolve
+from isthmus.core.registry import find_part, part_kinds, part_names
+from isthmus.core.spelling import resolve
 from isthmus.parts.corruptions import Block, Masking, Swap, VariedMasking
 
 IS_CODE = np.array([True, False, True, False])

@@ -150,8 +150,8 @@ def test_a_missing_cell_changes_nothing_whatever_it_holds(numbers: str) -> None:
     part = Columns(numbers)
     _, outcome = built(part, part.start(ROW, X, np.ones(ROWS)))
     observed = RANDOM.random(X.shape) < 0.6
-    one = outcome.marginal(jnp.where(observed, X, 0), observed)
-    other = outcome.marginal(jnp.where(observed, X, 7), observed)
+    one = outcome.log_prob_by_column(jnp.where(observed, X, 0), observed)
+    other = outcome.log_prob_by_column(jnp.where(observed, X, 7), observed)
     np.testing.assert_array_equal(one, other)
     assert (np.asarray(one)[~observed] == 0).all()
     assert np.isfinite(one).all()

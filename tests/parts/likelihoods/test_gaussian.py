@@ -138,7 +138,7 @@ def test_a_start_from_pca_aims_at_the_mean(covariance: str) -> None:
 
 def test_rows_that_push_away_drive_it_to_the_floor() -> None:
     """−2 log p(0) + log p(3) at its best mean, −3, is −9 / σ² + log σ + log(2π) / 2: no bound but that of the floor."""
-    assert not Gaussian().bears_repulsion
+    assert not Gaussian().is_bounded_below
     x = jnp.array([[0.0], [3.0]])
     for deviation in (1.0, 0.1, 0.01):
         each = NormalOutcome(jnp.full((1, 2, 1), -3.0), jnp.full((1, 2, 1), deviation)).log_prob(x)

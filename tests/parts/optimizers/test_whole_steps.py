@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 
 from isthmus.contracts import Optimizer, Row
 from isthmus.core.parameter_specs import draw_weights, parameter_specs
-from isthmus.core.part import resolve
+from isthmus.core.spelling import resolve
 from isthmus.data.device_table import DeviceTable
 from isthmus.model.model import build
 from isthmus.parts.activations import Tanh

@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from isthmus import Autoencoder
 from isthmus.contracts import Backbone, Batch, Bottleneck, Row
 from isthmus.core.parameter_specs import assemble, parameter_specs
-from isthmus.core.part import resolve
+from isthmus.core.spelling import resolve
 from isthmus.errors import InvalidPart
 from isthmus.model.model import build
 from isthmus.parts.corruptions import Masking

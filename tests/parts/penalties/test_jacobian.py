@@ -13,7 +13,7 @@ import pytest
 
 from isthmus.contracts import Backbone, Bottleneck, Row
 from isthmus.core.parameter_specs import assemble, parameter_specs
-from isthmus.core.part import resolve
+from isthmus.core.spelling import resolve
 from isthmus.errors import InvalidPart
 from isthmus.model.model import Model, build
 from isthmus.parts.likelihoods import SquaredError

@@ -43,8 +43,8 @@ class Columns(Likelihood):
     numbers: Likelihood = spelling("squared_error")
     balanced: bool = True
 
-    bears_repulsion = False  # −log p of a code has no upper bound, so minus it has no lower one
-    explains_categories = True
+    is_bounded_below = False  # −log p of a category has no upper bound, so minus it has no lower one
+    explains = "categories"
 
     @property
     def support(self) -> tuple[float, float]:
