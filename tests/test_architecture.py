@@ -143,7 +143,7 @@ def test_nothing_is_called_what_says_nothing() -> None:
 def test_a_file_fits_in_the_head() -> None:
     most = {"training/loop": 119}
     lengths = {name: len(file.read_text().splitlines()) for name, file in FILES.items()}
-    assert {name: length for name, length in lengths.items() if length > most.get(name, 400)} == {}
+    assert {name: length for name, length in lengths.items() if length > most.get(name, 450)} == {}
     assert statistics.median(lengths.values()) < 120
     assert [name for name, tree in TREES.items() if not ast.get_docstring(tree)] == []
 

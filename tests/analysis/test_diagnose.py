@@ -20,10 +20,10 @@ def autoencoder(bottleneck: str, **values: Any) -> Autoencoder:
     """Return a model whose code is affine, with some weights put in by hand."""
     ae = Autoencoder(bottleneck, encoder=(), scaling=None, max_epochs=0).fit(X)
     offset = 0
-    for name, slot in parameter_specs(ae._skeleton).items():
+    for name, slot in parameter_specs(ae.fitted_.skeleton).items():
         short = name.removeprefix("neck.").replace(".", "_")
         if short in values:
-            ae._weights[offset : offset + slot.size] = np.ravel(values[short])
+            ae.fitted_.weights[offset : offset + slot.size] = np.ravel(values[short])
         offset += slot.size
     return ae
 

@@ -49,10 +49,10 @@ def autoencoder(bottleneck: str) -> Autoencoder:
         "head.mean.bias": CENTER,
         "head.spread": np.full(COLUMNS, spread),
     }
-    assert {name: slot.shape for name, slot in parameter_specs(ae._skeleton).items()} == {
+    assert {name: slot.shape for name, slot in parameter_specs(ae.fitted_.skeleton).items()} == {
         k: v.shape for k, v in values.items()
     }
-    ae._weights = np.concatenate([value.ravel() for value in values.values()]).astype(np.float32)
+    ae.fitted_.weights = np.concatenate([value.ravel() for value in values.values()]).astype(np.float32)
     return ae
 
 
@@ -64,7 +64,9 @@ def bound(bottleneck: str, seeds: int) -> tuple[float, float]:
     @jax.jit
     @jax.vmap
     def one(key: Any) -> Any:
-        return loss(assemble(ae._skeleton, ae._weights), Plan(None, (), Sgd()), batch, jnp.int32(0), key)[0]
+        return loss(assemble(ae.fitted_.skeleton, ae.fitted_.weights), Plan(None, (), Sgd()), batch, jnp.int32(0), key)[
+            0
+        ]
 
     found = -np.asarray(one(jax.random.split(jax.random.key(0), seeds)), np.float64)
     return found.mean(), found.std() / np.sqrt(seeds)

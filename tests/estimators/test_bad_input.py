@@ -307,14 +307,14 @@ def test_weights_that_are_none_are_refused(weight: Any, message: str) -> None:
 
 def test_weights_may_come_in_any_form() -> None:
     weight = np.arange(1, 41)
-    due = autoencoder().fit(X, sample_weight=weight)._weights
+    due = autoencoder().fit(X, sample_weight=weight).fitted_.weights
     for form in (
         weight.tolist(),
         pd.Series(weight, index=range(100, 140)),
         pl.Series(weight),
         weight.astype(np.float32),
     ):
-        np.testing.assert_array_equal(autoencoder().fit(X, sample_weight=form)._weights, due)
+        np.testing.assert_array_equal(autoencoder().fit(X, sample_weight=form).fitted_.weights, due)
     np.testing.assert_array_equal(check_weight(None, 3), np.ones(3))
     np.testing.assert_array_equal(check_weight(2, 3), np.full(3, 2.0))
 
@@ -324,8 +324,11 @@ SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
     "max_epochs a fraction": ({"max_epochs": 2.5}, r"max_epochs must be a whole number of at least 0\. Got 2\.5"),
     "max_epochs text": ({"max_epochs": "3"}, "max_epochs must be a whole number of at least 0. Got '3'"),
     "max_epochs truth": ({"max_epochs": True}, "max_epochs must be a whole number of at least 0. Got True"),
-    "batch_size": ({"batch_size": 0}, r"batch_size must be a whole number of at least 1\. Got 0"),
-    "batch_size a fraction": ({"batch_size": 32.0}, r"batch_size must be a whole number of at least 1\. Got 32\.0"),
+    "batch_size": ({"batch_size": 0}, r"batch_size must be a whole number of at least 1, or None\. Got 0"),
+    "batch_size a fraction": (
+        {"batch_size": 32.0},
+        r"batch_size must be a whole number of at least 1, or None\. Got 32\.0",
+    ),
     "validation_fraction": (
         {"validation_fraction": 1.5},
         r"validation_fraction must be in \[0, 1\), or None\. Got 1\.5",

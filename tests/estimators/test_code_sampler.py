@@ -30,8 +30,8 @@ def rotation(**settings: Any) -> Autoencoder:
     ae = Autoencoder(2, encoder=(), scaling=None, max_epochs=0, **settings).fit(X)
     values = {"neck.affine.matrix": BASIS, "head.affine.matrix": BASIS.T}
     offset = 0
-    for name, slot in parameter_specs(ae._skeleton).items():
-        ae._weights[offset : offset + slot.size] = np.ravel(values.get(name, np.zeros(slot.shape)))  # type: ignore[index]
+    for name, slot in parameter_specs(ae.fitted_.skeleton).items():
+        ae.fitted_.weights[offset : offset + slot.size] = np.ravel(values.get(name, np.zeros(slot.shape)))  # type: ignore[index]
         offset += slot.size
     return ae
 
@@ -114,7 +114,7 @@ def test_rows_of_a_class(labelled: Autoencoder, tmp_path: Path) -> None:
 
 def test_labels_leave_the_training_as_it_is() -> None:
     with_labels, without = (Autoencoder(2, **SMALL).fit(X, y) for y in (Y, None))
-    np.testing.assert_array_equal(with_labels._weights, without._weights)
+    np.testing.assert_array_equal(with_labels.fitted_.weights, without.fitted_.weights)
     numbers = Autoencoder(2, **SMALL).fit(X, X[:, 0])  # a target of a regression
     np.testing.assert_array_equal(numbers.sample(5), without.sample(5))
 
@@ -190,7 +190,7 @@ def test_a_density_can_be_learned_from_other_rows(labelled: Autoencoder) -> None
 def test_a_copy_holds_no_row() -> None:
     ae = Autoencoder(2, **SMALL).fit(X)
     again = pickle.loads(pickle.dumps(ae))  # noqa: S301 -- our own
-    assert again._sketch is None
+    assert again.fitted_.sampler.sketch is None
     np.testing.assert_array_equal(again.sample(3), ae.sample(3))
 
 

@@ -20,7 +20,7 @@ def test_the_stage_is_that_of_the_fit() -> None:
     (stage,) = dry_run(ae, X, None, {})
     np.testing.assert_array_equal(stage.start.state.weights[0], draw_weights(stage.job.model, stage.job.seeds[0]))
     end = list(loop.train(*stage))[-1]
-    np.testing.assert_array_equal(end.best_weights[0], ae.fit(X)._weights)
+    np.testing.assert_array_equal(end.best_weights[0], ae.fit(X).fitted_.weights)
 
 
 def test_no_epoch_is_taken_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,7 @@ def test_a_regression_on_codes() -> None:
     plain = make_pipeline(PCA(16), Ridge()).fit(ROWS[TRAIN], target[TRAIN]).score(ROWS[TEST], target[TEST])
     pipe = make_pipeline(encoder(), Ridge()).fit(ROWS[TRAIN], target[TRAIN])
     assert pipe.score(ROWS[TEST], target[TEST]) > plain
-    assert pipe[0]._classes is None
+    assert pipe[0].labels_ is None
 
 
 def test_a_ranking_on_codes() -> None:

@@ -73,7 +73,7 @@ def test_weight_two_is_the_row_twice() -> None:
     weighted = NetworkRanker(**settings).fit(x, y, groups, np.where(np.arange(60) < 20, 2.0, 1.0))
     twice = [np.concatenate([array, array[:20]]) for array in (x, y, groups)]
     repeated = NetworkRanker(**settings).fit(*twice)
-    np.testing.assert_allclose(weighted._weights, repeated._weights, atol=1e-6)
+    np.testing.assert_allclose(weighted.fitted_.weights, repeated.fitted_.weights, atol=1e-6)
 
 
 def test_the_score_is_the_mean_gain_of_groups() -> None:

@@ -75,8 +75,8 @@ def test_weight_two_is_the_row_twice() -> None:
     x, y = X[:60], Y[:60]
     weighted = NetworkRegressor((6,), max_epochs=3).fit(x, y, np.where(np.arange(60) < 20, 2.0, 1.0))
     repeated = NetworkRegressor((6,), max_epochs=3).fit(np.vstack([x, x[:20]]), np.vstack([y, y[:20]]))
-    np.testing.assert_allclose(weighted._center, repeated._center, rtol=1e-12)
-    np.testing.assert_allclose(weighted._weights, repeated._weights, atol=1e-6)
+    np.testing.assert_allclose(weighted.fitted_.target.center, repeated.fitted_.target.center, rtol=1e-12)
+    np.testing.assert_allclose(weighted.fitted_.weights, repeated.fitted_.weights, atol=1e-6)
 
 
 def test_a_constant_target_is_told() -> None:

@@ -105,7 +105,7 @@ def test_a_file_that_tells_falsely_of_texts_is_refused(
 )
 def test_classifiers_read_texts(settings: dict[str, Any], part: str, tmp_path: Path) -> None:
     model = NetworkClassifier(optimizer="adam(0.02)", max_epochs=40, **settings).fit(TEXTS, IS_CAT)
-    assert str(model._wording.part) == part
+    assert str(model.fitted_.reader.text.part) == part
     assert model.score(TEXTS, IS_CAT) == 1
     assert model.predict(["the cat", "a dog eats"]).tolist() == [True, False]
     model.save(tmp_path / "model.safetensors")
@@ -115,9 +115,13 @@ def test_classifiers_read_texts(settings: dict[str, Any], part: str, tmp_path: P
 
 def test_pretrained_layers_bring_their_words(autoencoder: Autoencoder) -> None:
     model = NetworkClassifier(pretrained=autoencoder, max_epochs=20).fit([*TEXTS[:9], "a new one"], [0, 1] * 5)
-    assert model._wording.learned == autoencoder._wording.learned
+    assert model.fitted_.reader.text.learned == autoencoder.fitted_.reader.text.learned
     fresh = NetworkClassifier(pretrained=clone(autoencoder).set_params(max_epochs=2), max_epochs=2).fit(TEXTS, IS_CAT)
-    assert fresh._wording.learned == fresh.pretrained_._wording.learned == autoencoder._wording.learned
+    assert (
+        fresh.fitted_.reader.text.learned
+        == fresh.pretrained_.fitted_.reader.text.learned
+        == autoencoder.fitted_.reader.text.learned
+    )
 
 
 def test_regressors_read_texts() -> None:

@@ -33,9 +33,9 @@ def difference(one: Autoencoder, other: Autoencoder) -> str | None:
     sides = [
         {
             "parameters": ae.to_json(),
-            "weights": ae._weights.tobytes(),
-            "scaling": {name: array.tobytes() for name, array in ae._learned.items()},
-            "row": ae._row,
+            "weights": ae.fitted_.weights.tobytes(),
+            "scaling": {name: array.tobytes() for name, array in ae.fitted_.reader.learned.items()},
+            "row": ae.fitted_.row,
             "names": list(ae.feature_names_in_),
             "history": ae.history_,
             "stop_reason": ae.stop_reason_,

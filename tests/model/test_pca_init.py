@@ -60,7 +60,7 @@ def test_a_bernoulli_output_starts_near_the_row() -> None:
 
 def test_every_start_has_its_own() -> None:
     ae = Autoencoder(SIZE, init="pca", n_starts=2, max_epochs=1).fit(X)
-    weights = ae._progress.best_weights  # type: ignore[union-attr]
+    weights = ae.fitted_.progress.best_weights  # type: ignore[union-attr]
     assert (weights[0] != weights[1]).any()
 
 

@@ -41,7 +41,7 @@ def autoencoder(neighborhood: Any, **settings: Any) -> Autoencoder:
 
 
 def links_of(ae: Autoencoder, start: int = 0) -> Links:
-    links = ae._progress.state.links
+    links = ae.fitted_.progress.state.links
     return Links(np.asarray(links.index)[start, :41], np.asarray(links.strength)[start, :41])
 
 
@@ -188,7 +188,7 @@ def test_the_loss_with_repulsion_has_the_lower_bound_of_its_constants() -> None:
     sought = autoencoder("margin(5, repel=4)", n_starts=2, **settings).fit(X, Y)
     lowest = -(4**2) / 1 * SQUARE.max()
     assert all(lowest < record["loss"] < 1e3 for record in sought.history_)
-    assert sought._progress.factor.tolist() == [1, 1]  # it never had to go back
+    assert sought.fitted_.progress.factor.tolist() == [1, 1]  # it never had to go back
 
 
 def test_a_likelihood_that_says_nothing_of_a_bound_is_refused_where_rows_count_negatively() -> None:
@@ -238,7 +238,7 @@ def test_each_start_has_links_of_its_own() -> None:
     ae = autoencoder("nearest(4, every=3)", n_starts=2, max_epochs=8).fit(X)
     left = autoencoder("nearest(4, every=3)", n_starts=2, max_epochs=6).fit(X)
     for start in range(2):
-        left._weights = np.asarray(left._progress.state.weights)[start]
+        left.fitted_.weights = np.asarray(left.fitted_.progress.state.weights)[start]
         expected = Nearest(4)(left.transform(X).astype(np.float32), None, 0)
         np.testing.assert_array_equal(links_of(ae, start).index, expected.index)
     assert (links_of(ae, 0).index != links_of(ae, 1).index).any()
@@ -268,7 +268,11 @@ class PressWhileLinked(Stop):
 
 def outcome(ae: Autoencoder) -> tuple[bytes, list[dict[str, float]], list[bytes]]:
     history = [{name: value for name, value in record.items() if name != "seconds"} for record in ae.history_]
-    return ae._weights.tobytes(), history, [np.asarray(array).tobytes() for array in ae._progress.state.links]
+    return (
+        ae.fitted_.weights.tobytes(),
+        history,
+        [np.asarray(array).tobytes() for array in ae.fitted_.progress.state.links],
+    )
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pandas as pd
 from jaxtyping import Array
 
 from isthmus.contracts import LAST_STEP
-from isthmus.core.constraints import RandomState, Whole, is_number
+from isthmus.core.constraints import Seed, Whole, is_number
 from isthmus.core.parameter_specs import parameter_specs, weight_range
 from isthmus.errors import InvalidData, require
 from isthmus.estimators._device import on_device
@@ -119,7 +119,7 @@ def check_gradients(
     Whole(1).check("most", most)
     is_step = step is None or (is_number(step) and 0 < step < 1)
     require(is_step, "step", "a number above 0 and below 1, or None", step)
-    RandomState().check("random_state", random_state)
+    Seed().check("random_state", random_state)
     return _checked(estimator, X, y, int(most), step, random_state, fit_parameters)
 
 

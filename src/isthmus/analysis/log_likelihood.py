@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.core.constraints import RandomState, Whole
+from isthmus.core.constraints import Seed, Whole
 from isthmus.core.parameter_specs import assemble
 from isthmus.data.device_table import padded_size
 from isthmus.errors import InvalidPart
@@ -57,7 +57,7 @@ def log_likelihood(estimator: Reconstructor, X: Any, draws: int = 5000, random_s
     """
     source = estimator.open_rows(X)
     Whole(1).check("draws", draws)
-    RandomState().check("random_state", random_state)
+    Seed().check("random_state", random_state)
     key, number = jax.random.key(seed_of(random_state)), itertools.count()
     rows = min(padded_size(source.n_rows), BLOCK)  # of a small table, no more than it has
     at_once = min(DECODED // rows, int(draws))

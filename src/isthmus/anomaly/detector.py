@@ -14,7 +14,7 @@ from isthmus.anomaly.row_hash import choose_rows, fold_equal_rows, row_hashes
 from isthmus.anomaly.scores import TENSORS, NeighborScore, fit_scores, score_shapes, stored_length, stored_model
 from isthmus.anomaly.thresholds import THRESHOLDS, ValidationScores, p_values, quantile
 from isthmus.core.coercion import short
-from isthmus.core.constraints import AnyOf, Choice, Constraint, Interval, RandomState, Whole
+from isthmus.core.constraints import AnyOf, Choice, Constraint, Interval, Seed, Whole
 from isthmus.data.source import Source
 from isthmus.data.sources import is_path
 from isthmus.data.validation import check_weight
@@ -143,7 +143,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         "alpha": Interval(0, 1, closed="neither"),
         "dirty": Interval(0, 0.5, closed="low"),
         "calibration_fraction": Interval(0, 0.5, closed="high"),
-        "random_state": RandomState(),
+        "random_state": Seed(),
     }
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:

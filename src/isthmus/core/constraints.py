@@ -182,7 +182,7 @@ class Choice(Constraint):
     @property
     def allowed(self) -> str:
         words = [repr(value) for value in self.values]
-        return f"{', '.join(words[:-1])} or {words[-1]}"
+        return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
     def holds(self, value: Any) -> bool:
         return any(value is one or (isinstance(value, str) and value == one) for one in self.values)
@@ -208,14 +208,14 @@ class AnyOf(Constraint):
 
     @property
     def allowed(self) -> str:
-        return ", or ".join(option.allowed for option in self.options)
+        return " or ".join(option.allowed for option in self.options)
 
     def holds(self, value: Any) -> bool:
         return any(option.holds(value) for option in self.options)
 
 
 @dataclass(frozen=True)
-class RandomState(Constraint):
+class Seed(Constraint):
     """What scikit-learn calls a random state."""
 
     @property

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from isthmus.contracts import Row, Scaling
-from isthmus.core.constraints import RandomState, Whole
+from isthmus.core.constraints import Seed, Whole
 from isthmus.core.spelling import resolve
 from isthmus.data.reader import Reader, TableOptions
 from isthmus.data.rows import scaled_blocks
@@ -166,7 +166,7 @@ class Reconstructor(Encoder, Estimator[FittedAutoencoder]):
         """
         fitted = self.fitted_
         Whole(1).check("n", n)
-        RandomState().check("random_state", random_state)
+        Seed().check("random_state", random_state)
         place = fitted.sampler.places_of(label, int(n))
         return self._decode(fitted.sampler.draw(fitted, int(n), seed_of(random_state), place))
 
@@ -192,7 +192,7 @@ class Reconstructor(Encoder, Estimator[FittedAutoencoder]):
         fitted = self.fitted_
         Whole(1).check("n", n)
         require(np.ndim(scale) == 0 and 0 <= float(scale) < np.inf, "scale", "a number of at least 0", scale)
-        RandomState().check("random_state", random_state)
+        Seed().check("random_state", random_state)
         generator = np.random.Generator(np.random.Philox(seed_of(random_state)))
         codes = np.repeat(self._encode_rows(X), int(n), axis=0)
         spread, size = fitted.sampler.spread(fitted), fitted.skeleton.size

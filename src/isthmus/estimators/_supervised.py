@@ -68,6 +68,18 @@ class Answers(NamedTuple):
     label: np.ndarray | None = None  # [n] int32, for penalties that need labels
 
 
+class Prepared(NamedTuple):
+    """A table that has been read with what its rows are to tell, and the network for it, before training."""
+
+    parts: SupervisedParts
+    reader: Reader
+    rows: Rows
+    skeleton: Model
+    target: Target
+    former: FittedSupervised | None  # the state that training goes on from
+    pretrained: Reconstructor | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class FittedSupervised(Fitted):
     """The fitted state of a supervised network."""
@@ -219,8 +231,40 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
         former: FittedSupervised | None,
     ) -> FittedSupervised:
         """Train on a table and what its rows are to tell, and return the fitted state."""
+        prepared = self._prepare(X, source, reader, target, answers, sample_weight, former)
+        job = self._build_job(prepared)
+        reader = prepared.reader
+        settings = self.to_json()
+        if prepared.pretrained is not None:
+            settings["scaling"] = reader.fitted_scaling.part.to_json()
+        result, before = self._run(prepared, job, settings, checkpoint)
+        later = (record | {"epoch": record["epoch"] + len(before)} for record in result.history)
+        return FittedSupervised(
+            settings=settings,
+            reader=reader.with_seen(seen_categories(job, list(prepared.parts.read_categories(reader.row)))),
+            skeleton=prepared.skeleton,
+            weights=result.weights,
+            history=(*before, *later),
+            stop_reason=result.stop_reason,
+            n_samples=source.n_rows,
+            progress=result.progress,
+            target=target,
+            others=self._other_solutions(result),
+            pretrained=prepared.pretrained,
+        )
+
+    def _prepare(
+        self,
+        X: Any,
+        source: Source,
+        reader: Reader,
+        target: Target,
+        answers: Answers,
+        sample_weight: Any,
+        former: FittedSupervised | None,
+    ) -> Prepared:
+        """Weigh the rows, train the autoencoder where one is to be trained, and build the network."""
         parts, weight = self.resolve_parts(), check_weight(sample_weight, source.n_rows)
-        known = {} if former is None else former.reader.fitted_scaling.seen
         if self.reconstruction:  # rows without a target are explained all the same
             answers = answers._replace(target=np.column_stack([answers.target, answers.factor]))
         else:
@@ -233,38 +277,33 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
         if former is None:
             reader = reader.with_categories(parts.read_categories(reader.row))
             check_categories(reader.row, parts.row_likelihood(reader.row))
-            reader = (
-                reader.scaled_like(pretrained.fitted_.reader) if pretrained else reader.fit_scaling(parts.scaling, rows)
-            )
+            if pretrained is None:
+                reader = reader.fit_scaling(parts.scaling, rows)
+            else:
+                reader = reader.scaled_like(pretrained.fitted_.reader)
         skeleton = _build(parts, reader, target)
         if former is not None:
             check_same_network(skeleton, former)
-        job = self._build_job(parts, skeleton, rows, reader, target, known)
-        weights = self._first_weights(parts, job, skeleton, reader, target, former, pretrained)
-        settings = self.to_json() | ({} if pretrained is None else {"scaling": reader.fitted_scaling.part.to_json()})
+        return Prepared(parts, reader, rows, skeleton, target, former, pretrained)
+
+    def _run(
+        self,
+        prepared: Prepared,
+        job: Job,
+        settings: dict[str, Any],
+        checkpoint: str | os.PathLike[str] | None,
+    ) -> tuple[TrainingResult, tuple[dict[str, Any], ...]]:
+        """Train the head alone where that is asked for, then all; return the last result, and the records before it."""
+        run = partial(run_training, row=prepared.reader.row, settings=settings, parameters=self)
+        weights = self._first_weights(prepared, job)
         before: tuple[dict[str, Any], ...] = ()
-        result, run = None, partial(run_training, row=reader.row, settings=settings, parameters=self)
-        if self.frozen_epochs and former is None:
-            frozen = replace(_head_only(job, skeleton), max_epochs=int(self.frozen_epochs))
+        if self.frozen_epochs and prepared.former is None:
+            frozen = replace(_head_only(job, prepared.skeleton), max_epochs=int(self.frozen_epochs))
             result = run(frozen, loop.start(frozen, weights))
+            if result.is_interrupted:
+                return result, ()
             before, weights = result.history, np.asarray(result.progress.best_weights)
-        if result is None or not result.is_interrupted:
-            result, last = run(job, loop.start(job, weights), checkpoint=checkpoint), before
-        else:
-            last = ()
-        return FittedSupervised(
-            settings=settings,
-            reader=reader.with_seen(seen_categories(job, list(parts.read_categories(reader.row)))),
-            skeleton=skeleton,
-            weights=result.weights,
-            history=last + tuple(record | {"epoch": record["epoch"] + len(last)} for record in result.history),
-            stop_reason=result.stop_reason,
-            n_samples=source.n_rows,
-            progress=result.progress,
-            target=target,
-            others=self._other_solutions(result),
-            pretrained=pretrained,
-        )
+        return run(job, loop.start(job, weights), checkpoint=checkpoint), before
 
     def _fit_pretrained(self, X: Any, labels: np.ndarray | None, sample_weight: Any) -> Reconstructor:
         """Return the autoencoder, fitted now unless it is already; it refuses other columns than it was fitted with."""
@@ -276,15 +315,9 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
                 raise KeyboardInterrupt
         return fitted
 
-    def _build_job(
-        self,
-        parts: SupervisedParts,
-        skeleton: Model,
-        rows: Rows,
-        reader: Reader,
-        target: Target,
-        known: Mapping[int, tuple[int, ...]],
-    ) -> Job:
+    def _build_job(self, prepared: Prepared) -> Job:
+        parts, reader, rows, target = prepared.parts, prepared.reader, prepared.rows, prepared.target
+        known = {} if prepared.former is None else prepared.former.reader.fitted_scaling.seen
         assert rows.target is not None  # noqa: S101 -- they come with the answers
         has_target = rows.target[:, -1] > 0 if self.reconstruction else None
         share = validation_share(self.validation_fraction, rows, VALIDATION_FROM)
@@ -292,7 +325,7 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
             share = 0.0  # the target must be among the validation rows
         split = ValidationSplit(share, seed_of(self.random_state), target.groups(rows.target), has_target)
         job = build_job(
-            skeleton,
+            prepared.skeleton,
             parts.plan(),
             rows,
             reader,
@@ -320,17 +353,9 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
         encoded = jax.device_put(target.encode(values[:, :-1], weight * factor))
         return table._replace(target=encoded, target_weight=jax.device_put(factor.astype(np.float32)))
 
-    def _first_weights(
-        self,
-        parts: SupervisedParts,
-        job: Job,
-        skeleton: Model,
-        reader: Reader,
-        target: Target,
-        former: FittedSupervised | None,
-        pretrained: Reconstructor | None,
-    ) -> np.ndarray:
+    def _first_weights(self, prepared: Prepared, job: Job) -> np.ndarray:
         """Return the weights to start from, [starts, weights]: of the last fit, or drawn, some of them pretrained."""
+        parts, reader, former, skeleton = prepared.parts, prepared.reader, prepared.former, prepared.skeleton
         if former is not None:
             if former.others is not None and len(former.others) + 1 == len(job.seeds):  # all solutions go on
                 return np.stack([former.weights, *former.others])
@@ -340,11 +365,11 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
         values, weight = np.asarray(table.target)[:rows], np.asarray(table.weight)[:rows]
         if table.target_weight is not None:
             weight = weight * np.asarray(table.target_weight)[:rows]
-        start = parts.target.start(target.row, values[weight > 0], weight[weight > 0])
+        start = parts.target.start(prepared.target.row, values[weight > 0], weight[weight > 0])
         weights = start_values(skeleton, weights, "target", start)
         weights = seen_weights(skeleton, job, reader.row, parts.row_likelihood(reader.row), weights)
-        if pretrained is not None:
-            base = pretrained.fitted_
+        if prepared.pretrained is not None:
+            base = prepared.pretrained.fitted_
             layers = np.asarray(join_weights(split_weights(base.skeleton, base.weights)))
             if not self.reconstruction:
                 low, high = weight_range(base.skeleton, "decoder")

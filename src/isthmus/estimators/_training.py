@@ -19,7 +19,7 @@ from isthmus.core.constraints import (
     Interval,
     ManyParts,
     OnePart,
-    RandomState,
+    Seed,
     Whole,
     is_whole,
 )
@@ -72,7 +72,7 @@ TRAINING: dict[str, Constraint] = {
     "stops": ManyParts(Stop),
     "batch_size": Whole(1, optional=True),
     "max_epochs": Whole(0),
-    "random_state": RandomState(),
+    "random_state": Seed(),
     "device": Choice((None, "cpu", "gpu", "tpu")),
     "validation_fraction": Interval(0, 1, closed="low", optional=True),
     "verbose": AnyOf((Flag(), Whole(0))),

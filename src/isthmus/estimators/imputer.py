@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from sklearn.base import OneToOneFeatureMixin, clone
 
-from isthmus.core.constraints import Constraint, RandomState, Whole
+from isthmus.core.constraints import Constraint, Seed, Whole
 from isthmus.data.source import Source
 from isthmus.data.sources import find_source
 from isthmus.data.tokens import are_texts
@@ -108,7 +108,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
         "autoencoder": Estimators(Autoencoder, "an Autoencoder, or None", optional=True),
         "n_imputations": Whole(1),
         "sweeps": Whole(0),
-        "random_state": RandomState(),
+        "random_state": Seed(),
     }
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -170,7 +170,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
         count = self.n_imputations if n_imputations is None else n_imputations
         Whole(1).check("n_imputations", count)
         seed = self.random_state if random_state is None else random_state
-        RandomState().check("random_state", seed)
+        Seed().check("random_state", seed)
         source, x = self._open(X)
         random = np.random.Generator(np.random.Philox([seed_of(seed), 2]))
         return [self._complete(source, x, self._draw(x, random)) for _ in range(count)]

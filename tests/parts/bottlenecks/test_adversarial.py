@@ -201,8 +201,8 @@ def test_one_loop_moves_each_side_by_its_own_optimizer(optimizer: str, rival: st
     part = Adversarial(2, hidden=(3,), rival=rival)
     ae = fitted(part, optimizer=optimizer)
     start = fitted(part, optimizer=optimizer, max_epochs=0)
-    low, high = weight_range(ae._skeleton, "neck.rival")
-    has_moved = np.abs(ae._weights - start._weights) > 1e-20
+    low, high = weight_range(ae.fitted_.skeleton, "neck.rival")
+    has_moved = np.abs(ae.fitted_.weights - start.fitted_.weights) > 1e-20
     is_rival = (np.arange(len(has_moved)) >= low) & (np.arange(len(has_moved)) < high)
     should_move = is_rival if moves == "rival" else ~is_rival
     assert has_moved[should_move].mean() > 0.5  # not where a rectifier sleeps
@@ -213,8 +213,8 @@ def test_the_same_seed_gives_the_same_weights_and_a_file_gives_them_back(tmp_pat
     part = Adversarial(2, "mixture(3, by_label=True)", hidden=(3,), noise=0.1)
     y = np.arange(64) % 3
     one, other, third = (fitted(part, y, random_state=seed) for seed in (5, 5, 6))
-    assert one._weights.tobytes() == other._weights.tobytes()
-    assert one._weights.tobytes() != third._weights.tobytes()
+    assert one.fitted_.weights.tobytes() == other.fitted_.weights.tobytes()
+    assert one.fitted_.weights.tobytes() != third.fitted_.weights.tobytes()
     assert set(one.history_[-1]) >= {"loss", "reconstruction", "adversarial", "rival", "rival_slope"}
     record = one.history_[-1]
     assert record["loss"] == pytest.approx(record["reconstruction"] + record["adversarial"], rel=1e-5)
@@ -222,7 +222,7 @@ def test_the_same_seed_gives_the_same_weights_and_a_file_gives_them_back(tmp_pat
     loaded = isthmus.load(tmp_path / "model.safetensors")
     assert loaded.bottleneck == part
     np.testing.assert_array_equal(loaded.transform(TABLE), one.transform(TABLE))
-    assert loaded._weights.tobytes() == one._weights.tobytes()
+    assert loaded.fitted_.weights.tobytes() == one.fitted_.weights.tobytes()
 
 
 def test_the_prior_says_whether_labels_are_needed() -> None:

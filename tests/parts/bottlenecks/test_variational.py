@@ -153,7 +153,9 @@ def test_with_defaults_the_code_does_not_collapse_on_digits(likelihood: str, sca
     total = ae.history_[-1]["kl"] + ae.history_[-1]["reconstruction"]
     assert losses[-1] == pytest.approx(total, rel=1e-5)
     network = ae.model_
-    hidden = network.encoder(jnp.array(ae._scaling.apply(ae._learned, x), jnp.float32), None)
+    hidden = network.encoder(
+        jnp.array(ae.fitted_.reader.fitted_scaling.apply(ae.fitted_.reader.learned, x), jnp.float32), None
+    )
 
     @jax.jit
     @jax.grad
