@@ -99,7 +99,7 @@ def test_the_options_are_all_the_parameters_of_the_constructor():
 def test_none_is_for_none(told, table):
     told("fit", table, *FIT, "--stop", "None", "--corruption", "None")
     loaded = isthmus.load("model.safetensors")
-    assert (loaded.parts("stops"), loaded.corruption) == ((), None)
+    assert (loaded.part("stops"), loaded.corruption) == ((), None)
 
 
 @pytest.mark.parametrize("choice", [["--drop", "c,e"], ["--drop", "c", "--drop", "e"], ["--columns", "a,b,d"]])

@@ -53,9 +53,9 @@ def plot(
 
 def _network(model: Any) -> Any:
     """Return the network of a model: that of a detector or an imputer is inside."""
-    inside = [*getattr(model, "models_", ()), *([model.autoencoder_] if "autoencoder_" in vars(model) else [])]
-    network = inside[0] if inside else model
-    if "history_" not in vars(network):
+    inside = [*getattr(model, "models_", ()), getattr(model, "autoencoder_", None)]
+    network = next((one for one in inside if one is not None), model)
+    if getattr(network, "history_", None) is None:
         raise IsthmusError(f"{type(model).__name__} holds no network to draw.")
     return network
 
@@ -92,7 +92,7 @@ def _worst(model: Any, data: Path) -> Figure:
 def _scores(model: Any, data: Path) -> Figure:
     from isthmus import plots
 
-    if "offset_" in vars(model):
+    if getattr(model, "offset_", None) is not None:
         return plots.score_histogram(model.anomaly_score(data), threshold=-model.offset_)
     return plots.score_histogram(_network(model).score_samples(data))
 
