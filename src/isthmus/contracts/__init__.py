@@ -1,6 +1,7 @@
 """All that the author of a part imports: what each kind of part promises, and what flows between them."""
 
-from isthmus.contracts.modules import BackboneModule, Density, Head, Neck, Outcome, where_observed
+from isthmus.contracts.modules import BackboneModule, Head, Neck
+from isthmus.contracts.outcomes import Density, Outcome, Posterior, where_observed
 from isthmus.contracts.parts import (
     Activation,
     Affinity,
@@ -67,6 +68,7 @@ __all__ = [
     "Part",
     "Pass",
     "Penalty",
+    "Posterior",
     "Prior",
     "Record",
     "Row",

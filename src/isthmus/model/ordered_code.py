@@ -21,7 +21,7 @@ def explained_shares(weights: Any, skeleton: Model, rows: np.ndarray) -> np.ndar
     """Return the share of the variance of scaled rows [n, d] that each unit explains, [size + c]."""
     weights, data, size = jax.device_put(weights), as_data(skeleton), skeleton.size
     codes = np.concatenate(list(inference.blockwise(partial(inference.encode, weights, data), iter([rows]))))
-    absent = np.asarray(assemble(skeleton, weights).neck.absent(jnp.asarray(codes[:, :size])))
+    absent = np.asarray(assemble(skeleton, weights).neck.baseline(jnp.asarray(codes[:, :size])))
     observed = ~np.isnan(rows)
     there = np.where(observed, rows, 0)
     mean = there.sum(axis=0) / np.maximum(observed.sum(axis=0), 1)

@@ -66,7 +66,7 @@ def loss(
     if model.target is not None:
         found = {name: plan.reconstruction * term for name, term in found.items()}
         found["target"] = -_explained(model, batch, batch.target, code)
-    after, shown = [], seen._replace(code=model.neck.shown(code), model=_without_rival(model))
+    after, shown = [], seen._replace(code=model.neck.for_penalties(code), model=_without_rival(model))
     for name, penalty, kept in zip(unique_names(plan.penalties), plan.penalties, before, strict=True):
         own = shown._replace(memory=kept)
         is_taken = name in found or name in RESERVED

@@ -135,7 +135,7 @@ def test_a_schedule_may_rise() -> None:
 )
 def test_transform_keeps_alpha_times_as_many_as_are_decoded(spelling: str, kept: int, encoded: int) -> None:
     code = neck_of(resolve(Bottleneck, spelling))(HIDDEN, None)
-    linear = np.asarray(code.posterior)
+    linear = np.asarray(code.dense)
     assert np.count_nonzero(linear) == linear.size
     np.testing.assert_array_equal(code.draws[0], kept_by_sorting(linear, kept))
     np.testing.assert_array_equal(code.point, kept_by_sorting(linear, encoded))

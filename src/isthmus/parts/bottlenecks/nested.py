@@ -76,5 +76,5 @@ class NestedNeck(Neck):
     def slopes(self, hidden: Array) -> tuple[Array, Array]:
         return jnp.ones((len(hidden), self.affine.matrix.shape[1])), self.affine.matrix
 
-    def absent(self, code: Array) -> Array:
+    def baseline(self, code: Array) -> Array:
         return jnp.zeros(code.shape[1])

@@ -68,8 +68,6 @@ class TopK(Bottleneck):
 
 
 class TopKNeck(Neck):
-    """Its codes' posterior is what the units were before the largest were chosen, [n, size]."""
-
     affine: Affine
     k: float | Schedule
     most: int = eqx.field(static=True)  # units that stay at any step
@@ -78,7 +76,7 @@ class TopKNeck(Neck):
     def __call__(self, hidden: Array, key: Array | None, step: Array = LAST_STEP) -> Code:
         linear = self.affine(hidden)
         draws = keep_largest(linear, self._units(step), self.most)[None]
-        return Code(draws, keep_largest(linear, self.encoded, self.encoded), posterior=linear)
+        return Code(draws, keep_largest(linear, self.encoded, self.encoded), dense=linear)
 
     def nearest(self, code: Array) -> Array:
         return keep_largest(code, self._units(LAST_STEP), self.most)

@@ -74,6 +74,8 @@ class DeadUnits(Penalty):
         )
 
     def _term(self, seen: Pass, linear: Array, is_dead: Array) -> Array:
+        if seen.outcome is None:
+            raise InvalidPart("the penalty dead_units needs rows that are explained, and here only a target is.")
         x, held = seen.batch.x, jax.lax.stop_gradient(seen.code.draws)  # [1, n, size]
         revived = self._largest_dead(linear, is_dead, x.shape[1])
         with_dead, without = (
@@ -95,12 +97,11 @@ class DeadUnits(Penalty):
 
 def _before_choice(seen: Pass) -> Array:
     """Return the units before the largest were chosen, [n, size]."""
-    linear = seen.code.posterior
-    if not isinstance(linear, jax.Array | np.ndarray) or linear.shape != seen.code.point.shape:
+    if seen.code.dense is None:
         raise InvalidPart(
             "the penalty dead_units needs a code of which only the largest units pass: use bottleneck='top_k(...)'."
         )
-    return jnp.asarray(linear)
+    return seen.code.dense
 
 
 def _variance(rows: Array, weight: Array) -> Array:
