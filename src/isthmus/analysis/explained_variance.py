@@ -10,7 +10,8 @@ from isthmus.data.rows import scaled_blocks
 from isthmus.errors import InvalidData, require
 from isthmus.estimators._device import on_device
 from isthmus.estimators._reconstructor import Reconstructor
-from isthmus.model.ordered_code import explained_shares
+from isthmus.layers.ordered_code import explained_shares
+from isthmus.model import inference
 
 
 def explained_variance_ratio(estimator: Reconstructor, X: Any) -> np.ndarray:
@@ -43,4 +44,4 @@ def _of_table(estimator: Reconstructor, X: Any) -> np.ndarray:
     if source.n_rows < 2:
         raise InvalidData("explained variance compares rows: at least 2 are due. Got 1.")
     rows = np.concatenate(list(scaled_blocks(source, estimator._scaling, estimator._learned)))
-    return explained_shares(estimator._weights, estimator._skeleton, rows)
+    return explained_shares(inference.trained_network(estimator._weights, estimator._skeleton, rows, rows))

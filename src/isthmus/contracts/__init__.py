@@ -9,6 +9,7 @@ from isthmus.contracts.parts import (
     Bottleneck,
     Corruption,
     Explained,
+    Finish,
     Likelihood,
     Neighborhood,
     Optimizer,
@@ -33,6 +34,7 @@ from isthmus.contracts.records import (
     Pass,
     Record,
     Row,
+    TrainedNetwork,
     watched,
 )
 from isthmus.core.affine import Affine, affine
@@ -56,6 +58,7 @@ __all__ = [
     "Density",
     "End",
     "Explained",
+    "Finish",
     "Head",
     "KnownCategories",
     "Likelihood",
@@ -76,6 +79,7 @@ __all__ = [
     "Schedule",
     "Stop",
     "Text",
+    "TrainedNetwork",
     "affine",
     "at",
     "constant",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +12,7 @@ import optax
 from jaxtyping import Array
 
 from isthmus.contracts.modules import BackboneModule, Head, Neck
-from isthmus.contracts.records import Arrays, Blocks, KnownCategories, Links, Pass, Record, Row
+from isthmus.contracts.records import Arrays, Blocks, KnownCategories, Links, Pass, Record, Row, TrainedNetwork
 from isthmus.core.affine import affine
 from isthmus.core.part import Part
 
@@ -85,8 +85,7 @@ class Bottleneck(Part, kind="bottlenecks"):
 
     shorthand = "deterministic"
     size: int
-    is_sparse: ClassVar[bool] = False  # units of its code are exactly zero
-    keeps: float | None = None  # where units are in order: the share of variance whose first units stay after training
+    fact_names: ClassVar[tuple[str, ...]] = ()  # of what `finish` learns
 
     @property
     def discriminator_optimizer(self) -> Optimizer | None:
@@ -99,6 +98,27 @@ class Bottleneck(Part, kind="bottlenecks"):
 
     @abc.abstractmethod
     def build(self, width: int) -> Neck: ...
+
+    def finish(self, network: TrainedNetwork) -> Finish:
+        """Return what is learned from the network after training, and the bottleneck that it goes on with."""
+        return Finish({}, self)
+
+    def check_facts(self, facts: Mapping[str, Any]) -> Arrays:
+        """Return the facts of `finish` from the plain JSON values of a file, None for one of `fact_names` it lacks.
+
+        Raises
+        ------
+        InvalidPart
+            If they are nothing that `finish` gives.
+        """
+        return {}
+
+
+class Finish(NamedTuple):
+    """What a bottleneck learns after training."""
+
+    facts: Arrays  # by name; an estimator has each as an attribute, its name with an underscore at the end
+    bottleneck: Bottleneck  # of fewer units where the code is cut to its first ones, else the same
 
 
 class Likelihood(Part, kind="likelihoods"):

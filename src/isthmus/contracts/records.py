@@ -88,6 +88,17 @@ class Pass(NamedTuple):
     memory: Any = None  # what a penalty remembers of the steps before
 
 
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A network after training, as far as a bottleneck may ask: all rows are scaled, NaN where a value is missing."""
+
+    codes: Callable[[], Iterator[np.ndarray]]  # of all training rows without noise, block by block, [n, size + c]
+    sample: np.ndarray  # [m, d], some of the training rows
+    encode: Callable[[np.ndarray], np.ndarray]  # from rows [n, d] to codes without noise [n, size + c]
+    decode: Callable[[np.ndarray], np.ndarray]  # from codes [n, size + c] to expected rows [n, d]
+    baseline: Callable[[np.ndarray], np.ndarray]  # from codes [n, size + c] to what replaces a unit left out, [size]
+
+
 def watched(history: Sequence[Record]) -> list[float]:
     """Return the losses that decide: held out where rows are held out, else of training."""
     return [record.get("validation_loss", record["loss"]) for record in history]

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import warnings
 from dataclasses import replace
-from functools import partial
 from typing import Any, ClassVar, Self
 
-import jax
 import numpy as np
 
 from isthmus.contracts import (
@@ -36,7 +34,7 @@ from isthmus.estimators._tabling import with_categories
 from isthmus.estimators._validation import check_slopes
 from isthmus.model import inference
 from isthmus.model.model import Model, build
-from isthmus.model.ordered_code import count_units, cut_code, explained_shares
+from isthmus.model.ordered_code import cut_code
 from isthmus.model.pca_init import pca_weights
 from isthmus.model.tying import tie
 from isthmus.training import loop
@@ -316,52 +314,31 @@ class Autoencoder(Reconstructor):
 
     def _keep(self, last: Progress, job: Job, reason: str | None) -> None:
         super()._keep(last, job, reason)
-        if self.part("bottleneck").is_sparse:
-            self.dead_units_ = self._dead_units(job)
-        if self.part("bottleneck").keeps is not None and reason != "rehearsed":
-            self._put_in_order(self.part("bottleneck"))
+        if reason != "rehearsed":
+            self._finish(self.part("bottleneck"), np.asarray(job.table.x)[: int(job.table.rows)])
 
-    def _put_in_order(self, bottleneck: Bottleneck) -> None:
-        """Set what each unit explains of the training rows, and cut the code to the first that explain enough."""
-        assert self._sketch is not None and bottleneck.keeps is not None  # noqa: S101, PT018 -- `_keep` has seen to it
-        ratio = explained_shares(self._weights, self._skeleton, self._sketch.rows)
-        count = bottleneck.size if bottleneck.keeps == 1 else count_units(ratio, bottleneck.keeps)
-        self.explained_variance_ratio_ = ratio[:count]
-        if count < bottleneck.size:
-            part: Any = bottleneck.replace(size=count)
+    def _finish(self, bottleneck: Bottleneck, rows: np.ndarray) -> None:
+        """Set what the bottleneck learns from the training rows [n, d], and cut the code where it says so."""
+        sample = np.zeros((0, rows.shape[1]), rows.dtype) if self._sketch is None else self._sketch.rows
+        facts, part = bottleneck.finish(inference.trained_network(self._weights, self._skeleton, rows, sample))
+        for name, value in facts.items():
+            setattr(self, f"{name}_", value)
+        if part != bottleneck:
             model = self._build(self._row, part)
             self._weights = cut_code(self._skeleton, np.asarray(self._weights), model)
             self._skeleton, self._progress = model, None
             self._settings["bottleneck"] = part.to_json()
-            self.n_components_ = count + len(model.condition)
-
-    def _dead_units(self, job: Job) -> np.ndarray:
-        """Return which units of the code are zero in every training row."""
-        weights, is_active = jax.device_put(self._weights), np.zeros(self.n_components_, bool)
-        encode = partial(inference.encode, weights, job.model)
-        for codes in inference.blockwise(encode, iter([np.asarray(job.table.x)[: int(job.table.rows)]])):
-            is_active |= (codes != 0).any(axis=0)
-        return np.flatnonzero(~is_active)
+            self.n_components_ = part.size + len(model.condition)
 
     def _facts(self) -> dict[str, Any]:
-        own = {"dead_units": self.dead_units_.tolist()} if self.part("bottleneck").is_sparse else {}
-        if self.part("bottleneck").keeps is not None:
-            own["explained_variance_ratio"] = self.explained_variance_ratio_.tolist()
-        return super()._facts() | own
+        names = self.part("bottleneck").fact_names
+        return super()._facts() | {name: getattr(self, f"{name}_").tolist() for name in names}
 
     def _take_facts(self, facts: dict[str, Any]) -> None:
-        rest = dict(facts)
-        if self.part("bottleneck").is_sparse:
-            units: Any = rest.pop("dead_units", None)
-            is_list = isinstance(units, list) and all(type(unit) is int and unit >= 0 for unit in units)
-            require(is_list and units == sorted(set(units)), "dead_units", "places of units, in order", units)
-            self.dead_units_ = np.array(units, np.intp)
-        if self.part("bottleneck").keeps is not None:
-            ratio: Any = rest.pop("explained_variance_ratio", None)
-            is_list = isinstance(ratio, list) and {type(each) for each in ratio} == {float}
-            size = self.part("bottleneck").size
-            require(is_list and len(ratio) == size, "explained_variance_ratio", f"{size} numbers", ratio)
-            self.explained_variance_ratio_ = np.array(ratio)
+        rest, bottleneck = dict(facts), self.part("bottleneck")
+        own = bottleneck.check_facts({name: rest.pop(name, None) for name in bottleneck.fact_names})
+        for name, value in own.items():
+            setattr(self, f"{name}_", value)
         super()._take_facts(rest)
 
     def _job(self, rows: Rows, share: float) -> Job:

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import LAST_STEP, Affine, Bottleneck, Code, Neck, Schedule, affine, at
+from isthmus.contracts import (
+    LAST_STEP,
+    Affine,
+    Arrays,
+    Bottleneck,
+    Code,
+    Finish,
+    Neck,
+    Schedule,
+    TrainedNetwork,
+    affine,
+    at,
+)
 from isthmus.errors import require
 
 BLOCK = 16  # units of which only the largest is looked at first
@@ -45,7 +60,7 @@ class TopK(Bottleneck):
     k: int | Schedule = 8
     alpha: float = 1.0
 
-    is_sparse = True
+    fact_names = ("dead_units",)
 
     def __post_init__(self) -> None:
         require(self.size >= 1, "TopK.size", "at least 1", self.size)
@@ -65,6 +80,17 @@ class TopK(Bottleneck):
         first, last = map(round, self._ends())
         encoded = min(round(self.alpha * last), self.size)
         return TopKNeck(affine(width, self.size), self.k, most=max(first, last), encoded=encoded)
+
+    def finish(self, network: TrainedNetwork) -> Finish:
+        """Return the dead units: those that are zero in every training row."""
+        is_active = np.any([(codes[:, : self.size] != 0).any(axis=0) for codes in network.codes()], axis=0)
+        return Finish({"dead_units": np.flatnonzero(~is_active)}, self)
+
+    def check_facts(self, facts: Mapping[str, Any]) -> Arrays:
+        units: Any = facts["dead_units"]
+        is_list = isinstance(units, list) and all(type(unit) is int and unit >= 0 for unit in units)
+        require(is_list and units == sorted(set(units)), "dead_units", "places of units, in order", units)
+        return {"dead_units": np.array(units, np.intp)}
 
 
 class TopKNeck(Neck):
