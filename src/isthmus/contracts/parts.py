@@ -15,6 +15,7 @@ from isthmus.contracts.modules import BackboneModule, Head, Neck
 from isthmus.contracts.records import Arrays, Blocks, KnownCategories, Links, Pass, Record, Row, TrainedNetwork
 from isthmus.core.affine import affine
 from isthmus.core.part import Part
+from isthmus.errors import require
 
 Explained = Literal["numbers", "bits", "classes", "categories", "order"]
 OutputLayer = Callable[[int], Callable[[Array], Array]]
@@ -180,8 +181,12 @@ def at(value: float | Schedule, step: Array) -> Array:
 class Penalty(Part, kind="penalties"):
     """One named term beside the reconstruction, for each row [n] or the batch; the objective weighs it."""
 
-    weight: float | Schedule
+    weight: float | Schedule = 1.0
     step_by_step: ClassVar[bool] = False  # it is nothing without what it remembers of earlier steps
+
+    def check_contract(self) -> None:
+        is_weight = isinstance(self.weight, Schedule) or self.weight >= 0
+        require(is_weight, f"{type(self).__name__}.weight", "at least 0", self.weight)
 
     @abc.abstractmethod
     def __call__(self, seen: Pass) -> Array: ...
@@ -232,6 +237,10 @@ class Optimizer(Part, kind="optimizers"):
 
     full_batch: ClassVar[bool] = False
     learning_rate: float | Schedule = 1.0
+
+    def check_contract(self) -> None:
+        is_rate = isinstance(self.learning_rate, Schedule) or self.learning_rate > 0
+        require(is_rate, f"{type(self).__name__}.learning_rate", "above 0", self.learning_rate)
 
     def direction(self) -> optax.GradientTransformation:
         """Return the rule from gradients to directions; the loop subtracts learning_rate x direction."""

@@ -84,8 +84,9 @@ class Pass(NamedTuple):
     outcome: Outcome | None  # None where rows are not explained
     model: Any
     step: Array
-    key: Array | None
+    key: Array | None  # of this penalty alone, or of the terms of the neck alone; None for no noise
     memory: Any = None  # what a penalty remembers of the steps before
+    decoder_key: Array | None = None  # that of the decoder in this pass: with it codes are decoded under the same noise
 
 
 @dataclass(frozen=True)
