@@ -13,7 +13,7 @@ import pytest
 
 from isthmus.contracts import Backbone, Batch, Bottleneck, Corruption, Likelihood, Penalty, Row
 from isthmus.core import registry
-from isthmus.core.parameter_specs import assemble, parameter_specs
+from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs
 from isthmus.core.spelling import resolve
 from isthmus.model.model import build
 from isthmus.parts.backbones import MLP
@@ -21,7 +21,7 @@ from isthmus.parts.bottlenecks import Deterministic
 from isthmus.parts.corruptions import Masking
 from isthmus.parts.likelihoods import SquaredError
 from isthmus.parts.optimizers import Sgd
-from isthmus.parts.penalties import L1, L2, WeightDecay
+from isthmus.parts.penalties import L1, L2, Curvature, WeightDecay
 from isthmus.parts.schedules import Linear
 from isthmus.training.objective import Plan, loss
 
@@ -181,3 +181,14 @@ def test_its_gradient_is_the_slope(
         slope = [float(total(weights + nudge)[0] - total(weights - nudge)[0]) / (2 * step) for nudge in nudges]
     assert np.abs(slope).max() > 0.1
     np.testing.assert_allclose(gradient, slope, rtol=1e-6, atol=1e-8)
+
+
+def test_each_penalty_has_noise_of_its_own() -> None:
+    plan = Plan(None, (Curvature(1.0, draws=1), Curvature(1.0, draws=1)), Sgd())
+    skeleton = build(Row((COLUMNS,)), MLP((4,), activation="tanh"), Deterministic(2), MLP(()), SquaredError())
+    batch = Batch(jnp.array(X, jnp.float32), jnp.ones(len(X)))
+    network = assemble(skeleton, draw_weights(skeleton, 0))
+    terms = loss(network, plan, batch, jnp.int32(0), jax.random.key(0))[1].terms
+    assert float(terms["curvature"]) != float(terms["curvature_2"])
+    without = loss(network, plan, batch, jnp.int32(0), None)[1].terms
+    assert float(without["curvature"]) == float(without["curvature_2"])

@@ -9,7 +9,8 @@ import numpy as np
 from isthmus.errors import InvalidData, require
 from isthmus.estimators._device import on_device
 from isthmus.estimators._reconstructor import Reconstructor
-from isthmus.model.ordered_code import explained_shares
+from isthmus.layers.ordered_code import explained_shares
+from isthmus.model import inference
 
 
 def explained_variance_ratio(estimator: Reconstructor, X: Any) -> np.ndarray:
@@ -41,4 +42,4 @@ def _of_table(estimator: Reconstructor, X: Any) -> np.ndarray:
     fitted, rows = estimator.fitted_, estimator.scaled_rows(X)
     if len(rows) < 2:
         raise InvalidData("explained variance compares rows: at least 2 are due. Got 1.")
-    return explained_shares(fitted.weights, fitted.skeleton, rows)
+    return explained_shares(inference.trained_network(fitted.weights, fitted.skeleton, rows, rows))

@@ -73,16 +73,16 @@ def log_likelihood(estimator: Reconstructor, X: Any, draws: int = 5000, random_s
 def _evidence(weights: Array, model: Any, x: Array, key: Array, draws: int, at_once: int) -> Array:
     """Return the log of the mean weight over `draws` draws of the code of `x` [n, d], [n, 1]."""
     network = assemble(model, weights)
-    hidden, condition = network.encoder(x, None), network.encode(x).condition
+    code = network.encode(x)
+    if code.posterior is None:
+        raise InvalidPart(_A_POINT)
 
     def add(i: Array, total: Array) -> Array:
-        code = network.neck.draw(hidden, jax.random.fold_in(key, i), at_once)
-        if code is None:
-            raise InvalidPart(_A_POINT)
-        found = network.neck.log_weights(network.decode(code.draws, None, condition).log_prob(x), code)  # [at_once, n]
-        is_due = i * at_once + jnp.arange(at_once) < draws
-        found = jnp.where(is_due[:, None], found, -jnp.inf)
-        return jnp.logaddexp(total, jax.scipy.special.logsumexp(found, axis=0))
+        z = code.posterior.sample(jax.random.fold_in(key, i), at_once)
+        log_weights = code.posterior.log_weights(network.decode(z, None, code.condition).log_prob(x), z)  # [at_once, n]
+        is_asked_for = i * at_once + jnp.arange(at_once) < draws
+        log_weights = jnp.where(is_asked_for[:, None], log_weights, -jnp.inf)
+        return jnp.logaddexp(total, jax.scipy.special.logsumexp(log_weights, axis=0))
 
     total = jax.lax.fori_loop(0, -(-draws // at_once), add, jnp.full(len(x), -jnp.inf))
     return (total - jnp.log(draws))[:, None]

@@ -1,6 +1,7 @@
 """All that the author of a part imports: what each kind of part promises, and what flows between them."""
 
-from isthmus.contracts.modules import BackboneModule, Density, Head, Neck, Outcome, where_observed
+from isthmus.contracts.modules import BackboneModule, Head, Neck
+from isthmus.contracts.outcomes import Density, Outcome, Posterior, where_observed
 from isthmus.contracts.parts import (
     Activation,
     Affinity,
@@ -8,6 +9,7 @@ from isthmus.contracts.parts import (
     Bottleneck,
     Corruption,
     Explained,
+    Finish,
     Likelihood,
     Neighborhood,
     Optimizer,
@@ -32,6 +34,7 @@ from isthmus.contracts.records import (
     Pass,
     Record,
     Row,
+    TrainedNetwork,
     watched,
 )
 from isthmus.core.affine import Affine, affine
@@ -55,6 +58,7 @@ __all__ = [
     "Density",
     "End",
     "Explained",
+    "Finish",
     "Head",
     "KnownCategories",
     "Likelihood",
@@ -67,6 +71,7 @@ __all__ = [
     "Part",
     "Pass",
     "Penalty",
+    "Posterior",
     "Prior",
     "Record",
     "Row",
@@ -74,6 +79,7 @@ __all__ = [
     "Schedule",
     "Stop",
     "Text",
+    "TrainedNetwork",
     "affine",
     "at",
     "constant",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,9 +12,10 @@ import optax
 from jaxtyping import Array
 
 from isthmus.contracts.modules import BackboneModule, Head, Neck
-from isthmus.contracts.records import Arrays, Blocks, KnownCategories, Links, Pass, Record, Row
+from isthmus.contracts.records import Arrays, Blocks, KnownCategories, Links, Pass, Record, Row, TrainedNetwork
 from isthmus.core.affine import affine
 from isthmus.core.part import Part
+from isthmus.errors import require
 
 Explained = Literal["numbers", "bits", "classes", "categories", "order"]
 OutputLayer = Callable[[int], Callable[[Array], Array]]
@@ -85,8 +86,7 @@ class Bottleneck(Part, kind="bottlenecks"):
 
     shorthand = "deterministic"
     size: int
-    is_sparse: ClassVar[bool] = False  # units of its code are exactly zero
-    keeps: float | None = None  # where units are in order: the share of variance whose first units stay after training
+    fact_names: ClassVar[tuple[str, ...]] = ()  # of what `finish` learns
 
     @property
     def discriminator_optimizer(self) -> Optimizer | None:
@@ -99,6 +99,27 @@ class Bottleneck(Part, kind="bottlenecks"):
 
     @abc.abstractmethod
     def build(self, width: int) -> Neck: ...
+
+    def finish(self, network: TrainedNetwork) -> Finish:
+        """Return what is learned from the network after training, and the bottleneck that it goes on with."""
+        return Finish({}, self)
+
+    def check_facts(self, facts: Mapping[str, Any]) -> Arrays:
+        """Return the facts of `finish` from the plain JSON values of a file, None for one of `fact_names` it lacks.
+
+        Raises
+        ------
+        InvalidPart
+            If they are nothing that `finish` gives.
+        """
+        return {}
+
+
+class Finish(NamedTuple):
+    """What a bottleneck learns after training."""
+
+    facts: Arrays  # by name; an estimator has each as an attribute, its name with an underscore at the end
+    bottleneck: Bottleneck  # of fewer units where the code is cut to its first ones, else the same
 
 
 class Likelihood(Part, kind="likelihoods"):
@@ -160,8 +181,12 @@ def at(value: float | Schedule, step: Array) -> Array:
 class Penalty(Part, kind="penalties"):
     """One named term beside the reconstruction, for each row [n] or the batch; the objective weighs it."""
 
-    weight: float | Schedule
+    weight: float | Schedule = 1.0
     step_by_step: ClassVar[bool] = False  # it is nothing without what it remembers of earlier steps
+
+    def check_contract(self) -> None:
+        is_weight = isinstance(self.weight, Schedule) or self.weight >= 0
+        require(is_weight, f"{type(self).__name__}.weight", "at least 0", self.weight)
 
     @abc.abstractmethod
     def __call__(self, seen: Pass) -> Array: ...
@@ -212,6 +237,10 @@ class Optimizer(Part, kind="optimizers"):
 
     full_batch: ClassVar[bool] = False
     learning_rate: float | Schedule = 1.0
+
+    def check_contract(self) -> None:
+        is_rate = isinstance(self.learning_rate, Schedule) or self.learning_rate > 0
+        require(is_rate, f"{type(self).__name__}.learning_rate", "above 0", self.learning_rate)
 
     def direction(self) -> optax.GradientTransformation:
         """Return the rule from gradients to directions; the loop subtracts learning_rate x direction."""

@@ -60,6 +60,9 @@ class Part:
         setattr(cls, "__post_init__", _normalising(cls.__post_init__))  # noqa: B010
         jax.tree_util.register_pytree_with_keys(cls, _flatten_with_keys, functools.partial(_unflatten, cls), _flatten)
 
+    def check_contract(self) -> None:
+        """Check what is asked of every part of the kind; contracts override this."""
+
     def __post_init__(self) -> None:
         """Check the values; variants override this."""
 
@@ -130,6 +133,7 @@ def _normalising(check: Callable[[Any], None]) -> Callable[[Any], None]:
                 expected = describe(hint, _describe_part)
                 raise InvalidPart(f"{type(self).__name__}.{key} must be {expected}. Got {short(getattr(self, key))}.")
             object.__setattr__(self, key, value)
+        self.check_contract()
         check(self)
 
     return post_init

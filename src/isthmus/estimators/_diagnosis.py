@@ -43,11 +43,10 @@ def diagnosis(estimator: Reconstructor, X: Any) -> pd.DataFrame:
 
 @jax.jit
 def _look(weights: Array, model: Any, x: Array) -> Array:
-    """Return the point code of `x` [n, d] and, where it is a distribution, its information: [n, size or 2 · size]."""
+    """Return the point code of `x` [n, d] and, where it is a distribution, its KL by unit: [n, size or 2 · size]."""
     network = assemble(model, weights)
     code = network.encode(x)
-    information = network.neck.information(code)
-    return code.point if information is None else jnp.concatenate([code.point, information], axis=1)
+    return code.point if code.posterior is None else jnp.concatenate([code.point, code.posterior.kl()], axis=1)
 
 
 def _verdicts(found: pd.DataFrame) -> np.ndarray:

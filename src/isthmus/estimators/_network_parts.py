@@ -12,6 +12,7 @@ from jaxtyping import Array
 
 from isthmus.contracts import (
     LAST_STEP,
+    Arrays,
     Backbone,
     Bottleneck,
     Code,
@@ -74,9 +75,12 @@ class AutoencoderParts:
         model = build(row, self.encoder, bottleneck or self.bottleneck, decoder, self.row_likelihood(row))
         return tie(model) if self.tied else model
 
-    def check_facts(self, facts: dict[str, Any]) -> dict[str, Any]:
-        """Return what the bottleneck told of a fit, from a file, or raise `InvalidPart`."""
-        return check_facts(self.bottleneck, facts)
+    def check_facts(self, facts: Mapping[str, Any]) -> Arrays:
+        """Return what the bottleneck has learned in a fit, from a file, or raise `InvalidPart`."""
+        names = self.bottleneck.fact_names
+        rest = {name: fact for name, fact in facts.items() if name not in names}
+        require(not rest, "facts", "empty", rest)
+        return self.bottleneck.check_facts({name: facts.get(name) for name in names})
 
     def plan(self) -> Plan:
         """Return how the model is trained."""
@@ -125,10 +129,10 @@ class StackParts:
             scales.append(rescale(models[-1].size))
         return stack_models(models, [s if self.is_scaled(i) else None for i, s in enumerate(scales[:-1], 1)])
 
-    def check_facts(self, facts: dict[str, Any]) -> dict[str, Any]:
-        """Return what a fit tells besides, from a file: nothing, or raise `InvalidPart`."""
+    def check_facts(self, facts: Mapping[str, Any]) -> Arrays:
+        """Return what a fit has learned besides, from a file: nothing, or raise `InvalidPart`."""
         require(not facts, "facts", "empty", facts)
-        return facts
+        return {}
 
     def plan(self) -> Plan:
         """Return how the whole is fine-tuned."""
@@ -238,19 +242,3 @@ def with_categories(part: Likelihood, row: Row) -> Likelihood:
     if not row.is_table or row.codes is None or part.explains == "categories":
         return part
     return resolve(Likelihood, "columns").replace(numbers=part)
-
-
-def check_facts(bottleneck: Bottleneck, facts: dict[str, Any]) -> dict[str, Any]:
-    """Return what `finish` told, from a file, or raise `InvalidPart`."""
-    rest = dict(facts)
-    if bottleneck.is_sparse:
-        units: Any = rest.pop("dead_units", None)
-        is_list = isinstance(units, list) and all(type(unit) is int and unit >= 0 for unit in units)
-        require(is_list and units == sorted(set(units)), "dead_units", "places of units, in order", units)
-    if bottleneck.keeps is not None:
-        ratio: Any = rest.pop("explained_variance_ratio", None)
-        is_list = isinstance(ratio, list) and {type(share) for share in ratio} == {float}
-        size = bottleneck.size
-        require(is_list and len(ratio) == size, "explained_variance_ratio", f"{size} numbers", ratio)
-    require(not rest, "facts", "empty", rest)
-    return facts

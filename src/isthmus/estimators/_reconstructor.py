@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import jax
 import numpy as np
 
-from isthmus.contracts import Row, Scaling
+from isthmus.contracts import Arrays, Row, Scaling
 from isthmus.core.constraints import Seed, Whole
 from isthmus.core.spelling import resolve
 from isthmus.data.reader import Reader, TableOptions
@@ -35,7 +35,7 @@ class FittedAutoencoder(Fitted):
     """The fitted state of an autoencoder."""
 
     sampler: CodeSampler = field(default_factory=lambda: CodeSampler(None))
-    findings: dict[str, Any] = field(default_factory=dict)  # what the bottleneck has learned besides, as JSON
+    findings: Arrays = field(default_factory=dict)  # what the bottleneck has learned besides
     is_category: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     """Whether each column is explained as a category, [d]."""
 
@@ -53,7 +53,8 @@ class FittedAutoencoder(Fitted):
 
     def to_state(self) -> State:
         """Return what a file holds of the autoencoder."""
-        return self.network_state(self.findings | self.sampler.facts()) | self.sampler.to_state(self)
+        facts = {name: array.tolist() for name, array in self.findings.items()}
+        return self.network_state(facts | self.sampler.facts()) | self.sampler.to_state(self)
 
 
 class Reconstructor(Encoder, Estimator[FittedAutoencoder]):

@@ -35,7 +35,6 @@ from isthmus.errors import InvalidPart, require
 from isthmus.estimators._code_sampler import sampler_of_training
 from isthmus.estimators._device import on_device
 from isthmus.estimators._encoder import learn_reader
-from isthmus.estimators._finishing import finish
 from isthmus.estimators._network_parts import AutoencoderParts
 from isthmus.estimators._reconstructor import FittedAutoencoder, Reconstructor, category_mask
 from isthmus.estimators._seeds import seed_of
@@ -52,7 +51,9 @@ from isthmus.estimators._training import (
     validation_share,
 )
 from isthmus.estimators._validation import check_categories, check_part_labels, check_size, check_slopes
+from isthmus.model import inference
 from isthmus.model.model import Model
+from isthmus.model.ordered_code import cut_code
 from isthmus.model.pca_init import pca_weights
 from isthmus.training import loop
 from isthmus.training.epoch import Job
@@ -275,12 +276,12 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
     @property
     def dead_units_(self) -> np.ndarray:
         """The units of a sparse code that are zero in every training row."""
-        return np.array(self._finding("dead_units"), np.intp)
+        return self._finding("dead_units")
 
     @property
     def explained_variance_ratio_(self) -> np.ndarray:
         """The share of the variance that each unit of an ordered code explains beyond those before it."""
-        return np.array(self._finding("explained_variance_ratio"))
+        return self._finding("explained_variance_ratio")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -289,7 +290,7 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
-    def _finding(self, name: str) -> Any:
+    def _finding(self, name: str) -> np.ndarray:
         findings = self.fitted_.findings
         if name not in findings:
             raise AttributeError(f"{type(self).__name__} has no {name}_: its bottleneck tells none.")
@@ -399,18 +400,20 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         )
         if result.is_dry:
             return fitted
-        sketch = fitted.sampler.sketch
+        sketch, rows = fitted.sampler.sketch, np.asarray(job.table.x)[: int(job.table.rows)]
         assert sketch is not None  # noqa: S101 -- it has just been drawn
-        end = finish(parts, fitted, np.asarray(job.table.x)[: int(job.table.rows)], sketch.rows)
-        settings = fitted.settings | {"bottleneck": end.bottleneck.to_json()}
-        is_cut = end.skeleton is not fitted.skeleton
+        network = inference.trained_network(fitted.weights, fitted.skeleton, rows, sketch.rows)
+        facts, bottleneck = parts.bottleneck.finish(network)
+        fitted = replace(fitted, findings=facts)
+        if bottleneck == parts.bottleneck:
+            return fitted
+        short = parts.build(row, bottleneck)
         return replace(
             fitted,
-            settings=settings,
-            findings=end.facts,
-            skeleton=end.skeleton,
-            weights=end.weights,
-            progress=None if is_cut else fitted.progress,
+            settings=fitted.settings | {"bottleneck": bottleneck.to_json()},
+            skeleton=short,
+            weights=cut_code(fitted.skeleton, fitted.weights, short),
+            progress=None,
         )
 
 

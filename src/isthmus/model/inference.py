@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.core.parameter_specs import assemble
+from isthmus.contracts import TrainedNetwork
+from isthmus.core.parameter_specs import as_data, assemble
 
 BLOCK = 512  # rows
 
@@ -85,6 +86,32 @@ def error(weights: Array, model: Any, x: Array) -> Array:
 def _outcome(network: Any, x: Array) -> Any:
     code = network.encode(x)
     return network.decode(code.draws, None, code.condition)
+
+
+def trained_network(weights: Any, model: Any, rows: np.ndarray, sample: np.ndarray) -> TrainedNetwork:
+    """Return what a bottleneck may ask of a model after training.
+
+    Parameters
+    ----------
+    model : the skeleton of the weights.
+    rows : training rows [n, d], scaled.
+    sample : some of them [m, d], for what is computed more than once.
+    """
+    weights, data = jax.device_put(weights), as_data(model)
+
+    def by_block(compute: Callable[..., Array], rows: np.ndarray) -> Iterator[np.ndarray]:
+        return blockwise(lambda block: compute(weights, data, block), iter([rows]))
+
+    def baseline(codes: np.ndarray) -> np.ndarray:
+        return np.asarray(assemble(model, weights).neck.baseline(jnp.asarray(codes[:, : model.size])))
+
+    return TrainedNetwork(
+        codes=lambda: by_block(encode, rows),
+        sample=sample,
+        encode=lambda rows: np.concatenate(list(by_block(encode, rows))),
+        decode=lambda codes: np.concatenate(list(by_block(decode, codes))),
+        baseline=baseline,
+    )
 
 
 def blockwise(function: Callable[[np.ndarray], Any], blocks: Iterator[np.ndarray]) -> Iterator[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from enum import IntEnum
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,17 @@ from jaxtyping import Array
 from isthmus.contracts import LAST_STEP, Backbone, BackboneModule, Bottleneck, Code, Likelihood, Neck, Outcome, Row
 from isthmus.errors import InvalidPart
 from isthmus.model.mixed_input import mixed_input
+
+
+class Noise(IntEnum):
+    """By which number the key of a step is folded for each of its uses."""
+
+    ENCODER = 0
+    NECK = 1
+    DECODER = 2
+    CORRUPTION = 3
+    NECK_TERMS = 4
+    PENALTIES = 5  # and for each of them by its place
 
 
 class Model(eqx.Module):
@@ -35,7 +47,7 @@ class Model(eqx.Module):
     def encode(self, x: Array, key: Array | None = None, step: Array = LAST_STEP) -> Code:
         """Return the code of `x` [n, d]."""
         seen = jnp.nan_to_num(x) if self.may_be_missing and not self.encoder.reads_missing else x
-        code = self.neck(self.encoder(seen, _fold(key, 0)), _fold(key, 1), step)
+        code = self.neck(self.encoder(seen, fold(key, Noise.ENCODER)), fold(key, Noise.NECK), step)
         if not self.condition:
             return code
         return code._replace(condition=x.reshape(x.shape[0], -1)[:, np.array(self.condition)])
@@ -43,7 +55,7 @@ class Model(eqx.Module):
     def decode(self, draws: Array, key: Array | None = None, condition: Array | None = None) -> Outcome:
         """Return the outcome of rows, arrays [k, n, d], of codes `draws` [k, n, size] and their condition [n, c]."""
         k, n, _ = draws.shape
-        return _by_draw(self.head(self.decoder(append_condition(draws, condition), _fold(key, 2))), k, n)
+        return _by_draw(self.head(self.decoder(append_condition(draws, condition), fold(key, Noise.DECODER))), k, n)
 
     def answer(self, draws: Array, condition: Array | None = None) -> Outcome:
         """Return the outcome of targets, arrays [k, n, t], of codes `draws` [k, n, size] and their condition [n, c]."""
@@ -100,5 +112,6 @@ def _named(row: Row, columns: tuple[int, ...]) -> str:
     return " and ".join(map(row.column, columns))
 
 
-def _fold(key: Array | None, number: int) -> Array | None:
+def fold(key: Array | None, number: int) -> Array | None:
+    """Return the key for one use of those that a key has, None for None."""
     return None if key is None else jax.random.fold_in(key, number)

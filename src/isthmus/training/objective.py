@@ -11,7 +11,7 @@ from jaxtyping import Array
 
 from isthmus.contracts import Batch, Code, Corruption, KnownCategories, Optimizer, Outcome, Pass, Penalty, at
 from isthmus.core.spelling import unique_names
-from isthmus.model.model import Model
+from isthmus.model.model import Model, Noise, fold
 
 RESERVED = (
     "loss",
@@ -61,14 +61,15 @@ def loss(
     corrupted = _corrupted(model, plan, batch.x, observed, key)
     code = model.encode(corrupted, key, step)
     outcome = None if model.head is None else model.decode(code.draws, key, code.condition)
-    seen = Pass(batch, corrupted, code, outcome, model, step, key)
+    seen = Pass(batch, corrupted, code, outcome, model, step, fold(key, Noise.NECK_TERMS), decoder_key=key)
     found = {} if outcome is None else model.neck.terms(_log_likelihood(outcome, batch, observed), seen)
     if model.target is not None:
         found = {name: plan.reconstruction * term for name, term in found.items()}
         found["target"] = -_explained(model, batch, batch.target, code)
-    after, shown = [], seen._replace(code=model.neck.shown(code), model=_without_rival(model))
-    for name, penalty, kept in zip(unique_names(plan.penalties), plan.penalties, before, strict=True):
-        own = shown._replace(memory=kept)
+    after, shown = [], seen._replace(code=model.neck.for_penalties(code), model=_without_rival(model))
+    named = zip(unique_names(plan.penalties), plan.penalties, before, strict=True)
+    for place, (name, penalty, kept) in enumerate(named):
+        own = shown._replace(memory=kept, key=fold(fold(key, Noise.PENALTIES), place))
         is_taken = name in found or name in RESERVED
         found[f"{name}_penalty" if is_taken else name] = at(penalty.weight, step) * penalty(own)
         after.append(jax.lax.stop_gradient(penalty.remember(own)))
@@ -96,7 +97,7 @@ def _corrupted(model: Model, plan: Plan, x: Array, observed: Array | None, key: 
         return _mixed(model, plan, jnp.where(observed, x, jnp.nan), key)
     if key is not None and plan.corruption is not None:
         rows = x.reshape(-1, *model.shape)
-        noisy = plan.corruption(rows, jax.random.fold_in(key, 3)).reshape(x.shape)
+        noisy = plan.corruption(rows, jax.random.fold_in(key, Noise.CORRUPTION)).reshape(x.shape)
         if model.condition:  # what the roads must know has no noise
             known = np.array(model.condition)
             noisy = noisy.at[:, known].set(x[:, known])
@@ -108,7 +109,7 @@ def _mixed(model: Model, plan: Plan, x: Array, key: Array | None) -> Array:
     """Return mixed rows `x` [n, d], NaN where nothing is, with noise."""
     if key is None or plan.corruption is None:
         return x
-    noisy = plan.corruption.mixed(x, jax.random.fold_in(key, 3), np.array(model.mixed) > 0)
+    noisy = plan.corruption.mixed(x, jax.random.fold_in(key, Noise.CORRUPTION), np.array(model.mixed) > 0)
     known = np.array(model.condition, int)
     return noisy.at[:, known].set(x[:, known]) if model.condition else noisy
 

@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 import isthmus
 from isthmus import Autoencoder, InvalidPart, explained_variance_ratio
+from isthmus.contracts import TrainedNetwork
 from isthmus.core.parameter_specs import assemble
 from isthmus.errors import InvalidData
 from isthmus.parts.bottlenecks import Nested
@@ -134,3 +135,14 @@ def test_what_cannot_be_is_refused() -> None:
 def test_a_file_with_other_shares_is_refused(linear: Autoencoder, ratio: Any) -> None:
     with pytest.raises(InvalidPart, match="explained_variance_ratio must be 4 numbers"):
         Autoencoder("nested(4)")._take_facts({"explained_variance_ratio": ratio})
+
+
+def test_what_each_unit_explains_by_hand() -> None:
+    """Two columns of variance 4 and 1 (in sum over rows: 16 and 4), each decoded from a unit of its own."""
+    rows = np.array([[2.0, 1.0], [2.0, -1.0], [-2.0, 1.0], [-2.0, -1.0]])
+    network = TrainedNetwork(lambda: iter([rows]), rows, np.array, np.array, lambda codes: np.zeros(2))
+    facts, part = Nested(2).finish(network)
+    assert facts["explained_variance_ratio"].tolist() == pytest.approx([0.8, 0.2])
+    assert part == Nested(2)
+    facts, part = Nested(2, keeps=0.75).finish(network)
+    assert (facts["explained_variance_ratio"].tolist(), part.size) == (pytest.approx([0.8]), 1)

@@ -16,7 +16,7 @@ from isthmus.contracts import LAST_STEP, Batch, Code, Pass
 from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs
 from isthmus.errors import InvalidPart
 from isthmus.parts.bottlenecks import Variational
-from isthmus.parts.bottlenecks._normal_code import Normal
+from isthmus.parts.bottlenecks._normal_code import NormalPosterior
 
 RANDOM = np.random.default_rng(0)
 HIDDEN = RANDOM.normal(size=(6, 2))
@@ -49,7 +49,7 @@ def divergences() -> np.ndarray:
 
 def terms(part: Variational, step: Any = 0, mean: Any = MEANS) -> dict[str, np.ndarray]:
     """Return the terms of a batch whose third row only fills it up, the likelihood of its draws 1 and 3."""
-    posterior = Normal(jnp.asarray(mean), jnp.array(LOG_VARIANCES))
+    posterior = NormalPosterior(jnp.asarray(mean), jnp.array(LOG_VARIANCES))
     batch = Batch(jnp.zeros((3, 4)), jnp.array(WEIGHT))
     code = Code(posterior.mean[None], posterior.mean, posterior)
     seen = Pass(batch, batch.x, code, None, None, jnp.asarray(step), None)  # type: ignore[arg-type]
@@ -102,19 +102,19 @@ def test_training_begins_below_a_unit_deviation() -> None:
 
 
 def test_the_divergence_is_the_integral() -> None:
-    posterior = Normal(jnp.array(MEANS), jnp.array(LOG_VARIANCES))
-    np.testing.assert_allclose(posterior.divergence(), divergences(), rtol=1e-5, atol=1e-7)
+    posterior = NormalPosterior(jnp.array(MEANS), jnp.array(LOG_VARIANCES))
+    np.testing.assert_allclose(posterior.kl(), divergences(), rtol=1e-5, atol=1e-7)
 
 
 def test_the_divergence_is_the_mean_over_draws_of_the_log_ratio() -> None:
     count = 20_000
-    posterior = Normal(jnp.array(MEANS), jnp.array(LOG_VARIANCES))
+    posterior = NormalPosterior(jnp.array(MEANS), jnp.array(LOG_VARIANCES))
     draws = np.asarray(posterior.sample(jax.random.key(1), count), np.float64)
     log_q = stats.norm(MEANS, np.exp(0.5 * LOG_VARIANCES)).logpdf(draws).sum(axis=-1)
     np.testing.assert_allclose(posterior.log_prob(jnp.array(draws)), log_q, rtol=1e-4, atol=1e-3)
     ratio = log_q - stats.norm.logpdf(draws).sum(axis=-1)
     error = ratio.std(axis=0) / np.sqrt(count)
-    assert (np.abs(ratio.mean(axis=0) - np.asarray(posterior.divergence()).sum(axis=-1)) < 4.5 * error + 1e-5).all()
+    assert (np.abs(ratio.mean(axis=0) - np.asarray(posterior.kl()).sum(axis=-1)) < 4.5 * error + 1e-5).all()
 
 
 def test_the_terms_by_hand() -> None:
@@ -160,7 +160,7 @@ def test_with_defaults_the_code_does_not_collapse_on_digits(likelihood: str, sca
     @jax.jit
     @jax.grad
     def slope(neck: Any) -> Any:
-        return jnp.mean(jnp.sum(neck.information(neck(hidden, None)), axis=1))
+        return jnp.mean(jnp.sum(neck(hidden, None).posterior.kl(), axis=1))
 
     gradient = slope(network.neck)
     assert all(np.abs(array).max() > 1e-3 for array in (gradient.mean.matrix, gradient.log_variance.matrix))

@@ -114,7 +114,7 @@ def test_the_bias_is_not_counted_twice_where_a_decoder_has_layers() -> None:
     with jax.enable_x64(True):
         model = assemble(DEEP, DEEP_FLAT)
         code = model.encode(X)
-        extra = np.where(np.isin(np.arange(SIZE), [1, 3, 6]), code.posterior, 0)
+        extra = np.where(np.isin(np.arange(SIZE), [1, 3, 6]), code.dense, 0)
         base, more = (np.asarray(model.decode(z[None]).mean()[0]) for z in (code.point, code.point + extra))
         found = penalty_of(DeadUnits(revived=3, after=10), DEEP_FLAT, SINCE, skeleton=DEEP)
     ratio = np.asarray(found) / ((X - base - (more - base)) ** 2).sum(axis=1)

@@ -100,7 +100,7 @@ class AdversarialNeck(Neck):
         return Code(draws=point[None], point=point)
 
     def terms(self, log_likelihood: Array, seen: Pass) -> dict[str, Array]:
-        code = seen.code.point if seen.key is None else self._shaken(seen.code.point, seen.key, 10)
+        code = seen.code.point if seen.key is None else self._noisy(seen.code.point, self._keys(seen.key)[0])
         deceit = jax.nn.softplus(-jax.lax.stop_gradient(self.rival)(code, seen.batch.label))
         return {**super().terms(log_likelihood, seen), "adversarial": at(self.part.weight, seen.step) * deceit}
 
@@ -108,8 +108,9 @@ class AdversarialNeck(Neck):
         key, label = seen.key, seen.batch.label
         if key is None:
             return {}
-        code = self._shaken(jax.lax.stop_gradient(seen.code.point), key, 11)
-        drawn = self._shaken(self.part.prior(jax.random.fold_in(key, 12), len(code), self.part.size, label), key, 13)
+        _, of_code, of_prior, of_drawn = self._keys(key)
+        code = self._noisy(jax.lax.stop_gradient(seen.code.point), of_code)
+        drawn = self._noisy(self.part.prior(of_prior, len(code), self.part.size, label), of_drawn)
         loss = jax.nn.softplus(-self.rival(drawn, label)) + jax.nn.softplus(self.rival(code, label))
         steepness = self.rival.steepness(drawn, label) + self.rival.steepness(code, label)
         return {"rival": loss, "rival_slope": self.part.smoothness / 2 * steepness}
@@ -119,7 +120,10 @@ class AdversarialNeck(Neck):
             return None
         return self.part.prior(key, n, self.part.size, label)
 
-    def _shaken(self, code: Array, key: Array, number: int) -> Array:
+    def _keys(self, key: Array) -> Array:
+        """Return four keys: of the noise on codes for either side, of the draws of the prior, of the noise on these."""
+        return jax.random.split(key, 4)
+
+    def _noisy(self, code: Array, key: Array) -> Array:
         """Return codes with the noise of training."""
-        noise = jax.random.normal(jax.random.fold_in(key, number), code.shape)
-        return code + self.part.noise * noise
+        return code + self.part.noise * jax.random.normal(key, code.shape)

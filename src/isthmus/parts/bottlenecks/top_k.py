@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import LAST_STEP, Affine, Bottleneck, Code, Neck, Schedule, affine, at
+from isthmus.contracts import (
+    LAST_STEP,
+    Affine,
+    Arrays,
+    Bottleneck,
+    Code,
+    Finish,
+    Neck,
+    Schedule,
+    TrainedNetwork,
+    affine,
+    at,
+)
 from isthmus.errors import require
 
 BLOCK = 16  # units of which only the largest is looked at first
@@ -45,7 +60,7 @@ class TopK(Bottleneck):
     k: int | Schedule = 8
     alpha: float = 1.0
 
-    is_sparse = True
+    fact_names = ("dead_units",)
 
     def __post_init__(self) -> None:
         require(self.size >= 1, "TopK.size", "at least 1", self.size)
@@ -66,10 +81,19 @@ class TopK(Bottleneck):
         encoded = min(round(self.alpha * last), self.size)
         return TopKNeck(affine(width, self.size), self.k, most=max(first, last), encoded=encoded)
 
+    def finish(self, network: TrainedNetwork) -> Finish:
+        """Return the dead units: those that are zero in every training row."""
+        is_active = np.any([(codes[:, : self.size] != 0).any(axis=0) for codes in network.codes()], axis=0)
+        return Finish({"dead_units": np.flatnonzero(~is_active)}, self)
+
+    def check_facts(self, facts: Mapping[str, Any]) -> Arrays:
+        units: Any = facts["dead_units"]
+        is_list = isinstance(units, list) and all(type(unit) is int and unit >= 0 for unit in units)
+        require(is_list and units == sorted(set(units)), "dead_units", "places of units, in order", units)
+        return {"dead_units": np.array(units, np.intp)}
+
 
 class TopKNeck(Neck):
-    """Its codes' posterior is what the units were before the largest were chosen, [n, size]."""
-
     affine: Affine
     k: float | Schedule
     most: int = eqx.field(static=True)  # units that stay at any step
@@ -78,7 +102,7 @@ class TopKNeck(Neck):
     def __call__(self, hidden: Array, key: Array | None, step: Array = LAST_STEP) -> Code:
         linear = self.affine(hidden)
         draws = keep_largest(linear, self._units(step), self.most)[None]
-        return Code(draws, keep_largest(linear, self.encoded, self.encoded), posterior=linear)
+        return Code(draws, keep_largest(linear, self.encoded, self.encoded), dense=linear)
 
     def nearest(self, code: Array) -> Array:
         return keep_largest(code, self._units(LAST_STEP), self.most)

@@ -10,7 +10,7 @@ from jaxtyping import Array
 
 from isthmus.contracts import LAST_STEP, Bottleneck, Code, Neck, Pass, Schedule, at
 from isthmus.errors import require
-from isthmus.parts.bottlenecks._normal_code import NormalNeck, layers
+from isthmus.parts.bottlenecks._normal_code import NormalNeck, layers, posterior_of
 
 
 @dataclass(frozen=True)
@@ -80,14 +80,14 @@ class VariationalNeck(NormalNeck):
     draws: int = eqx.field(static=True)
 
     def __call__(self, hidden: Array, key: Array | None, step: Array = LAST_STEP) -> Code:
-        return self.still(hidden) if key is None else self.draw(hidden, key, self.draws)
+        return self.code(hidden, key, self.draws)
 
     def terms(self, log_likelihood: Array, seen: Pass) -> dict[str, Array]:
-        divergence = self.information(seen.code)  # [n, size]
+        divergences = posterior_of(seen.code).kl()  # [n, size]
         if self.free_bits is None:
-            kl = jnp.sum(divergence, axis=1)
+            kl = jnp.sum(divergences, axis=1)
         else:
             weight = seen.batch.weight
-            mean = weight @ divergence / jnp.maximum(jnp.sum(weight > 0), 1)  # [size]
+            mean = weight @ divergences / jnp.maximum(jnp.sum(weight > 0), 1)  # [size]
             kl = jnp.sum(jnp.maximum(mean, self.free_bits))
         return {**super().terms(log_likelihood, seen), "kl": at(self.beta, seen.step) * kl}

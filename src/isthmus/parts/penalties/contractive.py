@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import jax
 from jaxtyping import Array
 
 from isthmus.contracts import Pass, Penalty, Schedule
@@ -45,9 +44,7 @@ class Contractive(Penalty):
     probes: int = 1
 
     def __post_init__(self) -> None:
-        require(isinstance(self.weight, Schedule) or self.weight >= 0, "Contractive.weight", "at least 0", self.weight)
         require(self.probes >= 1, "Contractive.probes", "at least 1", self.probes)
 
     def __call__(self, seen: Pass) -> Array:
-        key = None if seen.key is None else jax.random.fold_in(seen.key, 4)
-        return norm(self.form, seen.model, seen.batch.x, None, key, self.probes)
+        return norm(self.form, seen.model, seen.batch.x, None, seen.key, self.probes)

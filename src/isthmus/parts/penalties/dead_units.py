@@ -51,8 +51,6 @@ class DeadUnits(Penalty):
     step_by_step = True
 
     def __post_init__(self) -> None:
-        is_weight = isinstance(self.weight, Schedule) or self.weight >= 0
-        require(is_weight, "DeadUnits.weight", "at least 0", self.weight)
         require(self.revived is None or self.revived >= 1, "DeadUnits.revived", "at least 1, or None", self.revived)
         require(1 <= self.after < 2**30, "DeadUnits.after", "from 1 to 2**30 - 1", self.after)
 
@@ -74,10 +72,12 @@ class DeadUnits(Penalty):
         )
 
     def _term(self, seen: Pass, linear: Array, is_dead: Array) -> Array:
+        if seen.outcome is None:
+            raise InvalidPart("the penalty dead_units needs rows that are explained, and here only a target is.")
         x, held = seen.batch.x, jax.lax.stop_gradient(seen.code.draws)  # [1, n, size]
         revived = self._largest_dead(linear, is_dead, x.shape[1])
         with_dead, without = (
-            seen.model.decode(z, seen.key, seen.code.condition).mean()[0] for z in (held + revived, held)
+            seen.model.decode(z, seen.decoder_key, seen.code.condition).mean()[0] for z in (held + revived, held)
         )
         missed = jax.lax.stop_gradient(x - seen.outcome.mean()[0])  # [n, d]
         variance, left = _variance(x, seen.batch.weight), _variance(missed, seen.batch.weight)
@@ -95,12 +95,11 @@ class DeadUnits(Penalty):
 
 def _before_choice(seen: Pass) -> Array:
     """Return the units before the largest were chosen, [n, size]."""
-    linear = seen.code.posterior
-    if not isinstance(linear, jax.Array | np.ndarray) or linear.shape != seen.code.point.shape:
+    if seen.code.dense is None:
         raise InvalidPart(
             "the penalty dead_units needs a code of which only the largest units pass: use bottleneck='top_k(...)'."
         )
-    return jnp.asarray(linear)
+    return seen.code.dense
 
 
 def _variance(rows: Array, weight: Array) -> Array:

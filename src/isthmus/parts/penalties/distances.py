@@ -8,7 +8,6 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from isthmus.contracts import Affinity, Pass, Penalty, Schedule, spelling
-from isthmus.errors import require
 from isthmus.layers.pairs import mean_over_pairs, related, root, squared_distances
 
 
@@ -37,10 +36,6 @@ class Distances(Penalty):
 
     weight: float | Schedule = 0.1
     affinity: Affinity = spelling("squared_distance")
-
-    def __post_init__(self) -> None:
-        is_allowed = isinstance(self.weight, Schedule) or self.weight >= 0
-        require(is_allowed, "Distances.weight", "at least 0", self.weight)
 
     @property
     def needs_labels(self) -> bool:

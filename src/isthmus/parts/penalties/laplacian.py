@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from jaxtyping import Array
 
 from isthmus.contracts import Affinity, Pass, Penalty, Schedule, spelling
-from isthmus.errors import require
 from isthmus.layers.pairs import mean_over_pairs, related, squared_distances
 
 
@@ -36,10 +35,6 @@ class Laplacian(Penalty):
 
     weight: float | Schedule = 0.1
     affinity: Affinity = spelling("heat_kernel")
-
-    def __post_init__(self) -> None:
-        is_allowed = isinstance(self.weight, Schedule) or self.weight >= 0
-        require(is_allowed, "Laplacian.weight", "at least 0", self.weight)
 
     @property
     def needs_labels(self) -> bool:

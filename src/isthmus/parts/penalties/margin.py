@@ -46,8 +46,6 @@ class Margin(Penalty):
     form: Literal["weston", "hadsell"] = "weston"
 
     def __post_init__(self) -> None:
-        is_allowed = isinstance(self.weight, Schedule) or self.weight >= 0
-        require(is_allowed, "Margin.weight", "at least 0", self.weight)
         require(self.margin > 0, "Margin.margin", "above 0", self.margin)
 
     @property

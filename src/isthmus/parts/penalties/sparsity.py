@@ -62,7 +62,6 @@ class Sparsity(Penalty):
 
     def __post_init__(self) -> None:
         require(0 < self.rho < 1, "Sparsity.rho", "in (0, 1)", self.rho)
-        require(isinstance(self.weight, Schedule) or self.weight >= 0, "Sparsity.weight", "at least 0", self.weight)
         require(0 <= self.memory < 1, "Sparsity.memory", "in [0, 1)", self.memory)
         is_span = len(self.span) == 2 and self.span[0] < self.span[1]
         require(is_span, "Sparsity.span", "the lowest and the highest activation", self.span)

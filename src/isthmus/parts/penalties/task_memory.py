@@ -12,7 +12,7 @@ from jaxtyping import Array
 
 from isthmus.contracts import KnownCategories, Pass, Penalty, Schedule
 from isthmus.core.parameter_specs import parameter_specs
-from isthmus.errors import InvalidPart, require
+from isthmus.errors import InvalidPart
 from isthmus.layers.hypernetwork import Hypernetwork, hypernetworks
 
 
@@ -47,9 +47,6 @@ class TaskMemory(Penalty):
     """
 
     weight: float | Schedule = 0.01
-
-    def __post_init__(self) -> None:
-        require(isinstance(self.weight, Schedule) or self.weight >= 0, "TaskMemory.weight", "at least 0", self.weight)
 
     def start(self, model: Any, known: KnownCategories) -> tuple[Kept, ...]:
         """Return what each hypernetwork makes now, for the tasks that earlier fits have seen."""

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from isthmus.contracts import Pass, Penalty, Schedule
-from isthmus.errors import require
 
 
 @dataclass(frozen=True)
@@ -27,9 +26,6 @@ class WeightDecay(Penalty):
     """
 
     weight: float | Schedule = 1e-4
-
-    def __post_init__(self) -> None:
-        require(isinstance(self.weight, Schedule) or self.weight >= 0, "WeightDecay.weight", "at least 0", self.weight)
 
     def __call__(self, seen: Pass) -> Array:
         matrices = [leaf for leaf in jax.tree.leaves(seen.model) if jnp.ndim(leaf) >= 2]
