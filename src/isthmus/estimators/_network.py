@@ -125,9 +125,7 @@ class Network(Kept):
                 warnings.warn(f"{X} names no columns: they are taken in the order of the fit.", stacklevel=4)
         else:
             # scikit-learn remembers and compares the names and the number of columns.
-            is_flat = len(source.row.shape) == 1
-            has_rows = not is_file and is_flat and not isinstance(X, Source) and type(X).__name__ != "LazyFrame"
-            validate_data(self, X if has_rows else heading(source.row), skip_check_array=True, reset=reset)
+            validate_data(self, heading(source.row, source.labels()), skip_check_array=True, reset=reset)
         if not reset and 1 not in (len(source.row.shape), len(self._row.shape)) and source.row.shape != self._row.shape:
             what = "sequences" if self._row.is_sequence else "images"
             raise InvalidData(f"X holds {what} of {source.row.shape}, and the model was fitted on {self._row.shape}.")

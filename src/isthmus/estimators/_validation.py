@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -47,11 +48,12 @@ def check_size(source: Source, weight: np.ndarray, least: int) -> None:
         raise InvalidData(f"X has {count} sample(s) that count ({shape}) while a minimum of 2 is required.")
 
 
-def heading(row: Row) -> Any:
-    """Return a table without rows that has the columns of a row."""
+def heading(row: Row, labels: Sequence[str | int] | None = None) -> Any:
+    """Return a table without rows that has the columns of a row, by their names as their frame has them."""
     import pandas as pd
 
-    return np.empty((0, row.size)) if row.columns is None else pd.DataFrame(columns=list(row.columns))
+    names = row.columns if labels is None else labels
+    return np.empty((0, row.size)) if names is None else pd.DataFrame(columns=list(names))
 
 
 def likely_cause(row: Row, x: np.ndarray) -> str:
