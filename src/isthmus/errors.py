@@ -95,5 +95,8 @@ def no_file(path: Path) -> str:
             return f"{shown} is not a file that can be read."
     except OSError:
         return f"there is no file {shown}."
-    others = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    try:
+        others = [other.name for other in path.parent.iterdir()]
+    except OSError:  # there is no such folder, or it may not be read
+        others = []
     return f"there is no file {shown}.{suggestion(path.name, others)}"

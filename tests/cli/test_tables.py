@@ -79,9 +79,13 @@ def write(frame, path):
     frame.to_csv(path, index=False, sep="\t" if ".tsv" in path.lower() else ",")
 
 
-@pytest.mark.parametrize("path", ["t.tsv", "t.TSV", "t.CSV"])
+@pytest.mark.parametrize("path", ["t.tsv", "t.TSV", "t.CSV", "t.csv.gz", "t.tsv.gz", "t*.csv", "t.pq"])
 def test_labels_are_read_as_the_table_is(told, labelled, path):
-    write(labelled, path)
+    if path == "t*.csv":
+        write(labelled[:20], "t1.csv")
+        write(labelled[20:], "t2.csv")
+    else:
+        labelled.to_parquet(path) if path.endswith(".pq") else write(labelled, path)
     assert told("fit", path, *FIT, "--label-column", "y")["columns"] == "3"
     assert isthmus.load("model.safetensors").sample(2, label="yes").shape == (2, 3)
 

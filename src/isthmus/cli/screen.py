@@ -14,7 +14,12 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-Data = Annotated[Path, typer.Argument(help="A CSV, TSV, Parquet, NPY or NPZ file.", show_default=False)]
+Data = Annotated[
+    Path,
+    typer.Argument(
+        help="A CSV, TSV, Parquet, NPY or NPZ file, or a folder or pattern of the first three.", show_default=False
+    ),
+]
 Model = Annotated[Path, typer.Argument(help="A file that isthmus fit wrote.", show_default=False)]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show errors only.")]
 

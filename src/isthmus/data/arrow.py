@@ -70,9 +70,7 @@ class ColumnSource(Source):
             If two columns have the same name, or one of `columns` is missing.
         """
         names = self.schema.names
-        if len(set(names)) < len(names):
-            name = next(name for name in names if names.count(name) > 1)
-            raise InvalidData(f"column {name!r} stands {names.count(name)} times: give every column its own name.")
+        check_names(names)
         if columns is None:
             return self
         missing = [name for name in columns if name not in names]
@@ -164,6 +162,13 @@ class ColumnSource(Source):
             f"column {field.name!r} holds {kind} ({value!r}, row {row}){more}, and numbers are due: turn it into "
             "numbers or leave it out."
         )
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Raise `InvalidData` where two columns have the same name."""
+    if len(set(names)) < len(names):
+        name = next(name for name in names if names.count(name) > 1)
+        raise InvalidData(f"column {name!r} stands {names.count(name)} times: give every column its own name.")
 
 
 def as_floats(batch: pa.RecordBatch, dtype: np.dtype[Any]) -> np.ndarray:

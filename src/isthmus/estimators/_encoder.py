@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,7 +53,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         if reader.text is not None:
             validate_data(self, _heading(Row(source.row.shape)), skip_check_array=True, reset=False)
         elif not is_path(X):  # of a file the reader takes the columns by name
-            validate_data(self, _shown(X, source), skip_check_array=True, reset=False)
+            validate_data(self, _heading(source.row, source.labels()), skip_check_array=True, reset=False)
         refuse_empty_table(source)
         return source
 
@@ -122,15 +123,15 @@ def learn_reader(X: Any, options: TableOptions) -> tuple[Reader, Source]:
         If the table cannot be used; the message names the column.
     """
     reader, source = Reader.learn(X, options)
-    is_named = learn_names(X, source, is_text=reader.text is not None)
+    is_named = learn_names(source, is_text=reader.text is not None)
     refuse_empty_table(source)
     return reader.with_names(is_named=is_named), source
 
 
-def learn_names(X: Any, source: Source, *, is_text: bool) -> bool:
+def learn_names(source: Source, *, is_text: bool) -> bool:
     """Say whether a table has names of columns that scikit-learn compares; it refuses such as it cannot use."""
     probe = BaseEstimator()  # the estimator keeps what it knows of the last fit until this one has ended
-    table = _heading(Row(source.row.shape)) if is_text else _shown(X, source)
+    table = _heading(Row(source.row.shape)) if is_text else _heading(source.row, source.labels())
     validate_data(probe, table, skip_check_array=True, reset=True)
     return "feature_names_in_" in vars(probe)
 
@@ -141,15 +142,9 @@ def refuse_empty_table(source: Source) -> None:
         raise InvalidData(f"X has 0 sample(s) (shape=(0, {source.row.size})): rows are due.")
 
 
-def _shown(X: Any, source: Source) -> Any:
-    """Return what scikit-learn reads names and the number of columns from: the table, or one of the same columns."""
-    is_pandas = type(X).__module__.partition(".")[0] == "pandas"
-    is_plain = len(source.row.shape) == 1 and not is_path(X) and not isinstance(X, Source)
-    return X if is_plain and (is_pandas or source.row.columns is None) else _heading(source.row)
-
-
-def _heading(row: Row) -> Any:
-    """Return a table without rows that has the columns of a row."""
+def _heading(row: Row, labels: Sequence[str | int] | None = None) -> Any:
+    """Return a table without rows that has the columns of a row, by their names as their frame has them."""
     import pandas as pd
 
-    return np.empty((0, row.size)) if row.columns is None else pd.DataFrame(columns=list(row.columns))
+    names = row.columns if labels is None else labels
+    return np.empty((0, row.size)) if names is None else pd.DataFrame(columns=list(names))

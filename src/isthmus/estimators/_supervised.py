@@ -216,7 +216,7 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
         if self.pretrained is not None and self.pretrained.__sklearn_is_fitted__():
             reader: Reader = self.pretrained.fitted_.reader
             source = self.pretrained.open_rows(X)
-            return reader.with_names(is_named=learn_names(X, source, is_text=reader.text is not None)), source
+            return reader.with_names(is_named=learn_names(source, is_text=reader.text is not None)), source
         return learn_reader(X, self.table_options())
 
     def _train(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import os
 import pkgutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -83,8 +84,8 @@ def is_path(data: Any) -> bool:
 
     Examples
     --------
-    >>> [is_path(text) for text in ("t.TSV", "parts/*.pq", "a red ball", "1, 2")]
-    [True, True, False, False]
+    >>> [is_path(text) for text in ("t.TSV", "t.csv.gz", "parts/*.pq", "a red ball", "1, 2")]
+    [True, True, True, False, False]
     """
     if not isinstance(data, str) or not data:
         return isinstance(data, Path)
@@ -115,6 +116,8 @@ def _no_table(path: str | Path) -> str:
         return f"{path} has an unsupported suffix.{suggestion(Path(path).suffix, known)} There are: {', '.join(known)}."
     due = ", ".join(_endings(kind for kind in source_types() if kind.reads_many))
     if is_folder(path):
+        if not os.access(path, os.R_OK | os.X_OK):
+            return f"{path} is a folder that may not be read: expected one that you have the right to read."
         return f"{path} is a folder in which no table is found: expected files that end in {due}."
     if is_pattern(path):
         return f"no table matches {path}: expected a pattern for files that end in {due}."

@@ -16,7 +16,7 @@ from isthmus.data.source import Source
 class Array(Source):
     """A NumPy array, a JAX array, nested lists; rows along the first axis, images along further ones."""
 
-    priority = -1  # NumPy makes an array of anything, so all others are asked before
+    priority = -2  # NumPy makes an array of anything, so all others are asked before
 
     def __init__(self, data: Any) -> None:
         self._array = as_rows(data)
