@@ -1,0 +1,65 @@
+"""The few shapes that tests share, so that their programs are compiled once, and what a model holds, read in public."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+
+import isthmus
+from isthmus import Autoencoder
+from isthmus.storage import container
+
+X = np.random.default_rng(0).normal(size=(60, 5))
+"""A table of numbers."""
+Y = np.arange(60) % 3
+"""Three classes for its rows."""
+NAMES = list("abcde")
+
+
+def autoencoder(**settings: Any) -> Autoencoder:
+    """Return a small autoencoder of two epochs."""
+    return Autoencoder(**{"bottleneck": 2, "encoder": (4,), "max_epochs": 2} | settings)
+
+
+def tensors_of(model: Any, start: str = "") -> dict[str, np.ndarray]:
+    """Return what a model file holds, by name, of the tensors whose names begin so, without that beginning."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        model.save(path)
+        tensors = safetensors.numpy.load(path.read_bytes())
+    return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
+
+
+def weight_arrays(model: Any) -> dict[str, np.ndarray]:
+    """Return the weights by name, as `encoder.layers.0.affine.matrix`, in their order in the network."""
+    return tensors_of(model, "weights.")
+
+
+def weights_of(model: Any) -> np.ndarray:
+    """Return all weights, flat."""
+    return np.concatenate([np.ravel(array) for array in weight_arrays(model).values()])
+
+
+def scaling_of(model: Any) -> dict[str, np.ndarray]:
+    """Return what the scaling has learned of the columns, by name."""
+    return tensors_of(model, "scaling.")
+
+
+def with_weights(model: Any, weights: Mapping[str, Any]) -> Any:
+    """Return the model as it is loaded from a file in which these weights stand, by name."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        model.save(path)
+        opened = container.open_file(path, "model")
+        header = {name: value for name, value in opened.header.items() if name != "checksum"}
+        tensors = opened.read()
+        for name, value in weights.items():
+            old = tensors[f"weights.{name}"]
+            tensors[f"weights.{name}"] = np.ascontiguousarray(value, old.dtype).reshape(old.shape)
+        container.write(path, header, tensors)
+        return isthmus.load(path)
