@@ -12,14 +12,19 @@ from pathlib import Path
 # they are ready in a sixth of the time. As variables they hold for the processes that tests start, too.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
-FLAGS = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
-if FLAGS not in os.environ.get("XLA_FLAGS", ""):
-    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {FLAGS}"
-
+if "--xla_cpu_use_fusion_emitters" not in os.environ.get("XLA_FLAGS", ""):
+    os.environ["XLA_FLAGS"] = (
+        f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false "
+        "--xla_cpu_parallel_codegen_split_count=1"
+    )
+# Several workers share the cores, and the matrices are small: threads of BLAS would wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # What one worker, or a process that a test starts, has compiled is there for all others until the tests end. A folder
 # that is set already, as the controller's is for its workers, is taken, and left as it is.
-OWN_PROGRAMS = None if "JAX_COMPILATION_CACHE_DIR" in os.environ else tempfile.mkdtemp(prefix="isthmus-programs-")
-os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", OWN_PROGRAMS or "")
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="isthmus-programs-")
+    os.environ["ISTHMUS_PROGRAMS_OWNER"] = str(os.getpid())
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
@@ -59,9 +64,9 @@ def module_of(item: pytest.Item) -> str:
     return item.nodeid.partition("::")[0]
 
 
-def pytest_unconfigure(config: pytest.Config) -> None:
-    if OWN_PROGRAMS is not None:
-        shutil.rmtree(OWN_PROGRAMS, ignore_errors=True)
+def pytest_unconfigure() -> None:
+    if os.environ.get("ISTHMUS_PROGRAMS_OWNER") == str(os.getpid()):
+        shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

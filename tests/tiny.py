@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import safetensors.numpy
 
@@ -35,14 +36,23 @@ def tensors_of(model: Any, start: str = "") -> dict[str, np.ndarray]:
     return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
 
 
+def header_of(model: Any) -> dict[str, Any]:
+    """Return what a model file holds beside its tensors."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        model.save(path)
+        return container.open_file(path, "model").header
+
+
 def weight_arrays(model: Any) -> dict[str, np.ndarray]:
-    """Return the weights by name, as `encoder.layers.0.affine.matrix`, in their order in the network."""
+    """Return the weights as a file has them, by name: `encoder.layers.0.affine.matrix`; what is tied stands once."""
     return tensors_of(model, "weights.")
 
 
 def weights_of(model: Any) -> np.ndarray:
-    """Return all weights, flat."""
-    return np.concatenate([np.ravel(array) for array in weight_arrays(model).values()])
+    """Return all numbers of the trained network, flat; what is tied stands twice."""
+    leaves = [leaf for leaf in jax.tree.leaves(model.model_) if isinstance(leaf, np.ndarray | jax.Array)]
+    return np.concatenate([np.ravel(leaf) for leaf in leaves])
 
 
 def scaling_of(model: Any) -> dict[str, np.ndarray]:
@@ -63,3 +73,10 @@ def with_weights(model: Any, weights: Mapping[str, Any]) -> Any:
             tensors[f"weights.{name}"] = np.ascontiguousarray(value, old.dtype).reshape(old.shape)
         container.write(path, header, tensors)
         return isthmus.load(path)
+
+
+def scaled(model: Any, x: np.ndarray) -> np.ndarray:
+    """Return rows in the units of the network, where its scaling is `standard`, `minmax` or `none`."""
+    learned = scaling_of(model)
+    center = learned.get("mean", learned.get("lowest", 0))
+    return np.asarray((x - center) / learned.get("deviation", learned.get("range", 1)), np.float32)

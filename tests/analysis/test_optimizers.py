@@ -17,6 +17,7 @@ from isthmus.contracts import Optimizer, Stop
 from isthmus.core import part as parts
 from isthmus.training import loop
 from isthmus.training import step as steps
+from tiny import weights_of
 
 X = np.random.default_rng(0).normal(size=(40, 4)) @ np.random.default_rng(1).normal(size=(4, 5))
 THREE = ["sgd(0.001)", "adam(0.05)", "lbfgs(3)"]
@@ -38,7 +39,7 @@ def test_each_is_the_fit_that_it_would_be_alone() -> None:
     assert list(found.models) == THREE
     for optimizer in THREE:
         alone = autoencoder(**ae.get_params(deep=False) | {"optimizer": optimizer}).fit(X)
-        np.testing.assert_array_equal(found.models[optimizer]._weights, alone._weights)
+        np.testing.assert_array_equal(weights_of(found.models[optimizer]), weights_of(alone))
         for column in ("epoch", "loss", "reconstruction", "l2", "validation_loss", "weight_change"):
             assert losses(found, optimizer, column) == [record[column] for record in alone.history_]
     columns = ["optimizer", "epoch", "loss", "l2", "reconstruction", "weight_change", "validation_loss", "seconds"]
@@ -78,7 +79,9 @@ def test_all_start_from_the_same_weights_and_see_the_same_batches(random_state: 
     still = ["sgd(1e-30)", "rmsprop(1e-30)"]
     found = compare_optimizers(autoencoder(random_state=random_state, max_epochs=1), X, optimizers=still)
     assert losses(found, still[0]) == losses(found, still[1])
-    np.testing.assert_allclose(found.models[still[0]]._weights, found.models[still[1]]._weights, rtol=0, atol=1e-20)
+    np.testing.assert_allclose(
+        weights_of(found.models[still[0]]), weights_of(found.models[still[1]]), rtol=0, atol=1e-20
+    )
 
 
 def test_by_default_every_optimizer_of_the_room_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:

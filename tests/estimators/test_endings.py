@@ -17,6 +17,7 @@ from isthmus import Autoencoder, Diverged
 from isthmus.contracts import Stop
 from isthmus.training import loop
 from isthmus.training import step as steps
+from tiny import weights_of
 
 X = np.random.default_rng(0).normal(size=(60, 5))
 MOVED = "the weights moved by less than 0.9 of their length"
@@ -28,7 +29,7 @@ def test_the_estimator_keeps_the_best_start() -> None:
     losses = [min(record["validation_loss"] for record in history) for history in ae._progress.histories]
     best = int(np.argmin(losses))
     assert min(record["validation_loss"] for record in ae.history_) == losses[best] == min(losses)
-    np.testing.assert_array_equal(ae._weights, np.asarray(ae._progress.best_weights)[best])
+    np.testing.assert_array_equal(weights_of(ae), np.asarray(ae._progress.best_weights)[best])
     assert len({history[-1]["loss"] for history in ae._progress.histories}) == 4
 
 
@@ -77,7 +78,7 @@ def test_patience_ends_and_the_weights_of_before_are_kept() -> None:
     losses = [record["validation_loss"] for record in ae.history_]
     assert int(np.argmin(losses)) == len(losses) - 4
     shorter = Autoencoder(2, **settings | {"max_epochs": len(losses) - 3}, stops=()).fit(X)
-    np.testing.assert_array_equal(shorter._weights, ae._weights)
+    np.testing.assert_array_equal(weights_of(shorter), weights_of(ae))
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs(50)", "cg(50)"])
@@ -175,7 +176,7 @@ def test_ctrl_c_keeps_what_was_learned() -> None:
     assert (ae.stop_reason_, ae.n_iter_) == ("interrupted", 3)
     assert ae.history_[-1]["stop"] == "interrupted"
     three = Autoencoder(2, encoder=(4,), max_epochs=3, stops=()).fit(X)
-    np.testing.assert_array_equal(ae._weights, three._weights)
+    np.testing.assert_array_equal(weights_of(ae), weights_of(three))
     np.testing.assert_array_equal(ae.transform(X), three.transform(X))
 
 

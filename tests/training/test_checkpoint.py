@@ -20,10 +20,12 @@ from isthmus import Autoencoder, CheckpointError, InvalidPart, ModelFileError
 from isthmus.contracts import Stop
 from isthmus.storage import container as modelfile
 from isthmus.training import checkpoint
+from tiny import weights_of
 
 STORY = """
 import sys, time, warnings, json
 from dataclasses import dataclass
+import jax
 import numpy as np
 import isthmus.training.checkpoint
 from isthmus import Autoencoder
@@ -51,7 +53,7 @@ with warnings.catch_warnings(record=True) as caught:
     ae.fit(x, checkpoint=checkpoint or None)
 told = {"reason": ae.stop_reason_, "epochs": ae.n_iter_, "warnings": [str(w.message) for w in caught]}
 told["history"] = [{name: value for name, value in record.items() if name != "seconds"} for record in ae.history_]
-told["weights"] = ae._weights.tobytes().hex()
+told["weights"] = [np.asarray(leaf).tobytes().hex() for leaf in jax.tree.leaves(ae.model_) if hasattr(leaf, "shape")]
 with open(out, "w") as file:
     json.dump(told, file)
 """
@@ -183,7 +185,7 @@ def autoencoder(**settings: Any) -> Autoencoder:
 
 def outcome(ae: Autoencoder) -> tuple[bytes, list[dict[str, float]], str]:
     history = [{name: value for name, value in record.items() if name != "seconds"} for record in ae.history_]
-    return ae._weights.tobytes(), history, ae.stop_reason_
+    return weights_of(ae).tobytes(), history, ae.stop_reason_
 
 
 @pytest.mark.parametrize("way", WAYS)

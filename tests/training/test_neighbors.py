@@ -23,6 +23,7 @@ from isthmus.data.device_table import DeviceTable
 from isthmus.parts.neighborhoods import Nearest
 from isthmus.training.neighbors import find_neighbors
 from isthmus.training.step import TrainingState
+from tiny import weights_of
 
 RANDOM = np.random.default_rng(0)
 CENTERS = np.array([[3.0, 0, 0, 1, 0], [0, 3.0, 1, 0, 0], [-3.0, 0, 0, 0, 2]])
@@ -254,7 +255,7 @@ class PressWhileLinked(Stop):
 
 def outcome(ae: Autoencoder) -> tuple[bytes, list[dict[str, float]], list[bytes]]:
     history = [{name: value for name, value in record.items() if name != "seconds"} for record in ae.history_]
-    return ae._weights.tobytes(), history, [np.asarray(array).tobytes() for array in ae._progress.state.links]
+    return weights_of(ae).tobytes(), history, [np.asarray(array).tobytes() for array in ae._progress.state.links]
 
 
 @pytest.mark.parametrize(
