@@ -62,17 +62,35 @@ def scaling_of(model: Any) -> dict[str, np.ndarray]:
 
 def with_weights(model: Any, weights: Mapping[str, Any]) -> Any:
     """Return the model as it is loaded from a file in which these weights stand, by name."""
+    return forged(model, {f"weights.{name}": value for name, value in weights.items()}, {})
+
+
+def with_flat_weights(model: Any, flat: np.ndarray) -> Any:
+    """Return the model as it is loaded from a file with all its weights replaced, in the order of the network."""
+    leaves = jax.tree_util.tree_leaves_with_path(model.model_)
+    arrays = [(path, leaf) for path, leaf in leaves if isinstance(leaf, np.ndarray | jax.Array)]
+    pieces = np.split(flat, np.cumsum([leaf.size for _, leaf in arrays])[:-1])
+    names = [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in arrays]
+    return with_weights(model, dict(zip(names, pieces, strict=True)))
+
+
+def forged(model: Any, tensors: Mapping[str, Any], header: Mapping[str, Any]) -> Any:
+    """Return the model as it is loaded from a file in which these tensors and these words stand, its checksum right."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
         model.save(path)
         opened = container.open_file(path, "model")
-        header = {name: value for name, value in opened.header.items() if name != "checksum"}
-        tensors = opened.read()
-        for name, value in weights.items():
-            old = tensors[f"weights.{name}"]
-            tensors[f"weights.{name}"] = np.ascontiguousarray(value, old.dtype).reshape(old.shape)
-        container.write(path, header, tensors)
+        told = {name: value for name, value in opened.header.items() if name != "checksum"}
+        held = opened.read()
+        for name, value in tensors.items():
+            held[name] = np.ascontiguousarray(value, held[name].dtype).reshape(held[name].shape)
+        container.write(path, told | header, held)
         return isthmus.load(path)
+
+
+def progress_of(model: Any) -> Any:
+    """Return where training stood at its end, which no public name tells: links, factors, each start's history."""
+    return model._progress
 
 
 def scaled(model: Any, x: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ import scipy.sparse
 import isthmus
 from isthmus import AnomalyDetector, Autoencoder, InvalidData, InvalidPart, ModelFileError, StackedAutoencoder
 from isthmus.anomaly.detector import default_autoencoder
-from tiny import scaling_of, tensors_of
+from tiny import header_of, scaling_of, tensors_of
 
 TINY: dict[str, Any] = {"encoder": (), "max_epochs": 2, "stops": None}
 GENERATOR = np.random.default_rng(0)
@@ -169,9 +169,9 @@ def test_a_category_adds_what_its_probability_tells() -> None:
     frame = pd.DataFrame({"town": pd.Categorical(town), "size": (town == "Rom") + random.normal(0, 0.1, 200)})
     detector = made(autoencoder=Autoencoder(1, encoder=(8,), max_epochs=5)).fit(frame)
     model = detector.models_[0]
-    learned, places = scaling_of(model), [sorted(set(town)).index(each) for each in town]
+    learned, values = scaling_of(model), header_of(model)["schema"][0]["values"]
     size = (frame["size"] - learned["mean"][0]) / learned["deviation"][0]
-    rows = np.column_stack([places, size]).astype(np.float32)
+    rows = np.column_stack([[values.index(each) for each in town], size]).astype(np.float32)
     outcome = model.model_.decode(model.model_.encode(rows).draws)
     share = np.asarray(outcome.shares()[0])[0]  # [n, values]
     surprise = -np.log(share[np.arange(200), rows[:, 0].astype(int)])

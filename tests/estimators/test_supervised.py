@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
 import isthmus
 from isthmus import Autoencoder, InvalidData, InvalidPart, NetworkClassifier, NetworkRegressor, StackedAutoencoder
-from tiny import scaling_of, tensors_of, weights_of, with_weights
+from tiny import scaled, tensors_of, weights_of, with_flat_weights
 
 X, Y = load_digits(return_X_y=True)
 X, Y = X[:300, 10:20], Y[:300]
@@ -93,20 +92,6 @@ def test_rows_are_explained_beside_the_class() -> None:
     assert record["reconstruction"] == pytest.approx(0.5 * error, rel=1e-4)
 
 
-def refilled(model: Any, flat: np.ndarray) -> Any:
-    """Return the model with other weights, flat as the network has them."""
-    leaves = jax.tree_util.tree_leaves_with_path(model.model_)
-    arrays = [(path, leaf) for path, leaf in leaves if isinstance(leaf, np.ndarray | jax.Array)]
-    pieces = np.split(flat, np.cumsum([leaf.size for _, leaf in arrays])[:-1])
-    names = [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in arrays]
-    return with_weights(model, dict(zip(names, pieces, strict=True)))
-
-
-def scaled(model: Any, x: np.ndarray) -> np.ndarray:
-    learned = scaling_of(model)
-    return np.asarray((x - learned["mean"]) / learned["deviation"], np.float32)
-
-
 def test_a_pretrained_decoder_explains_rows_too() -> None:
     base = Autoencoder(3, encoder=(6,), likelihood="bernoulli", scaling="minmax", max_epochs=2).fit(X)
     settings: dict[str, Any] = {"reconstruction": 1.0, "validation_fraction": 0}
@@ -122,7 +107,7 @@ def test_averaged_starts_give_the_mean_of_their_answers(tmp_path: Path) -> None:
     others = tensors_of(average)["others"]
     assert len(others) == len(seeds) - 1
     best = NetworkRegressor(**QUICK, n_starts=3).fit(X, y)
-    means = [each.predict(X) for each in (best, *(refilled(best, flat) for flat in others))]
+    means = [each.predict(X) for each in (best, *(with_flat_weights(best, flat) for flat in others))]
     np.testing.assert_allclose(average.predict(X), np.mean(means, axis=0), rtol=1e-5)
     assert np.ptp(means, axis=0).max() > 0.01
     average.save(tmp_path / "m.safetensors")

@@ -26,6 +26,11 @@ def fitted(**settings: Any) -> Autoencoder:
     return Autoencoder(**(own | settings)).fit(X)
 
 
+def skeleton_of(columns: int, bottleneck: Any, encoder: str) -> Any:
+    """Return the network of tied weights before it has any."""
+    return Autoencoder(bottleneck, encoder=encoder, tied=True)._build(Row((columns,)))
+
+
 def test_the_matrices_up_are_those_down_transposed() -> None:
     ae = fitted()
     model: Any = ae.model_
@@ -40,13 +45,13 @@ def test_the_matrices_up_are_those_down_transposed() -> None:
 
 
 def test_a_matrix_starts_between_the_sizes_that_each_way_asks_for() -> None:
-    skeleton = Autoencoder("deterministic(2, activation=sigmoid)", encoder="mlp(())", tied=True)._build(Row((5,)))
+    skeleton = skeleton_of(5, "deterministic(2, activation=sigmoid)", "mlp(())")
     # Down it would start within 4 sqrt(6 / 7), before a sigmoid, and up within sqrt(6 / 7).
     assert parameter_specs(skeleton)["neck.affine.matrix"].limit == pytest.approx(2 * np.sqrt(6 / 7))
 
 
 def test_the_gradient_is_the_sum_of_both_ways() -> None:
-    skeleton = Autoencoder(2, encoder="mlp((4,), activation=tanh)", tied=True)._build(Row((5,)))
+    skeleton = skeleton_of(5, 2, "mlp((4,), activation=tanh)")
     plan, batch = Plan(None, (), Sgd()), Batch(jnp.array(X), jnp.ones(60))
     with jax.enable_x64(True):
         weights = draw_weights(skeleton, 0).astype(np.float64)
@@ -70,7 +75,7 @@ def test_a_saved_model_holds_each_matrix_once(tmp_path: Path) -> None:
 
 
 def test_filling_turns_a_mirror() -> None:
-    skeleton = Autoencoder(2, encoder="mlp(())", tied=True)._build(Row((3,)))
+    skeleton = skeleton_of(3, 2, "mlp(())")
     arrays = [jnp.arange(6.0).reshape(3, 2), jnp.zeros(2), jnp.ones(3)]
     model = fill_specs(skeleton, arrays)
     np.testing.assert_array_equal(model.head.affine.matrix, [[0, 2, 4], [1, 3, 5]])

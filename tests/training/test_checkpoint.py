@@ -20,7 +20,7 @@ from isthmus import Autoencoder, CheckpointError, InvalidPart, ModelFileError
 from isthmus.contracts import Stop
 from isthmus.storage import container as modelfile
 from isthmus.training import checkpoint
-from tiny import weights_of
+from tiny import progress_of, weights_of
 
 STORY = """
 import sys, time, warnings, json
@@ -212,7 +212,7 @@ def test_training_left_at_any_epoch_goes_on_to_the_same_bits(way: str, tmp_path:
 def test_lowered_steps_were_lowered() -> None:
     """The case above restores a state and lowers the step, so that is resumed too."""
     ae = autoencoder(**WAYS["lowered steps"]).fit(X)
-    assert ae._progress.factor[0] < 1
+    assert progress_of(ae).factor[0] < 1
 
 
 @pytest.mark.parametrize("way", ["adam", "noise", "held out", "three starts", "lbfgs"])

@@ -13,10 +13,11 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
 import isthmus
-from isthmus import Autoencoder, InvalidPart, explained_variance_ratio
+from isthmus import Autoencoder, InvalidPart, ModelFileError, explained_variance_ratio
 from isthmus.core.parameter_specs import assemble
 from isthmus.errors import InvalidData
 from isthmus.parts.bottlenecks import Nested
+from tiny import forged
 
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.normal(size=(400, 6)) @ (GENERATOR.normal(size=(6, 6)) * [3, 2, 1, 0.5, 0.3, 0.1]) + 5
@@ -132,5 +133,5 @@ def test_what_cannot_be_is_refused() -> None:
 
 @pytest.mark.parametrize("ratio", [None, [], [0.5], [0.5, 0.3, 0.1, "x"], "x", [1, 2, 3, 4]])
 def test_a_file_with_other_shares_is_refused(linear: Autoencoder, ratio: Any) -> None:
-    with pytest.raises(InvalidPart, match="explained_variance_ratio must be 4 numbers"):
-        Autoencoder("nested(4)")._take_facts({"explained_variance_ratio": ratio})
+    with pytest.raises(ModelFileError, match="explained_variance_ratio must be 4 numbers"):
+        forged(linear, {}, {"facts": {"explained_variance_ratio": ratio}})
