@@ -10,8 +10,8 @@ import pytest
 
 from isthmus import Autoencoder
 from isthmus.analysis.diagnose import diagnose
-from isthmus.core.parameter_specs import parameter_specs
 from isthmus.errors import InvalidData
+from tiny import weight_arrays, with_weights
 
 X = np.random.default_rng(0).normal(size=(700, 5))
 
@@ -19,13 +19,9 @@ X = np.random.default_rng(0).normal(size=(700, 5))
 def autoencoder(bottleneck: str, **values: Any) -> Autoencoder:
     """Return a model whose code is affine, with some weights put in by hand."""
     ae = Autoencoder(bottleneck, encoder=(), scaling=None, max_epochs=0).fit(X)
-    offset = 0
-    for name, slot in parameter_specs(ae.fitted_.skeleton).items():
-        short = name.removeprefix("neck.").replace(".", "_")
-        if short in values:
-            ae.fitted_.weights[offset : offset + slot.size] = np.ravel(values[short])
-        offset += slot.size
-    return ae
+    short = {name.removeprefix("neck.").replace(".", "_"): name for name in weight_arrays(ae)}
+    model: Autoencoder = with_weights(ae, {short[name]: value for name, value in values.items() if name in short})
+    return model
 
 
 def test_the_columns_by_hand() -> None:

@@ -18,6 +18,7 @@ from isthmus.core import registry
 from isthmus.core.spelling import resolve
 from isthmus.training import loop
 from isthmus.training import step as steps
+from tiny import weights_of
 
 X = np.random.default_rng(0).normal(size=(40, 4)) @ np.random.default_rng(1).normal(size=(4, 5))
 THREE = ["sgd(0.001)", "adam(0.05)", "lbfgs(3)"]
@@ -39,7 +40,7 @@ def test_each_is_the_fit_that_it_would_be_alone() -> None:
     assert list(found.models) == THREE
     for optimizer in THREE:
         alone = autoencoder(**ae.get_params(deep=False) | {"optimizer": optimizer}).fit(X)
-        np.testing.assert_array_equal(found.models[optimizer].fitted_.weights, alone.fitted_.weights)
+        np.testing.assert_array_equal(weights_of(found.models[optimizer]), weights_of(alone))
         for column in ("epoch", "loss", "reconstruction", "l2", "validation_loss", "weight_change"):
             assert losses(found, optimizer, column) == [record[column] for record in alone.history_]
     columns = ["optimizer", "epoch", "loss", "l2", "reconstruction", "weight_change", "validation_loss", "seconds"]
@@ -80,7 +81,7 @@ def test_all_start_from_the_same_weights_and_see_the_same_batches(random_state: 
     found = compare_optimizers(autoencoder(random_state=random_state, max_epochs=1), X, optimizers=still)
     assert losses(found, still[0]) == losses(found, still[1])
     np.testing.assert_allclose(
-        found.models[still[0]].fitted_.weights, found.models[still[1]].fitted_.weights, rtol=0, atol=1e-20
+        weights_of(found.models[still[0]]), weights_of(found.models[still[1]]), rtol=0, atol=1e-20
     )
 
 

@@ -25,6 +25,7 @@ from isthmus import (
     series_error,
     windows,
 )
+from tiny import scaling_of
 
 GENERATOR = np.random.default_rng(0)
 SERIES = GENERATOR.normal(size=(50, 3)) * [1, 10, 100]
@@ -65,7 +66,7 @@ def test_every_form_of_a_series_is_read(tmp_path: Path) -> None:
 
 def test_channels_are_scaled_alike_at_all_steps(small: Autoencoder) -> None:
     covered = np.asarray(windows(SERIES, 8)).reshape(-1, 3)
-    np.testing.assert_allclose(small.fitted_.reader.learned["mean"].ravel(), covered.mean(axis=0))
+    np.testing.assert_allclose(scaling_of(small)["mean"].ravel(), covered.mean(axis=0))
 
 
 def test_a_series_comes_back_as_it_came(small: Autoencoder) -> None:
@@ -85,7 +86,7 @@ def test_a_series_comes_back_as_it_came(small: Autoencoder) -> None:
 
 def test_errors_by_step_and_channel_by_hand(small: Autoencoder) -> None:
     pieces = np.asarray(windows(SERIES, 8, 5))
-    scale = small.fitted_.reader.learned["deviation"].ravel()
+    scale = scaling_of(small)["deviation"].ravel()
     squares = ((small.reconstruct(pieces) - pieces) / scale) ** 2
     by_channel = series_error(small, SERIES, step=5, by_channel=True)
     np.testing.assert_allclose(by_channel, join_windows(squares, 50, 5), rtol=1e-4)

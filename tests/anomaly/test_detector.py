@@ -13,7 +13,7 @@ import scipy.sparse
 import isthmus
 from isthmus import AnomalyDetector, Autoencoder, InvalidData, InvalidPart, ModelFileError, StackedAutoencoder
 from isthmus.anomaly.detector import default_autoencoder
-from isthmus.data.rows import scaled_blocks
+from tiny import header_of, scaling_of, tensors_of
 
 TINY: dict[str, Any] = {"encoder": (), "max_epochs": 2, "stops": None}
 GENERATOR = np.random.default_rng(0)
@@ -111,14 +111,14 @@ def test_a_row_does_not_vouch_for_itself_where_it_is_judged() -> None:
     rows = np.vstack([X, ODD])
     detector = made(contamination=0.02, neighbors=1, autoencoder=Autoencoder(1, **TINY | {"max_epochs": 0})).fit(rows)
     assert detector.predict(rows)[-2:].tolist() == [-1, -1]
-    one = detector.fitted_.scores[0]
-    scaled = one.model.scaled_rows(rows)
-    distance = one.parts(scaled, is_own=True)[0].sum(axis=1)
-    square = np.square(one.points[:, None] - one.points[None]).sum(axis=2)
+    one = detector._oddness[0]
+    distance = one.parts(rows, is_own=True)[0].sum(axis=1)
+    points = tensors_of(detector)["oddness0.points"]
+    square = np.square(points[:, None] - points[None]).sum(axis=2)
     expected = np.sort(square, axis=1)[:, 1]  # the row itself comes first
     np.testing.assert_allclose(np.sort(distance), np.sort(expected), rtol=1e-3)
     assert distance.min() > 0
-    assert one.parts(scaled, is_own=False)[0].max() == 0  # a new row is as usual as one that equals it
+    assert one.parts(rows, is_own=False)[0].max() == 0  # a new row is as usual as one that equals it
 
 
 def test_dirty_rows_are_left_out() -> None:
@@ -169,10 +169,9 @@ def test_a_category_adds_what_its_probability_tells() -> None:
     frame = pd.DataFrame({"town": pd.Categorical(town), "size": (town == "Rom") + random.normal(0, 0.1, 200)})
     detector = made(autoencoder=Autoencoder(1, encoder=(8,), max_epochs=5)).fit(frame)
     model = detector.models_[0]
-    source = model.open_rows(frame)
-    rows = np.concatenate(
-        list(scaled_blocks(source, model.fitted_.reader.fitted_scaling, model.fitted_.reader.learned))
-    )
+    learned, values = scaling_of(model), header_of(model)["schema"][0]["values"]
+    size = (frame["size"] - learned["mean"][0]) / learned["deviation"][0]
+    rows = np.column_stack([[values.index(each) for each in town], size]).astype(np.float32)
     outcome = model.model_.decode(model.model_.encode(rows).draws)
     share = np.asarray(outcome.shares()[0])[0]  # [n, values]
     surprise = -np.log(share[np.arange(200), rows[:, 0].astype(int)])
@@ -202,7 +201,7 @@ def test_any_autoencoder_and_several_serve() -> None:
 
 def test_neighbors_are_bounded() -> None:
     detector = made(reference=10, neighbors=20).fit(X)
-    assert detector.fitted_.scores[0].points.shape == (10, 4)
+    assert tensors_of(detector)["oddness0.points"].shape == (10, 4)
     assert np.isfinite(detector.anomaly_score(NEW)).all()
 
 

@@ -17,6 +17,7 @@ from isthmus import Autoencoder, InvalidData, InvalidPart, IsthmusError, Unknown
 from isthmus.contracts import Scaling
 from isthmus.core.spelling import resolve
 from isthmus.data.validation import check_weight
+from tiny import weights_of
 
 X = np.random.default_rng(0).normal(size=(40, 5))
 NAMES = ["age", "height", "price", "weight", "year"]
@@ -307,14 +308,14 @@ def test_weights_that_are_none_are_refused(weight: Any, message: str) -> None:
 
 def test_weights_may_come_in_any_form() -> None:
     weight = np.arange(1, 41)
-    due = autoencoder().fit(X, sample_weight=weight).fitted_.weights
+    due = weights_of(autoencoder().fit(X, sample_weight=weight))
     for form in (
         weight.tolist(),
         pd.Series(weight, index=range(100, 140)),
         pl.Series(weight),
         weight.astype(np.float32),
     ):
-        np.testing.assert_array_equal(autoencoder().fit(X, sample_weight=form).fitted_.weights, due)
+        np.testing.assert_array_equal(weights_of(autoencoder().fit(X, sample_weight=form)), due)
     np.testing.assert_array_equal(check_weight(None, 3), np.ones(3))
     np.testing.assert_array_equal(check_weight(2, 3), np.full(3, 2.0))
 

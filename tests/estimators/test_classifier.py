@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 import isthmus
 from isthmus import Autoencoder, InvalidData, InvalidPart, NetworkClassifier, StackedAutoencoder
+from tiny import weights_of
 
 X, Y = load_digits(return_X_y=True)
 TRAIN, TEST = slice(0, 1200), slice(1200, None)
@@ -67,7 +68,7 @@ def test_a_clone_trains_its_autoencoder_anew_and_leaks_no_weights() -> None:
     model = clone(fitted.to_classifier(frozen_epochs=1, max_epochs=1))
     assert not model.pretrained.__sklearn_is_fitted__()
     model.fit(X[:300], Y[:300])
-    assert (model.pretrained_.fitted_.weights != fitted.fitted_.weights).any()
+    assert (weights_of(model.pretrained_) != weights_of(fitted)).any()
 
 
 def test_unlabelled_rows_teach_the_autoencoder_only() -> None:
@@ -77,9 +78,9 @@ def test_unlabelled_rows_teach_the_autoencoder_only() -> None:
     assert model.classes_.tolist() == list(range(10))
     assert model.pretrained_.n_samples_ == 1000
     base = clone(stack).fit(X[:1000])
-    np.testing.assert_array_equal(model.pretrained_.fitted_.weights, base.fitted_.weights)
+    np.testing.assert_array_equal(weights_of(model.pretrained_), weights_of(base))
     few = base.to_classifier(frozen_epochs=2, max_epochs=2).fit(X[:60], Y[:60])
-    np.testing.assert_array_equal(model.fitted_.weights, few.fitted_.weights)
+    np.testing.assert_array_equal(weights_of(model), weights_of(few))
 
 
 def test_pretraining_beats_random_initialisation_with_100_labels() -> None:
@@ -115,7 +116,7 @@ def test_weight_two_is_the_row_twice() -> None:
     x, y = X[:60, 20:30], Y[:60] % 2
     weighted = NetworkClassifier((6,), max_epochs=3).fit(x, y, np.where(np.arange(60) < 20, 2.0, 1.0))
     repeated = NetworkClassifier((6,), max_epochs=3).fit(np.vstack([x, x[:20]]), np.concatenate([y, y[:20]]))
-    np.testing.assert_array_equal(weighted.fitted_.weights, repeated.fitted_.weights)
+    np.testing.assert_array_equal(weights_of(weighted), weights_of(repeated))
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ import safetensors.numpy
 
 import isthmus
 from isthmus import Autoencoder, InvalidData, InvalidPart, ModelFileError
-from isthmus.core.parameter_specs import parameter_specs
 from isthmus.storage import container as modelfile
+from tiny import weight_arrays, weights_of, with_weights
 
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.normal(size=(300, 2)) @ GENERATOR.normal(size=(2, 5)) + np.arange(5)
@@ -29,11 +29,8 @@ def rotation(**settings: Any) -> Autoencoder:
     """Return a model whose code is x B and whose reconstruction is code Bᵀ: its codes survive the way up and down."""
     ae = Autoencoder(2, encoder=(), scaling=None, max_epochs=0, **settings).fit(X)
     values = {"neck.affine.matrix": BASIS, "head.affine.matrix": BASIS.T}
-    offset = 0
-    for name, slot in parameter_specs(ae.fitted_.skeleton).items():
-        ae.fitted_.weights[offset : offset + slot.size] = np.ravel(values.get(name, np.zeros(slot.shape)))  # type: ignore[index]
-        offset += slot.size
-    return ae
+    model: Autoencoder = with_weights(ae, {n: values.get(n, 0 * array) for n, array in weight_arrays(ae).items()})
+    return model.fit_density(X)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +111,7 @@ def test_rows_of_a_class(labelled: Autoencoder, tmp_path: Path) -> None:
 
 def test_labels_leave_the_training_as_it_is() -> None:
     with_labels, without = (Autoencoder(2, **SMALL).fit(X, y) for y in (Y, None))
-    np.testing.assert_array_equal(with_labels.fitted_.weights, without.fitted_.weights)
+    np.testing.assert_array_equal(weights_of(with_labels), weights_of(without))
     numbers = Autoencoder(2, **SMALL).fit(X, X[:, 0])  # a target of a regression
     np.testing.assert_array_equal(numbers.sample(5), without.sample(5))
 

@@ -17,6 +17,7 @@ from isthmus import Autoencoder, Diverged
 from isthmus.contracts import Stop
 from isthmus.training import loop
 from isthmus.training import step as steps
+from tiny import progress_of, weights_of
 
 X = np.random.default_rng(0).normal(size=(60, 5))
 MOVED = "the weights moved by less than 0.9 of their length"
@@ -25,18 +26,18 @@ MOVED = "the weights moved by less than 0.9 of their length"
 def test_the_estimator_keeps_the_best_start() -> None:
     x = np.random.default_rng(0).normal(size=(60, 5))
     ae = Autoencoder(2, encoder=(4,), n_starts=4, validation_fraction=0.25, max_epochs=5).fit(x)
-    losses = [min(record["validation_loss"] for record in history) for history in ae.fitted_.progress.histories]
+    losses = [min(record["validation_loss"] for record in history) for history in progress_of(ae).histories]
     best = int(np.argmin(losses))
     assert min(record["validation_loss"] for record in ae.history_) == losses[best] == min(losses)
-    np.testing.assert_array_equal(ae.fitted_.weights, np.asarray(ae.fitted_.progress.best_weights)[best])
-    assert len({history[-1]["loss"] for history in ae.fitted_.progress.histories}) == 4
+    np.testing.assert_array_equal(weights_of(ae), np.asarray(progress_of(ae).best_weights)[best])
+    assert len({history[-1]["loss"] for history in progress_of(ae).histories}) == 4
 
 
 def test_the_first_start_is_not_that_of_one() -> None:
     """More starts do not mean a worse answer: the best of four is no worse than any of them."""
     x = np.random.default_rng(0).normal(size=(60, 5))
     ae = Autoencoder(2, encoder=(4,), n_starts=4, max_epochs=5).fit(x)
-    assert ae.history_[-1]["loss"] == min(history[-1]["loss"] for history in ae.fitted_.progress.histories)
+    assert ae.history_[-1]["loss"] == min(history[-1]["loss"] for history in progress_of(ae).histories)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,7 @@ def test_patience_ends_and_the_weights_of_before_are_kept() -> None:
     losses = [record["validation_loss"] for record in ae.history_]
     assert int(np.argmin(losses)) == len(losses) - 4
     shorter = Autoencoder(2, **settings | {"max_epochs": len(losses) - 3}, stops=()).fit(X)
-    np.testing.assert_array_equal(shorter.fitted_.weights, ae.fitted_.weights)
+    np.testing.assert_array_equal(weights_of(shorter), weights_of(ae))
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs(50)", "cg(50)"])
@@ -175,7 +176,7 @@ def test_ctrl_c_keeps_what_was_learned() -> None:
     assert (ae.stop_reason_, ae.n_iter_) == ("interrupted", 3)
     assert ae.history_[-1]["stop"] == "interrupted"
     three = Autoencoder(2, encoder=(4,), max_epochs=3, stops=()).fit(X)
-    np.testing.assert_array_equal(ae.fitted_.weights, three.fitted_.weights)
+    np.testing.assert_array_equal(weights_of(ae), weights_of(three))
     np.testing.assert_array_equal(ae.transform(X), three.transform(X))
 
 

@@ -14,6 +14,7 @@ from sklearn.datasets import load_digits
 import isthmus
 from isthmus import Autoencoder, InvalidData, InvalidPart, NetworkClassifier, StackedAutoencoder
 from isthmus.contracts import Stop
+from tiny import weights_of
 
 X = load_digits().data[:400]
 
@@ -80,7 +81,7 @@ def test_upper_layers_are_fed_clean_codes() -> None:
     alone = clone(noisy).fit(X)
     np.testing.assert_array_equal(stack.layers_[0].transform(X), alone.transform(X))
     upper = clone(stack.layers[1]).fit(alone.transform(X))
-    np.testing.assert_array_equal(stack.layers_[1].fitted_.weights, upper.fitted_.weights)
+    np.testing.assert_array_equal(weights_of(stack.layers_[1]), weights_of(upper))
 
 
 def test_tied_weights_stay_tied_in_the_whole() -> None:
@@ -108,7 +109,7 @@ def test_a_killed_fine_tuning_goes_on(tmp_path: Path) -> None:
     part = StackedAutoencoder(KINDS["plain"], max_epochs=3, stops=None).fit(X, checkpoint=tmp_path / "c")
     assert part.n_iter_ == 3
     part.set_params(max_epochs=6).fit(X, checkpoint=tmp_path / "c")
-    np.testing.assert_array_equal(part.fitted_.weights, whole.fitted_.weights)
+    np.testing.assert_array_equal(weights_of(part), weights_of(whole))
 
 
 @pytest.mark.parametrize(

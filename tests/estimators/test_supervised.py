@@ -11,6 +11,7 @@ from sklearn.datasets import load_digits
 
 import isthmus
 from isthmus import Autoencoder, InvalidData, InvalidPart, NetworkClassifier, NetworkRegressor, StackedAutoencoder
+from tiny import scaled, tensors_of, weights_of, with_flat_weights
 
 X, Y = load_digits(return_X_y=True)
 X, Y = X[:300, 10:20], Y[:300]
@@ -22,10 +23,10 @@ def test_class_weights_are_sample_weights() -> None:
     weights = {0: 3.0, 1: 1.0, 2: 0.5}
     by_class = NetworkClassifier(**QUICK, class_weight=weights).fit(X, y)
     by_row = NetworkClassifier(**QUICK).fit(X, y, np.array([weights[c] for c in y]))
-    np.testing.assert_array_equal(by_class.fitted_.weights, by_row.fitted_.weights)
+    np.testing.assert_array_equal(weights_of(by_class), weights_of(by_row))
     balanced = NetworkClassifier(**QUICK, class_weight="balanced").fit(X, y)
     by_count = NetworkClassifier(**QUICK).fit(X, y, (300 / (3 * np.bincount(y)))[y])
-    np.testing.assert_array_equal(balanced.fitted_.weights, by_count.fitted_.weights)
+    np.testing.assert_array_equal(weights_of(balanced), weights_of(by_count))
 
 
 def test_a_rare_class_is_found_more_often_where_it_weighs_more() -> None:
@@ -91,10 +92,6 @@ def test_rows_are_explained_beside_the_class() -> None:
     assert record["reconstruction"] == pytest.approx(0.5 * error, rel=1e-4)
 
 
-def scaled(model: Any, x: np.ndarray) -> np.ndarray:
-    return np.asarray(model.fitted_.reader.fitted_scaling.apply(model.fitted_.reader.learned, x), np.float32)
-
-
 def test_a_pretrained_decoder_explains_rows_too() -> None:
     base = Autoencoder(3, encoder=(6,), likelihood="bernoulli", scaling="minmax", max_epochs=2).fit(X)
     settings: dict[str, Any] = {"reconstruction": 1.0, "validation_fraction": 0}
@@ -107,14 +104,10 @@ def test_averaged_starts_give_the_mean_of_their_answers(tmp_path: Path) -> None:
     y = X[:, 0] + np.sin(X[:, 1])
     average = NetworkRegressor(**QUICK, n_starts=3, combine="average").fit(X, y)
     seeds = np.random.SeedSequence(0).generate_state(3)
-    assert average.fitted_.others is not None
-    weights = [average.fitted_.weights, *average.fitted_.others]
-    assert len(weights) == len(seeds)
-    means = []
-    for each in weights:
-        one = NetworkRegressor(**QUICK, n_starts=3).fit(X, y)
-        one.fitted_.weights = each
-        means.append(one.predict(X))
+    others = tensors_of(average)["others"]
+    assert len(others) == len(seeds) - 1
+    best = NetworkRegressor(**QUICK, n_starts=3).fit(X, y)
+    means = [each.predict(X) for each in (best, *(with_flat_weights(best, flat) for flat in others))]
     np.testing.assert_allclose(average.predict(X), np.mean(means, axis=0), rtol=1e-5)
     assert np.ptp(means, axis=0).max() > 0.01
     average.save(tmp_path / "m.safetensors")
@@ -190,8 +183,7 @@ def test_every_start_goes_its_own_way_after_the_head_alone() -> None:
     base = Autoencoder(3, encoder=(6,), max_epochs=1).fit(X)
     settings: dict[str, Any] = {"pretrained": base, "frozen_epochs": 2, "n_starts": 3, "combine": "average"}
     model = NetworkClassifier(**settings, max_epochs=1, validation_fraction=0).fit(X, Y)
-    assert model.fitted_.others is not None
-    assert np.abs(model.fitted_.others - model.fitted_.weights).max(axis=1).min() > 0.01
+    assert np.abs(tensors_of(model)["others"] - weights_of(model)).max(axis=1).min() > 0.01
 
 
 def test_averaged_solutions_all_go_on() -> None:
@@ -199,7 +191,7 @@ def test_averaged_solutions_all_go_on() -> None:
     before = model.predict(X)
     np.testing.assert_array_equal(model.set_params(max_epochs=0).fit(X, X[:, 0]).predict(X), before)
     model.set_params(combine="best").fit(X, X[:, 0])
-    assert model.fitted_.others is None
+    assert "others" not in tensors_of(model)
 
 
 def test_a_label_of_minus_one_is_none_where_the_classes_are_known() -> None:

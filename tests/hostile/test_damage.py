@@ -16,6 +16,7 @@ import pytest
 
 import isthmus
 from isthmus import Autoencoder, ModelFileError
+from tiny import scaling_of, weights_of
 
 TENSOR = "weights.neck.affine.matrix"
 Refusal = Callable[[Path], str]
@@ -33,9 +34,9 @@ def difference(one: Autoencoder, other: Autoencoder) -> str | None:
     sides = [
         {
             "parameters": ae.to_json(),
-            "weights": ae.fitted_.weights.tobytes(),
-            "scaling": {name: array.tobytes() for name, array in ae.fitted_.reader.learned.items()},
-            "row": ae.fitted_.row,
+            "weights": weights_of(ae).tobytes(),
+            "scaling": {name: array.tobytes() for name, array in scaling_of(ae).items()},
+            "shape": (ae.model_.shape, ae.model_.may_be_missing, ae.model_.mixed),
             "names": list(ae.feature_names_in_),
             "history": ae.history_,
             "stop_reason": ae.stop_reason_,

@@ -24,6 +24,7 @@ from isthmus.data.device_table import DeviceTable
 from isthmus.parts.neighborhoods import Nearest
 from isthmus.training.neighbors import find_neighbors
 from isthmus.training.step import TrainingState
+from tiny import progress_of, weights_of, with_flat_weights
 
 RANDOM = np.random.default_rng(0)
 CENTERS = np.array([[3.0, 0, 0, 1, 0], [0, 3.0, 1, 0, 0], [-3.0, 0, 0, 0, 2]])
@@ -41,7 +42,7 @@ def autoencoder(neighborhood: Any, **settings: Any) -> Autoencoder:
 
 
 def links_of(ae: Autoencoder, start: int = 0) -> Links:
-    links = ae.fitted_.progress.state.links
+    links = progress_of(ae).state.links
     return Links(np.asarray(links.index)[start, :41], np.asarray(links.strength)[start, :41])
 
 
@@ -188,20 +189,7 @@ def test_the_loss_with_repulsion_has_the_lower_bound_of_its_constants() -> None:
     sought = autoencoder("margin(5, repel=4)", n_starts=2, **settings).fit(X, Y)
     lowest = -(4**2) / 1 * SQUARE.max()
     assert all(lowest < record["loss"] < 1e3 for record in sought.history_)
-    assert sought.fitted_.progress.factor.tolist() == [1, 1]  # it never had to go back
-
-
-def test_a_likelihood_that_says_nothing_of_a_bound_is_refused_where_rows_count_negatively() -> None:
-    @dataclass(frozen=True)
-    class Untold(Likelihood):
-        def build(self, row: Row, output_layer: OutputLayer) -> Head:
-            return resolve(Likelihood, "squared_error").build(row, output_layer)
-
-    try:
-        with pytest.raises(InvalidPart, match=r"the loss of the likelihood untold then has no lower bound"):
-            autoencoder("margin(4, repel=2)", likelihood=Untold()).fit(X, Y)
-    finally:
-        registry._PARTS["likelihoods"].pop("untold")
+    assert progress_of(sought).factor.tolist() == [1, 1]  # it never had to go back
 
 
 def test_cross_entropy_has_no_lower_bound_with_repulsion_and_is_refused() -> None:
@@ -238,8 +226,8 @@ def test_each_start_has_links_of_its_own() -> None:
     ae = autoencoder("nearest(4, every=3)", n_starts=2, max_epochs=8).fit(X)
     left = autoencoder("nearest(4, every=3)", n_starts=2, max_epochs=6).fit(X)
     for start in range(2):
-        left.fitted_.weights = np.asarray(left.fitted_.progress.state.weights)[start]
-        expected = Nearest(4)(left.transform(X).astype(np.float32), None, 0)
+        there = with_flat_weights(left, np.asarray(progress_of(left).state.weights)[start])
+        expected = Nearest(4)(there.transform(X).astype(np.float32), None, 0)
         np.testing.assert_array_equal(links_of(ae, start).index, expected.index)
     assert (links_of(ae, 0).index != links_of(ae, 1).index).any()
 
@@ -268,11 +256,7 @@ class PressWhileLinked(Stop):
 
 def outcome(ae: Autoencoder) -> tuple[bytes, list[dict[str, float]], list[bytes]]:
     history = [{name: value for name, value in record.items() if name != "seconds"} for record in ae.history_]
-    return (
-        ae.fitted_.weights.tobytes(),
-        history,
-        [np.asarray(array).tobytes() for array in ae.fitted_.progress.state.links],
-    )
+    return weights_of(ae).tobytes(), history, [np.asarray(array).tobytes() for array in progress_of(ae).state.links]
 
 
 @pytest.mark.parametrize(

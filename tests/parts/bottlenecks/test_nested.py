@@ -13,11 +13,11 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
 import isthmus
-from isthmus import Autoencoder, InvalidPart, explained_variance_ratio
-from isthmus.contracts import TrainedNetwork
+from isthmus import Autoencoder, InvalidPart, ModelFileError, explained_variance_ratio
 from isthmus.core.parameter_specs import assemble
 from isthmus.errors import InvalidData
 from isthmus.parts.bottlenecks import Nested
+from tiny import forged
 
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.normal(size=(400, 6)) @ (GENERATOR.normal(size=(6, 6)) * [3, 2, 1, 0.5, 0.3, 0.1]) + 5
@@ -133,16 +133,5 @@ def test_what_cannot_be_is_refused() -> None:
 
 @pytest.mark.parametrize("ratio", [None, [], [0.5], [0.5, 0.3, 0.1, "x"], "x", [1, 2, 3, 4]])
 def test_a_file_with_other_shares_is_refused(linear: Autoencoder, ratio: Any) -> None:
-    with pytest.raises(InvalidPart, match="explained_variance_ratio must be 4 numbers"):
-        Autoencoder("nested(4)")._take_facts({"explained_variance_ratio": ratio})
-
-
-def test_what_each_unit_explains_by_hand() -> None:
-    """Two columns of variance 4 and 1 (in sum over rows: 16 and 4), each decoded from a unit of its own."""
-    rows = np.array([[2.0, 1.0], [2.0, -1.0], [-2.0, 1.0], [-2.0, -1.0]])
-    network = TrainedNetwork(lambda: iter([rows]), rows, np.array, np.array, lambda codes: np.zeros(2))
-    facts, part = Nested(2).finish(network)
-    assert facts["explained_variance_ratio"].tolist() == pytest.approx([0.8, 0.2])
-    assert part == Nested(2)
-    facts, part = Nested(2, keeps=0.75).finish(network)
-    assert (facts["explained_variance_ratio"].tolist(), part.size) == (pytest.approx([0.8]), 1)
+    with pytest.raises(ModelFileError, match="explained_variance_ratio must be 4 numbers"):
+        forged(linear, {}, {"facts": {"explained_variance_ratio": ratio}})

@@ -16,7 +16,8 @@ from isthmus.contracts import LAST_STEP, Batch, Code, Pass
 from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs
 from isthmus.errors import InvalidPart
 from isthmus.parts.bottlenecks import Variational
-from isthmus.parts.bottlenecks._normal_code import NormalPosterior
+from isthmus.parts.bottlenecks._normal_code import Normal
+from tiny import scaled
 
 RANDOM = np.random.default_rng(0)
 HIDDEN = RANDOM.normal(size=(6, 2))
@@ -153,9 +154,7 @@ def test_with_defaults_the_code_does_not_collapse_on_digits(likelihood: str, sca
     total = ae.history_[-1]["kl"] + ae.history_[-1]["reconstruction"]
     assert losses[-1] == pytest.approx(total, rel=1e-5)
     network = ae.model_
-    hidden = network.encoder(
-        jnp.array(ae.fitted_.reader.fitted_scaling.apply(ae.fitted_.reader.learned, x), jnp.float32), None
-    )
+    hidden = network.encoder(jnp.array(scaled(ae, x)), None)
 
     @jax.jit
     @jax.grad
