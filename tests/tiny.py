@@ -89,8 +89,8 @@ def forged(model: Any, tensors: Mapping[str, Any], header: Mapping[str, Any]) ->
 
 
 def progress_of(model: Any) -> Any:
-    """Return where training stood at its end, which no public name tells: links, factors, each start's history."""
-    return model._progress
+    """Return where training stood at its end: links, factors, the history of each start."""
+    return model.fitted_.progress
 
 
 def scaled(model: Any, x: np.ndarray) -> np.ndarray:

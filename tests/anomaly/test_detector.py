@@ -111,14 +111,15 @@ def test_a_row_does_not_vouch_for_itself_where_it_is_judged() -> None:
     rows = np.vstack([X, ODD])
     detector = made(contamination=0.02, neighbors=1, autoencoder=Autoencoder(1, **TINY | {"max_epochs": 0})).fit(rows)
     assert detector.predict(rows)[-2:].tolist() == [-1, -1]
-    one = detector._oddness[0]
-    distance = one.parts(rows, is_own=True)[0].sum(axis=1)
+    one = detector.fitted_.scores[0]
+    scaled = one.model.scaled_rows(rows)
+    distance = one.parts(scaled, is_own=True)[0].sum(axis=1)
     points = tensors_of(detector)["oddness0.points"]
     square = np.square(points[:, None] - points[None]).sum(axis=2)
     expected = np.sort(square, axis=1)[:, 1]  # the row itself comes first
     np.testing.assert_allclose(np.sort(distance), np.sort(expected), rtol=1e-3)
     assert distance.min() > 0
-    assert one.parts(rows, is_own=False)[0].max() == 0  # a new row is as usual as one that equals it
+    assert one.parts(scaled, is_own=False)[0].max() == 0  # a new row is as usual as one that equals it
 
 
 def test_dirty_rows_are_left_out() -> None:

@@ -158,10 +158,10 @@ def test_a_head_holds_numbers_only(head: Any) -> None:
 def test_it_says_what_it_explains_and_what_it_explains_says_who_takes_it(part: Any) -> None:
     for estimator, takes in TAKES.items():
         if part.explains in takes:
-            estimator(target=part)._check_settings()
+            estimator(target=part).check_parameters()
         else:
             with pytest.raises(InvalidPart, match=r"^target must be "):
-                estimator(target=part)._check_settings()
+                estimator(target=part).check_parameters()
 
 
 def test_what_the_likelihoods_of_the_library_explain() -> None:

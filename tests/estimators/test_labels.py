@@ -16,6 +16,7 @@ from isthmus import Autoencoder, InvalidData, InvalidPart
 from isthmus.cli.main import app
 from isthmus.contracts import Batch, Row
 from isthmus.core.parameter_specs import assemble, draw_weights, weight_range
+from isthmus.data.rows import Rows
 from isthmus.data.validation import check_labels
 from isthmus.parts.optimizers import Sgd
 from isthmus.parts.penalties import WeightDecay
@@ -70,9 +71,10 @@ def test_equal_rows_of_different_labels_are_not_one() -> None:
     twice, labels = np.vstack([X[:20], X[:20]]), np.repeat([0, 1], 20)
     model = Autoencoder(2, encoder=(4,), penalties="margin(affinity=same_label)", max_epochs=1)
     model.fit(twice, labels)
-    rows = model._rows(model.open_rows(twice), labels, None)
+    rows = Rows(model.open_rows(twice), np.ones(40), labels)
     assert rows.count == 40
-    assert sorted(rows.label.tolist()) == labels.tolist()  # type: ignore[union-attr]
+    assert rows.label is not None
+    assert sorted(rows.label.tolist()) == labels.tolist()
 
 
 def test_an_adversarial_code_is_refused_what_does_not_go_with_it() -> None:

@@ -83,7 +83,7 @@ def test_directions_are_weighed_by_their_power() -> None:
 
 
 def rows_of(model: WordVectors) -> Any:
-    information = model._information(TEXTS)
+    _, _, information = model._information(TEXTS)
     return np.asarray(information.toarray() / information.max(), np.float32)
 
 

@@ -28,7 +28,7 @@ def fitted(**settings: Any) -> Autoencoder:
 
 def skeleton_of(columns: int, bottleneck: Any, encoder: str) -> Any:
     """Return the network of tied weights before it has any."""
-    return Autoencoder(bottleneck, encoder=encoder, tied=True)._build(Row((columns,)))
+    return Autoencoder(bottleneck, encoder=encoder, tied=True).resolve_parts().build(Row((columns,)))
 
 
 def test_the_matrices_up_are_those_down_transposed() -> None:

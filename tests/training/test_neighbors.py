@@ -15,8 +15,7 @@ import pytest
 from scipy.spatial.distance import pdist, squareform
 
 from isthmus import Autoencoder, InvalidPart
-from isthmus.contracts import Head, Likelihood, Links, OutputLayer, Row, Stop
-from isthmus.core import registry
+from isthmus.contracts import Likelihood, Links, Row, Stop
 from isthmus.core.affine import affine
 from isthmus.core.parameter_specs import assemble
 from isthmus.core.spelling import resolve

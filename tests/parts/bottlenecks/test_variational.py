@@ -16,7 +16,7 @@ from isthmus.contracts import LAST_STEP, Batch, Code, Pass
 from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs
 from isthmus.errors import InvalidPart
 from isthmus.parts.bottlenecks import Variational
-from isthmus.parts.bottlenecks._normal_code import Normal
+from isthmus.parts.bottlenecks._normal_code import NormalPosterior
 from tiny import scaled
 
 RANDOM = np.random.default_rng(0)
