@@ -55,9 +55,9 @@ def held_out_rows(detector: AnomalyDetector) -> np.ndarray:
 def own_rows(detector: AnomalyDetector) -> np.ndarray:
     """Return the rows that the model learned from: those that are no calibration."""
     from isthmus.anomaly.row_hash import choose_rows, row_hashes
-    from isthmus.data.sources import open_source
+    from isthmus.data.sources import open_numbers
 
-    return X[~choose_rows(row_hashes(open_source(X), 0), 0.2)]
+    return X[~choose_rows(row_hashes(open_numbers(X), 0), 0.2)]
 
 
 def test_a_score_is_what_it_is_said_to_be(fitted: AnomalyDetector) -> None:

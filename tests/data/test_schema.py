@@ -13,17 +13,17 @@ import pytest
 from isthmus import InvalidData, InvalidPart
 from isthmus.data.column_types import MOST_VALUES
 from isthmus.data.schema import Schema, from_json, is_plain, learn
-from isthmus.data.sources import find_source
+from isthmus.data.sources import open_table
 
 
 def learned(frame: Any, **wishes: Any) -> Schema:
-    source: Any = find_source(frame)
+    source: Any = open_table(frame)
     source.select(None)
     return learn(source.schema, source.own_types(), lambda: source.record_batches(2), wishes)
 
 
 def batch(frame: Any) -> Any:
-    source: Any = find_source(frame)
+    source: Any = open_table(frame)
     return next(iter(source.record_batches(100)))
 
 
@@ -145,10 +145,10 @@ def test_what_cannot_be_used_is_refused_by_name(case: str) -> None:
 
 
 def test_numbers_and_booleans_alone_are_no_mixed_table() -> None:
-    source: Any = find_source(pd.DataFrame({"a": [1, 2], "b": [0.5, 1.5], "c": [True, False]}))
+    source: Any = open_table(pd.DataFrame({"a": [1, 2], "b": [0.5, 1.5], "c": [True, False]}))
     assert is_plain(source.schema, {})
     assert not is_plain(source.schema, {"c": "boolean"})
-    assert not is_plain(find_source(FRAME).schema, {})  # type: ignore[attr-defined]
+    assert not is_plain(open_table(FRAME).schema, {})  # type: ignore[attr-defined]
 
 
 def spoiled(**changes: Any) -> Any:

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 
 from isthmus.data.schema import learn
-from isthmus.data.sources import find_source, source_type
+from isthmus.data.sources import open_table, source_type
 from isthmus.data.table_source import TableSource
 
 
 @pytest.fixture
 def mixed() -> Any:
     frame = pd.DataFrame({0: ["a", "b", None, "a", "a"], 1: [1.0, 2.0, 3.0, np.nan, 5.0]}, index=list("vwxyz"))
-    inner: Any = find_source(frame)
+    inner: Any = open_table(frame)
     schema = learn(inner.schema, inner.own_types(), lambda: inner.record_batches(2), {})
     return TableSource(inner, schema)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from isthmus.data.sources import open_source, source_type
+from isthmus.data.sources import open_numbers, source_type
 from isthmus.data.text_source import TextSource
 from isthmus.parts.texts import Tokens
 
@@ -22,4 +22,4 @@ def test_texts_are_read_in_blocks_as_often_as_wanted() -> None:
         np.testing.assert_array_equal(np.concatenate(blocks), part.apply(learned, TEXTS))
     assert not type(source).accepts(TEXTS)
     assert source.kind is source_type("texts")
-    assert open_source(source) is source
+    assert open_numbers(source) is source

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.anomaly.detector import AnomalyDetector
 from isthmus.data.rows import finite_blocks
 from isthmus.data.source import Source
-from isthmus.data.sources import open_source
+from isthmus.data.sources import open_numbers
 from isthmus.data.windows import Windows
 from isthmus.errors import InvalidData, InvalidPart, require
 from isthmus.estimators._reconstructor import Reconstructor
@@ -148,7 +148,7 @@ def _is_one(series: Any) -> bool:
 
 def _read(series: Any) -> tuple[np.ndarray, Source]:
     """Return a series as numbers [steps, channels], and its source."""
-    source = open_source(np.asarray(series)[:, None] if _is_one(series) else series)
+    source = open_numbers(np.asarray(series)[:, None] if _is_one(series) else series)
     if len(source.row.shape) != 1:
         raise InvalidData(f"a series has one row a step, [steps, channels]. Got rows of shape {source.row.shape}.")
     if not source.n_rows:

@@ -15,8 +15,10 @@ from isthmus.anomaly.scores import TENSORS, NeighborScore, fit_scores, score_sha
 from isthmus.anomaly.thresholds import THRESHOLDS, ValidationScores, p_values, quantile
 from isthmus.core.coercion import short
 from isthmus.core.constraints import AnyOf, Choice, Constraint, Interval, Seed, Whole
+from isthmus.data.arrow import ColumnSource
 from isthmus.data.source import Source
-from isthmus.data.sources import is_path
+from isthmus.data.sources import is_path, open_table
+from isthmus.data.table_source import TableSource
 from isthmus.data.validation import check_weight
 from isthmus.errors import ModelFileError, require, suggestion
 from isthmus.estimators._encoder import learn_reader
@@ -374,7 +376,7 @@ def default_autoencoder(rows: int) -> Autoencoder:
 
 def _table(X: Any, source: Source) -> Any:
     """Return a table whose rows can be taken by their places: what a path or a source leads to is read."""
-    if is_path(X) or isinstance(X, Source):
+    if is_path(X) or isinstance(X, Source) or isinstance(source, TableSource | ColumnSource):
         return source.whole()
     table: Any = np.asarray(X) if getattr(X, "shape", None) is None else X  # a list, or what gives an array if asked
     return table.tocsr() if scipy.sparse.issparse(table) else table
@@ -389,7 +391,10 @@ def _take(table: Any, places: np.ndarray) -> Any:
 
 
 def _open(scores: Sequence[NeighborScore], X: Any) -> list[Source]:
-    """Return the sources of a table, as each of the models reads it."""
+    """Return the sources of a table, as each of the models reads it; a file or a stream is opened once."""
+    opened = open_table(X)
+    if isinstance(opened, ColumnSource):
+        X = opened
     return [score.model.open_rows(X) for score in scores]
 
 

@@ -22,8 +22,8 @@ def row_hashes(source: Source, seed: int) -> np.ndarray:
 
     Examples
     --------
-    >>> from isthmus.data.sources import open_source
-    >>> a, b, c = fingerprints(open_source(np.array([[0.0, 1.0], [1.0, 0.0], [-0.0, 1.0]])), seed=0)
+    >>> from isthmus.data.sources import open_numbers
+    >>> a, b, c = fingerprints(open_numbers(np.array([[0.0, 1.0], [1.0, 0.0], [-0.0, 1.0]])), seed=0)
     >>> bool(a == c), bool(a == b)
     (True, False)
     """

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import isthmus
 from isthmus.cli import output, screen, table
-from isthmus.cli.use import loaded_as
+from isthmus.cli.use import load_kind
 from isthmus.errors import IsthmusError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from isthmus.anomaly.detector import AnomalyDetector
+    from isthmus import AnomalyDetector
 
 SHOWN = 10  # rows
 GUILTY = 3  # columns of each row
@@ -69,7 +70,7 @@ def detect(
         output.check(save_model, output.MODELS, *taken, *([] if out is None else [out]))
     with screen.hushed(quiet):
         X: Any = data if model else table.choose(data, columns or (), drop or (), None, None)[0]
-        detector = _trained(X, settings) if model is None else loaded_as(model, "AnomalyDetector", "a detector")
+        detector = _trained(X, settings) if model is None else load_kind(model, isthmus.AnomalyDetector)
         found = report(detector, X)
         if save_model is not None:
             detector.save(save_model)

@@ -13,7 +13,7 @@ import typer
 from isthmus.cli import output, screen, summary, table
 
 if TYPE_CHECKING:
-    from isthmus.estimators.autoencoder import Autoencoder
+    from isthmus import Autoencoder
 
 
 def _option(flag: str, says: str, panel: str, metavar: str | None = None) -> Any:

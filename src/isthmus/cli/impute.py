@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import isthmus
 from isthmus.cli import output, screen, table
-from isthmus.cli.use import columns_of, loaded_as
+from isthmus.cli.use import columns_of, load_kind
 
 if TYPE_CHECKING:
-    from isthmus.estimators.imputer import Imputer
+    from isthmus import Imputer
 
 Out = Annotated[Path, typer.Option(help="The file to write: .csv, .tsv, .parquet or .npy.", show_default=False)]
 Known = Annotated[
@@ -45,7 +46,7 @@ def impute(
         output.check(save_model, output.MODELS, *taken, out)
     with screen.hushed(quiet):
         X: Any = data if model else table.choose(data, columns or (), drop or (), None, None)[0]
-        imputer = _trained(X, random_state) if model is None else loaded_as(model, "Imputer", "an imputer")
+        imputer = _trained(X, random_state) if model is None else load_kind(model, isthmus.Imputer)
         filled, gaps = imputer.transform(X), imputer.missing(X).sum(axis=0)
         names = columns_of(imputer)
         output.write(out, filled, names)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isthmus.cli import output, screen
-from isthmus.cli.use import columns_of, loaded_from
+from isthmus.cli.use import columns_of, load_network
 
 if TYPE_CHECKING:
-    from isthmus.estimators.autoencoder import Autoencoder
+    from isthmus import Autoencoder
 
 Count = Annotated[int, typer.Option("--n", help="How many rows.")]
 Out = Annotated[Path, typer.Option(help="The file to write: .csv, .tsv, .parquet or .npy.", show_default=False)]
@@ -30,7 +30,7 @@ def sample(
     """Write new rows like those of the training, in its columns and units."""
     output.check(out, list(output.FORMATS), model)
     with screen.hushed(quiet):
-        loaded = loaded_from(model)
+        loaded = load_network(model)
         rows = loaded.sample(n, random_state, label=_label(loaded, label))
         output.write(out, rows, columns_of(loaded))
     if not quiet:

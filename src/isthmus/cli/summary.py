@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from isthmus.estimators._reconstructor import Reconstructor
+    from isthmus import Autoencoder, StackedAutoencoder
 
 
-def of(model: Reconstructor) -> dict[str, str]:
+def of(model: Autoencoder | StackedAutoencoder) -> dict[str, str]:
     """Return what training has come to, by name."""
     return {
         "rows": f"{model.n_samples_:,}",

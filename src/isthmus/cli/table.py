@@ -11,7 +11,6 @@ from isthmus.errors import InvalidData, suggestion
 if TYPE_CHECKING:
     import numpy as np
 
-    from isthmus.data.source import Source
 
 MOST_NAMED = 12  # columns in a message
 
@@ -34,9 +33,9 @@ def choose(
     """
     if not keep and not drop and weight is None and label is None:
         return path, None, None
-    from isthmus.data.sources import find_source
+    import isthmus
 
-    source = find_source(path)
+    source = isthmus.open_table(path)
     known = source.names
     if not known:
         raise InvalidData(f"{path} has no names of columns to choose by: choose from a CSV or Parquet file.")
@@ -84,14 +83,14 @@ def _named(path: Path, texts: Sequence[str], known: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _column(source: Source) -> np.ndarray:
+def _column(source: Any) -> np.ndarray:
     """Return the numbers of a source of one column, [rows]."""
     import numpy as np
 
     return np.concatenate([np.empty(0), *(block[:, 0] for block in source.blocks(65_536))])
 
 
-def _labels(source: Source) -> np.ndarray:
+def _labels(source: Any) -> np.ndarray:
     """Return the labels in a source of one column, [rows]: numbers and truth values as they are, dates as texts."""
     import numpy as np
 

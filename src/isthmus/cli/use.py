@@ -14,7 +14,7 @@ from isthmus.errors import ModelFileError
 if TYPE_CHECKING:
     import numpy as np
 
-    from isthmus.estimators.autoencoder import Autoencoder
+    from isthmus import Autoencoder
 
 LEAST_USUAL = 5  # rows shown
 
@@ -27,7 +27,7 @@ def transform(model: screen.Model, data: screen.Data, out: Out, quiet: screen.Qu
     """Write the code of each row of a table."""
     output.check(out, list(output.FORMATS), model, data)
     with screen.hushed(quiet):
-        loaded = loaded_from(model)
+        loaded = load_network(model)
         _write(out, loaded.transform(data), list(loaded.get_feature_names_out()), quiet)
 
 
@@ -35,7 +35,7 @@ def reconstruct(model: screen.Model, data: screen.Data, out: Out, quiet: screen.
     """Write what the model makes of each row of a table, in the table's units."""
     output.check(out, list(output.FORMATS), model, data)
     with screen.hushed(quiet):
-        loaded = loaded_from(model)
+        loaded = load_network(model)
         _write(out, loaded.reconstruct(data), columns_of(loaded), quiet)
 
 
@@ -52,7 +52,7 @@ def score(
     if out is not None:
         output.check(out, list(output.FORMATS), model, data)
     with screen.hushed(quiet):
-        loaded = loaded_from(model)
+        loaded = load_network(model)
         scores = loaded.score_samples(data)
         errors = loaded.reconstruction_error(data, per_feature=True) if per_feature else np.empty((len(scores), 0))
         columns = columns_of(loaded) if per_feature else []
@@ -62,28 +62,26 @@ def score(
             _show(scores, errors, columns)
 
 
-def loaded_from(path: Path) -> Autoencoder:
+def load_network(path: Path) -> Autoencoder:
     """Return the network of a model file."""
     import isthmus
-    from isthmus.estimators._encoder import Encoder
 
-    found: Autoencoder = isthmus.load(path)
-    if not isinstance(found, Encoder):
-        raise ModelFileError(f"{path} holds {type(found).__name__}, which isthmus.load reads: a network is due here.")
-    return found
+    autoencoders = (isthmus.Autoencoder, isthmus.StackedAutoencoder)
+    supervised = (isthmus.NetworkClassifier, isthmus.NetworkRegressor, isthmus.NetworkRanker)
+    model: Autoencoder = isthmus.load(path, kind=(*autoencoders, *supervised))
+    return model
 
 
-def loaded_as(path: Path, kind: str, noun: str) -> Any:
-    """Return the estimator of a model file, of the kind that `--model` takes here; `noun` says it with its article."""
+def load_kind(path: Path, kind: type) -> Any:
+    """Return the estimator of a model file, of the kind that `--model` takes here."""
     import isthmus
 
-    found = isthmus.load(path)
-    if type(found).__name__ != kind:
-        raise ModelFileError(
-            f"{path} holds {type(found).__name__}, and {noun} is due: leave out --model to train one, and keep it "
-            "with --save-model."
-        )
-    return found
+    try:
+        return isthmus.load(path, kind=kind)
+    except ModelFileError as error:
+        if "; expected" not in str(error):
+            raise
+        raise ModelFileError(f"{error} Leave out --model to train one, and keep it with --save-model.") from error
 
 
 def columns_of(model: Autoencoder) -> list[str]:

@@ -18,7 +18,7 @@ from isthmus.data.scaling import TableScaling
 from isthmus.data.schema import Schema, is_plain, learn
 from isthmus.data.schema import from_json as schema_from_json
 from isthmus.data.source import Source
-from isthmus.data.sources import find_source, is_path, source_type
+from isthmus.data.sources import is_path, open_table, source_type
 from isthmus.data.table_source import TableSource
 from isthmus.data.text_source import TextSource
 from isthmus.data.tokens import are_texts, refuse_empty, texts_of
@@ -76,7 +76,7 @@ class Reader:
             known = LearnedText(text, text.fit(texts))
             source: Source = TextSource(texts, *known)
             return cls(source.row, source.kind, source.labels(), text=known), source
-        source, schema = find_source(X), None
+        source, schema = open_table(X), None
         if isinstance(source, ColumnSource):
             source = source.select(None)
             schema = _learn_schema(source, options.columns or {})
@@ -102,7 +102,7 @@ class Reader:
         """
         if self.text is not None:
             return TextSource(_texts(X, self.text.part.by), *self.text)
-        source = find_source(self.source_type.convert(X, self.row))
+        source = open_table(self.source_type.convert(X, self.row))
         names = self.row.columns
         if self.schema is not None:
             source = self._open_columns(source, picks=is_path(X) or not self.has_names)

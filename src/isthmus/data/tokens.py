@@ -70,6 +70,8 @@ def texts_of(data: Any) -> list[str]:
 def are_texts(data: Any) -> bool:
     """Say whether `data` is texts, or meant to be: the first value that is there is one. A single text is a path."""
     kind = type(data)
+    if isinstance(data, np.ndarray) and data.dtype.kind in "fiubc":
+        return False
     if isinstance(data, list | tuple):
         return isinstance(_first_there(data), str)
     is_known = kind.__module__.partition(".")[0] in ("numpy", "pandas", "polars")

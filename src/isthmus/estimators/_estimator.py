@@ -109,6 +109,19 @@ class Estimator(BaseEstimator, Storable, Generic[FittedType]):
             setattr(self, name, self._with_setting(name, tail, params[key]) if tail else params[key])
         return self
 
+    def describe(self) -> dict[str, str]:
+        """Return the parameters by name as they are spelled, `none` for None; a list of parts with commas between."""
+        words = {}
+        for name, value in super().get_params(deep=False).items():
+            constraint = self._constraint(name)
+            listed: tuple[Any, ...] = (value,)
+            if isinstance(constraint, ManyParts):
+                listed = constraint.resolve(value)
+            elif isinstance(constraint, OnePart):
+                listed = (constraint.resolve(value),)
+            words[name] = ", ".join("none" if one is None else str(one) for one in listed) or "none"
+        return words
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one safetensors file, at once or not at all; `isthmus.load` reads it.
 

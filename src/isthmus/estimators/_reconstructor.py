@@ -14,7 +14,7 @@ from isthmus.core.constraints import Seed, Whole
 from isthmus.core.spelling import resolve
 from isthmus.data.reader import Reader, TableOptions
 from isthmus.data.rows import scaled_blocks
-from isthmus.data.sources import is_path, open_source
+from isthmus.data.sources import is_path, open_numbers
 from isthmus.data.validation import check_weight
 from isthmus.errors import InvalidData, require
 from isthmus.estimators._code_sampler import CodeSampler, nearest_codes, sampler_of_rows
@@ -87,7 +87,7 @@ class Reconstructor(Encoder, Estimator[FittedAutoencoder]):
         InvalidData
             If the codes are not of the model's size, or not finite.
         """
-        fitted, source = self.fitted_, open_source(X)
+        fitted, source = self.fitted_, open_numbers(X)
         if source.row.shape != (fitted.n_components,):
             raise InvalidData(
                 f"the codes have {source.row.size} columns, and those of this model have {fitted.n_components}."

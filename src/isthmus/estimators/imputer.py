@@ -13,7 +13,7 @@ from sklearn.base import OneToOneFeatureMixin, clone
 
 from isthmus.core.constraints import Constraint, Seed, Whole
 from isthmus.data.source import Source
-from isthmus.data.sources import find_source
+from isthmus.data.sources import open_table
 from isthmus.data.tokens import are_texts
 from isthmus.data.validation import check_weight
 from isthmus.errors import InvalidData, ModelFileError, require
@@ -130,7 +130,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
         self.check_parameters()
         if are_texts(X):
             raise InvalidData(NO_CELLS)
-        rows = find_source(X).n_rows
+        source = open_table(X)
+        rows = source.n_rows
         template = default_autoencoder(rows, self.random_state) if self.autoencoder is None else self.autoencoder
         weight = check_weight(sample_weight, rows) if rows else None
         apart = self._rows_apart(rows)
@@ -138,10 +139,10 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
             weight[apart] = 0
         else:
             apart = np.arange(min(rows, MOST_ROWS))
-        model = clone(template).fit(X, sample_weight=weight, expects_missing=True)
+        model = clone(template).fit(source, sample_weight=weight, expects_missing=True)
         if not model.fitted_.row.is_table:
             raise InvalidData(NO_CELLS)
-        self._fitted = FittedImputer(self.to_json(), model, self._residuals_of(model, model.scaled_rows(X)[apart]))
+        self._fitted = FittedImputer(self.to_json(), model, self._residuals_of(model, model.scaled_rows(source)[apart]))
         return self
 
     @on_device

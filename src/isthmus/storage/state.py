@@ -6,6 +6,7 @@ import abc
 import functools
 import importlib
 import inspect
+import math
 import os
 import pkgutil
 from collections.abc import Mapping
@@ -103,19 +104,48 @@ def save(model: Storable, path: str | os.PathLike[str]) -> None:
     container.write(path, {"kind": "model", "version": version("isthmus")} | state.json, state.tensors)
 
 
-def load(path: str | os.PathLike[str]) -> Any:
+def load(path: str | os.PathLike[str], kind: type | tuple[type, ...] | None = None) -> Any:
     """Return the estimator that was saved to a file; nothing in the file is executed.
 
     Parameters
     ----------
     path : of a file that `save` wrote.
+    kind : the class that it must be of, as `isthmus.AnomalyDetector`, or several; None for any.
 
     Raises
     ------
     ModelFileError
-        If the file is missing, damaged, of a newer version, or describes no model that this version knows.
+        If the file is missing, damaged, of a newer version, or describes no model that this version knows, or one of
+        another kind.
     """
-    return load_state(container.open_file(path, "model"))
+    model = load_state(container.open_file(path, "model"))
+    if kind is not None and not isinstance(model, kind):
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        names = " or ".join(one.__name__ for one in kinds)
+        raise ModelFileError(f"{path} holds {type(model).__name__}; expected {names}.")
+    return model
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """What the header of a model file says."""
+
+    version: str  # of the library that wrote it
+    estimator: str
+    n_weights: int  # numbers that training has learned, those of models inside included
+
+
+def file_info(path: str | os.PathLike[str]) -> FileInfo:
+    """Return what the header of a model file says; no tensor is read.
+
+    Raises
+    ------
+    ModelFileError
+        If it is no model file.
+    """
+    stored = container.open_file(path, "model")
+    sizes = (math.prod(shape) for name, (_, shape) in stored.tensors.items() if "weights." in name)
+    return FileInfo(header_field(stored, "version", str), header_field(stored, "estimator", str), sum(sizes))
 
 
 def header_field(stored: Opened, name: str, kind: type) -> Any:

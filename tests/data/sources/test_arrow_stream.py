@@ -13,7 +13,7 @@ import pytest
 
 import isthmus
 from isthmus import Autoencoder, Imputer, InvalidData
-from isthmus.data.sources import find_source, open_source, source_type
+from isthmus.data.sources import open_numbers, open_table, source_type
 
 X = np.random.default_rng(0).normal(size=(40, 3))
 NAMES = ["a", "b", "c"]
@@ -54,7 +54,7 @@ FORMS: dict[str, Callable[[pa.Table], Any]] = {
 
 @pytest.mark.parametrize("form", FORMS)
 def test_it_is_read_in_blocks_as_often_as_wanted(form: str) -> None:
-    source = open_source(FORMS[form](TABLE))
+    source = open_numbers(FORMS[form](TABLE))
     assert type(source) is source_type("arrow_stream")
     assert (source.n_rows, source.row.columns, source.dtype) == (40, tuple(NAMES), np.float64)
     for rows in (1, 7, 100):
@@ -66,7 +66,7 @@ def test_it_is_read_in_blocks_as_often_as_wanted(form: str) -> None:
 
 
 def test_a_frame_that_gives_no_stream_is_known_by_narwhals() -> None:
-    source = open_source(Frame(TABLE))
+    source = open_numbers(Frame(TABLE))
     assert type(source) is source_type("arrow_stream")
     np.testing.assert_array_equal(np.concatenate(list(source.blocks(9))), X)
 
@@ -155,11 +155,11 @@ BAD: dict[str, tuple[Any, str]] = {
 def test_what_is_no_table_of_numbers_is_refused(case: str) -> None:
     data, message = BAD[case]
     with pytest.raises(InvalidData, match=message) as caught:
-        open_source(data)
+        open_numbers(data)
     assert "\n" not in str(caught.value)
 
 
 def test_no_rows_are_refused() -> None:
-    assert find_source(TABLE[:0]).n_rows == 0
+    assert open_table(TABLE[:0]).n_rows == 0
     with pytest.raises(InvalidData, match=r"X has 0 sample\(s\)"):
         Autoencoder(**SMALL).fit(TABLE[:0])

@@ -21,7 +21,7 @@ import pytest
 
 from isthmus import Autoencoder, InvalidData
 from isthmus.data.files import COMPRESSIONS
-from isthmus.data.sources import find_source, is_path, open_source, source_type
+from isthmus.data.sources import is_path, open_numbers, open_table, source_type
 
 X = np.random.default_rng(0).normal(size=(24, 3))
 FRAME = pd.DataFrame(X, columns=list("abc"))
@@ -53,7 +53,7 @@ def several(folder: Path, suffix: str) -> Path:
 
 
 def rows_of(data: Any) -> np.ndarray:
-    source = open_source(data)
+    source = open_numbers(data)
     values = np.concatenate(list(source.blocks(5)))
     assert len(values) == source.n_rows
     return values
@@ -63,7 +63,7 @@ def rows_of(data: Any) -> np.ndarray:
 @pytest.mark.parametrize("suffix", [*COMPRESSIONS, ".GZ"])
 def test_a_compressed_file_is_read(text: str, suffix: str, tmp_path: Path) -> None:
     path = saved(tmp_path / f"t{text}{suffix}")
-    assert type(open_source(path)) is source_type("csv")
+    assert type(open_numbers(path)) is source_type("csv")
     np.testing.assert_allclose(rows_of(str(path)), X, rtol=1e-15)
     assert is_path(str(path))
 
@@ -87,7 +87,7 @@ def test_files_with_the_same_columns_are_one_table(suffix: str, form: str, tmp_p
         "pattern": folder / f"*{suffix}",
         "deep pattern": f"{tmp_path}/**/[xyz]{suffix}",
     }
-    source = open_source(forms[form])
+    source = open_numbers(forms[form])
     assert (source.n_rows, source.row.columns) == (24, ("a", "b", "c"))
     np.testing.assert_allclose(rows_of(forms[form]), X, rtol=1e-15)
     assert is_path(forms[form])
@@ -128,7 +128,7 @@ def test_a_model_answers_for_a_folder_as_for_one_file(tmp_path: Path) -> None:
 def test_of_parquet_only_the_columns_are_read_at_first(tmp_path: Path) -> None:
     """The rows are read from the files as they are asked for."""
     folder = several(tmp_path, ".parquet")
-    source = open_source(folder)
+    source = open_numbers(folder)
     blocks = source.blocks(4)
     np.testing.assert_array_equal(next(blocks), X[:4])
     (folder / "z.parquet").unlink()
@@ -156,8 +156,8 @@ def test_types_are_those_of_one_file_with_all_rows(case: str, tmp_path: Path) ->
     for i, frame in enumerate(frames):
         saved(tmp_path / "parts" / f"{i}.csv", frame)
     saved(tmp_path / "all.csv", pd.concat(frames))
-    found: Any = find_source(tmp_path / "parts")
-    due: Any = find_source(tmp_path / "all.csv")
+    found: Any = open_table(tmp_path / "parts")
+    due: Any = open_table(tmp_path / "all.csv")
     assert found.schema.types == due.schema.types
     assert pa.Table.from_batches(found.record_batches(9)).equals(pa.Table.from_batches(due.record_batches(9)))
     assert pl.read_csv(tmp_path / "all.csv", infer_schema_length=None).height == found.n_rows
@@ -182,15 +182,15 @@ def test_parquet_types_are_widened(tmp_path: Path) -> None:
     for i, kind in enumerate(kinds):
         pq.write_table(pa.table({"v": pa.array([i, None], kind), "w": [1.0, 2.0]}), tmp_path / f"{i}.parquet")
     np.testing.assert_array_equal(rows_of(tmp_path)[:, 0], [0, np.nan, 1, np.nan, 2, np.nan])
-    assert open_source(tmp_path).dtype == np.float64
-    assert open_source(tmp_path / "2.parquet").schema.types == [pa.float32(), pa.float64()]  # type: ignore[attr-defined]
+    assert open_numbers(tmp_path).dtype == np.float64
+    assert open_numbers(tmp_path / "2.parquet").schema.types == [pa.float32(), pa.float64()]  # type: ignore[attr-defined]
 
 
 def test_categories_differ_from_file_to_file(tmp_path: Path) -> None:
     for i, values in enumerate((["x", "y"], ["z", "y", None])):
         frame = pd.DataFrame({"v": pd.Categorical(values), "w": range(len(values))})
         saved(tmp_path / f"{i}.parquet", frame)
-    source: Any = find_source(tmp_path)
+    source: Any = open_table(tmp_path)
     found = pa.Table.from_batches(source.record_batches(9))
     assert found["v"].to_pylist() == ["x", "y", "z", "y", None]
     assert found.equals(ds.dataset(tmp_path).to_table().cast(found.schema))
@@ -199,7 +199,7 @@ def test_categories_differ_from_file_to_file(tmp_path: Path) -> None:
 def test_folders_named_by_a_value_are_columns(tmp_path: Path) -> None:
     frame = FRAME.assign(year=np.arange(24) % 3 + 2020, kind=np.where(np.arange(24) % 2, "x", "y z"))
     pq.write_to_dataset(pa.Table.from_pandas(frame), tmp_path / "t", partition_cols=["year", "kind"])
-    source: Any = find_source(tmp_path / "t")
+    source: Any = open_table(tmp_path / "t")
     found = pa.Table.from_batches(source.record_batches(5)).to_pandas()
     due = ds.dataset(tmp_path / "t", partitioning="hive").to_table().to_pandas()
     assert list(found) == ["a", "b", "c", "year", "kind"]
@@ -215,7 +215,7 @@ def test_folders_named_by_a_value_are_columns(tmp_path: Path) -> None:
 
 def test_one_file_in_a_named_folder_has_its_column(tmp_path: Path) -> None:
     saved(tmp_path / "year=2024" / "x.parquet")
-    assert open_source(tmp_path).row.columns == ("a", "b", "c", "year")
+    assert open_numbers(tmp_path).row.columns == ("a", "b", "c", "year")
     np.testing.assert_array_equal(rows_of(tmp_path), np.column_stack([X, np.full(24, 2024)]))
 
 
@@ -323,14 +323,14 @@ FORBIDDEN = """
 import os, sys
 import pandas, polars
 from isthmus import InvalidData
-from isthmus.data.sources import find_source, source_types
+from isthmus.data.sources import open_table, source_types
 
 source_types()
 if os.geteuid() == 0:  # who may read everything
     os.setuid(65534)
 for path in sys.argv[1:]:
     try:
-        find_source(path)
+        open_table(path)
     except InvalidData as error:
         print(error)
 """

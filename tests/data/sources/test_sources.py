@@ -23,7 +23,7 @@ import scipy.sparse
 
 from isthmus import Autoencoder, InvalidData
 from isthmus.data.source import Source
-from isthmus.data.sources import find_source, is_path, open_source, source_type, source_types
+from isthmus.data.sources import is_path, open_numbers, open_table, source_type, source_types
 
 X = np.random.default_rng(0).normal(size=(23, 3))
 NAMES = ["a", "b", "c"]
@@ -86,7 +86,7 @@ TABLES: dict[str, tuple[str, Callable[[Path], Any], bool]] = {
 @pytest.mark.parametrize("kind", TABLES)
 def test_a_table_is_read_in_blocks_as_often_as_wanted(kind: str, tmp_path: Path) -> None:
     name, make, has_names = TABLES[kind]
-    source = open_source(make(tmp_path))
+    source = open_numbers(make(tmp_path))
     assert type(source) is source_type(name)
     assert (source.n_rows, source.row.shape, source.row.size) == (23, (3,), 3)
     assert source.row.columns == (tuple(NAMES) if has_names else None)
@@ -137,7 +137,7 @@ NO_TABLES: dict[str, Any] = {
 @pytest.mark.parametrize("case", NO_TABLES)
 def test_what_is_no_table_is_refused(case: str) -> None:
     with pytest.raises(InvalidData, match=r"^a \w+\.\w+ is not a table: pass a frame or an array\.$"):
-        find_source(NO_TABLES[case])
+        open_table(NO_TABLES[case])
 
 
 def test_an_array_is_decided_by_its_type_alone() -> None:
@@ -157,9 +157,9 @@ class Watched(np.ndarray):
         raise AssertionError
 
 
-from isthmus.data.sources import find_source
+from isthmus.data.sources import open_table
 
-print(find_source(np.ones((3, 2)).view(Watched)).form)
+print(open_table(np.ones((3, 2)).view(Watched)).form)
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert ran.stdout.strip() == "array", ran.stderr
@@ -175,7 +175,7 @@ SELECTED: dict[str, Callable[[Path], Any]] = {
 
 @pytest.mark.parametrize("kind", SELECTED)
 def test_columns_are_selected_into_a_new_source(kind: str, tmp_path: Path) -> None:
-    source: Any = find_source(SELECTED[kind](tmp_path))
+    source: Any = open_table(SELECTED[kind](tmp_path))
     whole = next(source.blocks(99))
     some = source.select(["c", "a"])
     np.testing.assert_array_equal(next(some.blocks(99)), whole[:, [2, 0]])
@@ -196,7 +196,7 @@ def test_columns_are_selected_into_a_new_source(kind: str, tmp_path: Path) -> No
 
 def test_a_row_is_described_anew_in_a_new_source() -> None:
     for table in (X, frame(), pl.DataFrame(X, schema=NAMES)):
-        source = open_source(table)
+        source = open_numbers(table)
         row = dataclasses.replace(source.row, may_be_missing=True)
         assert source.with_row(row).row == row
         assert source.row != row
@@ -216,7 +216,7 @@ SINGLES: dict[str, Callable[[Path], Any]] = {
 
 @pytest.mark.parametrize("kind", SINGLES)
 def test_single_precision_stays(kind: str, tmp_path: Path) -> None:
-    source = open_source(SINGLES[kind](tmp_path))
+    source = open_numbers(SINGLES[kind](tmp_path))
     assert source.dtype == np.float32
     (block,) = source.blocks(100)
     assert block.dtype == np.float32
@@ -226,7 +226,7 @@ def test_single_precision_stays(kind: str, tmp_path: Path) -> None:
 def test_mixed_precision_is_double() -> None:
     mixed = frame().astype({"a": np.float32})
     for table in (mixed, pl.DataFrame(mixed.to_dict("list"), schema_overrides={"a": pl.Float32})):
-        source = open_source(table)
+        source = open_numbers(table)
         assert source.dtype == np.float64
         np.testing.assert_array_equal(next(source.blocks(100)), mixed.to_numpy(np.float64))
 
@@ -247,7 +247,7 @@ def test_any_number_is_a_number(kind: str, form: str) -> None:
     values = NUMBERS[kind]
     make = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "array": lambda d: np.array(list(d.values()), object).T}
     table = make[form]({"a": values, "b": [0.5, 1.5, 2.5]})
-    (block,) = open_source(table).blocks(9)
+    (block,) = open_numbers(table).blocks(9)
     np.testing.assert_allclose(block[:, 0], [float(value) for value in values], rtol=1e-7)
 
 
@@ -256,15 +256,15 @@ def test_what_is_missing_is_nan() -> None:
     due = np.array([[1, 4], [np.nan, 5], [3, 6]])
     nullable = pd.DataFrame({"a": pd.array([1, None, 3], dtype="Int64"), "b": [4, 5, 6]})
     for table in (pd.DataFrame(with_gap), nullable, pl.DataFrame(with_gap), [[1, 4], [None, 5], [3, 6]]):
-        np.testing.assert_array_equal(next(open_source(table).blocks(9)), due)
+        np.testing.assert_array_equal(next(open_numbers(table).blocks(9)), due)
 
 
 def test_the_index_of_rows_and_the_names_of_columns_are_kept() -> None:
     table = frame().set_index(pd.Index([f"r{i}" for i in range(23)]))
-    source = open_source(table)
+    source = open_numbers(table)
     answer = type(source).frame(X, source.labels() or [], source.index)
     pd.testing.assert_frame_equal(answer, table)
-    numbered = open_source(pd.DataFrame(X))
+    numbered = open_numbers(pd.DataFrame(X))
     assert numbered.labels() == [0, 1, 2]
     assert numbered.row.columns == ("0", "1", "2")
 
@@ -274,7 +274,7 @@ def test_the_index_of_a_frame_in_parquet_is_no_column(tmp_path: Path) -> None:
     some = frame()[frame()["a"] > 0]
     some.to_parquet(tmp_path / "x.parquet")
     assert "__index_level_0__" in pq.read_schema(tmp_path / "x.parquet").names
-    source = open_source(tmp_path / "x.parquet")
+    source = open_numbers(tmp_path / "x.parquet")
     assert source.row.columns == tuple(NAMES)
     np.testing.assert_array_equal(next(source.blocks(99)), some.to_numpy())
 
@@ -282,14 +282,14 @@ def test_the_index_of_a_frame_in_parquet_is_no_column(tmp_path: Path) -> None:
 def test_a_parquet_file_is_streamed(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     pq.write_table(pa.table(dict(zip(NAMES, X.T, strict=True))), path, row_group_size=5)
-    source = open_source(path)
+    source = open_numbers(path)
     np.testing.assert_array_equal(np.concatenate(list(source.blocks(4))), X)
     assert max(len(block) for block in source.blocks(4)) <= 4
 
 
 def test_a_sparse_matrix_is_never_dense_as_a_whole() -> None:
     wide = scipy.sparse.random_array((100_000, 200), density=1e-4, random_state=0, format="coo")
-    source = open_source(wide)
+    source = open_numbers(wide)
     first = next(source.blocks(16))
     assert first.shape == (16, 200)
     np.testing.assert_array_equal(first, wide.tocsr()[:16].toarray())
@@ -390,20 +390,20 @@ def test_a_file_that_cannot_be_read_says_why(case: str, tmp_path: Path) -> None:
 def test_text_is_no_number(tmp_path: Path) -> None:
     path = write(tmp_path, "x.csv", "a,b\n1,2\n3,abc\n5,6\n")
     with pytest.raises(InvalidData, match=r"column 'b' holds text \('abc', row 1\).*turn it into numbers or leave it"):
-        open_source(path)
+        open_numbers(path)
 
 
 def test_dates_in_a_csv_are_found(tmp_path: Path) -> None:
     path = write(tmp_path, "x.csv", "a,b,c\n1,2020-01-01,2020-01-01T10:00:00\n2,2020-01-02,2020-01-02T11:30:00\n")
-    source: Any = find_source(path)
+    source: Any = open_table(path)
     assert [str(kind) for kind in source.schema.types] == ["int64", "date32[day]", "timestamp[us]"]
 
 
 def test_a_numpy_file_under_the_other_suffix_is_read(tmp_path: Path) -> None:
     swapped = write(tmp_path, "y.npy", saved(tmp_path, "x.npz").read_bytes())
-    np.testing.assert_array_equal(next(open_source(swapped).blocks(99)), X)
+    np.testing.assert_array_equal(next(open_numbers(swapped).blocks(99)), X)
     swapped = write(tmp_path, "y.npz", saved(tmp_path, "x.npy").read_bytes())
-    np.testing.assert_array_equal(next(open_source(swapped).blocks(99)), X)
+    np.testing.assert_array_equal(next(open_numbers(swapped).blocks(99)), X)
 
 
 class Bomb:
@@ -450,8 +450,8 @@ def test_a_file_that_lacks_a_column_says_which(tmp_path: Path) -> None:
 
 
 def test_a_source_is_a_source() -> None:
-    source = open_source(X)
-    assert open_source(source) is source
+    source = open_numbers(X)
+    assert open_numbers(source) is source
     assert isinstance(source, Source)
 
 

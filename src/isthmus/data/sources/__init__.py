@@ -46,7 +46,7 @@ def source_type(name: str) -> type[Source]:
     return kinds[name]
 
 
-def open_source(data: Any, columns: Sequence[str] | None = None) -> Source:
+def open_numbers(data: Any, columns: Sequence[str] | None = None) -> Source:
     """Return the source of a table of numbers, or of the path of one; of one with names, only `columns` where given.
 
     Raises
@@ -56,13 +56,26 @@ def open_source(data: Any, columns: Sequence[str] | None = None) -> Source:
     """
     if isinstance(data, Source):
         return data
-    source = find_source(data).select(columns)
+    source = open_table(data).select(columns)
     source.row  # noqa: B018 -- it refuses what are no numbers
     return source
 
 
-def find_source(data: Any) -> Source:
+def open_table(data: Any) -> Source:
     """Return the source of a table or of the path of one, whatever its columns hold; a source is its own.
+
+    Wherever a table is expected its source may be given: then it is opened once, however often it is used.
+
+    Parameters
+    ----------
+    data : an array, nested lists, a SciPy sparse matrix, a frame of pandas, polars or any library that narwhals knows,
+        a table or stream of Arrow, or the path of a file, of a folder of files, or a pattern for some.
+
+    Examples
+    --------
+    >>> source = open_table(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    >>> source.n_rows, source.row.size
+    (2, 2)
 
     Raises
     ------
