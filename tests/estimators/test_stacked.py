@@ -148,7 +148,7 @@ RIVAL = "adversarial(2, prior=mixture(by_label=True), rival=adam(0.01))"
 def test_the_rival_of_the_top_layer_goes_on_in_the_fine_tuning() -> None:
     top = Autoencoder(RIVAL, encoder="mlp(())", max_epochs=2, stops=None)
     stack = StackedAutoencoder([layer(24), top], max_epochs=2, stops=None).fit(X, load_digits().target[:400])
-    assert stack._plan().rival == top.part("bottleneck").rival
+    assert stack._plan().discriminator == top.part("bottleneck").rival
     assert stack._labels_of(load_digits().target[:400], 400) is not None
     assert {"rival", "adversarial"} <= set(stack.history_[-1])
     with pytest.raises(InvalidPart, match="an adversarial code needs an optimizer that goes step by step"):
