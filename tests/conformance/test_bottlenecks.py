@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from isthmus.contracts import Batch, Pass, Row, TrainedNetwork
+from isthmus.contracts import Batch, ForwardPass, Row, TrainedNetwork
 from isthmus.core.parameter_specs import assemble, draw_weights
 from isthmus.core.registry import find_part, part_names
 from isthmus.errors import InvalidPart
@@ -43,9 +43,9 @@ def test_codes_have_the_shapes_and_the_size_it_promises(name: str, example: Call
         batch = Batch(X, np.ones(ROWS, np.float32), np.arange(ROWS, dtype=np.int32) % 2)
 
         def terms(code: Any, key: Any = key, batch: Any = batch) -> Any:
-            seen = Pass(batch, batch.x, code, None, None, jnp.int32(0), key)  # type: ignore[arg-type]
-            return neck.terms(jnp.ones((code.draws.shape[0], ROWS)), seen), neck.discriminator_terms(
-                seen
+            forward = ForwardPass(batch, batch.x, code, None, None, jnp.int32(0), key)  # type: ignore[arg-type]
+            return neck.terms(jnp.ones((code.draws.shape[0], ROWS)), forward), neck.discriminator_terms(
+                forward
             ) if key is not None else {}
 
         for found in jax.eval_shape(terms, code):

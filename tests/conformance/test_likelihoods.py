@@ -142,7 +142,7 @@ def test_what_starts_are_slots_and_what_is_fixed_does_start(part: Any, rows: np.
     row = CODES if part.name in NAMES else Row((COLUMNS,))
     found = parameter_specs(part.build(row, partial(affine, WIDTH)))
     start = part.start(row, np.where(rows > 0.8, np.nan, rows), np.arange(ROWS) % 3 + 0.0)
-    assert {path for path, slot in found.items() if slot.is_fixed} <= set(start) <= set(found)
+    assert {path for path, spec in found.items() if spec.is_fixed} <= set(start) <= set(found)
     for path, value in start.items():
         assert np.isfinite(value).all()
         assert np.broadcast_shapes(value.shape, found[path].shape) == found[path].shape

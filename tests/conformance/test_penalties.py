@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from isthmus.contracts import Batch, Pass, Penalty, Row, Schedule
+from isthmus.contracts import Batch, ForwardPass, Penalty, Row, Schedule
 from isthmus.core import registry
 from isthmus.core.parameter_specs import assemble, draw_weights
 from isthmus.core.registry import find_part, part_names
@@ -46,7 +46,9 @@ def test_it_is_one_number_a_row_or_one_in_all(name: str, example: Callable[[Any]
         model = assemble(SKELETON, weights)
         code = model.encode(batch.x)
         outcome = model.decode(code.draws, None, code.condition)
-        return penalty(Pass(batch, batch.x, code, outcome, model, jnp.int32(0), None, penalty.start(SKELETON, {})))
+        return penalty(
+            ForwardPass(batch, batch.x, code, outcome, model, jnp.int32(0), None, penalty.start(SKELETON, {}))
+        )
 
     batch = Batch(X, np.ones(ROWS, np.float32), LABEL)
     term = term_of(example(find_part("penalties", name)), draw_weights(SKELETON, 0), batch)
@@ -91,7 +93,7 @@ def test_a_penalty_of_ones_own_is_checked_too() -> None:
         def __post_init__(self) -> None:
             """Check nothing."""
 
-        def __call__(self, seen: Pass) -> Any:
+        def __call__(self, forward: ForwardPass) -> Any:
             return jnp.zeros(())
 
     try:

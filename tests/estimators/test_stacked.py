@@ -149,7 +149,7 @@ RIVAL = "adversarial(2, prior=mixture(by_label=True), rival=adam(0.01))"
 def test_the_rival_of_the_top_layer_goes_on_in_the_fine_tuning() -> None:
     top = Autoencoder(RIVAL, encoder="mlp(())", max_epochs=2, stops=None)
     stack = StackedAutoencoder([layer(24), top], max_epochs=2, stops=None).fit(X, load_digits().target[:400])
-    assert stack.resolve_parts().plan().rival == top.part("bottleneck").rival
+    assert stack.resolve_parts().plan().discriminator == top.part("bottleneck").rival
     with pytest.raises(InvalidData, match="adversarial needs labels"):
         clone(stack).fit(X)
     assert {"rival", "adversarial"} <= set(stack.history_[-1])

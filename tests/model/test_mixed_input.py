@@ -26,7 +26,7 @@ X = np.array([[2, 0.5, NAN, NAN], [NAN, NAN, 1, 3.0]], np.float32)
 
 def test_codes_are_one_hot_and_holes_are_marked() -> None:
     entry, shown = mixed_input(ROW, ())
-    found = replace(entry, gate=jnp.array([10.0, 20.0])).shown(jnp.array(X))
+    found = replace(entry, gate=jnp.array([10.0, 20.0])).encoder_input(jnp.array(X))
     due = [[0.5, 0, 0, 20, 0, 0, 1, 0, 0], [0, 3, 10, 0, 0, 0, 0, 0, 1]]
     np.testing.assert_array_equal(found, due)
     assert shown.columns == (
@@ -59,7 +59,11 @@ def test_the_mark_learns_from_holes_only() -> None:
 def test_a_code_that_the_road_reads_itself_comes_last_and_as_such() -> None:
     row = replace(ROW, codes=(3, 0, 4, 0))
     entry, shown = mixed_input(row, {2})
-    found = entry.shown(jnp.array(X)) if entry.gate is None else replace(entry, gate=jnp.zeros(2)).shown(jnp.array(X))
+    found = (
+        entry.encoder_input(jnp.array(X))
+        if entry.gate is None
+        else replace(entry, gate=jnp.zeros(2)).encoder_input(jnp.array(X))
+    )
     np.testing.assert_array_equal(found[:, -1], [NAN, 1])
     assert shown.columns is not None
     assert shown.columns[-1] == "sex"

@@ -28,7 +28,7 @@ from isthmus.training.objective import Plan, loss
 COLUMNS, HIDDEN, SIZE = 3, 4, 2
 ROAD = MLP((HIDDEN,), activation="tanh")
 SKELETON = build(Row((COLUMNS,)), ROAD, Deterministic(SIZE), ROAD, SquaredError())
-COUNT = sum(slot.size for slot in parameter_specs(SKELETON).values())
+COUNT = sum(spec.size for spec in parameter_specs(SKELETON).values())
 WEIGHTS = np.random.default_rng(0).normal(size=COUNT)
 X = np.random.default_rng(1).normal(size=(4, COLUMNS))
 ROW_WEIGHTS = np.array([2.0, 0.5, 1.0, 0.5])  # they average 1
@@ -165,7 +165,7 @@ def test_its_gradient_is_the_slope(
     skeleton = build(Row((COLUMNS,)), road, resolve(Bottleneck, bottleneck), road, resolve(Likelihood, likelihood))
     noise = None if corruption is None else resolve(Corruption, corruption)
     plan = Plan(noise, tuple(resolve(Penalty, each) for each in penalties), Sgd())
-    count = sum(slot.size for slot in parameter_specs(skeleton).values())
+    count = sum(spec.size for spec in parameter_specs(skeleton).values())
     weights = 0.7 * np.random.default_rng(2).normal(size=count)
     x = np.random.default_rng(3).random(size=(4, COLUMNS))
     with jax.enable_x64(True):

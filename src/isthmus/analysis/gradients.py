@@ -166,7 +166,7 @@ def _compared(arguments: tuple[Any, ...], places: np.ndarray, names: list[str], 
     (loss, _, gradient), seconds = _timed(steps.gradient, arguments, arguments)
     if not np.isfinite(loss):
         raise InvalidData(f"the loss of these rows at these weights is {loss}: it has no slope.")
-    low, high = weight_range(model, steps.RIVAL)
+    low, high = weight_range(model, steps.DISCRIMINATOR)
     player = ((places >= low) & (places < high)).astype(int)  # a rival's weights learn from its own terms
     slopes = {"autodiff": np.asarray(gradient)[places]}
     evaluations, took = {"autodiff": 1}, {"autodiff": seconds}

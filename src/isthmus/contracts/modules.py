@@ -1,6 +1,6 @@
 """The modules that parts build.
 
-Parts describe; modules compute. A module is an `equinox.Module` built of slots (`core/parameter_specs.py`), filled
+Parts describe; modules compute. A module is an `equinox.Module` built of specs (`core/parameter_specs.py`), filled
 with numbers later. n rows, d columns, k draws of a code, its size, the width of a layer.
 `key=None` means inference: no noise.
 """
@@ -14,23 +14,23 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from isthmus.contracts.outcomes import Outcome
-from isthmus.contracts.records import LAST_STEP, Code, Pass
+from isthmus.contracts.records import LAST_STEP, Code, ForwardPass
 
 
 class BackboneModule(eqx.Module):
-    """A road: [n, ...] in, [n, width] out."""
+    """An encoder or a decoder: [n, ...] in, [n, width] out."""
 
     @abc.abstractmethod
     def __call__(self, x: Array, key: Array | None) -> Array: ...
 
     @property
     def is_identity(self) -> bool:
-        """Say whether the road only passes on what it is given, flat."""
+        """Say whether it only returns what it is given, flat."""
         return False
 
     @property
     def reads_missing(self) -> bool:
-        """Say whether the road tells entries that are NaN from others; for all others they are set to 0."""
+        """Say whether it reads entries that are NaN as missing; for all other modules they are set to 0."""
         return False
 
 
@@ -41,7 +41,7 @@ class Neck(eqx.Module):
     def __call__(self, hidden: Array, key: Array | None, step: Array = LAST_STEP) -> Code:
         """Return the code of `hidden` [n, width]; without a key as it is after the last step."""
 
-    def terms(self, log_likelihood: Array, seen: Pass) -> dict[str, Array]:
+    def terms(self, log_likelihood: Array, forward: ForwardPass) -> dict[str, Array]:
         """Return what to minimise, by name, [n] each or a scalar; the likelihood is given as [k, n]."""
         return {"reconstruction": -jnp.mean(log_likelihood, axis=0)}
 
@@ -49,11 +49,11 @@ class Neck(eqx.Module):
         """Return the code that penalties are computed from: without what the neck does to its gradient."""
         return code
 
-    def discriminator_terms(self, seen: Pass) -> dict[str, Array]:
-        """Return what the rival, the weights below the field `rival`, minimises, by name; none without a rival.
+    def discriminator_terms(self, forward: ForwardPass) -> dict[str, Array]:
+        """Return what the discriminator, the weights below the field `rival`, minimises, by name; none without one.
 
-        The two sides see each other, but learn apart: `terms` holds the rival's weights fixed by
-        `jax.lax.stop_gradient`, and these terms the code.
+        The two sides enter each other's terms, but learn apart: `terms` holds the weights of the discriminator fixed
+        by `jax.lax.stop_gradient`, and these terms the code.
         """
         return {}
 

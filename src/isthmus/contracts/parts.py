@@ -12,7 +12,7 @@ import optax
 from jaxtyping import Array
 
 from isthmus.contracts.modules import BackboneModule, Head, Neck
-from isthmus.contracts.records import Arrays, Blocks, KnownCategories, Links, Pass, Record, Row, TrainedNetwork
+from isthmus.contracts.records import Arrays, Blocks, ForwardPass, KnownCategories, Links, Record, Row, TrainedNetwork
 from isthmus.core.affine import affine
 from isthmus.core.part import Part
 from isthmus.errors import require
@@ -29,7 +29,7 @@ class Corruption(Part, kind="corruptions"):
         """Return `x` [n, *row.shape] with noise."""
 
     def mixed(self, x: Array, key: Array, is_code: np.ndarray) -> Array:
-        """Return rows `x` [n, d] of a mixed table with noise: NaN where nothing is, or nothing is to be seen.
+        """Return rows `x` [n, d] of a mixed table with noise: NaN where a value is missing or is to look so.
 
         `is_code` [d] names the columns of codes. Noise acts on numbers, unless a variant can tell more.
         """
@@ -51,21 +51,21 @@ class Activation(Part, kind="activations"):
 
 
 class Backbone(Part, kind="backbones"):
-    """The road down and the road up: one part describes both, so a decoder mirrors by default."""
+    """Encoder and decoder: one part describes both, so that by default the decoder is the encoder reversed."""
 
     shorthand = "mlp"
     reads_tokens: ClassVar[bool] = False  # its rows are tokens in order, as the text `tokens` gives them
 
     @abc.abstractmethod
     def encoder(self, row: Row) -> tuple[BackboneModule, int]:
-        """Return the road from a row, and the width at its end."""
+        """Return the encoder of a row, and its width."""
 
     @abc.abstractmethod
     def decoder(self, row: Row, size: int) -> tuple[BackboneModule, int]:
-        """Return the road from a code of `size`, and the width at its end."""
+        """Return the decoder of a code of `size`, and its width."""
 
     def output_layer(self, row: Row, width: int, total: int) -> Callable[[Array], Array]:
-        """Return the last layer, from the end of the decoder's road to the `total` numbers a likelihood needs."""
+        """Return the last layer, from the decoder to the `total` numbers a likelihood needs."""
         return affine(width, total)
 
     def target_layer(self, row: Row, width: int, total: int) -> Callable[[Array], Array]:
@@ -73,7 +73,7 @@ class Backbone(Part, kind="backbones"):
         return affine(width, total)
 
     def condition(self, row: Row) -> tuple[int, ...]:
-        """Return the columns that the roads up must know beside the code: they are handed on, after it."""
+        """Return the columns that the decoder must know beside the code: they follow it."""
         return ()
 
     def codes(self, row: Row) -> dict[int, int]:
@@ -82,7 +82,7 @@ class Backbone(Part, kind="backbones"):
 
 
 class Bottleneck(Part, kind="bottlenecks"):
-    """The code: what passes the narrow land."""
+    """The code: the few numbers that a row passes through."""
 
     shorthand = "deterministic"
     size: int
@@ -90,10 +90,10 @@ class Bottleneck(Part, kind="bottlenecks"):
 
     @property
     def discriminator_optimizer(self) -> Optimizer | None:
-        """Return how the neck's rival learns, or None where it has none."""
+        """Return how the discriminator of the neck learns, or None where it has none."""
         return None
 
-    def room_for_identity(self, columns: int) -> bool:
+    def can_copy(self, columns: int) -> bool:
         """Say whether a row of so many columns can be copied through, so that nothing need be learned."""
         return self.size >= columns
 
@@ -144,21 +144,21 @@ class Likelihood(Part, kind="likelihoods"):
 
     @abc.abstractmethod
     def build(self, row: Row, output_layer: OutputLayer) -> Head:
-        """Return the head; `outlet(total)` gives the layer from features to so many numbers, d for each purpose."""
+        """Return the head; `output_layer(total)` gives a layer from features to so many numbers, d for each purpose."""
 
     def start(self, row: Row, x: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
-        """Return where slots of the head start, by their path in it, as scaled rows `x` [n, d] suggest."""
+        """Return where parameter specs of the head start, by their path in it, as scaled rows `x` [n, d] suggest."""
         return {}
 
     def unit(self, x: np.ndarray, weight: np.ndarray) -> np.ndarray | None:
-        """Return the mean loss [d] of telling every row `x` [n, d], NaN where nothing is, the same best value.
+        """Return the mean loss [d] over rows `x` [n, d], NaN where missing, of the best value that is the same for all.
 
         None where a loss has no natural zero, as that of a density.
         """
         return None
 
     def link(self, x: np.ndarray) -> np.ndarray:
-        """Return what the outlet should give so that the mean is `x`: where a start from PCA aims."""
+        """Return what the output layer should give so that the mean is `x`: where a start from PCA aims."""
         return x
 
 
@@ -170,7 +170,7 @@ class Schedule(Part, kind="schedules"):
         """Return the value at a step; one step is one batch."""
 
     def factor(self, history: Sequence[Record]) -> float:
-        """Return a factor on the value, seen from the epochs so far."""
+        """Return a factor on the value, from the epochs so far."""
         return 1.0
 
 
@@ -189,7 +189,7 @@ class Penalty(Part, kind="penalties"):
         require(is_weight, f"{type(self).__name__}.weight", "at least 0", self.weight)
 
     @abc.abstractmethod
-    def __call__(self, seen: Pass) -> Array: ...
+    def __call__(self, forward: ForwardPass) -> Array: ...
 
     def start(self, model: Any, known: KnownCategories) -> Any:
         """Return what to remember before the first step of a fit, a tree of NumPy arrays.
@@ -199,9 +199,9 @@ class Penalty(Part, kind="penalties"):
         """
         return None
 
-    def remember(self, seen: Pass) -> Any:
-        """Return what to remember after this step: `seen.memory`, changed; the same tree of shapes."""
-        return seen.memory
+    def remember(self, forward: ForwardPass) -> Any:
+        """Return what to remember after this step: `forward.memory`, changed; the same tree of shapes."""
+        return forward.memory
 
 
 class Neighborhood(Part, kind="neighborhoods"):

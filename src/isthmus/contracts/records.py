@@ -1,4 +1,4 @@
-"""What flows between parts: rows, batches, codes, links, and what an epoch tells.
+"""What flows between parts: rows, batches, codes, links, and the records of epochs.
 
 n rows, d columns, k draws of a code, its size. `key=None` means inference: no noise.
 """
@@ -18,7 +18,9 @@ from isthmus.contracts.outcomes import Outcome, Posterior
 LAST_STEP: Any = np.int32(2**31 - 1)  # the step at which every schedule has ended: that of inference
 Record = Mapping[str, float]  # an epoch: epoch, loss, every term by name, validation_loss, weight_change, seconds
 Arrays = dict[str, np.ndarray]
-KnownCategories = Mapping[int, tuple[int, ...]]  # the codes, by column that is read so, that earlier fits have seen
+KnownCategories = Mapping[
+    int, tuple[int, ...]
+]  # by column that an encoder reads as categories: those that earlier fits had
 Blocks = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]  # reads a table anew: rows [n, d], weights [n]
 
 
@@ -37,8 +39,10 @@ class Row:
     columns: tuple[str, ...] | None = None
     codes: tuple[int, ...] | None = None  # by column: how many values 0, 1, … it may take, 0 where it holds a number
     is_sequence: bool = False  # the first axis is time: (steps, features)
-    may_be_missing: bool = False  # entries may be NaN, not there: what lies behind the end of a ragged sequence, a text
-    is_table: bool = False  # a table of numbers, codes and holes: roads see it through an `Entrance`
+    may_be_missing: bool = (
+        False  # entries may be NaN, missing: also what lies behind the end of a ragged sequence, a text
+    )
+    is_table: bool = False  # a table of numbers and categories: encoders see it through a `MixedInput`
 
     @property
     def size(self) -> int:
@@ -75,8 +79,8 @@ class Code(NamedTuple):
     own: Any = None  # what the neck needs again for its own terms; nobody else reads it
 
 
-class Pass(NamedTuple):
-    """All that one pass through the model saw; what penalties are computed from."""
+class ForwardPass(NamedTuple):
+    """One forward pass through the model: what terms and penalties are computed from."""
 
     batch: Batch
     corrupted: Array  # [n, d]

@@ -22,7 +22,7 @@ BLOCK = 512  # rows
 
 @jax.jit
 def encode(weights: Array, model: Any, x: Array) -> Array:
-    """Return the point code of `x` [n, d], followed by what the roads up must know beside it, [n, size + c]."""
+    """Return the point code of `x` [n, d], followed by what the decoder must know beside it, [n, size + c]."""
     code = assemble(model, weights).encode(x)
     return code.point if code.condition is None else jnp.concatenate([code.point, code.condition], axis=1)
 
@@ -56,7 +56,7 @@ def expect(weights: Array, model: Any, x: Array) -> Array:
 
 @jax.jit
 def explain(weights: Array, model: Any, x: Array) -> Array:
-    """Return the log-likelihood of `x` [n, d] by column, [n, d]; 0 where it holds nothing."""
+    """Return the log-likelihood of `x` [n, d] by column, [n, d]; 0 where a value is missing."""
     outcome = _outcome(assemble(model, weights), x)
     return outcome.log_prob_by_column(x, ~jnp.isnan(x) if model.may_be_missing else None)[0]
 
@@ -78,7 +78,7 @@ def expectation_and_uncertainty(weights: Array, model: Any, x: Array, key: Array
 
 @jax.jit
 def error(weights: Array, model: Any, x: Array) -> Array:
-    """Return the squared difference between `x` [n, d] and its expected rows, [n, d]; 0 where it holds nothing."""
+    """Return the squared difference between `x` [n, d] and its expected rows, [n, d]; 0 where a value is missing."""
     difference = reconstruct(weights, model, x) - x
     return (jnp.nan_to_num(difference) if model.may_be_missing else difference) ** 2
 

@@ -1,4 +1,4 @@
-"""The model: a road down, a code, a road up, an outcome. It names no variant."""
+"""The model: encoder, code, decoder, outcome. It names no variant."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ class Model(eqx.Module):
     target: Any = None  # a Head; None where no target is explained
     shape: tuple[int, ...] = eqx.field(static=True, default=())  # of a row
     size: int = eqx.field(static=True, default=0)  # of the code
-    condition: tuple[int, ...] = eqx.field(static=True, default=())  # columns that the roads up know beside the code
+    condition: tuple[int, ...] = eqx.field(static=True, default=())  # columns that the decoder knows beside the code
     may_be_missing: bool = eqx.field(static=True, default=False)  # rows may hold NaN
     target_may_be_missing: bool = eqx.field(static=True, default=False)
     mixed: tuple[int, ...] | None = eqx.field(static=True, default=None)  # by column of a mixed row: how many codes
 
     def encode(self, x: Array, key: Array | None = None, step: Array = LAST_STEP) -> Code:
         """Return the code of `x` [n, d]."""
-        seen = jnp.nan_to_num(x) if self.may_be_missing and not self.encoder.reads_missing else x
-        code = self.neck(self.encoder(seen, fold(key, Noise.ENCODER)), fold(key, Noise.NECK), step)
+        rows = jnp.nan_to_num(x) if self.may_be_missing and not self.encoder.reads_missing else x
+        code = self.neck(self.encoder(rows, fold(key, Noise.ENCODER)), fold(key, Noise.NECK), step)
         if not self.condition:
             return code
         return code._replace(condition=x.reshape(x.shape[0], -1)[:, np.array(self.condition)])
@@ -76,7 +76,7 @@ def _by_draw(outcome: Outcome, k: int, n: int) -> Outcome:
 
 
 def build(row: Row, encoder: Backbone, bottleneck: Bottleneck, decoder: Backbone, likelihood: Likelihood) -> Model:
-    """Return the model of these parts, its weights still slots."""
+    """Return the model of these parts, its weights still parameter specs."""
     condition = tuple(sorted({*encoder.condition(row), *decoder.condition(row)}))
     if decoder.condition(row) not in ((), condition):
         raise InvalidPart(
@@ -97,15 +97,15 @@ def category_counts(row: Row) -> tuple[int, ...] | None:
 
 
 def build_encoder(row: Row, encoder: Backbone) -> tuple[BackboneModule, int]:
-    """Return the road down, behind an entrance where rows are mixed, and the width at its end."""
+    """Return the encoder, behind a `MixedInput` where rows are those of a table, and its width."""
     if not row.is_table:
         return encoder.encoder(row)
-    entry, shown = mixed_input(row, encoder.codes(row))
+    entry, inner = mixed_input(row, encoder.codes(row))
     known = [row.column(column) for column in encoder.condition(row)]
-    if known != [shown.column(column) for column in encoder.condition(shown)]:
+    if known != [inner.column(column) for column in encoder.condition(inner)]:
         raise InvalidPart(f"in a table of numbers and categories the encoder {encoder.name} must name its column.")
-    road, width = encoder.encoder(shown)
-    return replace(entry, road=road), width
+    module, width = encoder.encoder(inner)
+    return replace(entry, road=module), width
 
 
 def _named(row: Row, columns: tuple[int, ...]) -> str:

@@ -21,8 +21,8 @@ def cut_code(model: Model, weights: np.ndarray, short: Model) -> np.ndarray:
         If the code does not go into the decoder by matrices that have a row for each unit.
     """
     found: list[Any] = []
-    for array, slot in zip(split_weights(model, weights), parameter_specs(short).values(), strict=True):
-        for axis, (before, after) in enumerate(zip(array.shape, slot.shape, strict=True)):
+    for array, spec in zip(split_weights(model, weights), parameter_specs(short).values(), strict=True):
+        for axis, (before, after) in enumerate(zip(array.shape, spec.shape, strict=True)):
             if before != after:
                 # What is known beside a code stands after it.
                 kept = np.r_[0 : short.size, model.size : before]

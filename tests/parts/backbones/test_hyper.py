@@ -122,10 +122,10 @@ def test_weights_start_with_the_scale_of_their_slots(hidden: tuple[int, ...], ch
         np.stack([draw_weights(plain, seed) for seed in range(12)])
     )
     offset = 0
-    for slot in parameter_specs(plain).values():
-        found = np.asarray(weights)[:, :, offset : offset + slot.size]  # [starts, tasks, weights]
-        assert np.sqrt(np.mean(found**2)) == pytest.approx(slot.limit / np.sqrt(3), rel=0.04, abs=0)
-        offset += slot.size
+    for spec in parameter_specs(plain).values():
+        found = np.asarray(weights)[:, :, offset : offset + spec.size]  # [starts, tasks, weights]
+        assert np.sqrt(np.mean(found**2)) == pytest.approx(spec.limit / np.sqrt(3), rel=0.04, abs=0)
+        offset += spec.size
     assert rms(ends) / rms(plain_ends) == pytest.approx(1, rel=0.15)
 
 

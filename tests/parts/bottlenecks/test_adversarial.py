@@ -12,7 +12,7 @@ import pytest
 
 import isthmus
 from isthmus import Autoencoder
-from isthmus.contracts import Batch, Code, Pass, Row
+from isthmus.contracts import Batch, Code, ForwardPass, Row
 from isthmus.core.parameter_specs import assemble, parameter_specs, weight_range
 from isthmus.errors import InvalidData, InvalidPart
 from isthmus.model.model import build
@@ -39,10 +39,10 @@ def neck(part: Adversarial, rival: np.ndarray) -> Any:
     return assemble(part.build(4), jnp.array(np.concatenate([np.zeros(4 * 2 + 2), rival])))
 
 
-def seen(key: Any, label: Any = None, step: int = 0, point: np.ndarray = POINT) -> Pass:
+def seen(key: Any, label: Any = None, step: int = 0, point: np.ndarray = POINT) -> ForwardPass:
     batch = Batch(jnp.zeros((len(point), 3)), jnp.ones(len(point)), label)
     code = Code(jnp.array(point)[None], jnp.array(point))
-    return Pass(batch, batch.x, code, None, None, jnp.int32(step), key)  # type: ignore[arg-type]
+    return ForwardPass(batch, batch.x, code, None, None, jnp.int32(step), key)  # type: ignore[arg-type]
 
 
 def terms(net: Any, key: Any, **what: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
@@ -158,7 +158,7 @@ WEIGHT = np.array([2.0, 0.5, 1.0, 1.5, 0.0])
 @pytest.mark.parametrize("prior", ["normal", "mixture(3, by_label=True)"])
 def test_each_side_learns_from_its_own_terms_only(prior: str) -> None:
     skeleton = build(Row((3,)), ROAD, Adversarial(2, prior, **SETTINGS), ROAD, SquaredError())
-    count = sum(slot.size for slot in parameter_specs(skeleton).values())
+    count = sum(spec.size for spec in parameter_specs(skeleton).values())
     low, high = weight_range(skeleton, "neck.rival")
     weights = 0.7 * np.random.default_rng(2).normal(size=count)
     with jax.enable_x64(True):

@@ -20,8 +20,8 @@ from isthmus.contracts import LAST_STEP, Bottleneck, TrainedNetwork
 from isthmus.core.parameter_specs import assemble, draw_weights
 from isthmus.core.spelling import resolve
 from isthmus.errors import InvalidPart
+from isthmus.layers.largest import BLOCK, keep_largest, largest
 from isthmus.parts.bottlenecks import TopK
-from isthmus.parts.bottlenecks.top_k import BLOCK, keep_largest, largest
 from isthmus.parts.schedules import Linear
 
 keep = jax.jit(keep_largest, static_argnums=2)
@@ -160,9 +160,9 @@ def test_an_autoencoder_reconstructs_from_k_units_and_encodes_alpha_k(tmp_path: 
 
 def test_a_row_can_be_copied_where_k_reaches_its_columns() -> None:
     part = TopK(64, k=8)
-    assert [part.room_for_identity(columns) for columns in (7, 8, 9, 64)] == [True, True, False, False]
+    assert [part.can_copy(columns) for columns in (7, 8, 9, 64)] == [True, True, False, False]
     falling = TopK(64, k="linear(20, 8, steps=10)")  # what is left at its end counts
-    assert [falling.room_for_identity(columns) for columns in (8, 9, 20)] == [True, False, False]
+    assert [falling.can_copy(columns) for columns in (8, 9, 20)] == [True, False, False]
 
 
 def test_spellings_and_parts_are_the_same_schedule() -> None:

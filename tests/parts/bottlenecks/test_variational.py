@@ -12,7 +12,7 @@ from scipy import integrate, stats
 from sklearn.datasets import load_digits
 
 from isthmus import Autoencoder
-from isthmus.contracts import LAST_STEP, Batch, Code, Pass
+from isthmus.contracts import LAST_STEP, Batch, Code, ForwardPass
 from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs
 from isthmus.errors import InvalidPart
 from isthmus.parts.bottlenecks import Variational
@@ -53,9 +53,9 @@ def terms(part: Variational, step: Any = 0, mean: Any = MEANS) -> dict[str, np.n
     posterior = NormalPosterior(jnp.asarray(mean), jnp.array(LOG_VARIANCES))
     batch = Batch(jnp.zeros((3, 4)), jnp.array(WEIGHT))
     code = Code(posterior.mean[None], posterior.mean, posterior)
-    seen = Pass(batch, batch.x, code, None, None, jnp.asarray(step), None)  # type: ignore[arg-type]
+    forward = ForwardPass(batch, batch.x, code, None, None, jnp.asarray(step), None)  # type: ignore[arg-type]
     log_likelihood = jnp.array([[1.0, 2.0, 3.0], [3.0, 2.0, 0.0]])
-    return assemble(part.build(2), draw_weights(part.build(2), 0)).terms(log_likelihood, seen)
+    return assemble(part.build(2), draw_weights(part.build(2), 0)).terms(log_likelihood, forward)
 
 
 def test_the_posterior_by_hand() -> None:
@@ -173,9 +173,9 @@ def test_samples_come_from_the_prior() -> None:
 
 def test_a_row_can_be_copied_only_where_noise_costs_nothing() -> None:
     free = Variational(8, beta=0.0)
-    assert [free.room_for_identity(columns) for columns in (8, 9)] == [True, False]
-    assert not Variational(8).room_for_identity(8)
-    assert not Variational(8, beta="linear(0.0, 1.0, steps=10)").room_for_identity(8)  # type: ignore[arg-type]
+    assert [free.can_copy(columns) for columns in (8, 9)] == [True, False]
+    assert not Variational(8).can_copy(8)
+    assert not Variational(8, beta="linear(0.0, 1.0, steps=10)").can_copy(8)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

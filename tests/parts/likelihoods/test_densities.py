@@ -78,7 +78,7 @@ def test_the_numbers_of_a_histogram_are_cut_bin_by_bin(by: Any) -> None:
 
 def test_the_edges_of_a_histogram_do_not_learn() -> None:
     found = parameter_specs(Histogram().build(Row((3,)), partial(affine, 2)))
-    assert {path: (slot.shape, slot.is_fixed) for path, slot in found.items()} == {
+    assert {path: (spec.shape, spec.is_fixed) for path, spec in found.items()} == {
         "logit.matrix": ((2, 60), False),
         "logit.bias": ((60,), False),
         "edges": ((63,), True),

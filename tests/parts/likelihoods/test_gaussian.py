@@ -53,7 +53,7 @@ def test_the_defaults_begin_at_a_unit_variance_above_the_floor() -> None:
 
 def test_a_shared_deviation_is_one_number_for_each_column() -> None:
     part = Gaussian(least=0.2)
-    assert [slot.shape for slot in parameter_specs(part.build(Row((4,)), partial(affine, 2))).values()] == [
+    assert [spec.shape for spec in parameter_specs(part.build(Row((4,)), partial(affine, 2))).values()] == [
         (2, 4),
         (4,),
         (4,),

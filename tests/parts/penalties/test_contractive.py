@@ -30,7 +30,7 @@ DIGITS = load_digits().data[:400] / 16
 def skeleton_of(encoder: str, bottleneck: str) -> tuple[Any, np.ndarray]:
     road = resolve(Backbone, encoder)
     skeleton = build(Row((3,)), road, resolve(Bottleneck, bottleneck), road, SquaredError())
-    count = sum(slot.size for slot in parameter_specs(skeleton).values())
+    count = sum(spec.size for spec in parameter_specs(skeleton).values())
     return skeleton, 0.7 * np.random.default_rng(2).normal(size=count)
 
 

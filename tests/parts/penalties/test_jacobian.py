@@ -35,7 +35,7 @@ SIZES = [2, 2, 5, 2, 5, 2, 5, 2, 5]
 def model_of(encoder: str, bottleneck: str) -> Model:
     road = resolve(Backbone, encoder)
     skeleton = build(Row((COLUMNS,)), road, resolve(Bottleneck, bottleneck), road, SquaredError())
-    count = sum(slot.size for slot in parameter_specs(skeleton).values())
+    count = sum(spec.size for spec in parameter_specs(skeleton).values())
     return assemble(skeleton, np.random.default_rng(0).normal(size=count))
 
 

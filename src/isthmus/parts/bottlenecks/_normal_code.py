@@ -74,5 +74,5 @@ def posterior_of(code: Code) -> Posterior:
 
 
 def layers(width: int, size: int) -> tuple[Affine, Affine]:
-    """Return the layers of mean and log-variance, their weights slots; the latter starts nearly the same for all."""
+    """Return the layers of mean and log-variance, their weights specs; the latter starts nearly the same for all."""
     return affine(width, size), Affine(affine(width, size, NARROW).matrix, constant((size,), FIRST))

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import LAST_STEP, Bottleneck, Code, Neck, Pass, Posterior
+from isthmus.contracts import LAST_STEP, Bottleneck, Code, ForwardPass, Neck, Posterior
 from isthmus.errors import require
 from isthmus.parts.bottlenecks._normal_code import NormalNeck, layers, posterior_of
 
@@ -53,7 +53,7 @@ class ImportanceWeighted(Bottleneck):
         require(self.size >= 1, "ImportanceWeighted.size", "at least 1", self.size)
         require(self.draws >= 1, "ImportanceWeighted.draws", "at least 1", self.draws)
 
-    def room_for_identity(self, columns: int) -> bool:
+    def can_copy(self, columns: int) -> bool:
         return False
 
     def build(self, width: int) -> Neck:
@@ -82,9 +82,9 @@ class ImportanceWeightedNeck(NormalNeck):
     def for_penalties(self, code: Code) -> Code:
         return code if code.own is None else code._replace(draws=code.own.draws)
 
-    def terms(self, log_likelihood: Array, seen: Pass) -> dict[str, Array]:
-        code, posterior = seen.code, posterior_of(seen.code)
-        if seen.key is None:
+    def terms(self, log_likelihood: Array, forward: ForwardPass) -> dict[str, Array]:
+        code, posterior = forward.code, posterior_of(forward.code)
+        if forward.key is None:
             return {"bound": jnp.sum(posterior.kl(), axis=1) - log_likelihood[0]}
         is_plain = self.gradient == "plain"
         held: Posterior = posterior if is_plain else jax.lax.stop_gradient(posterior)

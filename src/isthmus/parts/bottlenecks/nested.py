@@ -59,7 +59,7 @@ class Nested(Bottleneck):
         require(0 < self.keeps <= 1, "Nested.keeps", "in (0, 1]", self.keeps)
         require(self.draws >= 1, "Nested.draws", "at least 1", self.draws)
 
-    def room_for_identity(self, columns: int) -> bool:
+    def can_copy(self, columns: int) -> bool:
         return False  # the order is to be learned, whatever the size
 
     def build(self, width: int) -> Neck:

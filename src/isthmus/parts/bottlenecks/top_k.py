@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
@@ -26,8 +25,7 @@ from isthmus.contracts import (
     at,
 )
 from isthmus.errors import require
-
-BLOCK = 16  # units of which only the largest is looked at first
+from isthmus.layers.largest import keep_largest
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class TopK(Bottleneck):
         """Return k before the first step and after the last."""
         return float(at(self.k, jnp.int32(0))), float(at(self.k, jnp.int32(LAST_STEP)))
 
-    def room_for_identity(self, columns: int) -> bool:
+    def can_copy(self, columns: int) -> bool:
         return round(self._ends()[1]) >= columns
 
     def build(self, width: int) -> Neck:
@@ -110,32 +108,3 @@ class TopKNeck(Neck):
     def _units(self, step: Array) -> Array:
         """Return how many units stay at a step."""
         return jnp.clip(jnp.round(at(self.k, step)), 1, self.most).astype(jnp.int32)
-
-
-def keep_largest(x: Array, k: Array | int, most: int) -> Array:
-    """Return `x` [n, size] with all but the k largest entries of each row set to zero; k, at most `most`, may be data.
-
-    A mask, not a scatter: what stays is found from the place and the value of the last of them.
-    """
-    # XLA computes a slice of top_k, seen as such, by sorting whole rows: 40 times as slow.
-    places = jax.lax.optimization_barrier(largest(jax.lax.stop_gradient(x), most))
-    last = jax.lax.dynamic_index_in_dim(places, k - 1, axis=1)  # [n, 1]
-    least = jnp.take_along_axis(x, last, axis=1)
-    falls = (x < least) | ((x == least) & (jnp.arange(x.shape[1]) > last))
-    return jnp.where(falls, 0, x)
-
-
-def largest(x: Array, k: int) -> Array:
-    """Return the places [n, k] of the k largest entries of each row, from large to small, the first of equals first.
-
-    They stand in the k blocks with the largest maxima, of equal ones the first: k entries come before any other.
-    Where the blocks are many, only those are looked at.
-    """
-    n, size = x.shape
-    if size % BLOCK or size < 8 * BLOCK * k:
-        return jax.lax.top_k(x, k)[1]
-    blocks = x.reshape(n, -1, BLOCK)
-    chosen = jnp.sort(jax.lax.top_k(jnp.max(blocks, axis=2), k)[1], axis=1)  # [n, k]
-    candidates = jnp.take_along_axis(blocks, chosen[:, :, None], axis=1).reshape(n, k * BLOCK)
-    place = jax.lax.top_k(candidates, k)[1]
-    return jnp.take_along_axis(chosen, place // BLOCK, axis=1) * BLOCK + place % BLOCK

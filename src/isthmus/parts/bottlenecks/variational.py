@@ -8,7 +8,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import LAST_STEP, Bottleneck, Code, Neck, Pass, Schedule, at
+from isthmus.contracts import LAST_STEP, Bottleneck, Code, ForwardPass, Neck, Schedule, at
 from isthmus.errors import require
 from isthmus.parts.bottlenecks._normal_code import NormalNeck, layers, posterior_of
 
@@ -62,7 +62,7 @@ class Variational(Bottleneck):
         require(self.free_bits >= 0, "Variational.free_bits", "at least 0", self.free_bits)
         require(self.draws >= 1, "Variational.draws", "at least 1", self.draws)
 
-    def room_for_identity(self, columns: int) -> bool:
+    def can_copy(self, columns: int) -> bool:
         return self.beta == 0 and self.size >= columns
 
     def build(self, width: int) -> Neck:
@@ -82,12 +82,12 @@ class VariationalNeck(NormalNeck):
     def __call__(self, hidden: Array, key: Array | None, step: Array = LAST_STEP) -> Code:
         return self.code(hidden, key, self.draws)
 
-    def terms(self, log_likelihood: Array, seen: Pass) -> dict[str, Array]:
-        divergences = posterior_of(seen.code).kl()  # [n, size]
+    def terms(self, log_likelihood: Array, forward: ForwardPass) -> dict[str, Array]:
+        divergences = posterior_of(forward.code).kl()  # [n, size]
         if self.free_bits is None:
             kl = jnp.sum(divergences, axis=1)
         else:
-            weight = seen.batch.weight
+            weight = forward.batch.weight
             mean = weight @ divergences / jnp.maximum(jnp.sum(weight > 0), 1)  # [size]
             kl = jnp.sum(jnp.maximum(mean, self.free_bits))
-        return {**super().terms(log_likelihood, seen), "kl": at(self.beta, seen.step) * kl}
+        return {**super().terms(log_likelihood, forward), "kl": at(self.beta, forward.step) * kl}

@@ -24,8 +24,8 @@ class Block(Corruption):
     Parameters
     ----------
     share : of the image's area, or of the columns, in [0, 1].
-    value : what is set, in scaled units; 0 is dark where columns are in [0, 1]. In a table with holes or categories
-        the block is missing instead.
+    value : what is set, in scaled units; 0 is dark where columns are in [0, 1]. In a table with missing values or
+        categories the block is missing instead.
     shape : of the image in a flat row, (channels, height, width) or (height, width); None takes the row as it comes.
 
     References

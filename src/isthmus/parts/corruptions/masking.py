@@ -17,7 +17,7 @@ from isthmus.errors import require
 class Masking(Corruption):
     """Set a fraction of each row's entries to zero.
 
-    With `scaling="standard"` zero is the column's mean, with `"minmax"` its minimum. In a table with holes or
+    With `scaling="standard"` zero is the column's mean, with `"minmax"` its minimum. In a table with missing values or
     categories it is masked to "missing", as the encoder sees what is not there.
 
     Parameters

@@ -17,8 +17,8 @@ from isthmus.errors import require
 class VariedMasking(Corruption):
     """Mask a fraction of each row's entries, the fraction drawn for each row evenly from [least, most].
 
-    What is trained so knows rows with few and with many holes: it is the noise of an `Imputer`. Masked is what
-    `masking` masks: an entry is set to zero, and in a table with holes or categories to "missing".
+    What is trained so knows rows with few and with many missing values: it is the noise of an `Imputer`. Masked is what
+    `masking` masks: an entry is set to zero, and in a table with missing values or categories to "missing".
 
     Parameters
     ----------

@@ -76,7 +76,7 @@ class Mixture(Likelihood):
 class MixtureHead(Head):
     center: Callable[[Array], Array]  # before the others: a start from PCA fills the first
     spread: Callable[[Array], Array]
-    share: Callable[[Array], Array]  # an outlet gives d numbers for each purpose: the logit is their mean
+    share: Callable[[Array], Array]  # an output layer gives d numbers for each purpose: the logit is their mean
     start: Array  # [components · d], of the means
     least: float
     components: int = eqx.field(static=True)

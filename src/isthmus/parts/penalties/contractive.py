@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from jaxtyping import Array
 
-from isthmus.contracts import Pass, Penalty, Schedule
+from isthmus.contracts import ForwardPass, Penalty, Schedule
 from isthmus.errors import require
 from isthmus.parts.penalties._jacobian import Form, norm
 
@@ -46,5 +46,5 @@ class Contractive(Penalty):
     def __post_init__(self) -> None:
         require(self.probes >= 1, "Contractive.probes", "at least 1", self.probes)
 
-    def __call__(self, seen: Pass) -> Array:
-        return norm(self.form, seen.model, seen.batch.x, None, seen.key, self.probes)
+    def __call__(self, forward: ForwardPass) -> Array:
+        return norm(self.form, forward.model, forward.batch.x, None, forward.key, self.probes)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Affinity, Pass, Penalty, Schedule, spelling
+from isthmus.contracts import Affinity, ForwardPass, Penalty, Schedule, spelling
 from isthmus.layers.pairs import mean_over_pairs, related, root, squared_distances
 
 
@@ -41,7 +41,7 @@ class Distances(Penalty):
     def needs_labels(self) -> bool:
         return self.affinity.needs_labels
 
-    def __call__(self, seen: Pass) -> Array:
-        square, weight = related(seen, self.affinity)
-        apart = root(squared_distances(seen.code.draws))  # [k, n, n]
+    def __call__(self, forward: ForwardPass) -> Array:
+        square, weight = related(forward, self.affinity)
+        apart = root(squared_distances(forward.code.draws))  # [k, n, n]
         return mean_over_pairs(jnp.square(apart - root(square)), weight)

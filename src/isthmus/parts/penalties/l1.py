@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Pass, Penalty, Schedule
+from isthmus.contracts import ForwardPass, Penalty, Schedule
 
 
 @dataclass(frozen=True)
@@ -26,5 +26,5 @@ class L1(Penalty):
 
     weight: float | Schedule = 1e-3
 
-    def __call__(self, seen: Pass) -> Array:
-        return jnp.mean(jnp.sum(jnp.abs(seen.code.draws), axis=-1), axis=0)
+    def __call__(self, forward: ForwardPass) -> Array:
+        return jnp.mean(jnp.sum(jnp.abs(forward.code.draws), axis=-1), axis=0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from jaxtyping import Array
 
-from isthmus.contracts import Affinity, Pass, Penalty, Schedule, spelling
+from isthmus.contracts import Affinity, ForwardPass, Penalty, Schedule, spelling
 from isthmus.layers.pairs import mean_over_pairs, related, squared_distances
 
 
@@ -40,7 +40,7 @@ class Laplacian(Penalty):
     def needs_labels(self) -> bool:
         return self.affinity.needs_labels
 
-    def __call__(self, seen: Pass) -> Array:
-        near, weight = related(seen, self.affinity)
-        apart = squared_distances(seen.code.draws)  # [k, n, n]
+    def __call__(self, forward: ForwardPass) -> Array:
+        near, weight = related(forward, self.affinity)
+        apart = squared_distances(forward.code.draws)  # [k, n, n]
         return mean_over_pairs(near * apart, weight)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Affinity, Pass, Penalty, Schedule, spelling
+from isthmus.contracts import Affinity, ForwardPass, Penalty, Schedule, spelling
 from isthmus.errors import require
 from isthmus.layers.pairs import mean_over_pairs, related, root, squared_distances
 
@@ -52,9 +52,9 @@ class Margin(Penalty):
     def needs_labels(self) -> bool:
         return self.affinity.needs_labels
 
-    def __call__(self, seen: Pass) -> Array:
-        together, weight = related(seen, self.affinity)
-        square = squared_distances(seen.code.draws)  # [k, n, n]
+    def __call__(self, forward: ForwardPass) -> Array:
+        together, weight = related(forward, self.affinity)
+        square = squared_distances(forward.code.draws)  # [k, n, n]
         if self.form == "weston":
             hinge = jax.nn.relu(self.margin - square)
         else:
