@@ -40,6 +40,14 @@ SLOW = {
     "tests/conformance/test_pairs.py": 6,
     "tests/estimators/test_checks.py": 6,
     "tests/training/test_checkpoint.py": 1,
+    "tests/parts/bottlenecks/test_adversarial_game.py": 1,
+    "tests/estimators/test_classifier.py": 1,
+    "tests/test_presets.py": 1,
+    "tests/estimators/test_tasks.py": 1,
+    "tests/estimators/test_code_sampler.py": 1,
+    "tests/estimators/test_stacked.py": 1,
+    "tests/estimators/test_tables.py": 1,
+    "tests/anomaly/test_detector_checks.py": 1,
 }
 """Modules that take long, longest first, and in how many groups of tests they are cut; all others are one group."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
+import operator
 import random
 import re
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ X = GENERATOR.random((24, 9)).astype(np.float32)  # images of 3 x 3 pixels, flat
 X[:2] = [[0.0] * 9, [1.0] * 9]
 X[:, -1] = np.arange(24) % 2  # the tasks of hypernetworks
 Y = np.arange(24) % 3
+PENALTIES = 4  # at most in one fit
 CANDIDATES = 6  # fits that are put together for each that is taken
 
 Option = tuple[tuple[str, ...], dict[str, Any]]
@@ -122,7 +124,7 @@ AXES: dict[str, list[Option]] = {
     "decoder": [*roads("decoder", 3, SLOPED), (("tied=True",), {"tied": True})],
     "likelihood": others("likelihoods", "likelihood"),
     "corruption": [NONE, *others("corruptions", "corruption")],
-    **{f"penalty {number}": [NONE, *terms()] for number in (1, 2, 3)},
+    **{f"penalty {number}": [NONE, *terms()] for number in range(1, 1 + PENALTIES)},
     "neighborhood": [NONE, *others("neighborhoods", "neighborhood")],
     "scaling": others("scalings", "scaling"),
     "optimizer": others("optimizers", "optimizer"),
@@ -189,47 +191,53 @@ def is_pair(a: str, b: str) -> bool:
     return is_near or "decoder" not in kinds
 
 
+PARTS = sorted({part for options in AXES.values() for parts, _ in options for part in parts})
+EVERY = [pair for pair in itertools.combinations(PARTS, 2) if is_pair(*pair)]
+BITS = {pair: 1 << place for place, pair in enumerate(EVERY)}
+"""Sets of pairs are whole numbers with a bit for each pair: there are millions of them to compare."""
+FORESEEN = {pair: said for pair in EVERY if (said := sentence(*pair)) is not None}
+REFUSING = sum(BITS[pair] for pair in FORESEEN)
+
+
 @functools.cache
-def between(some: tuple[str, ...], others: tuple[str, ...]) -> frozenset[tuple[str, str]]:
+def between(some: tuple[str, ...], others: tuple[str, ...]) -> int:
     """Return the pairs of a part of one setting with one of another; an activation meets the road that it is in."""
     roads_apart = {frozenset({"activations", side}) for side in ("encoder", "decoder")} if some != others else ()
-    found = ((min(a, b), max(a, b)) for a in some for b in others if is_pair(a, b))
-    return frozenset(pair for pair in found if {*map(kind_of, pair)} not in roads_apart)
+    found = {(min(a, b), max(a, b)) for a in some for b in others if is_pair(a, b)}
+    return sum(BITS[pair] for pair in found if {*map(room_of, pair)} not in roads_apart)
 
 
-def pairs_of(fit: dict[str, Option]) -> set[tuple[str, str]]:
+def pairs_of(fit: dict[str, Option]) -> int:
     options = [parts for parts, _ in fit.values()]
-    return set().union(*(between(a, b) for a, b in itertools.combinations_with_replacement(options, 2)))
-
-
-PARTS = sorted({part for options in AXES.values() for parts, _ in options for part in parts})
-EVERY = {pair for pair in itertools.combinations(PARTS, 2) if is_pair(*pair)}
-FORESEEN = {pair: said for pair in sorted(EVERY) if (said := sentence(*pair)) is not None}
+    return functools.reduce(
+        operator.or_, (between(a, b) for a, b in itertools.combinations_with_replacement(options, 2))
+    )
 
 
 def fits() -> list[dict[str, Option]]:
     """Return settings in which every pair that is not to refuse meets at least once, quick ones before slow ones."""
-    left, generator, found = EVERY - set(FORESEEN), random.Random(0), []  # noqa: S311 -- settings of tests
+    left, generator, found = sum(BITS.values()) & ~REFUSING, random.Random(0), []  # noqa: S311 -- settings of tests
     while left:
-        tried = [candidate(left, generator) for _ in range(CANDIDATES)]
-        best = max(tried, key=lambda fit: len(left & pairs_of(fit)) / (6 + sum(map(cost, fit.values()))))
+        pairs = [pair for pair, bit in BITS.items() if left & bit]
+        tried = [candidate(left, generator.choice(pairs), generator) for _ in range(CANDIDATES)]
+        best = max(tried, key=lambda fit: (left & pairs_of(fit)).bit_count() / (6 + sum(map(cost, fit.values()))))
         met = left & pairs_of(best)
-        assert met, f"these pairs meet in no fit: {sorted(left)}"
-        left -= met
+        assert met, f"these pairs meet in no fit: {pairs}"
+        left &= ~met
         found.append(best)
     return found
 
 
-def candidate(left: set[tuple[str, str]], generator: random.Random) -> dict[str, Option]:
-    """Return settings that hold one pair of those left, and at each further place what brings the most of them."""
+def candidate(left: int, pair: tuple[str, str], generator: random.Random) -> dict[str, Option]:
+    """Return settings that hold a pair of those left, and at each further place what brings the most of them."""
     fit: dict[str, Option] = {}
-    missing = set(generator.choice(sorted(left)))
+    missing = set(pair)
     order = generator.sample(sorted(AXES), len(AXES))
     order.sort(key=lambda axis: -max(len(missing & set(parts)) for parts, _ in AXES[axis]))
     for axis in order:
         allowed = [option for option in AXES[axis] if is_allowed(option, fit)]
         if not allowed:
-            return {}
+            return {"none": NONE}
         generator.shuffle(allowed)
         fit[axis] = max(allowed, key=lambda o: (len(missing & set(o[0])), 3 * gain(o, fit, left) - cost(o)))
         missing -= set(fit[axis][0])
@@ -238,12 +246,16 @@ def candidate(left: set[tuple[str, str]], generator: random.Random) -> dict[str,
 
 def is_allowed(option: Option, fit: dict[str, Option]) -> bool:
     chosen = {part for parts, _ in fit.values() for part in parts}
-    is_twice = any(part in chosen and kind_of(part) == "penalties" for part in option[0])
-    return not is_twice and not any(FORESEEN.keys() & between(option[0], parts) for parts, _ in fit.values())
+    is_twice = any(part in chosen and room_of(part) == "penalties" for part in option[0])
+    return not is_twice and not any(REFUSING & between(option[0], parts) for parts, _ in fit.values())
 
 
-def gain(option: Option, fit: dict[str, Option], left: set[tuple[str, str]]) -> int:
-    return sum(len(left & between(option[0], parts)) for parts in (option[0], *(parts for parts, _ in fit.values())))
+def gain(option: Option, fit: dict[str, Option], left: int) -> int:
+    """Return how many pairs of those left an option brings to what a fit holds."""
+    met = between(option[0], option[0])
+    for parts, _ in fit.values():
+        met |= between(option[0], parts)
+    return (left & met).bit_count()
 
 
 def cost(option: Option) -> float:
@@ -324,7 +336,7 @@ def test_nothing_is_trained_through_an_activation_without_slope(flat: str, place
 
 
 def test_every_pair_is_tried() -> None:
-    met = set().union(*map(pairs_of, FITS)) & EVERY
-    assert met | set(FORESEEN) == EVERY
-    assert not met & set(FORESEEN)
+    met = functools.reduce(operator.or_, map(pairs_of, FITS))
+    assert met | REFUSING == sum(BITS.values())
+    assert not met & REFUSING
     assert len(EVERY) > 1500
