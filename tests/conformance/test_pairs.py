@@ -204,7 +204,7 @@ def between(some: tuple[str, ...], others: tuple[str, ...]) -> int:
     """Return the pairs of a part of one setting with one of another; an activation meets the road that it is in."""
     roads_apart = {frozenset({"activations", side}) for side in ("encoder", "decoder")} if some != others else ()
     found = {(min(a, b), max(a, b)) for a in some for b in others if is_pair(a, b)}
-    return sum(BITS[pair] for pair in found if {*map(room_of, pair)} not in roads_apart)
+    return sum(BITS[pair] for pair in found if {*map(kind_of, pair)} not in roads_apart)
 
 
 def pairs_of(fit: dict[str, Option]) -> int:
@@ -246,7 +246,7 @@ def candidate(left: int, pair: tuple[str, str], generator: random.Random) -> dic
 
 def is_allowed(option: Option, fit: dict[str, Option]) -> bool:
     chosen = {part for parts, _ in fit.values() for part in parts}
-    is_twice = any(part in chosen and room_of(part) == "penalties" for part in option[0])
+    is_twice = any(part in chosen and kind_of(part) == "penalties" for part in option[0])
     return not is_twice and not any(REFUSING & between(option[0], parts) for parts, _ in fit.values())
 
 
