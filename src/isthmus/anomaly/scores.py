@@ -125,7 +125,7 @@ def fit_scores(
 
 def _are_numbers(row: Row) -> np.ndarray:
     """Say for each column whether it holds numbers, and no codes, [d]."""
-    return np.ones(row.size, bool) if row.codes is None else np.array(row.codes) == 0
+    return np.ones(row.size, bool) if row.categories is None else np.array(row.categories) == 0
 
 
 def _points(model: Reconstructor, X: Any, deviation: np.ndarray) -> np.ndarray:

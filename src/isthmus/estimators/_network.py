@@ -185,12 +185,12 @@ class Network(Kept):
         """Return the row with the columns that the roads read as codes."""
         if not (found := self._categories_of(row)):
             return row
-        codes = dict(enumerate(row.codes or (0,) * row.size)) | found
-        return replace(row, codes=tuple(codes.values()))
+        codes = dict(enumerate(row.categories or (0,) * row.size)) | found
+        return replace(row, categories=tuple(codes.values()))
 
     def _categories_of(self, row: Row) -> dict[int, int]:
         """Return the columns that the roads read as codes, and how many values each may take."""
-        return {column: count for backbone in self._backbones() for column, count in backbone.codes(row).items()}
+        return {column: count for backbone in self._backbones() for column, count in backbone.categories(row).items()}
 
     def _backbones(self) -> list[Backbone]:
         """Return the backbones of the roads."""

@@ -101,8 +101,8 @@ class Reconstructor(Encoder, Generative):
     def _are_codes(self) -> np.ndarray:
         """Say of each column whether it is explained as a code, [d]."""
         likelihood = self._row_likelihood()
-        is_so = bool(self._row.codes) and likelihood is not None and likelihood.explains == "categories"
-        return np.array(self._row.codes) > 0 if is_so else np.zeros(self.n_features_in_, bool)
+        is_so = bool(self._row.categories) and likelihood is not None and likelihood.explains == "categories"
+        return np.array(self._row.categories) > 0 if is_so else np.zeros(self.n_features_in_, bool)
 
     def diagnose(self, X: Any) -> Any:
         """Return what each unit of the code does over the rows of `X`, a frame: see `isthmus.diagnose`."""

@@ -222,7 +222,7 @@ def _seen(opened: Opened, row: Row) -> dict[int, tuple[int, ...]]:
     """Return the values that columns of codes had in training."""
     seen = field(opened, "row", dict).get("seen", {})
     is_told = isinstance(seen, dict) and all(column.isdecimal() and isinstance(v, list) for column, v in seen.items())
-    codes = row.codes or ()
+    codes = row.categories or ()
     if not is_told or not all(int(column) < len(codes) for column in seen):
         raise ModelFileError(f"{opened.path} is damaged: its columns of codes have seen {short(seen)}.")
     for column, values in seen.items():

@@ -234,7 +234,7 @@ class Supervised(Encoder):
                 row.may_be_missing,
                 self._target_may_be_missing,
             ),
-            mixed=category_counts(row),
+            categories=category_counts(row),
         )
 
     def _plan(self) -> Plan:
@@ -250,7 +250,7 @@ class Supervised(Encoder):
 
     def _likelihood_of(self, row: Row) -> Likelihood:
         """Return what explains rows where no pretrained autoencoder says so."""
-        is_text = row.codes and all(row.codes) and not row.is_table
+        is_text = row.categories and all(row.categories) and not row.is_table
         return with_categories(resolve(Likelihood, "codes" if is_text else "squared_error"), row)
 
     def _strata(self, rows: Rows) -> np.ndarray | None:

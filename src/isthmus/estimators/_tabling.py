@@ -86,7 +86,7 @@ def taken(header: dict[str, Any]) -> Schema | None:
 
 def with_categories(part: Likelihood, row: Row) -> Likelihood:
     """Return what explains a row: the likelihood, that of its numbers only where codes stand beside them."""
-    if not row.is_table or row.codes is None or part.explains == "categories":
+    if not row.is_table or row.categories is None or part.explains == "categories":
         return part
     return resolve(Likelihood, "columns").replace(numbers=part)
 

@@ -301,7 +301,7 @@ class Autoencoder(Reconstructor):
         rows = super()._begin(source, y, sample_weight)
         bottleneck = self.part("bottleneck")
         # Numbers can be copied through, codes of many values cannot.
-        is_bound = self._row.codes is None and bottleneck.can_copy(source.row.size) and not self.parts("penalties")
+        is_bound = self._row.categories is None and bottleneck.can_copy(source.row.size) and not self.parts("penalties")
         if is_bound and self.part("corruption") is None and self.part("neighborhood") is None:
             warnings.warn(
                 f"a code of {bottleneck.size} numbers for {source.row.size} columns leaves nothing to learn: the row "

@@ -174,7 +174,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Kept):
         """
         low, high = self._bounds(X, 0.6827)
         _, x = self._opened(X)
-        is_code = np.array(self.autoencoder_.model_.mixed) > 0
+        is_code = np.array(self.autoencoder_.model_.categories) > 0
         return np.where(np.isnan(x), np.where(is_code, self._seen(x, None).uncertainty, (high - low) / 2), 0.0)
 
     @on_device
@@ -184,7 +184,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Kept):
         A number that is there is both ends; a column of categories is NaN.
         """
         require(0 < coverage < 1, "coverage", "in (0, 1)", coverage)
-        is_code = np.array(self._fitted.model_.mixed) > 0
+        is_code = np.array(self._fitted.model_.categories) > 0
         low, high = self._bounds(X, coverage)
         return np.where(is_code, np.nan, low), np.where(is_code, np.nan, high)
 
@@ -287,7 +287,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Kept):
         seen = self._seen(x, int(random.integers(2**31)))
         ranks = random.random(x.shape)
         noise = np.stack([np.interp(r, RANKS, q) for r, q in zip(ranks.T, self._residuals.T, strict=True)], axis=1)
-        is_code = np.array(self._fitted.model_.mixed) > 0
+        is_code = np.array(self._fitted.model_.categories) > 0
         return np.where(is_code, seen.draw, seen.mean + seen.uncertainty * noise)
 
     def _bounds(self, X: Any, coverage: float) -> tuple[np.ndarray, np.ndarray]:
@@ -306,7 +306,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Kept):
         x = x[chosen]
         random = np.random.Generator(np.random.Philox([seed_of(self.random_state), 3]))
         share = max(float(np.isnan(x).mean()), 0.1)
-        is_code = np.array(self._fitted.model_.mixed) > 0
+        is_code = np.array(self._fitted.model_.categories) > 0
         found: list[list[np.ndarray]] = [[] for _ in range(x.shape[1])]
         for _ in range(HIDINGS):
             is_hidden = (random.random(x.shape) < share) & ~np.isnan(x)
