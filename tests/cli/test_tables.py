@@ -63,7 +63,7 @@ def test_what_a_column_holds_can_be_said(told, refused, mixed):
     told("fit", "data.parquet", *FIT, "--kind", "age=categorical", "--kind", "job=clerk,cook")
     model = isthmus.load("model.safetensors")
     assert model.columns == {"age": "categorical", "job": ["clerk", "cook"]}
-    assert model.model_.mixed == (2, 0, 0, 2, 0)
+    assert model.model_.categories == (2, 0, 0, 2, 0)
     for said in ("age", "=categorical", "age="):
         message = refused("fit", "data.parquet", *FIT, "--kind", said)
         assert message == f"what a column holds is written as zip=categorical or size=S,M,L. Got {said!r}."

@@ -25,7 +25,7 @@ SHARES = 0.1 + 0.8 * RANDOM.random(size=(ROWS, COLUMNS))
 """Within [0.1, 0.9]: such rows every likelihood but a ranking explains."""
 ORDERS = np.stack([SHARES[:, 0], [0, 0, 0, 1, 1, -1], SHARES[:, 2]], axis=1)
 """Relevance, group and weight: what a ranking explains by one score."""
-CODES = Row((COLUMNS,), codes=(2,) * COLUMNS)
+CODES = Row((COLUMNS,), categories=(2,) * COLUMNS)
 NAMES = {"codes"}  # of these the expected row is the most probable one: codes have no mean
 TAKES: dict[Any, tuple[str, ...]] = {
     NetworkClassifier: ("bits", "classes"),

@@ -33,8 +33,8 @@ def test_rows_are_what_it_says(part: Any, by: str) -> None:
     assert rows.shape == (3, row.size)
     assert rows.dtype == np.float32
     assert np.isnan(rows).any() <= row.may_be_missing
-    if row.codes is not None:
-        assert (np.nan_to_num(rows) < np.array(row.codes)).all()
+    if row.categories is not None:
+        assert (np.nan_to_num(rows) < np.array(row.categories)).all()
         assert (np.nan_to_num(rows) % 1 == 0).all()
     np.testing.assert_array_equal(part.apply(learned, TEXTS[1:2]), rows[1:2])
     back = part.undo(learned, rows)

@@ -46,7 +46,7 @@ def test_kinds_come_from_types() -> None:
     assert [column.kind for column in schema.columns] == kinds
     assert schema.names == list(FRAME)
     row = schema.row()
-    assert (row.shape, row.codes) == ((7,), (0, 0, 2, 0, 2, 2, 0))
+    assert (row.shape, row.categories) == ((7,), (0, 0, 2, 0, 2, 2, 0))
     assert row.may_be_missing
     assert row.is_table
     due = [[39, 1.5, 0, 1, 0, 1, 0], [50, np.nan, 1, np.nan, 1, 0, 86_400], [38, 2.5, 0, 0, 0, 1, np.nan]]

@@ -223,7 +223,7 @@ def test_columns_are_said_of_tables_with_names() -> None:
 def test_what_is_said_of_columns_is_kept(tmp_path: Path) -> None:
     said = {"visits": "categorical", "job": ["clerk", "cook", "nurse"]}
     ae = autoencoder(columns=said, max_epochs=1).fit(FRAME)
-    assert ae.model_.mixed == (0, 3, 0, 0, 2, 0, 2, 2, 0)
+    assert ae.model_.categories == (0, 3, 0, 0, 2, 0, 2, 2, 0)
     ae.save(tmp_path / "model.safetensors")
     assert isthmus.load(tmp_path / "model.safetensors").columns == said
 
@@ -247,7 +247,7 @@ def test_an_array_with_holes_is_learned_and_told() -> None:
 
 def test_a_model_that_has_seen_no_holes_refuses_them() -> None:
     ae = autoencoder(bottleneck=1, max_epochs=1).fit(X)
-    assert ae.model_.mixed is None
+    assert ae.model_.categories is None
     with pytest.raises(InvalidData, match=r"holds NaN \(missing\) in \d+ rows .*: fill or drop them first\.$"):
         ae.transform(np.where(HOLES, np.nan, X))
 
@@ -278,7 +278,7 @@ def test_a_classifier_reads_a_mixed_table(reconstruction: float, tmp_path: Path)
     model = NetworkClassifier(columns={"visits": "categorical"}, reconstruction=reconstruction, **SUPERVISED)
     model.fit(FRAME, GROUP)
     assert model.score(FRAME, GROUP) > 0.9
-    assert model.model_.mixed is not None
+    assert model.model_.categories is not None
     model.save(tmp_path / "m.safetensors")
     again = isthmus.load(tmp_path / "m.safetensors")
     np.testing.assert_array_equal(again.predict_proba(FRAME), model.predict_proba(FRAME))

@@ -36,7 +36,7 @@ def difference(one: Autoencoder, other: Autoencoder) -> str | None:
             "parameters": ae.to_json(),
             "weights": weights_of(ae).tobytes(),
             "scaling": {name: array.tobytes() for name, array in scaling_of(ae).items()},
-            "shape": (ae.model_.shape, ae.model_.may_be_missing, ae.model_.mixed),
+            "shape": (ae.model_.shape, ae.model_.may_be_missing, ae.model_.categories),
             "names": list(ae.feature_names_in_),
             "history": ae.history_,
             "stop_reason": ae.stop_reason_,

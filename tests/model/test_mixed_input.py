@@ -33,7 +33,7 @@ def test_codes_are_one_hot_and_holes_are_marked() -> None:
         *("age", "pay", "age is missing", "pay is missing"),
         *("job = 0", "job = 1", "job = 2", "sex = 0", "sex = 1"),
     )
-    assert (shown.shape, shown.codes, shown.may_be_missing) == ((9,), None, False)
+    assert (shown.shape, shown.categories, shown.may_be_missing) == ((9,), None, False)
 
 
 def test_a_hole_starts_as_the_middle_of_its_column() -> None:
@@ -57,7 +57,7 @@ def test_the_mark_learns_from_holes_only() -> None:
 
 
 def test_a_code_that_the_road_reads_itself_comes_last_and_as_such() -> None:
-    row = replace(ROW, codes=(3, 0, 4, 0))
+    row = replace(ROW, categories=(3, 0, 4, 0))
     entry, shown = mixed_input(row, {2})
     found = (
         entry.encoder_input(jnp.array(X))
@@ -67,11 +67,11 @@ def test_a_code_that_the_road_reads_itself_comes_last_and_as_such() -> None:
     np.testing.assert_array_equal(found[:, -1], [NAN, 1])
     assert shown.columns is not None
     assert shown.columns[-1] == "sex"
-    assert shown.codes == (*(0,) * 7, 4)
+    assert shown.categories == (*(0,) * 7, 4)
 
 
 def test_a_hypernetwork_names_its_column() -> None:
-    row = replace(ROW, codes=(3, 0, 4, 0))
+    row = replace(ROW, categories=(3, 0, 4, 0))
     build(row, Hyper("mlp((4,))", column="sex", tasks=4), Deterministic(2), Hyper("mlp((4,))", "sex", 4), Columns())
     with pytest.raises(InvalidPart, match="in a table of numbers and categories the encoder hyper must name its colu"):
         build(row, Hyper("mlp((4,))", column=2, tasks=4), Deterministic(2), Hyper("mlp((4,))", 2, 4), Columns())

@@ -155,7 +155,7 @@ def stored_length(stored: Opened, name: str) -> int:
 
 def _are_numbers(row: Row) -> np.ndarray:
     """Say for each column whether it holds numbers, and no codes, [d]."""
-    return np.ones(row.size, bool) if row.codes is None else np.array(row.codes) == 0
+    return np.ones(row.size, bool) if row.categories is None else np.array(row.categories) == 0
 
 
 def _points(model: Reconstructor, rows: np.ndarray, deviation: np.ndarray) -> np.ndarray:

@@ -28,12 +28,12 @@ class Corruption(Part, kind="corruptions"):
     def __call__(self, x: Array, key: Array) -> Array:
         """Return `x` [n, *row.shape] with noise."""
 
-    def mixed(self, x: Array, key: Array, is_code: np.ndarray) -> Array:
+    def on_table(self, x: Array, key: Array, is_category: np.ndarray) -> Array:
         """Return rows `x` [n, d] of a mixed table with noise: NaN where a value is missing or is to look so.
 
-        `is_code` [d] names the columns of codes. Noise acts on numbers, unless a variant can tell more.
+        `is_category` [d] says which columns hold categories. Noise acts on numbers, unless a variant can tell more.
         """
-        return jnp.where(jnp.isnan(x) | is_code, x, self(jnp.nan_to_num(x), key))
+        return jnp.where(jnp.isnan(x) | is_category, x, self(jnp.nan_to_num(x), key))
 
 
 class Activation(Part, kind="activations"):
@@ -76,8 +76,8 @@ class Backbone(Part, kind="backbones"):
         """Return the columns that the decoder must know beside the code: they follow it."""
         return ()
 
-    def codes(self, row: Row) -> dict[int, int]:
-        """Return the columns that are read as codes 0, 1, …, unscaled, and how many values each may take."""
+    def categories(self, row: Row) -> dict[int, int]:
+        """Return the columns that are read as categories 0, 1, …, unscaled, and how many each may hold."""
         return {}
 
 

@@ -37,7 +37,7 @@ class Row:
 
     shape: tuple[int, ...]
     columns: tuple[str, ...] | None = None
-    codes: tuple[int, ...] | None = None  # by column: how many values 0, 1, … it may take, 0 where it holds a number
+    categories: tuple[int, ...] | None = None  # by column: how many there are, numbered 0, 1, …; 0 where it has numbers
     is_sequence: bool = False  # the first axis is time: (steps, features)
     may_be_missing: bool = (
         False  # entries may be NaN, missing: also what lies behind the end of a ragged sequence, a text

@@ -130,8 +130,8 @@ class Reader:
         """Return the reader for a network that reads columns as categories 0, 1, …: how many each may hold."""
         if not counts:
             return self
-        categories = dict(enumerate(self.row.codes or (0,) * self.row.size)) | dict(counts)
-        return replace(self, row=replace(self.row, codes=tuple(categories.values())))
+        categories = dict(enumerate(self.row.categories or (0,) * self.row.size)) | dict(counts)
+        return replace(self, row=replace(self.row, categories=tuple(categories.values())))
 
     def fit_scaling(self, part: Scaling | None, rows: Blocks) -> Self:
         """Return the reader with a scaling learned from rows."""
@@ -318,7 +318,7 @@ def _stored_seen(stored: Opened, row: Row) -> dict[int, tuple[int, ...]]:
     """Return the categories that columns had in training."""
     seen = header_field(stored, "row", dict).get("seen", {})
     is_form = isinstance(seen, dict) and all(column.isdecimal() and isinstance(v, list) for column, v in seen.items())
-    counts = row.codes or ()
+    counts = row.categories or ()
     if not is_form or not all(int(column) < len(counts) for column in seen):
         raise ModelFileError(f"{stored.path} is damaged: its columns of categories have seen {short(seen)}.")
     for column, values in seen.items():

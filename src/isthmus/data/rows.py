@@ -107,8 +107,8 @@ def check_support(block: np.ndarray, scaled: np.ndarray, likelihood: Likelihood 
     if likelihood is None:
         return
     low, high = likelihood.support
-    if likelihood.explains == "categories" and source.row.codes is not None:
-        is_code = np.array(source.row.codes) > 0
+    if likelihood.explains == "categories" and source.row.categories is not None:
+        is_code = np.array(source.row.categories) > 0
         scaled = np.where(is_code, np.clip(0.0, low, high), scaled)  # codes are checked as such
     slack = 1e-6 * (high - low) if np.isfinite(high - low) else 0.0
     if scaled.min() >= low - slack and scaled.max() <= high + slack:

@@ -32,7 +32,7 @@ class TableScaling:
         """How many columns the part sees."""
         if self.row.is_sequence:
             return self.row.shape[-1]
-        return self.row.size if self.row.codes is None else len(self._numbers)
+        return self.row.size if self.row.categories is None else len(self._numbers)
 
     @property
     def learned(self) -> tuple[str, ...]:
@@ -42,11 +42,15 @@ class TableScaling:
     @cached_property
     def _numbers(self) -> np.ndarray:
         """The columns that hold numbers."""
-        return np.arange(self.row.size) if self.row.codes is None else np.flatnonzero(np.array(self.row.codes) == 0)
+        return (
+            np.arange(self.row.size)
+            if self.row.categories is None
+            else np.flatnonzero(np.array(self.row.categories) == 0)
+        )
 
     @property
     def _is_plain(self) -> bool:
-        return not self.row.is_sequence and self.row.codes is None and not self.row.may_be_missing
+        return not self.row.is_sequence and self.row.categories is None and not self.row.may_be_missing
 
     def fit(self, blocks: Blocks) -> Arrays:
         if self._is_plain:
@@ -103,7 +107,7 @@ class TableScaling:
 
     def _check_codes(self, x: np.ndarray) -> None:
         """Raise `InvalidData` where a column of codes holds what is none, or none that was seen."""
-        for column, count in enumerate(self.row.codes or ()):
+        for column, count in enumerate(self.row.categories or ()):
             if not count:
                 continue
             values = x[:, column][~np.isnan(x[:, column])] if self.row.may_be_missing else x[:, column]

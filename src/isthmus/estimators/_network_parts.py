@@ -61,7 +61,7 @@ class AutoencoderParts:
     def read_categories(self, row: Row) -> Mapping[int, int]:
         """Return the columns that the network reads as categories 0, 1, …, and how many each may hold."""
         backbones = [self.encoder] if self.decoder is None else [self.encoder, self.decoder]
-        return {column: count for backbone in backbones for column, count in backbone.codes(row).items()}
+        return {column: count for backbone in backbones for column, count in backbone.categories(row).items()}
 
     def row_likelihood(self, row: Row) -> Likelihood:
         """Return what explains rows: the likelihood, that of their numbers only where categories stand beside them."""
@@ -168,7 +168,7 @@ class SupervisedParts:
 
     def read_categories(self, row: Row) -> Mapping[int, int]:
         """Return the columns that the network reads as categories, and how many each may hold."""
-        return self.encoder.codes(row) if self.base is None else self.base.read_categories(row)
+        return self.encoder.categories(row) if self.base is None else self.base.read_categories(row)
 
     def row_likelihood(self, row: Row) -> Likelihood | None:
         """Return what explains rows, or None where they are not explained."""
@@ -176,7 +176,7 @@ class SupervisedParts:
             return None
         if self.base is not None:
             return self.base.row_likelihood(row)
-        is_text = row.codes and all(row.codes) and not row.is_table
+        is_text = row.categories and all(row.categories) and not row.is_table
         return with_categories(resolve(Likelihood, "codes" if is_text else "squared_error"), row)
 
     def build(self, row: Row, head_of: Callable[[Any], Head], target_may_be_missing: bool) -> Model:
@@ -209,7 +209,7 @@ class SupervisedParts:
             condition,
             row.may_be_missing,
             target_may_be_missing,
-            mixed=category_counts(row),
+            categories=category_counts(row),
         )
 
     def plan(self) -> Plan:
@@ -239,6 +239,6 @@ class Clean(Neck):
 
 def with_categories(part: Likelihood, row: Row) -> Likelihood:
     """Return what explains a row: the likelihood, that of its numbers only where categories stand beside them."""
-    if not row.is_table or row.codes is None or part.explains == "categories":
+    if not row.is_table or row.categories is None or part.explains == "categories":
         return part
     return resolve(Likelihood, "columns").replace(numbers=part)

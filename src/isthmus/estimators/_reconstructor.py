@@ -294,8 +294,8 @@ class Reconstructor(Encoder, Estimator[FittedAutoencoder]):
 
 def category_mask(parts: AutoencoderParts | StackParts, row: Row) -> np.ndarray:
     """Say of each column whether it is explained as a category, [d]."""
-    is_so = bool(row.codes) and parts.row_likelihood(row).explains == "categories"
-    return np.array(row.codes) > 0 if is_so else np.zeros(row.size, bool)
+    is_so = bool(row.categories) and parts.row_likelihood(row).explains == "categories"
+    return np.array(row.categories) > 0 if is_so else np.zeros(row.size, bool)
 
 
 def _as_table(X: Any, axes: int) -> Any:

@@ -30,7 +30,7 @@ def check_slopes(model: Model) -> None:
 
 def check_categories(row: Row, likelihood: Likelihood | None) -> None:
     """Raise `InvalidPart` where rows of nothing but codes are to be explained as if they were numbers."""
-    if likelihood is not None and row.codes and all(row.codes) and likelihood.explains != "categories":
+    if likelihood is not None and row.categories and all(row.categories) and likelihood.explains != "categories":
         raise InvalidPart(
             f"rows hold codes only, as those of words, and the likelihood {likelihood.name} explains numbers: use "
             "likelihood='codes'."

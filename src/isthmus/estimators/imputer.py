@@ -46,7 +46,7 @@ class FittedImputer:
     @property
     def is_category(self) -> np.ndarray:
         """Say of each column whether it holds categories, [d]."""
-        return np.array(self.autoencoder.model_.mixed) > 0
+        return np.array(self.autoencoder.model_.categories) > 0
 
 
 class CellPrediction(NamedTuple):
@@ -303,7 +303,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
         x = rows.astype(np.float64)
         random = np.random.Generator(np.random.Philox([seed_of(self.random_state), 3]))
         share = max(float(np.isnan(x).mean()), 0.1)
-        is_category = np.array(model.model_.mixed) > 0
+        is_category = np.array(model.model_.categories) > 0
         ratios: list[list[np.ndarray]] = [[] for _ in range(x.shape[1])]
         for _ in range(HIDINGS):
             is_hidden = (random.random(x.shape) < share) & ~np.isnan(x)

@@ -27,7 +27,7 @@ class MixedInput(BackboneModule):
     gate: Array  # [numbers], γ
     road: Any  # the encoder, a BackboneModule
     numbers: tuple[int, ...] = eqx.field(static=True)  # columns
-    codes: tuple[tuple[int, int], ...] = eqx.field(static=True)  # column and how many values
+    categories: tuple[tuple[int, int], ...] = eqx.field(static=True)  # column and how many values
     rest: tuple[int, ...] = eqx.field(static=True)  # columns of categories that the encoder reads as such
 
     def __call__(self, x: Array, key: Array | None) -> Array:
@@ -44,9 +44,9 @@ class MixedInput(BackboneModule):
         number = x[:, np.array(self.numbers, int)]
         is_missing = jnp.isnan(number)
         columns = [jnp.where(is_missing, 0, number), jnp.where(is_missing, self.gate, 0)]
-        if self.codes:
-            places = np.repeat([column for column, _ in self.codes], [count for _, count in self.codes])
-            values = np.concatenate([np.arange(count) for _, count in self.codes])
+        if self.categories:
+            places = np.repeat([column for column, _ in self.categories], [count for _, count in self.categories])
+            values = np.concatenate([np.arange(count) for _, count in self.categories])
             columns.append((x[:, places] == values).astype(x.dtype))
         if self.rest:
             columns.append(x[:, np.array(self.rest)])
@@ -60,16 +60,16 @@ def mixed_input(row: Row, read: Collection[int]) -> tuple[MixedInput, Row]:
     ----------
     read : columns of categories that the encoder reads as such.
     """
-    counts = row.codes or (0,) * row.size
+    counts = row.categories or (0,) * row.size
     numbers = tuple(i for i, count in enumerate(counts) if not count)
-    codes = tuple((i, count) for i, count in enumerate(counts) if count and i not in read)
+    categories = tuple((i, count) for i, count in enumerate(counts) if count and i not in read)
     rest = tuple(i for i in range(row.size) if counts[i] and i in read)
     columns = row.columns or tuple(map(str, range(row.size)))
     names = [columns[i] for i in numbers] + [f"{columns[i]} is missing" for i in numbers]
-    names += [f"{columns[i]} = {value}" for i, count in codes for value in range(count)]
+    names += [f"{columns[i]} = {value}" for i, count in categories for value in range(count)]
     names += [columns[i] for i in rest]
     kinds = None if not rest else (0,) * (len(names) - len(rest)) + tuple(counts[i] for i in rest)
     inner = replace(
-        row, shape=(len(names),), columns=tuple(names), codes=kinds, may_be_missing=bool(rest), is_table=False
+        row, shape=(len(names),), columns=tuple(names), categories=kinds, may_be_missing=bool(rest), is_table=False
     )
-    return MixedInput(constant((len(numbers),)), None, numbers, codes, rest), inner
+    return MixedInput(constant((len(numbers),)), None, numbers, categories, rest), inner

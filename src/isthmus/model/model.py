@@ -42,7 +42,7 @@ class Model(eqx.Module):
     condition: tuple[int, ...] = eqx.field(static=True, default=())  # columns that the decoder knows beside the code
     may_be_missing: bool = eqx.field(static=True, default=False)  # rows may hold NaN
     target_may_be_missing: bool = eqx.field(static=True, default=False)
-    mixed: tuple[int, ...] | None = eqx.field(static=True, default=None)  # by column of a mixed row: how many codes
+    categories: tuple[int, ...] | None = eqx.field(static=True, default=None)  # of rows of a table: how many by column
 
     def encode(self, x: Array, key: Array | None = None, step: Array = LAST_STEP) -> Code:
         """Return the code of `x` [n, d]."""
@@ -87,20 +87,22 @@ def build(row: Row, encoder: Backbone, bottleneck: Bottleneck, decoder: Backbone
     up, end = decoder.decoder(row, bottleneck.size + len(condition))
     head = likelihood.build(row, partial(decoder.output_layer, row, end))
     neck = bottleneck.build(width)
-    mixed = category_counts(row)
-    return Model(down, neck, up, head, None, row.shape, bottleneck.size, condition, row.may_be_missing, mixed=mixed)
+    categories = category_counts(row)
+    return Model(
+        down, neck, up, head, None, row.shape, bottleneck.size, condition, row.may_be_missing, categories=categories
+    )
 
 
 def category_counts(row: Row) -> tuple[int, ...] | None:
-    """Return how many codes each column of a mixed row may hold, 0 where it holds numbers; None for other rows."""
-    return (row.codes or (0,) * row.size) if row.is_table else None
+    """Return how many categories each column of a table may hold, 0 where it holds numbers; None for other rows."""
+    return (row.categories or (0,) * row.size) if row.is_table else None
 
 
 def build_encoder(row: Row, encoder: Backbone) -> tuple[BackboneModule, int]:
     """Return the encoder, behind a `MixedInput` where rows are those of a table, and its width."""
     if not row.is_table:
         return encoder.encoder(row)
-    entry, inner = mixed_input(row, encoder.codes(row))
+    entry, inner = mixed_input(row, encoder.categories(row))
     known = [row.column(column) for column in encoder.condition(row)]
     if known != [inner.column(column) for column in encoder.condition(inner)]:
         raise InvalidPart(f"in a table of numbers and categories the encoder {encoder.name} must name its column.")

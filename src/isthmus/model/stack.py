@@ -104,7 +104,16 @@ def _join(models: Sequence[Model], scales: Sequence[Rescale | None]) -> Model:
     up = StackedEncoder(tuple(storeys), top.encoder)
     down = StackedDecoder(tuple(reversed(stairs)), bottom.decoder)
     return Model(
-        up, top.neck, down, bottom.head, None, bottom.shape, top.size, (), bottom.may_be_missing, mixed=bottom.mixed
+        up,
+        top.neck,
+        down,
+        bottom.head,
+        None,
+        bottom.shape,
+        top.size,
+        (),
+        bottom.may_be_missing,
+        categories=bottom.categories,
     )
 
 

@@ -93,7 +93,7 @@ def _without_discriminator(model: Model) -> Model:
 
 def _corrupted(model: Model, plan: Plan, x: Array, observed: Array | None, key: Array | None) -> Array:
     """Return `x` [n, d] with noise, and NaN again where a value is missing."""
-    if model.mixed is not None and observed is not None:
+    if model.categories is not None and observed is not None:
         return _mixed(model, plan, jnp.where(observed, x, jnp.nan), key)
     if key is not None and plan.corruption is not None:
         rows = x.reshape(-1, *model.shape)
@@ -109,7 +109,7 @@ def _mixed(model: Model, plan: Plan, x: Array, key: Array | None) -> Array:
     """Return mixed rows `x` [n, d], NaN where a value is missing, with noise."""
     if key is None or plan.corruption is None:
         return x
-    noisy = plan.corruption.mixed(x, jax.random.fold_in(key, Noise.CORRUPTION), np.array(model.mixed) > 0)
+    noisy = plan.corruption.on_table(x, jax.random.fold_in(key, Noise.CORRUPTION), np.array(model.categories) > 0)
     known = np.array(model.condition, int)
     return noisy.at[:, known].set(x[:, known]) if model.condition else noisy
 

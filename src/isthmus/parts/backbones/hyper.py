@@ -82,9 +82,9 @@ class Hyper(Backbone):
     def condition(self, row: Row) -> tuple[int, ...]:
         return (self._place(row),)
 
-    def codes(self, row: Row) -> dict[int, int]:
+    def categories(self, row: Row) -> dict[int, int]:
         place = self._place(row)
-        inner = self.backbone.codes(self._rest(row))
+        inner = self.backbone.categories(self._rest(row))
         own = {} if self.tasks is None else {place: self.tasks}
         return own | {other + (other >= place): count for other, count in inner.items()}
 
@@ -110,8 +110,8 @@ class Hyper(Backbone):
         if row.size < 2:
             raise InvalidPart("hyper needs columns beside its condition: the table has no other.")
         columns = None if row.columns is None else row.columns[:place] + row.columns[place + 1 :]
-        codes = None if row.codes is None else row.codes[:place] + row.codes[place + 1 :]
-        rest = replace(row, shape=(row.size - 1,), columns=columns, codes=codes, is_sequence=False)
+        categories = None if row.categories is None else row.categories[:place] + row.categories[place + 1 :]
+        rest = replace(row, shape=(row.size - 1,), columns=columns, categories=categories, is_sequence=False)
         is_free = not self.backbone.condition(rest)
         require(is_free, "Hyper.backbone", "a backbone without a condition of its own", str(self.backbone))
         return rest

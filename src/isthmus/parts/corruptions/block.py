@@ -51,7 +51,7 @@ class Block(Corruption):
     def __call__(self, x: Array, key: Array) -> Array:
         return self._with(jnp.asarray(self.value, x.dtype), x, key)
 
-    def mixed(self, x: Array, key: Array, is_code: np.ndarray) -> Array:
+    def on_table(self, x: Array, key: Array, is_category: np.ndarray) -> Array:
         return self._with(jnp.asarray(jnp.nan, x.dtype), x, key)
 
     def _with(self, value: Array, x: Array, key: Array) -> Array:

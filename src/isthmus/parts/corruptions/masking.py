@@ -42,5 +42,5 @@ class Masking(Corruption):
     def __call__(self, x: Array, key: Array) -> Array:
         return jnp.where(jax.random.bernoulli(key, self.fraction, x.shape), 0, x)
 
-    def mixed(self, x: Array, key: Array, is_code: np.ndarray) -> Array:
+    def on_table(self, x: Array, key: Array, is_category: np.ndarray) -> Array:
         return jnp.where(jax.random.bernoulli(key, self.fraction, x.shape), jnp.nan, x)

@@ -46,7 +46,7 @@ class VariedMasking(Corruption):
     def __call__(self, x: Array, key: Array) -> Array:
         return jnp.where(self._is_masked(x, key), 0, x)
 
-    def mixed(self, x: Array, key: Array, is_code: np.ndarray) -> Array:
+    def on_table(self, x: Array, key: Array, is_category: np.ndarray) -> Array:
         return jnp.where(self._is_masked(x, key), jnp.nan, x)
 
     def _is_masked(self, x: Array, key: Array) -> Array:

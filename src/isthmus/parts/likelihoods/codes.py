@@ -37,7 +37,7 @@ class Codes(Likelihood):
         return 0.0, math.inf
 
     def build(self, row: Row, output_layer: OutputLayer) -> Head:
-        counts = row.codes or (0,) * row.size
+        counts = row.categories or (0,) * row.size
         if 0 in counts:
             raise InvalidPart(
                 f"the likelihood codes explains codes 0, 1, …, and {row.column(counts.index(0))} holds numbers: use "
