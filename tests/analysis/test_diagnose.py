@@ -79,3 +79,10 @@ def test_a_top_k_code_is_diagnosed_with_the_names_of_a_frame() -> None:
 def test_one_row_tells_nothing() -> None:
     with pytest.raises(InvalidData, match=r"^diagnose compares rows: at least 2 are due\. Got 1\.$"):
         diagnose(autoencoder("deterministic(2)"), X[:1])
+
+
+def test_what_stands_beside_a_code_is_no_unit_of_it() -> None:
+    table = np.column_stack([X, np.arange(len(X)) % 2])
+    ae = Autoencoder(2, encoder="hyper(mlp((4,)), column=5, tasks=2)", max_epochs=0).fit(table)
+    assert ae.transform(table).shape == (700, 3)
+    assert len(diagnose(ae, table)) == 2

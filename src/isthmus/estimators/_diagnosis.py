@@ -26,14 +26,14 @@ def diagnosis(estimator: Reconstructor, X: Any) -> pd.DataFrame:
     fitted, source = estimator.fitted_, estimator.open_rows(X)
     if source.n_rows < 2:
         raise InvalidData("diagnose compares rows: at least 2 are due. Got 1.")
-    size = estimator.n_components_
+    size = fitted.skeleton.size  # columns known beside a code are no units of it
     sketch = np.zeros((1, source.row.size), np.float32)
     width = jax.eval_shape(_look, fitted.weights, fitted.skeleton, sketch).shape[1]
     seen = fitted.apply(_look, source, width).astype(np.float64)
     point = seen[:, :size]
     found = pd.DataFrame(
         {"mean": point.mean(axis=0), "deviation": point.std(axis=0), "active": (point != 0).mean(axis=0)},
-        index=pd.Index(estimator.get_feature_names_out(), name="unit"),
+        index=pd.Index(estimator.get_feature_names_out()[:size], name="unit"),
     )
     if width > size:
         found["kl"] = seen[:, size:].mean(axis=0)
