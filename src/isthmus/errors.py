@@ -90,7 +90,7 @@ def no_file(path: Path) -> str:
     shown = path if len(str(path)) <= 300 else f"{str(path)[:300]}..."
     try:
         if path.is_dir():
-            return f"{shown} is a folder: the path of a file is due."
+            return f"{shown} is a folder: expected the path of a file."
         if path.exists():
             return f"{shown} is not a file that can be read."
     except OSError:

@@ -146,8 +146,8 @@ def test_settings_that_are_none_are_refused(settings: dict[str, Any], sentence: 
 @pytest.mark.parametrize(
     ("weight", "sentence"),
     [
-        ({"a": 1, "b": 2}, r"^class_weight names the class 'a', and y holds 0, 1\.$"),
-        ({1: -2}, r"^class_weight gives the class 1 -2: a number from 0 on is due\.$"),
+        ({"a": 1, "b": 2}, r"^class_weight: expected classes of y \(0, 1\); got 'a'\.$"),
+        ({1: -2}, r"^class_weight: expected a number from 0 on for 1; got -2\.$"),
         ([{0: 1}, {0: 2}], r"^class_weight does not fit the classes: "),
     ],
 )

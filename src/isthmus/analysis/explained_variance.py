@@ -41,5 +41,5 @@ def explained_variance_ratio(estimator: Reconstructor, X: Any) -> np.ndarray:
 def _of_table(estimator: Reconstructor, X: Any) -> np.ndarray:
     fitted, rows = estimator.fitted_, estimator.scaled_rows(X)
     if len(rows) < 2:
-        raise InvalidData("explained variance compares rows: at least 2 are due. Got 1.")
+        raise InvalidData("explained variance compares rows: expected at least 2; got 1.")
     return explained_shares(inference.trained_network(fitted.weights, fitted.skeleton, rows, rows))

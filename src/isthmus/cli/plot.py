@@ -56,7 +56,7 @@ def _network(model: Any) -> Any:
     inside = [*getattr(model, "models_", ()), getattr(model, "autoencoder_", None)]
     network = next((one for one in inside if one is not None), model)
     if getattr(network, "history_", None) is None:
-        raise IsthmusError(f"{type(model).__name__} holds no network to draw.")
+        raise IsthmusError(f"expected a model with a network to draw; got {type(model).__name__}.")
     return network
 
 

@@ -65,9 +65,8 @@ def parts(
     from isthmus import find_part, part_kinds, part_names
 
     if room is not None and room not in part_kinds():
-        raise UnknownPart(
-            f"no room is called {room!r}.{suggestion(room, part_kinds())} There are: {', '.join(part_kinds())}."
-        )
+        there = ", ".join(part_kinds())
+        raise UnknownPart(f"no kind of parts is called {room!r}.{suggestion(room, part_kinds())} There are: {there}.")
     tables: list[RenderableType] = []
     for each in part_kinds() if room is None else [room]:
         table = screen.plain(show_header=False)

@@ -29,7 +29,7 @@ def choose(
     Raises
     ------
     InvalidData
-        If the file cannot be read, holds no names, or has not the columns.
+        If the file cannot be read, or has no names of columns, or not these columns.
     """
     if not keep and not drop and weight is None and label is None:
         return path, None, None
@@ -55,7 +55,7 @@ def kinds(texts: Sequence[str]) -> dict[str, str | list[str]]:
     Raises
     ------
     InvalidData
-        If a text has no such form.
+        If a text is not of this form.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def kinds(texts: Sequence[str]) -> dict[str, str | list[str]]:
     for text in texts:
         name, sign, kind = text.rpartition("=")
         if not sign or not name or not kind:
-            raise InvalidData(f"what a column holds is written as zip=categorical or size=S,M,L. Got {text!r}.")
+            raise InvalidData(f"--kind: expected NAME=KIND, as zip=categorical or size=S,M,L; got {text!r}.")
         found[name] = kind.split(",") if "," in kind else kind
     return found
 

@@ -37,7 +37,7 @@ def as_rows(data: Any) -> np.ndarray:
     if array.dtype.kind in "OUS":
         return _from_objects(array)
     if array.dtype.kind not in "fiub":
-        raise InvalidData(f"X holds values of type {array.dtype}, and numbers are due.")
+        raise InvalidData(f"X: expected numbers; got values of type {array.dtype}. Turn them into numbers.")
     return array
 
 
@@ -110,8 +110,8 @@ def _wrong_dimensions(array: np.ndarray) -> str:
         )
     size = " x ".join(map(str, array.shape))
     return (
-        f"X has {array.ndim} dimensions ({size}) where 2 are due, 3 or 4 for images: X.reshape(len(X), -1) makes each "
-        "item one row."
+        f"X: expected 2 dimensions, or 3 or 4 for images; got {array.ndim} ({size}). Pass X.reshape(len(X), -1) to "
+        "make each item one row."
     )
 
 
@@ -127,7 +127,7 @@ def _from_objects(array: np.ndarray) -> np.ndarray:
             except ValueError:
                 value = table[row, column]
                 raise InvalidData(
-                    f"column {column} holds text ({str(value)!r}, row {row}), and numbers are due: turn it into "
-                    "numbers or leave it out."
+                    f"column {column}: expected numbers; got text ({str(value)!r}, row {row}). Turn it into numbers "
+                    "or leave it out."
                 ) from error
         raise

@@ -148,19 +148,20 @@ class ColumnSource(Source):
         if not refused:
             return
         field, others = refused[0], len(refused) - 1
-        more = f" (so do {others} more)" if others > 1 else " (so does one more)" if others else ""
+        more = f" {others} more columns hold no numbers either." if others > 1 else ""
+        more = " One more column holds no numbers either." if others == 1 else more
         batches = (batch.column(field.name).to_pylist() for batch in self.record_batches(1000))
         values = ((row, value) for row, value in enumerate(itertools.chain.from_iterable(batches)) if value is not None)
         first = next(values, None)
         if first is None:
-            raise InvalidData(f"column {field.name!r} holds no values at all{more}: leave it out.")
+            raise InvalidData(f"column {field.name!r} holds no values at all: leave it out.{more}")
         row, value = next((pair for pair in itertools.chain([first], values) if not _reads_as_number(pair[1])), first)
         kind = "text" if _is_text(field.type) else f"values of type {field.type}"
         if _is_text(field.type) and _reads_as_number(value):
             kind = "numbers written as text"
         raise InvalidData(
-            f"column {field.name!r} holds {kind} ({value!r}, row {row}){more}, and numbers are due: turn it into "
-            "numbers or leave it out."
+            f"column {field.name!r}: expected numbers; got {kind} ({value!r}, row {row}). Turn it into numbers or "
+            f"leave it out.{more}"
         )
 
 

@@ -53,9 +53,11 @@ class Numeric(Column):
         if pa.types.is_null(array.type):
             return np.full(len(array), np.nan)
         if is_text(array.type):
-            refuse_first(self.name, array, float, "and numbers are due: turn it into numbers")
+            refuse_first(self.name, array, float, "numbers", "Turn it into numbers.")
         elif not is_number(array.type):
-            raise InvalidData(f"column {self.name!r} holds values of type {array.type}, and numbers are due.")
+            raise InvalidData(
+                f"column {self.name!r}: expected numbers; got values of type {array.type}. Turn them into numbers."
+            )
         return as_float(array)
 
     def decode(self, numbers: np.ndarray) -> pa.Array:
@@ -83,7 +85,9 @@ class Datetime(Column):
         if is_text(array.type):
             array = parsed(self.name, array)
         if not is_date(array.type):
-            raise InvalidData(f"column {self.name!r} holds values of type {array.type}, and dates are due.")
+            raise InvalidData(
+                f"column {self.name!r}: expected dates; got values of type {array.type}. Turn them into dates."
+            )
         if pa.types.is_date(array.type):
             array = array.cast(pa.timestamp("s"))
         ticks = as_float(array.cast(pa.int64()))
@@ -133,8 +137,8 @@ class Categorical(Column):
             known = pa.array(self.values, type=type_of(self.type)).cast(array.type)
         except pa.ArrowException as error:
             raise InvalidData(
-                f"column {self.name!r} holds values of type {array.type}, and those of the fit, as "
-                f"{short(self.values[0])}, were of type {self.type}."
+                f"column {self.name!r}: expected values of type {self.type}, as {short(self.values[0])} in the fit; "
+                f"got values of type {array.type}. Pass the column in the type of the fit."
             ) from error
         return as_float(pc.index_in(array, value_set=known))
 
@@ -215,18 +219,20 @@ def parsed(name: str, array: pa.Array) -> pa.Array:
     try:
         return pc.cast(array, pa.timestamp("us"))
     except pa.ArrowInvalid:
-        refuse_first(name, array, _as_date, "and dates are due, as 2024-05-31 or 2024-05-31 12:00")
+        refuse_first(name, array, _as_date, "dates, as 2024-05-31 or 2024-05-31 12:00", "Write all of them so.")
         raise
 
 
-def refuse_first(name: str, array: pa.Array, read: Any, due: str) -> None:
+def refuse_first(name: str, array: pa.Array, read: Any, expected: str, advice: str) -> None:
     """Raise `InvalidData` for the first text that `read` refuses."""
     for row, value in enumerate(array.to_pylist()):
         if value is not None:
             try:
                 read(value)
             except (ValueError, TypeError) as error:
-                raise InvalidData(f"column {name!r} holds {value!r} (row {row}), {due}.") from error
+                raise InvalidData(
+                    f"column {name!r}: expected {expected}; got {value!r} (row {row}). {advice}"
+                ) from error
 
 
 def _as_date(text: str) -> None:

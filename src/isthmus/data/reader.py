@@ -266,7 +266,7 @@ def _default_text(X: Any, options: TableOptions) -> Text | None:
 def _texts(X: Any, by: str) -> list[str]:
     texts = texts_of(X)
     if not texts:
-        raise InvalidData("X has 0 sample(s): texts are due.")
+        raise InvalidData("X has 0 sample(s): expected at least one text.")
     refuse_empty(texts, by)
     return texts
 

@@ -110,13 +110,13 @@ class TableScaling:
             wrong = (values % 1 != 0) | (values < 0) | (values >= count)
             if wrong.any():
                 raise InvalidData(
-                    f"{self.row.column(column)} holds {values[wrong][0]:g}, and a whole number from 0 to {count - 1} "
-                    "is due: it says which of the kinds a row is of."
+                    f"{self.row.column(column)}: expected a category, a whole number from 0 to {count - 1}; got "
+                    f"{values[wrong][0]:g}. Correct it, or drop such rows."
                 )
             known = self.seen.get(column)
             if known is not None and not np.isin(values, known).all():
-                unseen = values[~np.isin(values, known)][0]
+                unseen, there = values[~np.isin(values, known)][0], ", ".join(map(str, known))
                 raise InvalidData(
-                    f"{self.row.column(column)} holds {unseen:g}, which training has not seen: it has seen "
-                    f"{', '.join(map(str, known))}."
+                    f"{self.row.column(column)}: expected a category of the training rows ({there}); got "
+                    f"{unseen:g}. Fit a model on rows that hold it."
                 )

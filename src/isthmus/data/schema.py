@@ -158,7 +158,9 @@ def learn(schema: pa.Schema, own: Mapping[str, str], batches: Batches, wishes: M
     """
     for name in wishes:
         if name not in schema.names:
-            raise InvalidData(f"columns names {name!r}, and the table has none.{suggestion(name, schema.names)}")
+            raise InvalidData(
+                f"columns: expected names of columns of the table; got {name!r}.{suggestion(name, schema.names)}"
+            )
     kinds = {field.name: _kind(field, own.get(field.name), wishes.get(field.name)) for field in schema}
     counted = _counted(kinds, batches)
     return Schema(
@@ -200,12 +202,17 @@ def _of_categories(
     """Return a column of categories: those that are listed, or those that stand in it."""
     counts, declared = counted
     if kind.kind == "boolean" and not set(counts) <= {False, True}:
-        odd = next(value for value in counts if value not in (False, True))
-        raise InvalidData(f"column {name!r} holds {odd!r}, and true or false is due.")
+        wrong = next(value for value in counts if value not in (False, True))
+        raise InvalidData(
+            f"column {name!r}: expected true or false; got {wrong!r}. Turn it into booleans, or write another kind."
+        )
     listed = [False, True] if kind.kind == "boolean" else listed
     ranked = listed if listed is not None else _ranked(counts, declared, kind.kind)
     if listed is not None and (new := next((value for value in counts if value not in listed), None)) is not None:
-        raise InvalidData(f"column {name!r} holds {new!r}, which is not among those of columns: {short(listed)}.")
+        raise InvalidData(
+            f"column {name!r}: expected one of {short(listed)}, which columns lists; got {new!r}. Add it to the list, "
+            "or drop such rows."
+        )
     kept = ranked if kind.kind == "ordinal" else ranked[:MOST_VALUES]
     rest = ranked[MOST_VALUES] if len(kept) < len(ranked) else None
     return kind(name, found, own, tuple(kept), rest, declared)
@@ -271,8 +278,8 @@ def _refuse_numbers(name: str, counts: Counter[Any], batches: Batches) -> None:
 def _no_kind(field: pa.Field, batches: Batches) -> InvalidData:
     row, value = _first(field.name, batches)
     return InvalidData(
-        f"column {field.name!r} holds values of type {field.type} ({short(value)}, row {row}), and numbers are due, or "
-        "texts, categories, dates: turn it into such or leave it out."
+        f"column {field.name!r}: expected numbers, texts, categories or dates; got values of type {field.type} "
+        f"({short(value)}, row {row}). Turn it into one of these or leave it out."
     )
 
 

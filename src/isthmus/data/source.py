@@ -68,7 +68,7 @@ class Source(abc.ABC):
         is_one = isinstance(data, np.ndarray) and data.ndim > 1 and data.shape in (row.shape, image)
         if is_one and not (data.ndim == 2 and data.shape[1] == row.size):
             raise InvalidData(
-                f"X is one row, of shape {data.shape}, where several are due: pass X.reshape{(1, *row.shape)}."
+                f"X: expected a table of rows; got one row, of shape {data.shape}. Pass X.reshape{(1, *row.shape)}."
             )
         return data
 
@@ -109,7 +109,7 @@ class Source(abc.ABC):
         InvalidData
             If the kind has no values that can be filled in.
         """
-        raise InvalidData("X has no cells that can be filled: an array, a frame or a file is due.")
+        raise InvalidData(f"X: expected an array, a frame or a file, whose cells can be filled; got {self.form}.")
 
     @classmethod
     def frame(cls, values: np.ndarray, labels: Sequence[str | int], index: Any = None) -> Any:

@@ -52,18 +52,18 @@ def texts_of(data: Any) -> list[str]:
         If it is one text only, has more columns, or holds what is no text; the message names the first.
     """
     if isinstance(data, str):
-        raise InvalidData(f"X is one text, {short(data)}: a list of texts is due.")
+        raise InvalidData(f"X: expected a list of texts; got one text, {short(data)}. Pass [X].")
     array = data if isinstance(data, list | tuple) else np.asarray(data, dtype=object)
     if isinstance(array, np.ndarray):
         if array.ndim == 2 and array.shape[1] == 1:
             array = array[:, 0]
         if array.ndim != 1:
             size = " x ".join(map(str, array.shape))
-            raise InvalidData(f"texts are a list, or one column of a frame. Got {size or 'one value'}.")
+            raise InvalidData(f"expected a list of texts, or one column of a frame; got {size or 'one value'}.")
         array = array.tolist()
     for i, text in enumerate(array):
         if not isinstance(text, str):
-            raise InvalidData(f"text {i} is no text but {short(text)}, of type {type(text).__name__}.")
+            raise InvalidData(f"text {i}: expected text; got {short(text)} of type {type(text).__name__}.")
     return list(map(str, array))
 
 

@@ -136,7 +136,7 @@ class CodeSampler:
         own = {name.removeprefix("density."): t for name, t in tensors.items() if name.startswith("density.")}
         density = CodeDensity.from_tensors(own, size, known) if own else None
         if own and (density is None or density.owner.max() >= len(labels)):
-            raise ModelFileError("the file is damaged: what it holds of the density of codes is none.")
+            raise ModelFileError("the file is damaged: its density of codes is not one that a fit leaves.")
         return cls(None, np.array(labels) if labels else None, density)
 
 

@@ -25,7 +25,7 @@ ROUNDING = 1e-6  # a deviation of so much of the mean is none
 def diagnosis(estimator: Reconstructor, X: Any) -> pd.DataFrame:
     fitted, source = estimator.fitted_, estimator.open_rows(X)
     if source.n_rows < 2:
-        raise InvalidData("diagnose compares rows: at least 2 are due. Got 1.")
+        raise InvalidData("diagnose compares rows: expected at least 2; got 1.")
     size = estimator.n_components_
     sketch = np.zeros((1, source.row.size), np.float32)
     width = jax.eval_shape(_look, fitted.weights, fitted.skeleton, sketch).shape[1]

@@ -139,7 +139,7 @@ def learn_names(source: Source, *, is_text: bool) -> bool:
 def refuse_empty_table(source: Source) -> None:
     """Raise `InvalidData` for a table without rows."""
     if source.n_rows == 0:
-        raise InvalidData(f"X has 0 sample(s) (shape=(0, {source.row.size})): rows are due.")
+        raise InvalidData(f"X has 0 sample(s) (shape=(0, {source.row.size})): expected at least one row.")
 
 
 def _heading(row: Row, labels: Sequence[str | int] | None = None) -> Any:

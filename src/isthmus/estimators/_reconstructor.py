@@ -224,7 +224,7 @@ class Reconstructor(Encoder, Estimator[FittedAutoencoder]):
         Whole(2).check("steps", steps)
         one, other = self._encode_rows(a), self._encode_rows(b)
         if len(one) != len(other):
-            raise InvalidData(f"a has {len(one)} rows and b {len(other)}: one of b for each of a is due.")
+            raise InvalidData(f"expected as many rows in b as in a; got {len(one)} in a and {len(other)} in b.")
         share = np.linspace(0, 1, int(steps))[:, None]
         codes = ((1 - share) * one[:, None] + share * other[:, None]).astype(one.dtype)  # [rows, steps, size + c]
         codes[..., size:] = np.where(share < 0.5, one[:, None, size:], other[:, None, size:])

@@ -215,11 +215,11 @@ def _places(y: Any, rows: int, known: Sequence[np.ndarray] | None) -> tuple[np.n
     found = [check_labels(column, rows, NetworkClassifier.__name__) for column in (array.T if is_several else [y])]
     for labels, classes in found if known is None else ():
         if len(classes) < 2:
-            raise InvalidData(f"y holds one class only, {classes.tolist()[0]!r}: two classes are due.")
+            raise InvalidData(f"y: expected at least two classes; got one, {classes.tolist()[0]!r}.")
         if not are_classes(plain_classes(classes)):
             raise InvalidData(
-                f"y holds classes of type {_type_of(classes)}, which no model file can hold: numbers or texts are "
-                "due, as np.asarray(y).astype(str) makes them."
+                f"y: expected classes that a model file can hold, numbers or texts; got type {_type_of(classes)}. Pass "
+                "np.asarray(y).astype(str)."
             )
         if is_several and (labels < 0).any():
             raise InvalidData("y has several outputs and rows without a label (-1): every output needs its class.")
@@ -250,10 +250,10 @@ def _check_class_weight(class_weight: Any, known: Sequence[np.ndarray]) -> None:
         for name, weight in weights.items() if isinstance(weights, dict) else ():
             if name not in classes.tolist():
                 raise InvalidData(
-                    f"class_weight names the class {name!r}, and y holds {', '.join(map(repr, classes.tolist()))}."
+                    f"class_weight: expected classes of y ({', '.join(map(repr, classes.tolist()))}); got {name!r}."
                 )
             if not is_number(weight) or not 0 <= float(weight) < np.inf:
-                raise InvalidData(f"class_weight gives the class {name!r} {weight!r}: a number from 0 on is due.")
+                raise InvalidData(f"class_weight: expected a number from 0 on for {name!r}; got {weight!r}.")
 
 
 def _beside(columns: list[np.ndarray]) -> np.ndarray:

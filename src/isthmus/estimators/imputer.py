@@ -30,7 +30,7 @@ RANKS = np.concatenate([[0.0025], np.linspace(0.005, 0.995, 199), [0.9975]])  # 
 LEAST_CELLS = 40  # of a column whose residuals stand for themselves; of fewer, those of all columns do
 LEAST_ROWS = 500  # from which on rows are kept apart to see how far fillings are off
 MOST_ROWS = 5000  # kept apart, or looked at
-NO_CELLS = "an imputer fills the cells of a table of columns, and X has none: texts, images and sequences are no such."
+NO_CELLS = "X: expected a table of columns, whose cells can be filled; got texts, images or sequences."
 STEPS = 3000  # of the training of an imputer that is given no autoencoder
 HIDINGS = 4  # times that cells of these rows are hidden
 
@@ -247,7 +247,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
         imputer.check_parameters()
         model = load_state(stored.inside("model"))
         if not isinstance(model, Autoencoder) or not model.fitted_.row.is_table:
-            raise ModelFileError(f"{stored.path} is damaged: the model in it is none of a table with missing values.")
+            raise ModelFileError(f"{stored.path} is damaged: its model is not that of a table with missing values.")
         own = {name: described for name, described in stored.tensors.items() if not name.startswith("model.")}
         shapes = {"residuals": ("F64", (len(RANKS), model.n_features_in_))}
         compare_shapes(Opened(stored.path, stored.header, own), shapes)

@@ -141,8 +141,8 @@ class Distribution:
         if given.shape == shape[:1] and shape[1] == 1:
             given = given[:, None]
         if given.shape not in ((), shape):
-            due = list(shape[:1] if self._is_flat else shape)
-            raise InvalidData(f"y has the shape {list(given.shape)}, and {due} or one number is due.")
+            expected = list(shape[:1] if self._is_flat else shape)
+            raise InvalidData(f"y: expected shape {expected}, or one number; got shape {list(given.shape)}.")
         return np.broadcast_to(given, shape)
 
     def _scaled(self, y: Any) -> np.ndarray:

@@ -150,16 +150,17 @@ def _ranked(y: Any, groups: Any, rows: int) -> tuple[np.ndarray, np.ndarray]:
     """Return relevance and group number of each row, [n] both."""
     target = check_targets(y, rows, NetworkRanker.__name__)
     if target.shape[1] != 1:
-        raise InvalidData(f"y has shape {np.asarray(y).shape}, expected ({rows},): one relevance for each row is due.")
+        raise InvalidData(f"y has shape {np.asarray(y).shape}, expected ({rows},): one relevance for each row.")
     if groups is None:
         return target[:, 0], np.zeros(rows)
     array = np.asarray(groups)
     if array.shape != (rows,):
-        raise InvalidData(f"groups has shape {array.shape}, expected ({rows},): one group for each row is due.")
+        raise InvalidData(f"groups has shape {array.shape}, expected ({rows},): one group for each row.")
     missing = is_missing(array)
     if missing.any():
         count, first = missing.sum(), np.flatnonzero(missing)[0]
-        raise InvalidData(f"groups holds no group in {count} row{'s' if count > 1 else ''} (first: {first}).")
+        where = f"{count} row{'s' if count > 1 else ''} (first: {first})"
+        raise InvalidData(f"groups: expected a group in every row; got none in {where}.")
     try:
         place = np.unique(array, return_inverse=True)[1]
     except TypeError as error:

@@ -298,8 +298,8 @@ class WordVectors(Estimator[FittedVectors]):
         words = most_frequent(found, self.max_words, self.min_count)
         if len(words) < 2:
             raise InvalidData(
-                f"{len(words)} of the {len(found)} words of {len(texts)} texts stand there at least "
-                f"{self.min_count} times, and 2 are due: pass more texts, or use a smaller min_count."
+                f"expected at least 2 words that stand {self.min_count} times or more in the texts; got {len(words)} "
+                f"of the {len(found)} words of {len(texts)} texts. Pass more texts, or use a smaller min_count."
             )
         ids, text = numbered(tokens, words)
         near = cooccurrence(ids, text, len(words), self.window, harmonic=self.harmonic)
@@ -322,7 +322,7 @@ class WordVectors(Estimator[FittedVectors]):
         written = self._written(word)
         if written not in self.fitted_.places:
             raise InvalidData(
-                f"the word {short(word)} is none of the {len(self.words_)} that have vectors."
+                f"expected one of the {len(self.words_)} words that have vectors; got {short(word)}."
                 f"{suggestion(written, self.words_)}"
             )
         return self.fitted_.places[written]

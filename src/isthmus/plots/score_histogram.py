@@ -37,10 +37,10 @@ def score_histogram(
 
     array = np.asarray(scores, float)
     if array.ndim != 1 or not len(array) or not np.isfinite(array).all():
-        raise InvalidData(f"scores are finite numbers, one for each row. Got shape {array.shape}.")
+        raise InvalidData(f"expected finite scores, one for each row; got shape {array.shape}.")
     kinds = np.zeros(len(array), int) if labels is None else np.asarray(labels)
     if kinds.shape != array.shape:
-        raise InvalidData(f"one label for each of {len(array)} scores is due. Got shape {kinds.shape}.")
+        raise InvalidData(f"expected one label for each of {len(array)} scores; got shape {kinds.shape}.")
     figure = Figure(figsize=(7, 4), layout="constrained", dpi=150)
     panel = figure.subplots()
     edges = np.histogram_bin_edges(array, bins)

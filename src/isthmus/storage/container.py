@@ -222,7 +222,7 @@ def _header(path: Path, metadata: Any, kind: str) -> dict[str, Any]:
             f"up to {FORMAT}: install a newer isthmus."
         )
     if header.get("kind") != kind:
-        raise ModelFileError(f"{path} is a {short(header.get('kind'))} file; a {kind!r} file is due.")
+        raise ModelFileError(f"{path} is a {short(header.get('kind'))} file; expected a {kind!r} file.")
     if not isinstance(header.get("checksum"), str):
         raise ModelFileError(f"{path} is damaged: it has no checksum.")
     return header

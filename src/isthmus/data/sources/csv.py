@@ -75,7 +75,7 @@ def _frame(path: Path, texts: Collection[str] = ()) -> pl.DataFrame:
             glob=False,
         )
     except pl.exceptions.NoDataError as error:
-        raise InvalidData(f"{path} is empty: a header line and rows are due.") from error
+        raise InvalidData(f"{path}: expected a header line and rows; got an empty file.") from error
     except InvalidData:
         raise
     except (pl.exceptions.PolarsError, pa.ArrowException, OSError, ValueError) as error:

@@ -61,5 +61,5 @@ def _pick(path: Path, archive: Any) -> np.ndarray:
     names = list(archive)
     chosen = "X" if "X" in names else names[0] if len(names) == 1 else None
     if chosen is None:
-        raise InvalidData(f"{path} holds the arrays {', '.join(names) or '(none)'}: one, or one called X, is due.")
+        raise InvalidData(f"{path}: expected one array, or one called X; got {', '.join(names) or 'none'}.")
     return archive[chosen]

@@ -43,7 +43,7 @@ class Sequences(Source):
         if is_list and all(isinstance(each, ARRAYS) and each.ndim == 1 for each in data):
             return cls(data)
         if _is_one(data, row):
-            raise InvalidData(f"X is one sequence, of length {len(data)}, where a list of them is due: pass [X].")
+            raise InvalidData(f"X: expected a list of sequences; got one sequence, of length {len(data)}. Pass [X].")
         is_flat = depth(data) == 2 and row.size == row.shape[0]  # lists of numbers, and one feature
         return cls(data) if is_list and (depth(data) == 3 or is_flat) else data
 
@@ -106,7 +106,7 @@ def _features(shapes: list[tuple[int, ...]]) -> int:
                 "the same ones."
             )
     if counts[0] == 0:
-        raise InvalidData("sequence 0 has 0 features: numbers are due at each step.")
+        raise InvalidData("sequence 0: expected numbers at each step; got 0 features.")
     return counts[0]
 
 
@@ -122,7 +122,7 @@ def _array(number: int, sequence: Any) -> np.ndarray:
         told = f"holds {widths[step]} features at step {step} and {widths[0]} at step 0" if step else "is not even"
         raise InvalidData(f"sequence {number} {told}: each step of each sequence holds the same ones.") from error
     if array.ndim not in (1, 2):
-        raise InvalidData(f"sequence {number} has {array.ndim} axes where 2 are due, steps and features, or 1, steps.")
+        raise InvalidData(f"sequence {number}: expected 2 axes, steps and features, or 1, steps; got {array.ndim}.")
     return array
 
 
@@ -149,6 +149,6 @@ def _numbers(number: int, sequence: np.ndarray) -> np.ndarray:
             found[place] = sequence[place]
         except (TypeError, ValueError) as error:
             raise InvalidData(
-                f"sequence {number} holds {sequence[place]!r} at step {place[0]}, and numbers are due."
+                f"sequence {number}: expected numbers; got {sequence[place]!r} at step {place[0]}."
             ) from error
     return found

@@ -17,7 +17,7 @@ class Sparse(Source):
 
     def __init__(self, data: Any) -> None:
         if data.ndim != 2:
-            raise InvalidData(f"X has {data.ndim} dimension(s) where 2 are due: [rows, columns].")
+            raise InvalidData(f"X: expected 2 dimensions, [rows, columns]; got {data.ndim}.")
         if np.iscomplexobj(data):
             raise InvalidData("Complex data not supported: split real and imaginary parts into columns.")
         self._matrix = data.tocsr()
