@@ -26,7 +26,7 @@ def test_the_end_is_told_in_a_short_table(told, table):
 
 
 def test_a_held_out_loss_is_told(told, table):
-    assert told("fit", table, *FIT, "--validation-fraction", 0.2)["loss"].endswith("held out")
+    assert told("fit", table, *FIT, "--validation-fraction", 0.2)["loss"].endswith("in validation")
 
 
 def test_quiet_prints_nothing(call, table):

@@ -69,7 +69,7 @@ def test_what_is_no_code_is_refused(value: float) -> None:
 
 def test_a_code_that_training_has_not_seen_is_refused() -> None:
     x = np.column_stack([X[:, 0], np.arange(20) % 2])
-    scaling, learned = fitted(Row((2,), codes=(0, 3)), x, seen={1: (0, 1)})
+    scaling, learned = fitted(Row((2,), codes=(0, 3)), x, known={1: (0, 1)})
     scaling.apply(learned, x)
     with pytest.raises(
         InvalidData, match=r"^column 1: expected a category of the training rows \(0, 1\); got 2\. Fit "

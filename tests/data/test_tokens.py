@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from isthmus import InvalidData
-from isthmus.data.tokens import are_texts, counts, join_tokens, most_frequent, numbered, split, texts_of
+from isthmus.data.tokens import are_texts, counts, join_tokens, most_frequent, number_tokens, split, texts_of
 
 TWO = ["A cat, a DOG.", "cats"]
 
@@ -118,6 +118,6 @@ def test_the_frequent_come_first_and_equal_ones_by_alphabet() -> None:
 
 
 def test_tokens_by_number() -> None:
-    ids, text = numbered([["a", "b"], [], ["c", "a"]], ["a", "c"])
+    ids, text = number_tokens([["a", "b"], [], ["c", "a"]], ["a", "c"])
     assert ids.tolist() == [0, -1, 1, 0]
     assert text.tolist() == [0, 0, 2, 2]

@@ -57,11 +57,11 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "two columns": (
         lambda: spoiled((7, 2, NAN), (8, 4, INF)),
-        r"^column 2 holds NaN \(missing\) in 1 row \(first: 7\), and one more column holds such",
+        r"^column 2 holds NaN \(missing\) in 1 row \(first: 7\), and so does one more column",
     ),
     "all columns": (
         lambda: np.full((40, 5), NAN),
-        r"^column 0 holds NaN \(missing\) in 40 rows \(first: 0\), and 4 more columns hold such",
+        r"^column 0 holds NaN \(missing\) in 40 rows \(first: 0\), and so do 4 more columns",
     ),
     "NaN in a sparse matrix": (
         lambda: scipy.sparse.csr_matrix(spoiled((7, 2, NAN))),
@@ -81,7 +81,7 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "numbers written as text": (
         lambda: pd.DataFrame(X, columns=NAMES).assign(price=[str(i) for i in range(40)]),
-        r"^column 'price': expected numbers; got numbers written as text \('0', row 0\)",
+        r"^column 'price' holds numbers written as text \('0', row 0\): turn it into numbers, or say",
     ),
     "text in polars": (
         lambda: pl.DataFrame(X, schema=NAMES).with_columns(year=pl.lit("x")),
@@ -258,7 +258,7 @@ def test_names_that_are_not_all_text_are_no_names() -> None:
         (np.ones((3, 5)), "the codes have 5 columns, and those of this model have 2"),
         (np.ones((3, 1)), "the codes have 1 columns, and those of this model have 2"),
         (np.ones(2), "Expected 2D array, got 1D array"),
-        (np.ones((3, 1, 1, 1, 2)), "X has 5 dimensions"),
+        (np.ones((3, 1, 1, 1, 2)), "X: expected 2 dimensions, or 3 or 4 for images; got 5"),
         (np.array([[1, 2], [NAN, 3]]), r"column 0 holds NaN \(missing\) in 1 row \(first: 1\)"),
         (np.array([[1, 2], [3, INF]]), r"column 1 holds inf in 1 row \(first: 1\)"),
         ([["a", "b"]], r"column 0: expected numbers; got text \('a', row 0\)"),

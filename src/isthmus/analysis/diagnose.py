@@ -1,4 +1,4 @@
-"""What each unit of a code does."""
+"""Diagnosis of a code: the mean, spread and use of each unit."""
 
 from __future__ import annotations
 

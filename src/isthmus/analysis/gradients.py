@@ -1,4 +1,4 @@
-"""Whether the gradient is the slope of the loss: automatic differentiation against finite differences."""
+"""A check of gradients: automatic differentiation against finite differences."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def _compared(arguments: tuple[Any, ...], places: np.ndarray, names: list[str], 
     if not np.isfinite(loss):
         raise InvalidData(f"the loss of these rows at these weights is {loss}: it has no slope.")
     low, high = weight_range(model, steps.DISCRIMINATOR)
-    player = ((places >= low) & (places < high)).astype(int)  # a rival's weights learn from its own terms
+    player = ((places >= low) & (places < high)).astype(int)  # a discriminator's weights learn from its own terms
     slopes = {"autodiff": np.asarray(gradient)[places]}
     evaluations, took = {"autodiff": 1}, {"autodiff": seconds}
     for method, usual in STEPS.items():
@@ -212,7 +212,7 @@ def _told(
 
 @jax.jit
 def _losses(count: Array, places: Array, moves: Array, arguments: tuple[Any, ...]) -> Array:
-    """Return the losses with one weight moved, one after the other: [m, 2], of the model and of its rival."""
+    """Return the losses with one weight moved, one after the other: [m, 2], of the model and of its discriminator."""
     state, *rest = arguments
 
     def evaluate(i: Array, found: Array) -> Array:

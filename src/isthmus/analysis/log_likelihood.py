@@ -1,4 +1,4 @@
-"""How probable rows are under a model whose code is a distribution."""
+"""The log-likelihood of rows under a model whose code is a distribution, estimated by importance sampling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One model, trained by one optimizer after the other."""
+"""A comparison of optimizers: one model, trained by each of them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Comparison:
     histories: pd.DataFrame = field(repr=False)
     """A row for each epoch of each optimizer: `optimizer`, and the columns of `history_` but `stop`."""
     summary: pd.DataFrame
-    """A row for each optimizer, the lowest loss first, that of the weights kept: held out where rows are."""
+    """A row for each optimizer, the lowest loss first, that of the weights kept: the validation loss, if any."""
     models: Mapping[str, Any] = field(repr=False)
     """The fitted estimators by the spelling of their optimizer; of one that diverged there is none."""
 
@@ -54,7 +54,7 @@ class Comparison:
         MissingExtra
             If matplotlib is not installed.
         """
-        plots = importlib.import_module("isthmus.plots")  # a guest, and an extra: nothing here needs it
+        plots = importlib.import_module("isthmus.plots")  # an optional package: nothing here needs it
         figure: Figure = plots.learning_curves(self.histories, title)
         return figure
 
@@ -80,7 +80,7 @@ def compare_optimizers(
     estimator : an autoencoder, a stack (whose fine-tuning is compared), or a supervised network; it is not changed,
         and its own optimizer does not matter.
     X, y : a table, and labels or targets where `fit` needs them.
-    optimizers : a list of `isthmus.optimizers`, parts or spellings. None takes every one in the room with its
+    optimizers : a list of `isthmus.optimizers`, parts or spellings. None takes every one there is with its
         default settings, `sgd` also with momentum and with Nesterov's, `lbfgs` and `cg` with 10 iterations an epoch;
         one that the model cannot be trained by is reported as refused.
     fit_parameters : further arguments of `fit`, as `sample_weight`.
@@ -108,7 +108,7 @@ def compare_optimizers(
     """
     require(isinstance(estimator, Encoder), "estimator", "a network of isthmus, as Autoencoder(2)", estimator)
     checkpoint = fit_parameters.get("checkpoint")
-    require(checkpoint is None, "checkpoint", "None: each optimizer begins anew", checkpoint)
+    require(checkpoint is None, "checkpoint", "None: each optimizer starts from the same weights", checkpoint)
     estimator.check_parameters()
     seed, runs = seed_of(estimator.random_state), {}
     for part in _chosen(optimizers):
@@ -176,7 +176,7 @@ def _summary(runs: Mapping[str, Run], histories: Mapping[str, list[dict[str, Any
     rows = {}
     for name, run in runs.items():
         history = histories.get(name, [])
-        # The weights kept are those of the lowest held-out loss, else the last.
+        # The weights kept are those of the lowest validation loss, else the last.
         kept = min(history, key=lambda record: record.get("validation_loss", -record["epoch"]), default={})
         losses = {} if run.stop == "diverged" else {k: kept[k] for k in ("loss", "validation_loss") if k in kept}
         seconds = history[-1]["seconds"] if history else 0.0

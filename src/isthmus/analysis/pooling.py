@@ -1,4 +1,4 @@
-"""What several fillings of one table tell together."""
+"""Estimates from several imputations of one table, pooled by Rubin's rules."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Pooled(NamedTuple):
 
 
 def pool(estimates: Any, variances: Any, degrees_of_freedom: float | None = None) -> Pooled:
-    """Return what m fillings of a table tell together, by Rubin's rules.
+    """Return the estimate that m imputations of a table give together, by Rubin's rules.
 
     Of estimates Q_i with variances U_i the pooled one is the mean Q̄, of variance T = Ū + (1 + 1/m) B, Ū the mean of U
     and B the variance of Q. Its degrees of freedom are ν = (m − 1) / λ², λ = (1 + 1/m) B / T, and, where the analysis
@@ -38,7 +38,7 @@ def pool(estimates: Any, variances: Any, degrees_of_freedom: float | None = None
     ----------
     estimates : of each filling, [m] or [m, ...], at least two.
     variances : their squared standard errors, of the same shape.
-    degrees_of_freedom : ν₀ of the analysis of a table without holes, as n − p; None for a large table.
+    degrees_of_freedom : ν₀ of the analysis of a table without missing values, as n − p; None for a large table.
 
     Raises
     ------

@@ -106,7 +106,7 @@ def clean_series(model: Reconstructor, series: Any, step: int = 1) -> Any:
 def series_error(
     model: Reconstructor | AnomalyDetector, series: Any, step: int = 1, by_channel: bool = False
 ) -> np.ndarray:
-    """Return how far a series is from what a model of its windows makes of it, step by step: higher is odder.
+    """Return how far a series is from what a model of its windows makes of it, step by step: higher is more anomalous.
 
     It is the squared difference in scaled units, the mean over the windows that hold the step. Of a detector it is
     what the step adds to the anomaly scores of these windows, times their size: about 1 for a usual step.

@@ -1,4 +1,4 @@
-"""Rows told apart by their values, so that equal rows stay together and neither order nor repetition matters."""
+"""Hashes of rows by their values, so that equal rows stay together and neither order nor repetition matters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def row_hashes(source: Source, seed: int) -> np.ndarray:
     Examples
     --------
     >>> from isthmus.data.sources import open_numbers
-    >>> a, b, c = fingerprints(open_numbers(np.array([[0.0, 1.0], [1.0, 0.0], [-0.0, 1.0]])), seed=0)
+    >>> a, b, c = row_hashes(open_numbers(np.array([[0.0, 1.0], [1.0, 0.0], [-0.0, 1.0]])), seed=0)
     >>> bool(a == c), bool(a == b)
     (True, False)
     """

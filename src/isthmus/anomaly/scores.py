@@ -24,7 +24,7 @@ TENSORS = {"spread": "F32", "points": "F32", "weight": "F32", "means": "F64"}
 
 @dataclass(frozen=True)
 class NeighborScore:
-    """What one autoencoder says of rows: a share of the score for each column.
+    """The anomaly score by one autoencoder: a share of it for each column.
 
     With x a row as the autoencoder is given it, x̂ what it makes of it, s the deviation of a column and t the root of
     its mean error, the score is
@@ -32,8 +32,8 @@ class NeighborScore:
         [mean over the k nearest usual rows Σ (x - x_i)² / s² / a + Σ (x - x̂)² / t² / b] / parts,
 
     the first sum over the columns that hold numbers, the second over all, with −log p(x) in place of (x - x̂)² where x
-    is a code; a and b are the means over rows held out, so that these score 1 on average. Without neighbors, or without
-    numbers, the first part is not there.
+    is a category; a and b are the means over validation rows, so that these score 1 on average. Without neighbors, or
+    without numbers, the first part is left out.
     """
 
     model: Reconstructor
@@ -154,7 +154,7 @@ def stored_length(stored: Opened, name: str) -> int:
 
 
 def _are_numbers(row: Row) -> np.ndarray:
-    """Say for each column whether it holds numbers, and no codes, [d]."""
+    """Say for each column whether it holds numbers, and no categories, [d]."""
     return np.ones(row.size, bool) if row.codes is None else np.array(row.codes) == 0
 
 

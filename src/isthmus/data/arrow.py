@@ -1,4 +1,4 @@
-"""Columns of a frame, as Arrow holds them: what the sources of frames and files share."""
+"""Sources whose columns are Arrow's: what frames and files share."""
 
 from __future__ import annotations
 
@@ -103,9 +103,9 @@ class ColumnSource(Source):
     def whole(self) -> Any:
         """Return the table as it was given, in the form of this kind."""
         table = pa.Table.from_batches(list(self.record_batches(65_536)) or self.schema.empty_table().to_batches())
-        return self.typed(table, {}, self.schema.names)
+        return self.build_frame(table, {}, self.schema.names)
 
-    def completed(self, answer: Any, is_missing: np.ndarray) -> Any:
+    def complete(self, answer: Any, is_missing: np.ndarray) -> Any:
         import pandas as pd
 
         frame = self.whole().copy()
@@ -119,24 +119,26 @@ class ColumnSource(Source):
         return frame
 
     @classmethod
-    def typed(cls, table: pa.Table, own: Mapping[str, Any], labels: Sequence[str | int], index: Any = None) -> Any:
+    def build_frame(
+        cls, table: pa.Table, own: Mapping[str, Any], labels: Sequence[str | int], index: Any = None
+    ) -> Any:
         """Return a table in the form of this kind.
 
         `own` has, by column, the type as this kind spells it and its categories, where they are known.
         """
         import pandas as pd
 
-        found = {}
-        for name, column in zip(table.column_names, table.columns, strict=True):
+        columns = {}
+        for name, values in zip(table.column_names, table.columns, strict=True):
             spelled, categories = own.get(name, (None, None))
-            series = column.to_pandas(date_as_object=spelled == "object")
+            series = values.to_pandas(date_as_object=spelled == "object")
             if spelled is not None and spelled.startswith("category"):
                 inner = pd.Index(categories, dtype=spelled[len("category[") : -1])
                 series = series.astype(pd.CategoricalDtype(inner, ordered=series.cat.ordered))
             elif spelled is not None:
                 series = series.astype(spelled)
-            found[name] = series
-        frame = pd.DataFrame(found)
+            columns[name] = series
+        frame = pd.DataFrame(columns)
         frame.columns = pd.Index(list(labels))
         if index is not None:
             frame.index = index

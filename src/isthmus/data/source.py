@@ -1,4 +1,4 @@
-"""The contract of row sources: tables in any form, read in blocks of rows and answered in their own form."""
+"""The contract of sources: a table in any form, read in blocks of rows and answered in its own form."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Source(abc.ABC):
         values = np.concatenate(list(self.blocks(65_536)))
         return values.reshape(-1, *self.row.shape)
 
-    def completed(self, answer: Any, is_missing: np.ndarray) -> Any:
+    def complete(self, answer: Any, is_missing: np.ndarray) -> Any:
         """Return the table with its missing values [n, d] taken from `answer`, a table of the same form.
 
         Raises

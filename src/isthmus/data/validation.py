@@ -1,4 +1,4 @@
-"""What comes beside a table, checked: weights, labels, targets."""
+"""Checks of what comes beside a table: sample weights, labels, targets."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
     def scaled_rows(self, X: Any) -> np.ndarray:
         """Return the rows of a table as the model sees them, [n, d] float32."""
-        return np.concatenate(list(self.fitted_.reader.scaled(self.open_rows(X))))
+        return np.concatenate(list(self.fitted_.reader.scale(self.open_rows(X))))
 
     @property
     def model_(self) -> Model:

@@ -59,7 +59,7 @@ class Fitted:
         self, function: Callable[..., Any], source: Source, width: int, weights: np.ndarray | None = None
     ) -> np.ndarray:
         """Return a compiled function of the scaled rows of a table, [n, width]; with other weights, where given."""
-        return self.run(function, self.reader.scaled(source), source, width, weights)
+        return self.run(function, self.reader.scale(source), source, width, weights)
 
     def run(
         self,

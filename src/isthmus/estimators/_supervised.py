@@ -212,7 +212,7 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
     def _open(self, X: Any, former: FittedSupervised | None) -> tuple[Reader, Source]:
         """Return what the last fit or a fitted autoencoder knows of a table, or what is learned; and its source."""
         if former is not None:
-            return former.reader.with_seen({}), self.open_rows(X)  # new categories are welcome
+            return former.reader.with_known({}), self.open_rows(X)  # new categories are welcome
         if self.pretrained is not None and self.pretrained.__sklearn_is_fitted__():
             reader: Reader = self.pretrained.fitted_.reader
             source = self.pretrained.open_rows(X)
@@ -241,7 +241,7 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
         later = (record | {"epoch": record["epoch"] + len(before)} for record in result.history)
         return FittedSupervised(
             settings=settings,
-            reader=reader.with_seen(seen_categories(job, list(prepared.parts.read_categories(reader.row)))),
+            reader=reader.with_known(seen_categories(job, list(prepared.parts.read_categories(reader.row)))),
             skeleton=prepared.skeleton,
             weights=result.weights,
             history=(*before, *later),
@@ -317,7 +317,7 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
 
     def _build_job(self, prepared: Prepared) -> Job:
         parts, reader, rows, target = prepared.parts, prepared.reader, prepared.rows, prepared.target
-        known = {} if prepared.former is None else prepared.former.reader.fitted_scaling.seen
+        known = {} if prepared.former is None else prepared.former.reader.fitted_scaling.known
         assert rows.target is not None  # noqa: S101 -- they come with the answers
         has_target = rows.target[:, -1] > 0 if self.reconstruction else None
         share = validation_share(self.validation_fraction, rows, VALIDATION_FROM)

@@ -332,8 +332,8 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
             check_categories(reader.row, parts.row_likelihood(reader.row))
             reader = reader.fit_scaling(parts.scaling, rows)
         else:
-            known = former.reader.fitted_scaling.seen
-            reader = reader.with_seen({})  # new categories are welcome
+            known = former.reader.fitted_scaling.known
+            reader = reader.with_known({})  # new categories are welcome
         skeleton = parts.build(reader.row)
         if former is not None:
             check_same_network(skeleton, former)
@@ -388,7 +388,7 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         parts, row = prepared.parts, prepared.reader.row
         fitted = FittedAutoencoder(
             settings=self.to_json(),
-            reader=prepared.reader.with_seen(seen_categories(job, list(parts.read_categories(row)))),
+            reader=prepared.reader.with_known(seen_categories(job, list(parts.read_categories(row)))),
             skeleton=prepared.skeleton,
             weights=result.weights,
             history=result.history,

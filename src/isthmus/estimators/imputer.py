@@ -268,7 +268,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
         """Return the source of a table and its rows as the model sees them, [n, d], NaN where nothing is."""
         model = self.fitted_.autoencoder
         source = model.open_rows(X)
-        return source, np.concatenate(list(model.fitted_.reader.scaled(source))).astype(np.float64)
+        return source, np.concatenate(list(model.fitted_.reader.scale(source))).astype(np.float64)
 
     def _draw(self, x: np.ndarray, random: np.random.Generator) -> np.ndarray:
         """Return scaled rows `x` [n, d] with what is missing drawn: all at once, then half of it anew in each sweep."""
@@ -327,7 +327,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
     def _complete(self, source: Source, x: np.ndarray, filled: np.ndarray) -> Any:
         """Return the table with its missing cells taken from scaled rows `filled` [n, d]."""
         reader = self.fitted_.autoencoder.fitted_.reader
-        return source.completed(reader.restore(reader.unscale(filled), source), np.isnan(x))
+        return source.complete(reader.restore(reader.unscale(filled), source), np.isnan(x))
 
 
 def _predict(model: Autoencoder, x: np.ndarray, seed: int | None) -> CellPrediction:

@@ -136,7 +136,7 @@ class StackedAutoencoder(Reconstructor, TrainingParameters):
         result = run_training(job, start, row, self.to_json(), self, checkpoint)
         self._fitted = FittedStack(
             settings=self.to_json(),
-            reader=reader.with_seen(seen_categories(job, list(parts.read_categories(row)))),
+            reader=reader.with_known(seen_categories(job, list(parts.read_categories(row)))),
             skeleton=skeleton,
             weights=result.weights,
             history=result.history,

@@ -14,7 +14,7 @@ import scipy.stats
 from isthmus.contracts import Backbone, Corruption, Likelihood, Penalty
 from isthmus.core.coercion import short
 from isthmus.core.constraints import Choice, Constraint, Flag, Interval, ManyParts, OnePart, Whole
-from isthmus.data.tokens import check_words, counts, most_frequent, numbered, split, texts_of
+from isthmus.data.tokens import check_words, counts, most_frequent, number_tokens, split, texts_of
 from isthmus.errors import InvalidData, ModelFileError, require, suggestion
 from isthmus.estimators._cooccurrence import cooccurrence, pointwise_information
 from isthmus.estimators._estimator import Estimator
@@ -301,7 +301,7 @@ class WordVectors(Estimator[FittedVectors]):
                 f"expected at least 2 words that stand {self.min_count} times or more in the texts; got {len(words)} "
                 f"of the {len(found)} words of {len(texts)} texts. Pass more texts, or use a smaller min_count."
             )
-        ids, text = numbered(tokens, words)
+        ids, text = number_tokens(tokens, words)
         near = cooccurrence(ids, text, len(words), self.window, harmonic=self.harmonic)
         contexts = sp.csr_array(near[:, : self.max_contexts])
         if not contexts.nnz:

@@ -1,4 +1,4 @@
-"""How strongly each unit answers to each row."""
+"""Activations: a table of rows by units."""
 
 from __future__ import annotations
 

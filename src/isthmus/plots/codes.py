@@ -1,4 +1,4 @@
-"""Codes of two or three numbers as points."""
+"""Latent codes of two or three numbers, as points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which columns are told badly."""
+"""The mean reconstruction error of each column."""
 
 from __future__ import annotations
 

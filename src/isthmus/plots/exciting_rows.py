@@ -1,4 +1,4 @@
-"""The rows that excite each unit most."""
+"""The rows at which each unit is highest, as pictures."""
 
 from __future__ import annotations
 

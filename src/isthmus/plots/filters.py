@@ -1,4 +1,4 @@
-"""What each unit looks for, as pictures."""
+"""The filters of units, as pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How scores are distributed, and where the threshold lies."""
+"""A histogram of scores, with the threshold."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def score_histogram(
 ) -> Figure:
     """Return a figure: how many rows have which score, by class where labels are given, and the threshold as a line.
 
-    Counts are on a logarithmic axis, so that few odd rows are seen beside many usual ones.
+    Counts are on a logarithmic axis, so that few outliers are seen beside many usual rows.
 
     Parameters
     ----------

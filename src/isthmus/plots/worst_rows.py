@@ -1,4 +1,4 @@
-"""The rows that are told worst, and by which columns."""
+"""The rows of the largest reconstruction error, by column."""
 
 from __future__ import annotations
 

@@ -240,10 +240,10 @@ def twice(folder: Path) -> Path:
 BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
     "empty folder": (
         lambda f: f,
-        r" is a folder in which no table is found: expected files that end in \.csv, \.parquet, \.pq, \.tsv\.$",
+        r" is a folder without tables: expected files that end in \.csv, \.parquet, \.pq, \.tsv\.$",
     ),
-    "folder of other files": (lambda f: write(f / "x.md").parent, r" is a folder in which no table is found: "),
-    "folder of arrays": (lambda f: write(f / "x.npy").parent, r" is a folder in which no table is found: "),
+    "folder of other files": (lambda f: write(f / "x.md").parent, r" is a folder without tables: "),
+    "folder of arrays": (lambda f: write(f / "x.npy").parent, r" is a folder without tables: "),
     "mixed folder": (
         lambda f: several(several(f, ".csv"), ".parquet"),
         (

@@ -189,7 +189,7 @@ def test_columns_are_selected_into_a_new_source(kind: str, tmp_path: Path) -> No
     is_missing = np.zeros((23, 2), bool)
     is_missing[4, 0] = True
     answer = some.frame(np.full((23, 2), 9.0), some.labels())
-    assert float(some.completed(answer, is_missing)["c"][4]) == 9.0
+    assert float(some.complete(answer, is_missing)["c"][4]) == 9.0
     with pytest.raises(InvalidData, match=r"column 'd' is missing\. There are: a, b, c\."):
         source.select(["d"])
 
@@ -368,7 +368,7 @@ BAD_FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
         r"there is no file .*sensor\.csv\. Did you mean 'sensors\.csv'\?",
     ),
     "in a folder that is missing": (lambda f: f / "no" / "x.csv", r"there is no file .*x\.csv\."),
-    "a folder": (lambda f: f, r"is a folder in which no table is found: expected files that end in "),
+    "a folder": (lambda f: f, r"is a folder without tables: expected files that end in "),
     "too long a name": (lambda f: f / ("x" * 5000 + ".csv"), "there is no file"),
 }
 

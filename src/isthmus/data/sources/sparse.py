@@ -36,7 +36,7 @@ class Sparse(Source):
         for start in range(0, self.n_rows, rows):
             yield self._matrix[start : start + rows].toarray().astype(self.dtype, copy=False)
 
-    def completed(self, answer: Any, is_missing: np.ndarray) -> Any:
-        found = np.array(self._matrix.toarray(), self.dtype)
-        found[is_missing] = answer[is_missing]
-        return found
+    def complete(self, answer: Any, is_missing: np.ndarray) -> Any:
+        filled = np.array(self._matrix.toarray(), self.dtype)
+        filled[is_missing] = answer[is_missing]
+        return filled
