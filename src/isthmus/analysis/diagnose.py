@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from isthmus.errors import require
-from isthmus.estimators._diagnosis import diagnosis
+from isthmus.estimators._diagnosis import diagnose_code
 from isthmus.estimators._reconstructor import Reconstructor
 
 
@@ -46,4 +46,4 @@ def diagnose(estimator: Reconstructor, X: Any) -> pd.DataFrame:
     ['mean', 'deviation', 'active', 'verdict']
     """
     require(isinstance(estimator, Reconstructor), "estimator", "an autoencoder", estimator)
-    return diagnosis(estimator, X)
+    return diagnose_code(estimator, X)

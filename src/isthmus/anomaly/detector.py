@@ -338,7 +338,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         is_out = choose_rows(numbers, share)
         out, own = chosen[is_out], chosen if is_own else chosen[~is_out]
         places, mass = fold_equal_rows(hashes[own], weight[own], int(self.reference))
-        more, more_mass = fold_equal_rows(hashes[out], weight[out], len(out))
+        spare, spare_mass = fold_equal_rows(hashes[out], weight[out], len(out))
         near, training, validation = _take(table, own[places]), _take(table, own), _take(table, out)
         templates = self._templates(len(own))
         seeds = np.random.SeedSequence(seed).generate_state(len(templates) * int(self.n_models)).tolist()
@@ -355,7 +355,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
                 is_own=is_own,
             )
             added.append(score.contributions(rows, is_own=is_own))
-            scores.append(score if is_own else score.with_neighbors(rows[more], more_mass, int(self.reference)))
+            scores.append(score if is_own else score.with_neighbors(rows[spare], spare_mass, int(self.reference)))
         return tuple(scores), ValidationScores(np.mean(added, axis=0).sum(axis=1), weight[out])
 
 

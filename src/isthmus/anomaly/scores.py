@@ -84,22 +84,22 @@ class NeighborScore:
         count = self._search.n_neighbors
         at_once = max(DISTANCES // (count * points.shape[1]), 1)
         for start in range(0, len(points), at_once):
-            here = points[start : start + at_once]
-            index = self._search.kneighbors(here, return_distance=False)
-            square = np.square(here[:, None].astype(np.float64) - self.points[index])  # [rows, count, d]
+            batch = points[start : start + at_once]
+            index = self._search.kneighbors(batch, return_distance=False)
+            square = np.square(batch[:, None].astype(np.float64) - self.points[index])  # [rows, count, d]
             distance = square.sum(axis=2)
             order = np.argsort(distance, axis=1, kind="stable")
             weight = np.take_along_axis(self.weight[index].astype(np.float64), order, axis=1)
             if is_own:
                 weight[:, 0] -= np.where(distance.min(axis=1) == 0, np.minimum(weight[:, 0], 1), 0)
-            yield _mean_of(np.take_along_axis(square, order[..., None], axis=1), weight, self.neighbors)
+            yield _weighted_mean(np.take_along_axis(square, order[..., None], axis=1), weight, self.neighbors)
 
 
-def _mean_of(square: np.ndarray, weight: np.ndarray, mass: float) -> np.ndarray:
+def _weighted_mean(square: np.ndarray, weight: np.ndarray, mass: float) -> np.ndarray:
     """Return the mean of `square` [n, count, d] over the first `mass` of the weights [n, count], [n, d]."""
-    taken = np.clip(mass - (np.cumsum(weight, axis=1) - weight), 0, weight)
-    total = taken.sum(axis=1, keepdims=True)
-    return np.einsum("nk,nkd->nd", taken / np.where(total > 0, total, 1), square)
+    used = np.clip(mass - (np.cumsum(weight, axis=1) - weight), 0, weight)
+    total = used.sum(axis=1, keepdims=True)
+    return np.einsum("nk,nkd->nd", used / np.where(total > 0, total, 1), square)
 
 
 def fit_scores(

@@ -32,10 +32,10 @@ def quantile(score: np.ndarray, weight: np.ndarray, share: float) -> float:
     """
     order = np.argsort(score, kind="stable")
     score, mass = score[order], np.cumsum(weight[order])
-    due = share * mass[-1]
+    level = share * mass[-1]
     slack = 1e-9 * mass[-1]  # sums of weights are not exact
     last = len(score) - 1
-    low, high = np.searchsorted(mass, due - slack, "left"), np.searchsorted(mass, due + slack, "right")
+    low, high = np.searchsorted(mass, level - slack, "left"), np.searchsorted(mass, level + slack, "right")
     return float((score[min(low, last)] + score[min(high, last)]) / 2)
 
 
@@ -116,13 +116,13 @@ def pareto(excess: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
     def loss(at: np.ndarray) -> float:
         with np.errstate(all="ignore"):
             density = scipy.stats.genpareto.logpdf(excess / unit, at[0], scale=np.exp(at[1]))
-        found = -np.average(density, weights=weight)
-        return float(found) if np.isfinite(found) else 1e10
+        value = -np.average(density, weights=weight)
+        return float(value) if np.isfinite(value) else 1e10
 
     starts = [np.array([shape, 0.0]) for shape in (0.1, -0.1)]
     options = {"xatol": 1e-8, "fatol": 1e-12, "maxiter": 2000}
-    found = [scipy.optimize.minimize(loss, at, method="Nelder-Mead", options=options) for at in starts]
-    best = min(found, key=lambda result: result.fun).x
+    fits = [scipy.optimize.minimize(loss, at, method="Nelder-Mead", options=options) for at in starts]
+    best = min(fits, key=lambda result: result.fun).x
     # A shape below -1 has no highest likelihood: the density piles up at its end.
     return max(float(best[0]), -1.0), unit * float(np.exp(best[1]))
 

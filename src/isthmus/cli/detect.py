@@ -59,7 +59,7 @@ def detect(
     """Find the anomalous rows of a table, and say which columns make them so.
 
     Without --model a detector is trained on the table itself, and no row vouches for itself. For each row: its
-    anomaly score, about 1 for a usual one; a p-value; whether it is flagged; and the columns that add most to the score.
+    anomaly score, about 1 for a usual one; a p-value; whether it is flagged; and the columns that add most to it.
     """
     given = locals()
     names = ("contamination", "threshold", "alpha", "dirty", "random_state")

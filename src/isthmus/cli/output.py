@@ -45,7 +45,7 @@ def check(path: Path, suffixes: Sequence[str], *inputs: Path) -> None:
 
 
 def write(path: Path, values: Any, names: Sequence[str]) -> None:
-    """Write `values` [rows, columns], an array or a pandas frame, in the format of the suffix, at once or not at all."""
+    """Write `values` [rows, columns], an array or a pandas frame, in the format of the suffix."""
     write_at_once(path, lambda file: FORMATS[path.suffix.lower()](file, values, names))
 
 

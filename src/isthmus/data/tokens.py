@@ -68,7 +68,7 @@ def texts_of(data: Any) -> list[str]:
 
 
 def are_texts(data: Any) -> bool:
-    """Say whether `data` is texts, or meant to be: the first value, missing ones aside, is one. A single text is a path."""
+    """Say whether `data` is texts: the first value that is not missing is one. A single text is a path."""
     kind = type(data)
     if isinstance(data, np.ndarray) and data.dtype.kind in "fiubc":
         return False

@@ -1,4 +1,4 @@
-"""What every network answers once it is fitted: codes, their names, and how its training went."""
+"""The base of networks: codes, their names, and the history of the training."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         Raises
         ------
         InvalidData
-            If it is none.
+            If it is another table.
         """
         check_is_fitted(self)
         reader = self.fitted_.reader
@@ -129,7 +129,7 @@ def learn_reader(X: Any, options: TableOptions) -> tuple[Reader, Source]:
 
 
 def learn_names(source: Source, *, is_text: bool) -> bool:
-    """Say whether a table has names of columns that scikit-learn compares; it refuses such as it cannot use."""
+    """Say whether a table has names of columns that scikit-learn compares; it refuses names that it cannot use."""
     probe = BaseEstimator()  # the estimator keeps what it knows of the last fit until this one has ended
     table = _heading(Row(source.row.shape)) if is_text else _heading(source.row, source.labels())
     validate_data(probe, table, skip_check_array=True, reset=True)

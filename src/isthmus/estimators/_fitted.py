@@ -1,4 +1,4 @@
-"""What a fit leaves of a network: one frozen object, assigned when all has gone well, and saved as it is."""
+"""The fitted state of a network: one frozen object, assigned when all has gone well, and saved as it is."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def stored_history(stored: Opened) -> tuple[dict[str, Any], ...]:
     Raises
     ------
     ModelFileError
-        If it is none.
+        If it does not hold one.
     """
     history = header_field(stored, "history", list)
     for record in history:

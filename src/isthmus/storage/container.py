@@ -1,4 +1,4 @@
-"""The container of a model file: one safetensors file, whose JSON header names registered parts and whose tensors are numbers.
+"""The model file: a safetensors file, whose JSON header names registered parts and whose tensors are numbers.
 
 Nothing in a file is executed. The header is checked before a tensor is read, and the tensors' shapes are
 compared with the model that the header describes before memory is taken for them.

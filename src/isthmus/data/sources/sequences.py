@@ -36,7 +36,7 @@ class Sequences(Source):
 
     @classmethod
     def convert(cls, data: Any, row: Row) -> Any:
-        """Return nested lists, and arrays [steps] that happen to be of one length, as sequences; refuse a single one."""
+        """Return nested lists, and arrays [steps] that happen to be of one length, as sequences; refuse one alone."""
         is_list = isinstance(data, list | tuple)
         if not depth(data) or not len(data) or not row.is_sequence:
             return data
