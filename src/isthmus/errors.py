@@ -1,4 +1,4 @@
-"""What can go wrong, drawn as a tree.
+"""Errors, drawn as a tree.
 
 IsthmusError
 ├── InvalidPart          a part was described wrongly
@@ -6,7 +6,7 @@ IsthmusError
 ├── InvalidData          a table cannot be used as it is
 ├── ModelFileError       a file is not a model that can be loaded
 ├── CheckpointError      a checkpoint belongs to another fit
-├── Diverged             the loss left the numbers and did not come back
+├── Diverged             the loss became infinite or NaN and did not come back
 └── MissingExtra         an optional package is not installed
 
 Every message is one sentence or two: where, what is allowed, what came, what to write instead.
@@ -29,7 +29,7 @@ class InvalidPart(IsthmusError, ValueError):
 
 
 class UnknownPart(InvalidPart):
-    """No part of the room has that name."""
+    """No part of the kind has that name."""
 
 
 class InvalidData(IsthmusError, ValueError):
@@ -57,7 +57,7 @@ class MissingExtra(IsthmusError, ImportError):
 
 
 def require(holds: bool, where: str, allowed: str, got: object) -> None:
-    """Raise `InvalidPart` with the house's sentence unless `holds`.
+    """Raise `InvalidPart` with one form of sentence unless `holds`.
 
     Examples
     --------
@@ -90,7 +90,7 @@ def no_file(path: Path) -> str:
     shown = path if len(str(path)) <= 300 else f"{str(path)[:300]}..."
     try:
         if path.is_dir():
-            return f"{shown} is a folder: the path of a file is due."
+            return f"{shown} is a folder: expected the path of a file."
         if path.exists():
             return f"{shown} is not a file that can be read."
     except OSError:

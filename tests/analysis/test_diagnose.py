@@ -77,7 +77,7 @@ def test_a_top_k_code_is_diagnosed_with_the_names_of_a_frame() -> None:
 
 
 def test_one_row_tells_nothing() -> None:
-    with pytest.raises(InvalidData, match=r"^diagnose compares rows: at least 2 are due\. Got 1\.$"):
+    with pytest.raises(InvalidData, match=r"^diagnose compares rows: expected at least 2; got 1\.$"):
         diagnose(autoencoder("deterministic(2)"), X[:1])
 
 

@@ -86,7 +86,7 @@ def test_all_start_from_the_same_weights_and_see_the_same_batches(random_state: 
 
 
 def test_by_default_every_optimizer_of_the_room_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    spellings = [str(part) for part in comparison._chosen(None)]
+    spellings = [str(part) for part in comparison._choose_optimizers(None)]
     assert {spelling.partition("(")[0] for spelling in spellings} >= {
         name
         for name in registry.part_names("optimizers")
@@ -94,7 +94,7 @@ def test_by_default_every_optimizer_of_the_room_is_tried(monkeypatch: pytest.Mon
     }
     assert {"sgd", "sgd(momentum=0.9)", "sgd(momentum=0.9, nesterov=True)", "lbfgs(10)", "adam"} <= set(spellings)
     few = [resolve(Optimizer, name) for name in ("adam", "cg(10)")]
-    monkeypatch.setattr(comparison, "_every", lambda: iter(few))
+    monkeypatch.setattr(comparison, "_every_optimizer", lambda: iter(few))
     found = compare_optimizers(autoencoder(bottleneck="top_k(8, k=2)", penalties="dead_units"), X)
     assert found.summary["stop"].tolist() == ["max_epochs", "refused"]
     assert list(found.models) == ["adam"]

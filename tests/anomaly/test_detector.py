@@ -225,7 +225,7 @@ def test_a_model_file_keeps_it_all(tmp_path: Path) -> None:
     [
         (lambda header, tensors: header.update(offset="low"), "its offset is 'low'"),
         (lambda header, tensors: header.update(models=[]), "its 'models' is not of type int"),
-        (lambda header, tensors: header.update(models=10**9), "it tells of 1000000000 models"),
+        (lambda header, tensors: header.update(models=10**9), "expected 1 to 10000 models; got 1000000000"),
         (lambda header, tensors: header.update(models=2), "there is no model 'model1' in it"),
         (lambda header, tensors: header.update(model0=3), "there is no model 'model0' in it"),
         (lambda header, tensors: header["model0"].update(estimator="Odd"), "holds a 'Odd', which this version does"),
@@ -277,7 +277,7 @@ def test_bad_settings_are_refused(settings: dict[str, Any], message: str) -> Non
 
 
 def test_bad_tables_are_refused(fitted: AnomalyDetector) -> None:
-    with pytest.raises(InvalidData, match=r"^threshold='conformal' with alpha=0\.001 needs 999 rows held out"):
+    with pytest.raises(InvalidData, match=r"^threshold='conformal' with alpha=0\.001 needs 999 validation rows; got"):
         made(threshold="conformal", alpha=0.001).fit(X)
     with pytest.raises(InvalidData, match="inf"):
         made().fit(np.where(X > 2, np.inf, X))

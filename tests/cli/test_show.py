@@ -90,7 +90,9 @@ def test_what_parts_shows_can_be_written(told):
 
 def test_an_unknown_room_is_refused_with_a_suggestion(refused):
     message = refused("parts", "bottlenecs")
-    assert message.startswith("no room is called 'bottlenecs'. Did you mean 'bottlenecks'? There are: corruptions, ")
+    assert message.startswith(
+        "no kind of parts is called 'bottlenecs'. Did you mean 'bottlenecks'? There are: corruptions, "
+    )
 
 
 def test_the_version(call):

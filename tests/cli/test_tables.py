@@ -66,7 +66,7 @@ def test_what_a_column_holds_can_be_said(told, refused, mixed):
     assert model.model_.categories == (2, 0, 0, 2, 0)
     for said in ("age", "=categorical", "age="):
         message = refused("fit", "data.parquet", *FIT, "--kind", said)
-        assert message == f"what a column holds is written as zip=categorical or size=S,M,L. Got {said!r}."
+        assert message == f"--kind: expected NAME=KIND, as zip=categorical or size=S,M,L; got {said!r}."
     assert refused("fit", "data.parquet", *FIT, "--kind", "age=odd").startswith("columns['age'] must be one of numeric")
 
 

@@ -144,13 +144,13 @@ def test_rows_without_weight_are_left_out() -> None:
 
 def test_rows_that_belong_together_are_held_out_together() -> None:
     groups = np.repeat(np.arange(30), 4)
-    is_out = ValidationSplit(0.3, 0, together=groups).drawn(120).reshape(30, 4)
+    is_out = ValidationSplit(0.3, 0, together=groups).draw(120).reshape(30, 4)
     assert (is_out == is_out[:, :1]).all()
     assert is_out[:, 0].sum() == 9
 
 
 def test_of_every_kind_the_same_share_is_held_out() -> None:
     kinds = np.arange(200) < 20
-    is_out = ValidationSplit(0.1, 0, strata=kinds).drawn(200)
+    is_out = ValidationSplit(0.1, 0, strata=kinds).draw(200)
     assert is_out[kinds].sum() == 2
     assert is_out[~kinds].sum() == 18

@@ -63,13 +63,15 @@ def test_rows_of_codes_only_learn_nothing() -> None:
 def test_what_is_no_code_is_refused(value: float) -> None:
     x = np.column_stack([X[:, 0], np.arange(20) % 3])
     scaling, learned = fitted(Row((2,), ("price", "site"), categories=(0, 3)), x)
-    with pytest.raises(InvalidData, match=rf"^column 'site' holds {value:g}, and a whole number from 0 to 2 is due: "):
+    with pytest.raises(InvalidData, match=rf"^column 'site': expected a category, .* from 0 to 2; got {value:g}\. "):
         scaling.apply(learned, np.array([[0.0, value]]))
 
 
 def test_a_code_that_training_has_not_seen_is_refused() -> None:
     x = np.column_stack([X[:, 0], np.arange(20) % 2])
-    scaling, learned = fitted(Row((2,), categories=(0, 3)), x, seen={1: (0, 1)})
+    scaling, learned = fitted(Row((2,), categories=(0, 3)), x, known={1: (0, 1)})
     scaling.apply(learned, x)
-    with pytest.raises(InvalidData, match=r"^column 1 holds 2, which training has not seen: it has seen 0, 1\.$"):
+    with pytest.raises(
+        InvalidData, match=r"^column 1: expected a category of the training rows \(0, 1\); got 2\. Fit "
+    ):
         scaling.apply(learned, np.array([[0.0, 2.0]]))

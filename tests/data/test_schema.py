@@ -107,31 +107,39 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {"a": [[1], [2]]},
         {},
         (
-            "column 'a' holds values of type list<item: int64> ([1], row 0), and numbers are due, or texts, "
-            "categories, dates: turn it into such or leave it out."
+            "column 'a': expected numbers, texts, categories or dates; got values of type list<item: int64> "
+            "([1], row 0). Turn it into one of these or leave it out."
         ),
     ),
-    "durations": ({"a": pd.to_timedelta([1, 2], unit="s")}, {}, "column 'a' holds values of type duration["),
+    "durations": (
+        {"a": pd.to_timedelta([1, 2], unit="s")},
+        {},
+        "column 'a': expected numbers, texts, categories or dates; got values of type duration[",
+    ),
     "no such column": (
         {"aim": [1, 2]},
         {"aims": "ordinal"},
-        "columns names 'aims', and the table has none. Did you mean",
+        "columns: expected names of columns of the table; got 'aims'. Did you mean",
     ),
     "dates that do not parse": (
         {"a": ["2024-01-01", "tomorrow"]},
         {"a": "datetime"},
-        "column 'a' holds 'tomorrow' (row 1), and dates are due, as 2024-05-31 or 2024-05-31 12:00.",
+        "column 'a': expected dates, as 2024-05-31 or 2024-05-31 12:00; got 'tomorrow' (row 1). Write all of them so.",
     ),
     "text for numbers": (
         {"a": ["1", "two"]},
         {"a": "numeric"},
-        "column 'a' holds 'two' (row 1), and numbers are due: turn it into numbers.",
+        "column 'a': expected numbers; got 'two' (row 1). Turn it into numbers.",
     ),
-    "not true or false": ({"a": [0, 2]}, {"a": "boolean"}, "column 'a' holds 2, and true or false is due."),
+    "not true or false": (
+        {"a": [0, 2]},
+        {"a": "boolean"},
+        "column 'a': expected true or false; got 2. Turn it into booleans, or write another kind.",
+    ),
     "not in the list": (
         {"a": ["S", "XL"]},
         {"a": ["S", "M"]},
-        "column 'a' holds 'XL', which is not among those of columns: ['S', 'M'].",
+        "column 'a': expected one of ['S', 'M'], which columns lists; got 'XL'. Add it to the list, or drop such rows.",
     ),
 }
 

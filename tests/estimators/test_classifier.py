@@ -123,8 +123,8 @@ def test_weight_two_is_the_row_twice() -> None:
     ("y", "sentence"),
     [
         (None, r"NetworkClassifier needs labels: call fit\(X, y\)"),
-        (np.zeros(300), r"y holds one class only, 0\.0: two classes are due\."),
-        (np.full(300, None), "y holds no label: NetworkClassifier needs some"),
+        (np.zeros(300), r"y: expected at least two classes; got one, 0\.0\."),
+        (np.full(300, None), "y: expected labels, which NetworkClassifier needs; got none"),
         (
             np.where(np.arange(300) % 99 == 17, np.nan, 1.0),
             r"y holds NaN \(missing\) in 3 rows \(first: 17\): drop them, or",
@@ -135,7 +135,7 @@ def test_weight_two_is_the_row_twice() -> None:
         ),
         (np.linspace(0, 1, 300), r"y holds 0\.00334\d* \(Unknown label type: continuous\)"),
         (np.full(300, np.inf), "y holds inf: NetworkClassifier needs classes"),
-        (np.zeros(7), r"y has shape \(7,\), expected \(300,\): one label for each row is due\."),
+        (np.zeros(7), r"y has shape \(7,\), expected \(300,\): one label for each row\."),
         (np.zeros((300, 2, 2)), r"y has shape \(300, 2, 2\), expected \(300,\)"),
         (np.array([1, "a"] * 150, dtype=object), "y mixes labels of several types"),
     ],
@@ -159,7 +159,7 @@ CLASSES: dict[str, tuple[Any, str]] = {
 @pytest.mark.parametrize("case", CLASSES)
 def test_classes_that_no_file_can_hold_are_refused(case: str) -> None:
     two, kind = CLASSES[case]
-    told = f"^y holds classes of type {kind}, which no model file can hold: numbers or texts are due, as np.asarray"
+    told = f"^y: expected classes that a model file can hold, numbers or texts; got type {kind}. Pass np.asarray"
     with pytest.raises(InvalidData, match=told):
         NetworkClassifier((4,), max_epochs=1).fit(FLOWERS[0], np.resize(two, 300))
 

@@ -216,7 +216,7 @@ def test_a_damaged_density_is_refused(tmp_path: Path) -> None:
     without_density(
         path, share=one, owner=4 * one, mean=np.zeros((1, 2), np.float32), factor=np.zeros((1, 2, 2), np.float32)
     )
-    with pytest.raises(ModelFileError, match="damaged: what it holds of the density of codes is none"):
+    with pytest.raises(ModelFileError, match="damaged: its density of codes is not one that a fit leaves"):
         isthmus.load(path)
 
 
@@ -243,8 +243,8 @@ def test_damaged_labels_are_refused(labels: Any, tmp_path: Path) -> None:
         (lambda ae: ae.similar(Z[0], scale=-1), "scale must be a number of at least 0. Got -1."),
         (lambda ae: ae.similar(Z[0], scale=np.nan), "scale must be a number of at least 0. Got nan."),
         (lambda ae: ae.interpolate(Z[0], Z[1], steps=1), "steps must be a whole number of at least 2. Got 1."),
-        (lambda ae: ae.interpolate(Z[:2], Z[:3]), "a has 2 rows and b 3: one of b for each of a is due."),
-        (lambda ae: ae.fit_density(Z, Y[:5]), "y has shape (5,), expected (300,): one label for each row is due."),
+        (lambda ae: ae.interpolate(Z[:2], Z[:3]), "expected as many rows in b as in a; got 2 in a and 3 in b."),
+        (lambda ae: ae.fit_density(Z, Y[:5]), "y has shape (5,), expected (300,): one label for each row."),
     ],
 )
 def test_what_cannot_be_is_refused(labelled: Autoencoder, call: Any, message: str) -> None:

@@ -225,5 +225,5 @@ def test_it_is_fitted_first_and_on_columns_with_values(fitted: Imputer) -> None:
 def test_texts_have_no_cells() -> None:
     images, sequences = RANDOM.random((20, 3, 3)), [RANDOM.random((steps, 2)) for steps in (3, 4, 5)]
     for table in (["a cat", "a dog", "the cat"] * 4, images, sequences):
-        with pytest.raises(InvalidData, match="an imputer fills the cells of a table of columns, and X has none"):
+        with pytest.raises(InvalidData, match="X: expected a table of columns, whose cells can be filled; got"):
             small(max_epochs=1, corruption=None).fit(table)

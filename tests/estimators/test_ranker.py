@@ -89,10 +89,18 @@ def test_the_score_is_the_mean_gain_of_groups() -> None:
     [
         (None, None, r"^NetworkRanker needs targets: call fit\(X, y\)\."),
         (Y[:9], None, r"^y has shape \(9,\), expected"),
-        (np.column_stack([Y, Y]), None, r"^y has shape .*: one relevance for each row is due\.$"),
-        (Y, GROUPS[:9], r"^groups has shape \(9,\), expected \(\d+,\): one group for each row is due\.$"),
-        (Y, np.where(Y == 1, np.nan, GROUPS), r"^groups holds no group in \d+ rows \(first: \d+\)\.$"),
-        (Y, pd.array([1] * (len(Y) - 1) + [None], "Int64"), r"^groups holds no group in 1 row \(first: \d+\)\.$"),
+        (np.column_stack([Y, Y]), None, r"^y has shape .*: one relevance for each row\.$"),
+        (Y, GROUPS[:9], r"^groups has shape \(9,\), expected \(\d+,\): one group for each row\.$"),
+        (
+            Y,
+            np.where(Y == 1, np.nan, GROUPS),
+            r"^groups: expected a group in every row; got none in \d+ rows \(first: \d+\)\.$",
+        ),
+        (
+            Y,
+            pd.array([1] * (len(Y) - 1) + [None], "Int64"),
+            r"^groups: expected a group in every row; got none in 1 row \(first: \d+\)\.$",
+        ),
         (
             Y,
             np.array([1, "a"] * 200, object)[: len(Y)],

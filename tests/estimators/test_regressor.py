@@ -98,7 +98,10 @@ def test_a_constant_target_is_told() -> None:
         (["a"] * 300, r"^y holds what is no number \(.*\): NetworkRegressor needs numbers\.$"),
         (np.full(300, 1j), r"^Complex data not supported: y holds complex numbers\.$"),
         (np.full(300, 1e200), r"^y holds 1e\+200, too large to compute with\.$"),
-        (np.column_stack([np.ones(300), np.full(300, np.nan)]), r"^y holds no number at all in output 1\.$"),
+        (
+            np.column_stack([np.ones(300), np.full(300, np.nan)]),
+            r"^y: expected numbers in every output; got none in output 1\.$",
+        ),
     ],
 )
 def test_targets_that_are_none_are_refused(y: Any, sentence: str) -> None:

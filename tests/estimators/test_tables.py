@@ -148,12 +148,12 @@ IN_USE: dict[str, tuple[Any, str]] = {
     "a new column": (lambda f: f.assign(more=1), "unseen at fit time:\n- more"),
     "a renamed column": (lambda f: f.rename(columns={"pay": "wage"}), "unseen at fit time:\n- wage"),
     "a column less": (lambda f: f.drop(columns="pay"), "seen at fit time, yet now missing:\n- pay"),
-    "numbers as text": (lambda f: f.assign(pay="cheap"), r"column 'pay' holds 'cheap' \(row 0\), and numbers are due"),
+    "numbers as text": (lambda f: f.assign(pay="cheap"), r"column 'pay': expected numbers; got 'cheap' \(row 0\)"),
     "numbers for texts": (
         lambda f: f.assign(job=2.5),
-        "column 'job' holds values of type double, and those of the fit",
+        "column 'job': expected values of type .* in the fit; got values of type double",
     ),
-    "text for dates": (lambda f: f.assign(seen="soon"), r"column 'seen' holds 'soon' \(row 0\), and dates are due"),
+    "text for dates": (lambda f: f.assign(seen="soon"), r"column 'seen': expected dates, .*; got 'soon' \(row 0\)"),
     "inf": (lambda f: f.assign(pay=np.inf), r"column 'pay' holds inf in 80 rows \(first: 0\)"),
     "mixed types": (lambda f: f.assign(job=[1, "a"] * 40), "column 'job' mixes types or holds objects"),
     "no frame": (
@@ -200,7 +200,7 @@ def test_columns_of_one_value_are_learned() -> None:
 def test_dates_that_do_not_parse_are_named() -> None:
     frame = FRAME.assign(seen="2024-01-01")
     frame.loc["r7", "seen"] = "31.12.2024"
-    with pytest.raises(InvalidData, match=r"column 'seen' holds '31\.12\.2024' \(row 7\), and dates are due"):
+    with pytest.raises(InvalidData, match=r"column 'seen': expected dates, .*; got '31\.12\.2024' \(row 7\)"):
         autoencoder(columns={"seen": "datetime"}).fit(frame)
 
 
@@ -319,7 +319,7 @@ def test_a_refused_second_fit_leaves_the_former_model_whole() -> None:
 def test_what_is_said_of_columns_to_a_classifier_is_checked() -> None:
     with pytest.raises(InvalidPart, match=r"^columns\['job'\] must be one of numeric, .* Got 'words'\.$"):
         NetworkClassifier(columns={"job": "words"}).fit(FRAME, GROUP)
-    with pytest.raises(InvalidData, match=r"^columns names 'zip', and the table has none"):
+    with pytest.raises(InvalidData, match=r"^columns: expected names of columns of the table; got 'zip'"):
         NetworkClassifier(columns={"zip": "categorical"}).fit(FRAME, GROUP)
 
 

@@ -152,8 +152,8 @@ def test_a_perceptron_may_write_what_words_are_read() -> None:
     ("texts", "said"),
     [
         (["a b", "c d", "  ", "e"], r"^text 2 is empty: '  ' holds no word\.$"),
-        (["a b", None], r"^text 1 is no text but None, of type NoneType\.$"),
-        ([None, "a b"], r"^text 0 is no text but None, of type NoneType\.$"),
+        (["a b", None], r"^text 1: expected text; got None of type NoneType\.$"),
+        ([None, "a b"], r"^text 0: expected text; got None of type NoneType\.$"),
         (["a b", "?!"], r"^text 1 is empty: '\?!' holds no word\.$"),
     ],
 )
@@ -167,11 +167,11 @@ def test_texts_that_cannot_be_read(autoencoder: Autoencoder, texts: list[Any], s
 
 
 def test_no_texts_and_tables_in_their_place(autoencoder: Autoencoder) -> None:
-    with pytest.raises(InvalidData, match=r"^X has 0 sample\(s\): texts are due\.$"):
+    with pytest.raises(InvalidData, match=r"^X has 0 sample\(s\): expected at least one text\.$"):
         Autoencoder(2, text="tfidf").fit([])
-    with pytest.raises(InvalidData, match=r"^texts are a list, or one column of a frame\. Got 3 x 6\.$"):
+    with pytest.raises(InvalidData, match=r"^expected a list of texts, or one column of a frame; got 3 x 6\.$"):
         autoencoder.transform(np.zeros((3, 6)))
-    with pytest.raises(InvalidData, match=r"^X is one text, 'the cat': a list of texts is due\.$"):
+    with pytest.raises(InvalidData, match=r"^X: expected a list of texts; got one text, 'the cat'\. Pass \[X\]\.$"):
         autoencoder.transform("the cat")
     table = Autoencoder(2, encoder=(4,), max_epochs=1).fit(np.random.default_rng(0).normal(size=(9, 4)))
     with pytest.raises(InvalidData):

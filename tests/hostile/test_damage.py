@@ -158,7 +158,7 @@ def test_nothing_in_a_file_is_unpickled(good: Any, tmp_path: Path, place: str, r
 def test_a_checkpoint_is_no_model(frame: pd.DataFrame, tmp_path: Path, refusal: Refusal) -> None:
     path = tmp_path / "checkpoint.safetensors"
     Autoencoder(2, encoder=(4,), max_epochs=3, penalties="l1").fit(frame, checkpoint=path)
-    assert "is a 'checkpoint' file; a 'model' file is due" in refusal(path)
+    assert "is a 'checkpoint' file; expected a 'model' file" in refusal(path)
 
 
 def test_a_folder_is_no_model(tmp_path: Path, refusal: Refusal) -> None:

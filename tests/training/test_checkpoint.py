@@ -407,7 +407,7 @@ def test_a_damaged_checkpoint_is_refused(kept: Path) -> None:
 def test_a_model_is_no_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     autoencoder().fit(X).save(path)
-    with pytest.raises(ModelFileError, match="is a 'model' file; a 'checkpoint' file is due"):
+    with pytest.raises(ModelFileError, match="is a 'model' file; expected a 'checkpoint' file"):
         autoencoder().fit(X, checkpoint=path)
 
 

@@ -1,4 +1,4 @@
-"""How probable rows are under a model whose code is a distribution."""
+"""The log-likelihood of rows under a model whose code is a distribution, estimated by importance sampling."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ def _evidence(weights: Array, model: Any, x: Array, key: Array, draws: int, at_o
     def add(i: Array, total: Array) -> Array:
         z = code.posterior.sample(jax.random.fold_in(key, i), at_once)
         log_weights = code.posterior.log_weights(network.decode(z, None, code.condition).log_prob(x), z)  # [at_once, n]
-        is_asked_for = i * at_once + jnp.arange(at_once) < draws
-        log_weights = jnp.where(is_asked_for[:, None], log_weights, -jnp.inf)
+        is_requested = i * at_once + jnp.arange(at_once) < draws
+        log_weights = jnp.where(is_requested[:, None], log_weights, -jnp.inf)
         return jnp.logaddexp(total, jax.scipy.special.logsumexp(log_weights, axis=0))
 
     total = jax.lax.fori_loop(0, -(-draws // at_once), add, jnp.full(len(x), -jnp.inf))

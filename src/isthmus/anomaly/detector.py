@@ -70,16 +70,16 @@ class Threshold(Constraint):
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
-    """Odd rows, by how far they are from usual ones and from what an autoencoder makes of them.
+    """Anomalous rows, by how far they are from usual ones and from what an autoencoder makes of them.
 
     The autoencoder learns from usual rows. The score of a row is its squared distance to the nearest of them plus its
     squared reconstruction error, each column in units of its spread, and each of the two sums divided by its mean over
-    rows held out; so usual rows score about 1. As squares add up over columns, so do scores: `explain` says which
-    column adds what. Columns of codes, as those of categories, have no distance, and their error is −log p in place of
+    validation rows; so usual rows score about 1. As squares add up over columns, so do scores: `explain` says which
+    column adds what. Columns of categories have no distance, and their error is −log p in place of
     a square.
 
     The default autoencoder removes a little noise, and its code is wide: it need not compress, it pulls a row towards
-    where usual rows are dense, and what it changes is odd. An error of a narrow code alone tells far less.
+    where usual rows are dense, and what it changes is anomalous. The error of a narrow code alone is a weaker score.
 
     Parameters
     ----------
@@ -88,23 +88,23 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
     neighbors : over how many of the nearest usual rows the distance is averaged: more where usual rows may not all be
         so; 0 takes the reconstruction error alone.
     n_models : how many copies of each autoencoder, with other seeds; scores are averaged.
-    contamination : `"auto"` where the rows of `fit` are usual ones: the threshold comes from those held out, at
+    contamination : `"auto"` where the rows of `fit` are usual ones: the threshold comes from validation rows, at
         `alpha`. Or the share of the rows of `fit` that shall be flagged, in (0, 0.5], as scikit-learn has it: then
         those rows are judged themselves, so a row that is among the neighbors does not vouch for itself.
-    threshold : where `contamination="auto"`: `"quantile"` of the scores held out; `"conformal"`, so that a usual row
+    threshold : where `contamination="auto"`: `"quantile"` of the validation scores; `"conformal"`, so that a usual row
         is flagged with a probability of at most `alpha`, whatever the scores are; `"pareto"`, a generalised Pareto
         distribution fitted to the highest tenth of them, for an `alpha` smaller than one over their number.
     alpha : the share of usual rows that may be flagged, in (0, 1).
-    dirty : share of the rows of `fit` that are taken to be odd, in [0, 0.5): after a first fit so many of the oddest
-        are left out, and all is learned anew from the others.
-    calibration_fraction : share of distinct rows held out for the threshold, in (0, 0.5]; equal rows are held out
-        together. The neighbors have them back afterwards, by which no score rises.
+    dirty : share of the rows of `fit` that are taken to be outliers, in [0, 0.5): after a first fit so many of the
+        most anomalous are left out, and all is learned again from the others.
+    calibration_fraction : share of distinct rows kept for validation, which the threshold comes from, in (0, 0.5];
+        equal rows are kept together. The neighbors have them back afterwards, by which no score rises.
     reference : usual rows kept as neighbors at most; they are in the model file.
-    random_state : seed of what is held out and of the autoencoders, in place of their own.
+    random_state : seed of the validation rows and of the autoencoders, in place of their own.
 
     Attributes
     ----------
-    offset_ : `decision_function` is `score_samples` minus this; below 0 a row is odd.
+    offset_ : `decision_function` is `score_samples` minus this; below 0 a row is an outlier.
     models_ : the fitted autoencoders.
     n_features_in_, feature_names_in_ : columns seen in `fit`, the names only where they are all text.
 
@@ -186,7 +186,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
 
     @property
     def offset_(self) -> float:
-        """What `decision_function` subtracts from `score_samples`; below 0 a row is odd."""
+        """What `decision_function` subtracts from `score_samples`; below 0 a row is an outlier."""
         return self.fitted_.offset
 
     @property
@@ -205,7 +205,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         return self.models_[0].feature_names_in_
 
     def anomaly_score(self, X: Any, per_feature: bool = False) -> np.ndarray:
-        """Return how odd each row is, about 1 for a usual one: higher is odder.
+        """Return the anomaly score of each row, about 1 for a usual one: higher is more anomalous.
 
         Parameters
         ----------
@@ -221,15 +221,15 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         return -self.anomaly_score(X)
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """Return `score_samples` minus `offset_`, [n]: below 0 a row is odd."""
+        """Return `score_samples` minus `offset_`, [n]: below 0 a row is an outlier."""
         return self.score_samples(X) - self.offset_
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return 1 for usual rows and -1 for odd ones, [n]."""
+        """Return 1 for usual rows and -1 for outliers, [n]."""
         return np.where(self.decision_function(X) >= 0, 1, -1)
 
     def p_values(self, X: Any) -> np.ndarray:
-        """Return conformal p-values of rows, [n]: (1 + validation rows at least as odd) / (1 + validation rows).
+        """Return conformal p-values of rows, [n]: (1 + validation rows that score as high) / (1 + validation rows).
 
         A usual row, drawn as those of `fit` were, has one of at most α with a probability of at most α.
         """
@@ -288,7 +288,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         detector.check_parameters()
         count, offset = header_field(stored, "models", int), stored.header.get("offset")
         if not 1 <= count <= MOST_MODELS:
-            raise ModelFileError(f"{stored.path} is damaged: it tells of {count} models.")
+            raise ModelFileError(f"{stored.path} is damaged: expected 1 to {MOST_MODELS} models; got {count}.")
         if type(offset) is not float:
             raise ModelFileError(f"{stored.path} is damaged: its offset is {short(offset)}.")
         models = [stored_model(stored, str(i)) for i in range(count)]
@@ -338,7 +338,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         is_out = choose_rows(numbers, share)
         out, own = chosen[is_out], chosen if is_own else chosen[~is_out]
         places, mass = fold_equal_rows(hashes[own], weight[own], int(self.reference))
-        more, more_mass = fold_equal_rows(hashes[out], weight[out], len(out))
+        spare, spare_mass = fold_equal_rows(hashes[out], weight[out], len(out))
         near, training, validation = _take(table, own[places]), _take(table, own), _take(table, out)
         templates = self._templates(len(own))
         seeds = np.random.SeedSequence(seed).generate_state(len(templates) * int(self.n_models)).tolist()
@@ -355,7 +355,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
                 is_own=is_own,
             )
             added.append(score.contributions(rows, is_own=is_own))
-            scores.append(score if is_own else score.with_neighbors(rows[more], more_mass, int(self.reference)))
+            scores.append(score if is_own else score.with_neighbors(rows[spare], spare_mass, int(self.reference)))
         return tuple(scores), ValidationScores(np.mean(added, axis=0).sum(axis=1), weight[out])
 
 
@@ -401,7 +401,7 @@ def _open(scores: Sequence[NeighborScore], X: Any) -> list[Source]:
 def _contributions(scores: Sequence[NeighborScore], sources: Sequence[Source], *, is_own: bool) -> Iterator[np.ndarray]:
     """Yield what columns add to the scores of rows, [rows, d] float64, the mean over models."""
     readers = [score.model.fitted_.reader for score in scores]
-    blocks = [reader.scaled(source) for reader, source in zip(readers, sources, strict=True)]
+    blocks = [reader.scale(source) for reader, source in zip(readers, sources, strict=True)]
     for rows in zip(*blocks, strict=True):
         parts = [score.contributions(block, is_own=is_own) for score, block in zip(scores, rows, strict=True)]
         yield np.mean(parts, axis=0)

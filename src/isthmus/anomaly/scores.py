@@ -24,7 +24,7 @@ TENSORS = {"spread": "F32", "points": "F32", "weight": "F32", "means": "F64"}
 
 @dataclass(frozen=True)
 class NeighborScore:
-    """What one autoencoder says of rows: a share of the score for each column.
+    """The anomaly score by one autoencoder: a share of it for each column.
 
     With x a row as the autoencoder is given it, x̂ what it makes of it, s the deviation of a column and t the root of
     its mean error, the score is
@@ -32,8 +32,8 @@ class NeighborScore:
         [mean over the k nearest usual rows Σ (x - x_i)² / s² / a + Σ (x - x̂)² / t² / b] / parts,
 
     the first sum over the columns that hold numbers, the second over all, with −log p(x) in place of (x - x̂)² where x
-    is a code; a and b are the means over rows held out, so that these score 1 on average. Without neighbors, or without
-    numbers, the first part is not there.
+    is a category; a and b are the means over validation rows, so that these score 1 on average. Without neighbors, or
+    without numbers, the first part is left out.
     """
 
     model: Reconstructor
@@ -84,22 +84,22 @@ class NeighborScore:
         count = self._search.n_neighbors
         at_once = max(DISTANCES // (count * points.shape[1]), 1)
         for start in range(0, len(points), at_once):
-            here = points[start : start + at_once]
-            index = self._search.kneighbors(here, return_distance=False)
-            square = np.square(here[:, None].astype(np.float64) - self.points[index])  # [rows, count, d]
+            batch = points[start : start + at_once]
+            index = self._search.kneighbors(batch, return_distance=False)
+            square = np.square(batch[:, None].astype(np.float64) - self.points[index])  # [rows, count, d]
             distance = square.sum(axis=2)
             order = np.argsort(distance, axis=1, kind="stable")
             weight = np.take_along_axis(self.weight[index].astype(np.float64), order, axis=1)
             if is_own:
                 weight[:, 0] -= np.where(distance.min(axis=1) == 0, np.minimum(weight[:, 0], 1), 0)
-            yield _mean_of(np.take_along_axis(square, order[..., None], axis=1), weight, self.neighbors)
+            yield _weighted_mean(np.take_along_axis(square, order[..., None], axis=1), weight, self.neighbors)
 
 
-def _mean_of(square: np.ndarray, weight: np.ndarray, mass: float) -> np.ndarray:
+def _weighted_mean(square: np.ndarray, weight: np.ndarray, mass: float) -> np.ndarray:
     """Return the mean of `square` [n, count, d] over the first `mass` of the weights [n, count], [n, d]."""
-    taken = np.clip(mass - (np.cumsum(weight, axis=1) - weight), 0, weight)
-    total = taken.sum(axis=1, keepdims=True)
-    return np.einsum("nk,nkd->nd", taken / np.where(total > 0, total, 1), square)
+    used = np.clip(mass - (np.cumsum(weight, axis=1) - weight), 0, weight)
+    total = used.sum(axis=1, keepdims=True)
+    return np.einsum("nk,nkd->nd", used / np.where(total > 0, total, 1), square)
 
 
 def fit_scores(
@@ -154,7 +154,7 @@ def stored_length(stored: Opened, name: str) -> int:
 
 
 def _are_numbers(row: Row) -> np.ndarray:
-    """Say for each column whether it holds numbers, and no codes, [d]."""
+    """Say for each column whether it holds numbers, and no categories, [d]."""
     return np.ones(row.size, bool) if row.categories is None else np.array(row.categories) == 0
 
 

@@ -1,4 +1,4 @@
-"""Making new rows like those that a model was trained on."""
+"""`isthmus sample`: new rows like those that a model was trained on."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def sample(
 ) -> None:
     """Write new rows like those of the training, in its columns and units."""
     output.check(out, list(output.FORMATS), model)
-    with screen.hushed(quiet):
+    with screen.silence(quiet):
         loaded = load_network(model)
         rows = loaded.sample(n, random_state, label=_label(loaded, label))
         output.write(out, rows, columns_of(loaded))

@@ -1,4 +1,4 @@
-"""What there is: in a model file, and in the rooms."""
+"""`isthmus inspect` and `isthmus parts`: what is in a model file, and which parts there are."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def inspect(model: screen.Model) -> None:
     import isthmus
 
     loaded, info = isthmus.load(model), isthmus.file_info(model)
-    told = {
+    lines = {
         "file": f"{model} ({screen.size_of(model)}), written by isthmus {info.version}",
         "model": f"{type(loaded).__name__} with {info.n_weights:,} weights",
     }
@@ -47,36 +47,35 @@ def inspect(model: screen.Model) -> None:
         loaded, isthmus.Autoencoder | isthmus.StackedAutoencoder
     ):  # a network that answers, or what stands around an autoencoder
         settings = {name: str(value) for name, value in loaded.get_params(deep=False).items() if value is not None}
-        screen.show(screen.facts(told | settings | {"names": _names(loaded)}))
+        screen.show(screen.facts(lines | settings | {"names": _names(loaded)}))
         return
-    told |= {
+    lines |= {
         **_parameters(loaded),
         **summary.of(loaded),
         "names": _names(loaded),
         "history": _history(loaded),
     }
-    screen.show(screen.facts(told))
+    screen.show(screen.facts(lines))
 
 
 def parts(
-    room: Annotated[str | None, typer.Argument(help="One room only, as bottlenecks.", show_default=False)] = None,
+    kind: Annotated[str | None, typer.Argument(help="One kind only, as bottlenecks.", show_default=False)] = None,
 ) -> None:
-    """Show the rooms and the parts in them, each with its settings and their defaults."""
+    """Show the parts by kind, each with its settings and their defaults."""
     from isthmus import find_part, part_kinds, part_names
 
-    if room is not None and room not in part_kinds():
-        raise UnknownPart(
-            f"no room is called {room!r}.{suggestion(room, part_kinds())} There are: {', '.join(part_kinds())}."
-        )
+    if kind is not None and kind not in part_kinds():
+        there = ", ".join(part_kinds())
+        raise UnknownPart(f"no kind of parts is called {kind!r}.{suggestion(kind, part_kinds())} There are: {there}.")
     tables: list[RenderableType] = []
-    for each in part_kinds() if room is None else [room]:
+    for name in part_kinds() if kind is None else [kind]:
         table = screen.plain(show_header=False)
         table.add_column(style="cyan", overflow="fold")
         table.add_column()
-        for name in part_names(each):
-            part = find_part(each, name)
+        for part_name in part_names(name):
+            part = find_part(name, part_name)
             table.add_row(Text(spelling(part)), Text((inspection.getdoc(part) or "").partition("\n")[0]))
-        tables += [Text(each if not tables else f"\n{each}", style="bold"), table]
+        tables += [Text(name if not tables else f"\n{name}", style="bold"), table]
     screen.show(*tables)
 
 
@@ -98,7 +97,7 @@ def spelling(part: type[Part]) -> str:
 def _holds_part(hint: Any) -> bool:
     from isthmus import Part
 
-    return any(isinstance(each, type) and issubclass(each, Part) for each in (hint, *typing.get_args(hint)))
+    return any(isinstance(inner, type) and issubclass(inner, Part) for inner in (hint, *typing.get_args(hint)))
 
 
 def _parameters(model: Autoencoder | StackedAutoencoder) -> dict[str, str]:

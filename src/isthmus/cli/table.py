@@ -1,4 +1,4 @@
-"""Choosing columns of a file by name."""
+"""Columns of a file, chosen by name."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def choose(
     Raises
     ------
     InvalidData
-        If the file cannot be read, holds no names, or has not the columns.
+        If the file cannot be read, or has no names of columns, or not these columns.
     """
     if not keep and not drop and weight is None and label is None:
         return path, None, None
@@ -39,48 +39,48 @@ def choose(
     known = source.names
     if not known:
         raise InvalidData(f"{path} has no names of columns to choose by: choose from a CSV or Parquet file.")
-    weights = [] if weight is None else _named(path, [weight], known)
-    labels = [] if label is None else _named(path, [label], known)
-    left_out = {*_named(path, drop, known), *weights, *labels}
-    chosen = [name for name in _named(path, keep, known) or known if name not in left_out]
+    weights = [] if weight is None else _split_names(path, [weight], known)
+    labels = [] if label is None else _split_names(path, [label], known)
+    left_out = {*_split_names(path, drop, known), *weights, *labels}
+    chosen = [name for name in _split_names(path, keep, known) or known if name not in left_out]
     if not chosen:
         raise InvalidData(f"no column of {path} is left to learn from: leave out fewer.")
     weight_values = _column(source.select(weights)) if weights else None
     return source.select(chosen), weight_values, _labels(source.select(labels)) if labels else None
 
 
-def kinds(texts: Sequence[str]) -> dict[str, str | list[str]]:
+def parse_kinds(texts: Sequence[str]) -> dict[str, str | list[str]]:
     """Return what columns hold, as `Autoencoder` takes it, from texts `name=kind` or `name=first,second,…`.
 
     Raises
     ------
     InvalidData
-        If a text has no such form.
+        If a text is not of this form.
 
     Examples
     --------
-    >>> kinds(["zip=categorical", "size=S,M,L"])
+    >>> parse_kinds(["zip=categorical", "size=S,M,L"])
     {'zip': 'categorical', 'size': ['S', 'M', 'L']}
     """
-    found: dict[str, str | list[str]] = {}
+    kinds: dict[str, str | list[str]] = {}
     for text in texts:
         name, sign, kind = text.rpartition("=")
         if not sign or not name or not kind:
-            raise InvalidData(f"what a column holds is written as zip=categorical or size=S,M,L. Got {text!r}.")
-        found[name] = kind.split(",") if "," in kind else kind
-    return found
+            raise InvalidData(f"--kind: expected NAME=KIND, as zip=categorical or size=S,M,L; got {text!r}.")
+        kinds[name] = kind.split(",") if "," in kind else kind
+    return kinds
 
 
-def _named(path: Path, texts: Sequence[str], known: Sequence[str]) -> list[str]:
+def _split_names(path: Path, texts: Sequence[str], known: Sequence[str]) -> list[str]:
     """Return the names in texts: each is a name, or several with commas between."""
-    found = []
+    names = []
     for text in texts:
-        found += [text] if text in known else [name.strip() for name in text.split(",")]
-    for name in found:
+        names += [text] if text in known else [name.strip() for name in text.split(",")]
+    for name in names:
         if name not in known:
             others = ", ".join(known[:MOST_NAMED]) + (", …" if len(known) > MOST_NAMED else "")
             raise InvalidData(f"{path} has no column {name!r}.{suggestion(name, known)} There are: {others}.")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(names))
 
 
 def _column(source: Any) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What a model file is for: codes, reconstructions, scores."""
+"""`isthmus transform`, `reconstruct` and `score`: a model file applied to a table."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PerFeature = Annotated[bool, typer.Option("--per-feature", help="Add the squared
 def transform(model: screen.Model, data: screen.Data, out: Out, quiet: screen.Quiet = False) -> None:
     """Write the code of each row of a table."""
     output.check(out, list(output.FORMATS), model, data)
-    with screen.hushed(quiet):
+    with screen.silence(quiet):
         loaded = load_network(model)
         _write(out, loaded.transform(data), list(loaded.get_feature_names_out()), quiet)
 
@@ -34,7 +34,7 @@ def transform(model: screen.Model, data: screen.Data, out: Out, quiet: screen.Qu
 def reconstruct(model: screen.Model, data: screen.Data, out: Out, quiet: screen.Quiet = False) -> None:
     """Write what the model makes of each row of a table, in the table's units."""
     output.check(out, list(output.FORMATS), model, data)
-    with screen.hushed(quiet):
+    with screen.silence(quiet):
         loaded = load_network(model)
         _write(out, loaded.reconstruct(data), columns_of(loaded), quiet)
 
@@ -51,7 +51,7 @@ def score(
 
     if out is not None:
         output.check(out, list(output.FORMATS), model, data)
-    with screen.hushed(quiet):
+    with screen.silence(quiet):
         loaded = load_network(model)
         scores = loaded.score_samples(data)
         errors = loaded.reconstruction_error(data, per_feature=True) if per_feature else np.empty((len(scores), 0))
@@ -85,7 +85,7 @@ def load_kind(path: Path, kind: type) -> Any:
 
 
 def columns_of(model: Autoencoder) -> list[str]:
-    """Return the names of the columns, `x0` and so on where `fit` saw none."""
+    """Return the names of the columns, `x0` and so on where the table of the fit had none."""
     return list(getattr(model, "feature_names_in_", [f"x{i}" for i in range(model.n_features_in_)]))
 
 
@@ -99,7 +99,7 @@ def _write(path: Path, values: Any, names: Sequence[str], quiet: bool) -> None:
 def _show(scores: np.ndarray, errors: np.ndarray, columns: Sequence[str]) -> None:
     import numpy as np
 
-    told = {"rows": f"{len(scores):,}", "mean": f"{scores.mean():.4g}", "median": f"{np.median(scores):.4g}"}
+    results = {"rows": f"{len(scores):,}", "mean": f"{scores.mean():.4g}", "median": f"{np.median(scores):.4g}"}
     least = screen.plain()
     least.add_column("row", justify="right")
     least.add_column("score", justify="right")
@@ -108,4 +108,4 @@ def _show(scores: np.ndarray, errors: np.ndarray, columns: Sequence[str]) -> Non
     for row in np.argsort(scores, kind="stable")[:LEAST_USUAL]:
         worst = [columns[int(errors[row].argmax())]] if columns else []
         least.add_row(f"{row}", f"{scores[row]:.4g}", *worst)
-    screen.show(screen.facts(told), "\nthe least usual rows, counted from 0:", least)
+    screen.show(screen.facts(results), "\nthe least usual rows, counted from 0:", least)

@@ -1,4 +1,4 @@
-"""Columns of a frame, as Arrow holds them: what the sources of frames and files share."""
+"""Sources whose columns are Arrow's: what frames and files share."""
 
 from __future__ import annotations
 
@@ -103,9 +103,9 @@ class ColumnSource(Source):
     def whole(self) -> Any:
         """Return the table as it was given, in the form of this kind."""
         table = pa.Table.from_batches(list(self.record_batches(65_536)) or self.schema.empty_table().to_batches())
-        return self.typed(table, {}, self.schema.names)
+        return self.build_frame(table, {}, self.schema.names)
 
-    def completed(self, answer: Any, is_missing: np.ndarray) -> Any:
+    def complete(self, answer: Any, is_missing: np.ndarray) -> Any:
         import pandas as pd
 
         frame = self.whole().copy()
@@ -119,24 +119,26 @@ class ColumnSource(Source):
         return frame
 
     @classmethod
-    def typed(cls, table: pa.Table, own: Mapping[str, Any], labels: Sequence[str | int], index: Any = None) -> Any:
+    def build_frame(
+        cls, table: pa.Table, own: Mapping[str, Any], labels: Sequence[str | int], index: Any = None
+    ) -> Any:
         """Return a table in the form of this kind.
 
         `own` has, by column, the type as this kind spells it and its categories, where they are known.
         """
         import pandas as pd
 
-        found = {}
-        for name, column in zip(table.column_names, table.columns, strict=True):
+        columns = {}
+        for name, values in zip(table.column_names, table.columns, strict=True):
             spelled, categories = own.get(name, (None, None))
-            series = column.to_pandas(date_as_object=spelled == "object")
+            series = values.to_pandas(date_as_object=spelled == "object")
             if spelled is not None and spelled.startswith("category"):
                 inner = pd.Index(categories, dtype=spelled[len("category[") : -1])
                 series = series.astype(pd.CategoricalDtype(inner, ordered=series.cat.ordered))
             elif spelled is not None:
                 series = series.astype(spelled)
-            found[name] = series
-        frame = pd.DataFrame(found)
+            columns[name] = series
+        frame = pd.DataFrame(columns)
         frame.columns = pd.Index(list(labels))
         if index is not None:
             frame.index = index
@@ -148,19 +150,20 @@ class ColumnSource(Source):
         if not refused:
             return
         field, others = refused[0], len(refused) - 1
-        more = f" (so do {others} more)" if others > 1 else " (so does one more)" if others else ""
+        more = f" {others} more columns hold no numbers either." if others > 1 else ""
+        more = " One more column holds no numbers either." if others == 1 else more
         batches = (batch.column(field.name).to_pylist() for batch in self.record_batches(1000))
         values = ((row, value) for row, value in enumerate(itertools.chain.from_iterable(batches)) if value is not None)
         first = next(values, None)
         if first is None:
-            raise InvalidData(f"column {field.name!r} holds no values at all{more}: leave it out.")
+            raise InvalidData(f"column {field.name!r} holds no values at all: leave it out.{more}")
         row, value = next((pair for pair in itertools.chain([first], values) if not _reads_as_number(pair[1])), first)
         kind = "text" if _is_text(field.type) else f"values of type {field.type}"
         if _is_text(field.type) and _reads_as_number(value):
             kind = "numbers written as text"
         raise InvalidData(
-            f"column {field.name!r} holds {kind} ({value!r}, row {row}){more}, and numbers are due: turn it into "
-            "numbers or leave it out."
+            f"column {field.name!r}: expected numbers; got {kind} ({value!r}, row {row}). Turn it into numbers or "
+            f"leave it out.{more}"
         )
 
 

@@ -12,7 +12,6 @@ from isthmus.errors import InvalidData, is_file
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
 """The suffixes that a compressed file of text has behind its own, and the names that pyarrow knows them by."""
-MOST_TOLD = 300  # characters of a path in a message
 
 
 def is_one_file(data: Any, suffixes: Sequence[str]) -> bool:
@@ -34,8 +33,8 @@ def list_files(data: Any, suffixes: Sequence[str]) -> list[Path]:
         return []
     if is_file(Path(data)):
         return [Path(data)] if has_suffix(data, suffixes) else []
-    found = _below(Path(data)) if is_folder(data) else map(Path, glob.glob(str(data), recursive=True))  # noqa: PTH207
-    return sorted(path for path in found if has_suffix(path, suffixes) and is_file(path))
+    paths = _below(Path(data)) if is_folder(data) else map(Path, glob.glob(str(data), recursive=True))  # noqa: PTH207
+    return sorted(path for path in paths if has_suffix(path, suffixes) and is_file(path))
 
 
 def is_folder(path: str | Path) -> bool:

@@ -142,9 +142,9 @@ class Reader:
         """Return the reader with the scaling of another one, of tables of the same columns."""
         return replace(self, scaling=TableScaling(other.fitted_scaling.part, self.row), learned=other.learned)
 
-    def with_seen(self, seen: Mapping[int, tuple[int, ...]]) -> Self:
-        """Return the reader that knows which categories training has seen, by column; of others all are welcome."""
-        return replace(self, scaling=replace(self.fitted_scaling, seen=seen))
+    def with_known(self, known: Mapping[int, tuple[int, ...]]) -> Self:
+        """Return the reader that accepts these categories of columns, those of the training rows; of others all."""
+        return replace(self, scaling=replace(self.fitted_scaling, known=known))
 
     @property
     def fitted_scaling(self) -> TableScaling:
@@ -152,7 +152,7 @@ class Reader:
         assert self.scaling is not None  # noqa: S101 -- `fit_scaling` has set it
         return self.scaling
 
-    def scaled(self, source: Source) -> Iterator[np.ndarray]:
+    def scale(self, source: Source) -> Iterator[np.ndarray]:
         """Yield the rows of a source as the model sees them, [n, d] float32."""
         return scaled_blocks(source, self.fitted_scaling, self.learned)
 
@@ -175,7 +175,7 @@ class Reader:
         if self.schema is not None:
             table: Any = kind  # of columns: others are refused when they are opened
             own = self.schema.own() if kind is self.source_type else {}
-            return table.typed(self.schema.undo(rows), own, self.labels, index)
+            return table.build_frame(self.schema.undo(rows), own, self.labels, index)
         shape = self.row.shape if like is None else like.row.shape
         labels = self.labels or [f"x{i}" for i in range(rows.shape[1])]
         return kind.frame(rows if len(shape) == 1 else rows.reshape(-1, *shape), labels, index)
@@ -195,8 +195,8 @@ class Reader:
         """Return what a model file holds of the reader."""
         row: dict[str, Any] = {"shape": list(self.row.shape), "columns": self.labels}
         row |= {key: True for flag, key in FLAGS.items() if getattr(self.row, flag)}
-        if seen := self.fitted_scaling.seen:
-            row["seen"] = {str(column): list(values) for column, values in seen.items()}
+        if known := self.fitted_scaling.known:
+            row["seen"] = {str(column): list(values) for column, values in known.items()}
         json: dict[str, Any] = {"row": row, "has_names": self.has_names, "form": self.source_type.form}
         if self.text is not None:
             json["text"] = {"part": self.text.part.to_json(), "learned": self.text.learned}
@@ -241,7 +241,7 @@ class Reader:
         has_names = header_field(stored, "has_names", bool) and row.columns is not None
         reader = cls(row, kind, labels, schema, text, has_names=has_names).with_categories(read_categories(row))
         part = scaling or resolve(Scaling, "none")
-        return replace(reader, scaling=TableScaling(part, reader.row, _stored_seen(stored, reader.row)))
+        return replace(reader, scaling=TableScaling(part, reader.row, _stored_categories(stored, reader.row)))
 
     def tensor_shapes(self, stored: Opened) -> Shapes:
         """Return the types and shapes that the tensors of a file must have; some axes are as long as the file says."""
@@ -266,7 +266,7 @@ def _default_text(X: Any, options: TableOptions) -> Text | None:
 def _texts(X: Any, by: str) -> list[str]:
     texts = texts_of(X)
     if not texts:
-        raise InvalidData("X has 0 sample(s): texts are due.")
+        raise InvalidData("X has 0 sample(s): expected at least one text.")
     refuse_empty(texts, by)
     return texts
 
@@ -314,14 +314,14 @@ def _stored_row(stored: Opened, labels: list[str | int] | None) -> Row:
     return known
 
 
-def _stored_seen(stored: Opened, row: Row) -> dict[int, tuple[int, ...]]:
-    """Return the categories that columns had in training."""
-    seen = header_field(stored, "row", dict).get("seen", {})
-    is_form = isinstance(seen, dict) and all(column.isdecimal() and isinstance(v, list) for column, v in seen.items())
+def _stored_categories(stored: Opened, row: Row) -> dict[int, tuple[int, ...]]:
+    """Return the categories of the training rows, by column."""
+    known = header_field(stored, "row", dict).get("seen", {})
+    is_form = isinstance(known, dict) and all(column.isdecimal() and isinstance(v, list) for column, v in known.items())
     counts = row.categories or ()
-    if not is_form or not all(int(column) < len(counts) for column in seen):
-        raise ModelFileError(f"{stored.path} is damaged: its columns of categories have seen {short(seen)}.")
-    for column, values in seen.items():
+    if not is_form or not all(int(column) < len(counts) for column in known):
+        raise ModelFileError(f"{stored.path} is damaged: its categories of the training rows are {short(known)}.")
+    for column, values in known.items():
         if not all(type(value) is int and 0 <= value < counts[int(column)] for value in values):
-            raise ModelFileError(f"{stored.path} is damaged: column {column} has seen {short(values)}.")
-    return {int(column): tuple(values) for column, values in seen.items()}
+            raise ModelFileError(f"{stored.path} is damaged: column {column} has the categories {short(values)}.")
+    return {int(column): tuple(values) for column, values in known.items()}

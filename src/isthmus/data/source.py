@@ -1,4 +1,4 @@
-"""The contract of row sources: tables in any form, read in blocks of rows and answered in their own form."""
+"""The contract of sources: a table in any form, read in blocks of rows and answered in its own form."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Source(abc.ABC):
         is_one = isinstance(data, np.ndarray) and data.ndim > 1 and data.shape in (row.shape, image)
         if is_one and not (data.ndim == 2 and data.shape[1] == row.size):
             raise InvalidData(
-                f"X is one row, of shape {data.shape}, where several are due: pass X.reshape{(1, *row.shape)}."
+                f"X: expected a table of rows; got one row, of shape {data.shape}. Pass X.reshape{(1, *row.shape)}."
             )
         return data
 
@@ -101,7 +101,7 @@ class Source(abc.ABC):
         values = np.concatenate(list(self.blocks(65_536)))
         return values.reshape(-1, *self.row.shape)
 
-    def completed(self, answer: Any, is_missing: np.ndarray) -> Any:
+    def complete(self, answer: Any, is_missing: np.ndarray) -> Any:
         """Return the table with its missing values [n, d] taken from `answer`, a table of the same form.
 
         Raises
@@ -109,7 +109,7 @@ class Source(abc.ABC):
         InvalidData
             If the kind has no values that can be filled in.
         """
-        raise InvalidData("X has no cells that can be filled: an array, a frame or a file is due.")
+        raise InvalidData(f"X: expected an array, a frame or a file, whose cells can be filled; got {self.form}.")
 
     @classmethod
     def frame(cls, values: np.ndarray, labels: Sequence[str | int], index: Any = None) -> Any:

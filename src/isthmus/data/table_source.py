@@ -1,4 +1,4 @@
-"""Tables of numbers, categories, dates and missing values, read as their schema says."""
+"""A source of heterogeneous tables: numbers, categories, dates and missing values, read as a schema says."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class TableSource(Source):
     def whole(self) -> Any:
         return self.inner.whole()
 
-    def completed(self, answer: Any, is_missing: np.ndarray) -> Any:
-        return self.inner.completed(answer, is_missing)
+    def complete(self, answer: Any, is_missing: np.ndarray) -> Any:
+        return self.inner.complete(answer, is_missing)
 
     def labels(self) -> list[str | int] | None:
         return self.inner.labels()

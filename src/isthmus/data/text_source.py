@@ -1,4 +1,4 @@
-"""Texts, read as a part of the kind `texts` says."""
+"""A source of texts, turned into rows by a part of the kind `texts`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Codes drawn anew: from the prior of a bottleneck, else from a density learned from the codes of some rows."""
+"""Codes of new rows: drawn from the prior of a bottleneck, else from a density learned from the codes of some rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from isthmus.data.rows import Rows, finite_blocks
 from isthmus.data.source import Source
 from isthmus.data.validation import check_labels
 from isthmus.errors import InvalidData, InvalidPart, ModelFileError, require
-from isthmus.estimators._code_density import CodeDensity, fit_density, shapes
+from isthmus.estimators._code_density import CodeDensity, density_shapes, fit_density
 from isthmus.estimators._fitted import Fitted, shorter_shapes
 from isthmus.model import inference
 from isthmus.storage.container import Opened
@@ -22,7 +22,7 @@ from isthmus.storage.state import Shapes, State
 from isthmus.training.epoch import Job
 
 MOST_ROWS = 2048  # that a density of codes is learned from
-MOST_CLASSES = 100  # a target of more values is none of classes
+MOST_CLASSES = 100  # a target of more values is not one of classes
 
 
 class Sketch(NamedTuple):
@@ -62,11 +62,11 @@ class CodeSampler:
         drawn: Any = fitted.model.neck.sample(jax.random.key(seed), n, given)
         generator = np.random.Generator(np.random.Philox(seed))
         if drawn is None:
-            density = self._needed_density(fitted)
+            density = self._require_density(fitted)
             if place is not None and not np.isin(place, density.owner).all():
                 raise InvalidPart(_NO_LABELS)
             drawn = density.draw(generator, n, place)
-        beside = [self._needed_density(fitted).conditions(generator, n)] if fitted.skeleton.condition else []
+        beside = [self._require_density(fitted).conditions(generator, n)] if fitted.skeleton.condition else []
         return np.concatenate([np.asarray(drawn, np.float64), *beside], axis=1)
 
     def spread(self, fitted: Fitted) -> np.ndarray:
@@ -88,13 +88,13 @@ class CodeSampler:
         labels = np.asarray(label)
         require(labels.shape in ((), (n,)), "label", f"a class, or one for each of {n} rows", short(label))
         known = self.classes.tolist()
-        for one in np.unique(labels).tolist():
-            if one not in known:
+        for value in np.unique(labels).tolist():
+            if value not in known:
                 there = ", ".join(map(repr, known[:12])) + (", …" if len(known) > 12 else "")
-                raise InvalidPart(f"no row of fit has the label {one!r}. There are: {there}.")
-        return np.broadcast_to(np.array([known.index(one) for one in labels.ravel().tolist()]), n)
+                raise InvalidPart(f"no row of fit has the label {value!r}. There are: {there}.")
+        return np.broadcast_to(np.array([known.index(value) for value in labels.ravel().tolist()]), n)
 
-    def _needed_density(self, fitted: Fitted) -> CodeDensity:
+    def _require_density(self, fitted: Fitted) -> CodeDensity:
         density = self.density(fitted)
         if density is None:
             raise InvalidPart(_NO_DENSITY)
@@ -113,7 +113,7 @@ class CodeSampler:
     @classmethod
     def tensor_shapes(cls, stored: Opened, size: int, known: int) -> Shapes:
         """Return the types and shapes of the tensors that a file holds of it."""
-        return shorter_shapes(stored, {f"density.{name}": shape for name, shape in shapes(size, known).items()})
+        return shorter_shapes(stored, {f"density.{name}": shape for name, shape in density_shapes(size, known).items()})
 
     @classmethod
     def from_state(cls, facts: dict[str, Any], tensors: dict[str, np.ndarray], size: int, known: int) -> Self:
@@ -122,7 +122,7 @@ class CodeSampler:
         Raises
         ------
         InvalidPart, ModelFileError
-            If it is none.
+            If it does not describe one.
         """
         labels: Any = facts.get("labels", [])
         is_list = isinstance(labels, list) and {type(label) for label in labels} in (
@@ -136,7 +136,7 @@ class CodeSampler:
         own = {name.removeprefix("density."): t for name, t in tensors.items() if name.startswith("density.")}
         density = CodeDensity.from_tensors(own, size, known) if own else None
         if own and (density is None or density.owner.max() >= len(labels)):
-            raise ModelFileError("the file is damaged: what it holds of the density of codes is none.")
+            raise ModelFileError("the file is damaged: its density of codes is not one that a fit leaves.")
         return cls(None, np.array(labels) if labels else None, density)
 
 
@@ -154,7 +154,7 @@ def nearest_codes(fitted: Fitted, codes: np.ndarray) -> np.ndarray:
 
 
 def sampler_of_training(rows: Rows, y: Any, job: Job, reader: Reader) -> CodeSampler:
-    """Return the sampler of a fit: some of its rows, with their classes where the targets given are such."""
+    """Return the sampler of a fit: some of its rows, with their classes where the targets are classes."""
     if y is not None:
         chosen = spaced_rows(rows.weight)
         label, classes = _classes_at(rows, y, chosen)
@@ -176,7 +176,7 @@ def sampler_of_rows(source: Source, y: Any, reader: Reader) -> CodeSampler:
 
 
 def _classes_at(rows: Rows, y: Any, chosen: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Return the places of the classes of some rows and the classes, or None where the targets are no classes."""
+    """Return the places of the classes of some rows and the classes, or None where the targets are not classes."""
     if rows.label is not None:  # parts go by them: by those of all rows
         labels, classes = check_labels(y, rows.source.n_rows, "fit")
         return labels[chosen], classes
@@ -188,7 +188,7 @@ def _classes_at(rows: Rows, y: Any, chosen: np.ndarray) -> tuple[np.ndarray | No
 
 
 def rows_at(reader: Reader, source: Source, chosen: np.ndarray) -> np.ndarray:
-    """Return scaled rows of a table, read anew, at places in order [m] that may come several times."""
+    """Return scaled rows of a table, read again, at places in order [m] that may come several times."""
     pieces, start = [], 0
     for block in finite_blocks(source):
         low, high = np.searchsorted(chosen, [start, start + len(block)])

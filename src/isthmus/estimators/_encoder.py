@@ -1,4 +1,4 @@
-"""What every network answers once it is fitted: codes, their names, and how its training went."""
+"""The base of networks: codes, their names, and the history of the training."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         Raises
         ------
         InvalidData
-            If it is none.
+            If it is another table.
         """
         check_is_fitted(self)
         reader = self.fitted_.reader
@@ -59,7 +59,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
     def scaled_rows(self, X: Any) -> np.ndarray:
         """Return the rows of a table as the model sees them, [n, d] float32."""
-        return np.concatenate(list(self.fitted_.reader.scaled(self.open_rows(X))))
+        return np.concatenate(list(self.fitted_.reader.scale(self.open_rows(X))))
 
     @property
     def model_(self) -> Model:
@@ -129,7 +129,7 @@ def learn_reader(X: Any, options: TableOptions) -> tuple[Reader, Source]:
 
 
 def learn_names(source: Source, *, is_text: bool) -> bool:
-    """Say whether a table has names of columns that scikit-learn compares; it refuses such as it cannot use."""
+    """Say whether a table has names of columns that scikit-learn compares; it refuses names that it cannot use."""
     probe = BaseEstimator()  # the estimator keeps what it knows of the last fit until this one has ended
     table = _heading(Row(source.row.shape)) if is_text else _heading(source.row, source.labels())
     validate_data(probe, table, skip_check_array=True, reset=True)
@@ -139,7 +139,7 @@ def learn_names(source: Source, *, is_text: bool) -> bool:
 def refuse_empty_table(source: Source) -> None:
     """Raise `InvalidData` for a table without rows."""
     if source.n_rows == 0:
-        raise InvalidData(f"X has 0 sample(s) (shape=(0, {source.row.size})): rows are due.")
+        raise InvalidData(f"X has 0 sample(s) (shape=(0, {source.row.size})): expected at least one row.")
 
 
 def _heading(row: Row, labels: Sequence[str | int] | None = None) -> Any:

@@ -95,7 +95,7 @@ class Estimator(BaseEstimator, Storable, Generic[FittedType]):
         Raises
         ------
         InvalidPart
-            If there is no such parameter or setting, or the value is not allowed.
+            If a parameter or setting is unknown, or the value is not allowed.
         """
         own = super().get_params(deep=False)
         # Whole parameters first, so that a new part and a setting of it can come in one call.
@@ -119,7 +119,7 @@ class Estimator(BaseEstimator, Storable, Generic[FittedType]):
                 listed = constraint.resolve(value)
             elif isinstance(constraint, OnePart):
                 listed = (constraint.resolve(value),)
-            words[name] = ", ".join("none" if one is None else str(one) for one in listed) or "none"
+            words[name] = ", ".join("none" if part is None else str(part) for part in listed) or "none"
         return words
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -207,16 +207,17 @@ class Estimators(Constraint):
         is_list = isinstance(value, list | tuple)
         listed = list(value) if is_list else [value]
         is_form = self.form == "either" or is_list == (self.form == "list")
-        return is_form and len(listed) > 0 and all(isinstance(one, self.kind) for one in listed)
+        return is_form and len(listed) > 0 and all(isinstance(nested, self.kind) for nested in listed)
 
     def check(self, name: str, value: Any) -> None:
         super().check(name, value)
-        for one in _estimators_in(value).values():
-            one.check_parameters()
+        for nested in _estimators_in(value).values():
+            nested.check_parameters()
 
     def to_json(self, value: Any) -> Any:
         nested = [
-            {"estimator": type(one).__name__, "parameters": one.to_json()} for one in _estimators_in(value).values()
+            {"estimator": type(estimator).__name__, "parameters": estimator.to_json()}
+            for estimator in _estimators_in(value).values()
         ]
         if not nested:
             return value if isinstance(value, Plain) else None
@@ -227,7 +228,7 @@ class Estimators(Constraint):
         if isinstance(data, Plain):
             return data
         if isinstance(data, list):
-            return [_estimator_from_json(name, one, depth) for one in data]
+            return [_estimator_from_json(name, item, depth) for item in data]
         return _estimator_from_json(name, data, depth)
 
 
@@ -235,8 +236,8 @@ def _estimators_in(value: Any) -> dict[str, Estimator]:
     """Return the estimators in a parameter by key: '' for the only one, else their place in the list."""
     if isinstance(value, Estimator):
         return {"": value}
-    is_list = isinstance(value, list | tuple) and value and all(isinstance(one, Estimator) for one in value)
-    return {str(i): one for i, one in enumerate(value)} if is_list else {}
+    is_list = isinstance(value, list | tuple) and value and all(isinstance(item, Estimator) for item in value)
+    return {str(i): item for i, item in enumerate(value)} if is_list else {}
 
 
 def _with_changed_estimator(name: str, nested: dict[str, Estimator], tail: str, value: Any) -> Any:
@@ -247,7 +248,7 @@ def _with_changed_estimator(name: str, nested: dict[str, Estimator], tail: str, 
     if key not in nested:
         raise InvalidPart(f"{name} has no place {key!r}. It has: {', '.join(nested)}.")
     changed = clone(nested[key]).set_params(**{setting: value}) if setting else value
-    return [changed if place == key else one for place, one in nested.items()]
+    return [changed if place == key else estimator for place, estimator in nested.items()]
 
 
 def _estimator_from_json(name: str, data: Any, depth: int) -> Estimator:

@@ -1,4 +1,4 @@
-"""What a fit leaves of a network: one frozen object, assigned when all has gone well, and saved as it is."""
+"""The fitted state of a network: one frozen object, assigned when all has gone well, and saved as it is."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Fitted:
         self, function: Callable[..., Any], source: Source, width: int, weights: np.ndarray | None = None
     ) -> np.ndarray:
         """Return a compiled function of the scaled rows of a table, [n, width]; with other weights, where given."""
-        return self.run(function, self.reader.scaled(source), source, width, weights)
+        return self.run(function, self.reader.scale(source), source, width, weights)
 
     def run(
         self,
@@ -129,7 +129,7 @@ def stored_history(stored: Opened) -> tuple[dict[str, Any], ...]:
     Raises
     ------
     ModelFileError
-        If it is none.
+        If it does not hold one.
     """
     history = header_field(stored, "history", list)
     for record in history:

@@ -42,7 +42,7 @@ class AutoencoderParts:
 
     bottleneck: Bottleneck
     encoder: Backbone
-    decoder: Backbone | None  # None for one that mirrors the encoder
+    decoder: Backbone | None  # None for one of the encoder's layers in reverse
     likelihood: Likelihood
     corruption: Corruption | None
     penalties: tuple[Penalty, ...]
@@ -184,7 +184,7 @@ class SupervisedParts:
         if self.base is None:
             encoder, size = build_encoder(row, self.encoder)
             condition = self.encoder.condition(row)
-            neck: Neck = Passed()
+            neck: Neck = Identity()
             target_layer = partial(self.encoder.target_layer, row, size + len(condition))
             decoder: Any = None
             head: Any = None
@@ -194,7 +194,7 @@ class SupervisedParts:
                 head = likelihood.build(row, partial(self.encoder.output_layer, row, end))
         else:
             model = self.base.build(row)
-            encoder, size, condition, neck = model.encoder, model.size, model.condition, Clean(model.neck)
+            encoder, size, condition, neck = model.encoder, model.size, model.condition, WithoutNoise(model.neck)
             decoder, head = (model.decoder, model.head) if self.reconstruction else (None, None)
             backbone = self.base.layers[0].encoder if isinstance(self.base, StackParts) else self.base.encoder
             target_layer = partial(backbone.target_layer, row, size + len(condition))
@@ -220,14 +220,14 @@ class SupervisedParts:
 NetworkParts = AutoencoderParts | StackParts | SupervisedParts
 
 
-class Passed(Neck):
+class Identity(Neck):
     """The code is what the encoder gives."""
 
     def __call__(self, hidden: Array, key: Array | None, step: Array = LAST_STEP) -> Code:
         return Code(hidden[None], hidden)
 
 
-class Clean(Neck):
+class WithoutNoise(Neck):
     """The code of a neck without its noise and its terms."""
 
     inner: Neck

@@ -1,4 +1,4 @@
-"""What every autoencoder answers once it is fitted: codes, rows, scores, new rows, its file."""
+"""The base of autoencoders: codes, reconstructions, scores, new rows, and the model file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from isthmus.data.validation import check_weight
 from isthmus.errors import InvalidData, require
 from isthmus.estimators._code_sampler import CodeSampler, nearest_codes, sampler_of_rows
 from isthmus.estimators._device import on_device
-from isthmus.estimators._diagnosis import diagnosis
+from isthmus.estimators._diagnosis import diagnose_code
 from isthmus.estimators._encoder import Encoder
 from isthmus.estimators._estimator import Estimator
 from isthmus.estimators._fitted import Fitted, network_shapes, network_weights, stored_facts, stored_history
@@ -40,7 +40,7 @@ class FittedAutoencoder(Fitted):
     """Whether each column is explained as a category, [d]."""
 
     def column_error(self, rows: np.ndarray) -> np.ndarray:
-        """Return how far each entry of scaled rows [n, d] float32 is from what was expected, [n, d].
+        """Return how far each entry of scaled rows [n, d] float32 is from its expectation, [n, d].
 
         It is the squared difference of a number, and −log p of a category, in units of what a balanced likelihood
         divides its column by.
@@ -123,9 +123,9 @@ class Reconstructor(Encoder, Estimator[FittedAutoencoder]):
 
     @on_device
     def reconstruction_error(self, X: Any, per_feature: bool = False) -> np.ndarray:
-        """Return the squared difference between rows and reconstructions in scaled units: higher is odder.
+        """Return the squared difference between rows and reconstructions in scaled units: higher is more anomalous.
 
-        Of a column of categories, as that of words, it is 1 for each that is wrong.
+        Of a column of categories it is 1 for each that is wrong.
 
         Parameters
         ----------
@@ -139,11 +139,11 @@ class Reconstructor(Encoder, Estimator[FittedAutoencoder]):
 
     def diagnose(self, X: Any) -> Any:
         """Return what each unit of the code does over the rows of `X`, a frame: see `isthmus.diagnose`."""
-        return diagnosis(self, X)
+        return diagnose_code(self, X)
 
     @on_device
     def sample(self, n: int = 1, random_state: Any = 0, *, label: Any = None) -> Any:
-        """Return `n` new rows, [n, d], in the units, names and frame of `fit`: expected rows of codes drawn anew.
+        """Return `n` new rows, [n, d], in the units, names and frame of `fit`: expected rows of drawn codes.
 
         Parameters
         ----------
@@ -222,12 +222,12 @@ class Reconstructor(Encoder, Estimator[FittedAutoencoder]):
         """
         size = self.fitted_.skeleton.size
         Whole(2).check("steps", steps)
-        one, other = self._encode_rows(a), self._encode_rows(b)
-        if len(one) != len(other):
-            raise InvalidData(f"a has {len(one)} rows and b {len(other)}: one of b for each of a is due.")
+        first, last = self._encode_rows(a), self._encode_rows(b)
+        if len(first) != len(last):
+            raise InvalidData(f"expected as many rows in b as in a; got {len(first)} in a and {len(last)} in b.")
         share = np.linspace(0, 1, int(steps))[:, None]
-        codes = ((1 - share) * one[:, None] + share * other[:, None]).astype(one.dtype)  # [rows, steps, size + c]
-        codes[..., size:] = np.where(share < 0.5, one[:, None, size:], other[:, None, size:])
+        codes = ((1 - share) * first[:, None] + share * last[:, None]).astype(first.dtype)  # [rows, steps, size + c]
+        codes[..., size:] = np.where(share < 0.5, first[:, None, size:], last[:, None, size:])
         return self._decode(codes.reshape(-1, codes.shape[-1]))
 
     @on_device
@@ -294,8 +294,8 @@ class Reconstructor(Encoder, Estimator[FittedAutoencoder]):
 
 def category_mask(parts: AutoencoderParts | StackParts, row: Row) -> np.ndarray:
     """Say of each column whether it is explained as a category, [d]."""
-    is_so = bool(row.categories) and parts.row_likelihood(row).explains == "categories"
-    return np.array(row.categories) > 0 if is_so else np.zeros(row.size, bool)
+    has_categories = bool(row.categories) and parts.row_likelihood(row).explains == "categories"
+    return np.array(row.categories) > 0 if has_categories else np.zeros(row.size, bool)
 
 
 def _as_table(X: Any, axes: int) -> Any:

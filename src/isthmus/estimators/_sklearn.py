@@ -1,4 +1,4 @@
-"""What is used of scikit-learn's base classes, with types: it ships none, and every attribute would pass unchecked."""
+"""scikit-learn's base classes, with types: it ships none, and every attribute would pass unchecked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What supervised networks share: an encoder whose code explains a target, pretrained, held, fine-tuned."""
+"""The base of supervised networks: an encoder whose code explains a target, pretrained, frozen, fine-tuned."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ from isthmus.estimators._training import (
     TrainingResult,
     build_job,
     check_same_network,
+    known_categories,
     run_training,
-    seen_categories,
-    seen_weights,
-    start_values,
+    start_from_rows,
     validation_share,
+    with_start_values,
 )
 from isthmus.estimators._validation import check_categories, check_size
 from isthmus.model import inference
@@ -60,8 +60,8 @@ LEAST_COLUMNS = 1
 VALIDATION_FROM = 200  # rows: below, every row is needed for training
 
 
-class Answers(NamedTuple):
-    """What `y` tells, for each row of the table."""
+class Targets(NamedTuple):
+    """The targets of the rows of a table, from `y`."""
 
     target: np.ndarray  # [n, t] float64, as rows carry it
     factor: np.ndarray  # [n], on the weight of the target: 0 where there is none
@@ -69,7 +69,7 @@ class Answers(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """A table that has been read with what its rows are to tell, and the network for it, before training."""
+    """A table that has been read with its targets, and the network for it, before training."""
 
     parts: SupervisedParts
     reader: Reader
@@ -94,8 +94,8 @@ class FittedSupervised(Fitted):
         expected = self.apply(inference.expect, source, columns)
         if self.others is None:
             return expected
-        more = (self.apply(inference.expect, source, columns, weights) for weights in self.others)
-        return (expected + sum(more)) / (1 + len(self.others))
+        others = (self.apply(inference.expect, source, columns, weights) for weights in self.others)
+        return (expected + sum(others)) / (1 + len(self.others))
 
     def to_state(self) -> State:
         """Return what a file holds of the network."""
@@ -212,7 +212,7 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
     def _open(self, X: Any, former: FittedSupervised | None) -> tuple[Reader, Source]:
         """Return what the last fit or a fitted autoencoder knows of a table, or what is learned; and its source."""
         if former is not None:
-            return former.reader.with_seen({}), self.open_rows(X)  # new categories are welcome
+            return former.reader.with_known({}), self.open_rows(X)  # new categories are accepted
         if self.pretrained is not None and self.pretrained.__sklearn_is_fitted__():
             reader: Reader = self.pretrained.fitted_.reader
             source = self.pretrained.open_rows(X)
@@ -225,13 +225,13 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
         source: Source,
         reader: Reader,
         target: Target,
-        answers: Answers,
+        targets: Targets,
         sample_weight: Any,
         checkpoint: str | os.PathLike[str] | None,
         former: FittedSupervised | None,
     ) -> FittedSupervised:
-        """Train on a table and what its rows are to tell, and return the fitted state."""
-        prepared = self._prepare(X, source, reader, target, answers, sample_weight, former)
+        """Train on a table and its targets, and return the fitted state."""
+        prepared = self._prepare(X, source, reader, target, targets, sample_weight, former)
         job = self._build_job(prepared)
         reader = prepared.reader
         settings = self.to_json()
@@ -241,7 +241,7 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
         later = (record | {"epoch": record["epoch"] + len(before)} for record in result.history)
         return FittedSupervised(
             settings=settings,
-            reader=reader.with_seen(seen_categories(job, list(prepared.parts.read_categories(reader.row)))),
+            reader=reader.with_known(known_categories(job, list(prepared.parts.read_categories(reader.row)))),
             skeleton=prepared.skeleton,
             weights=result.weights,
             history=(*before, *later),
@@ -259,21 +259,21 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
         source: Source,
         reader: Reader,
         target: Target,
-        answers: Answers,
+        targets: Targets,
         sample_weight: Any,
         former: FittedSupervised | None,
     ) -> Prepared:
         """Weigh the rows, train the autoencoder where one is to be trained, and build the network."""
         parts, weight = self.resolve_parts(), check_weight(sample_weight, source.n_rows)
         if self.reconstruction:  # rows without a target are explained all the same
-            answers = answers._replace(target=np.column_stack([answers.target, answers.factor]))
+            targets = targets._replace(target=np.column_stack([targets.target, targets.factor]))
         else:
-            weight = weight * answers.factor
+            weight = weight * targets.factor
         pretrained = None if former is None else former.pretrained
         if former is None and self.pretrained is not None:
-            pretrained = self._fit_pretrained(X, answers.label, sample_weight)
+            pretrained = self._fit_pretrained(X, targets.label, sample_weight)
         check_size(source, weight, LEAST_COLUMNS)
-        rows = Rows(source, weight, answers.label, answers.target)
+        rows = Rows(source, weight, targets.label, targets.target)
         if former is None:
             reader = reader.with_categories(parts.read_categories(reader.row))
             check_categories(reader.row, parts.row_likelihood(reader.row))
@@ -317,8 +317,8 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
 
     def _build_job(self, prepared: Prepared) -> Job:
         parts, reader, rows, target = prepared.parts, prepared.reader, prepared.rows, prepared.target
-        known = {} if prepared.former is None else prepared.former.reader.fitted_scaling.seen
-        assert rows.target is not None  # noqa: S101 -- they come with the answers
+        known = {} if prepared.former is None else prepared.former.reader.fitted_scaling.known
+        assert rows.target is not None  # noqa: S101 -- they come with the targets
         has_target = rows.target[:, -1] > 0 if self.reconstruction else None
         share = validation_share(self.validation_fraction, rows, VALIDATION_FROM)
         if has_target is not None and not round(share * has_target.sum()):
@@ -337,9 +337,9 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
             known=known,
         )
         groups = target.groups(np.asarray(job.table.target)[: int(job.table.rows)])
-        table, held_out = self._encode(job.table, target), job.held_out
+        table, validation = self._encode(job.table, target), job.held_out
         return replace(
-            job, table=table, held_out=None if held_out is None else self._encode(held_out, target), groups=groups
+            job, table=table, held_out=None if validation is None else self._encode(validation, target), groups=groups
         )
 
     def _encode(self, table: DeviceTable, target: Target) -> DeviceTable:
@@ -366,8 +366,8 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
         if table.target_weight is not None:
             weight = weight * np.asarray(table.target_weight)[:rows]
         start = parts.target.start(prepared.target.row, values[weight > 0], weight[weight > 0])
-        weights = start_values(skeleton, weights, "target", start)
-        weights = seen_weights(skeleton, job, reader.row, parts.row_likelihood(reader.row), weights)
+        weights = with_start_values(skeleton, weights, "target", start)
+        weights = start_from_rows(skeleton, job, reader.row, parts.row_likelihood(reader.row), weights)
         if prepared.pretrained is not None:
             base = prepared.pretrained.fitted_
             layers = np.asarray(join_weights(split_weights(base.skeleton, base.weights)))

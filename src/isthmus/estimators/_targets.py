@@ -1,4 +1,4 @@
-"""What the code of a supervised network explains: classes, numbers, or the order of rows."""
+"""Targets of supervised networks: classes, numbers, or the order of rows."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ class Target(abc.ABC):
     @classmethod
     @abc.abstractmethod
     def from_facts(cls, facts: dict[str, Any]) -> Self:
-        """Return what `facts` told of, from a file.
+        """Return the target of the facts in a file.
 
         Raises
         ------
         InvalidPart
-            If it is none.
+            If they do not describe one.
         """
 
 

@@ -1,4 +1,4 @@
-"""A fit between its table and its weights: what the loop needs, and the loop run to its end or to Ctrl-C."""
+"""The training of a network: the job that the loop needs, and the loop run to its end or to Ctrl-C."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def history_of(progress: Progress, end: End | None) -> tuple[dict[str, Any], ...
 
 
 def validation_share(fraction: float | None, rows: Rows, automatic_from: int) -> float:
-    """Return the share of rows kept for validation: where nobody says so, a tenth of many rows, none of few."""
+    """Return the share of rows kept for validation: where nobody says so, a tenth of many rows, 0 of few."""
     if fraction is None:
         return 0.1 if rows.count >= automatic_from else 0.0
     return float(fraction)
@@ -147,17 +147,17 @@ def build_job(
     ----------
     likelihood : what every row must be explained by, or None.
     split : which rows are kept for validation; its seed is that of the whole training.
-    known : the categories that earlier fits have seen.
+    known : the categories of the training rows of earlier fits.
     """
     if parameters.max_epochs:
         check_slopes(skeleton)
-    table, held_out = build_tables(rows, reader.fitted_scaling, reader.learned, likelihood, split)
+    table, validation = build_tables(rows, reader.fitted_scaling, reader.learned, likelihood, split)
     whole = FULL_BATCH if plan.optimizer.full_batch else min(max(int(table.rows) // 32, 32), 256)
     return Job(
         model=as_data(skeleton),
         plan=as_data(plan),
         table=table,
-        held_out=held_out,
+        held_out=validation,
         batch_size=min(int(parameters.batch_size or whole), len(table.x)),
         max_epochs=int(parameters.max_epochs),
         stops=stops,
@@ -167,16 +167,18 @@ def build_job(
     )
 
 
-def seen_weights(skeleton: Model, job: Job, row: Row, likelihood: Likelihood | None, weights: np.ndarray) -> np.ndarray:
+def start_from_rows(
+    skeleton: Model, job: Job, row: Row, likelihood: Likelihood | None, weights: np.ndarray
+) -> np.ndarray:
     """Return weights [starts, weights] with those set that the likelihood of rows finds from the rows."""
     if likelihood is None:
         return weights
     rows = int(job.table.rows)
     x, weight = np.asarray(job.table.x)[:rows], np.asarray(job.table.weight)[:rows]
-    return start_values(skeleton, weights, "head", likelihood.start(row, x, weight))
+    return with_start_values(skeleton, weights, "head", likelihood.start(row, x, weight))
 
 
-def start_values(skeleton: Model, weights: np.ndarray, place: str, values: dict[str, np.ndarray]) -> np.ndarray:
+def with_start_values(skeleton: Model, weights: np.ndarray, place: str, values: dict[str, np.ndarray]) -> np.ndarray:
     """Return weights [starts, weights] with values, by their path below a place, set in every start."""
     values = {f"{place}.{path}": array for path, array in values.items()}
     return np.stack([with_values(skeleton, start, values) for start in weights]) if values else weights
@@ -211,8 +213,8 @@ def run_training(
         last = checkpoints.resume(checkpoint, job, start, digest)
         epochs = checkpoints.with_checkpoints(loop.train(job, last), checkpoint, digest)
     try:
-        with contextlib.closing(with_progress_bar(epochs, job.max_epochs, bool(parameters.verbose))) as watched:
-            for last in watched:  # noqa: B007 -- the last one is what we are after
+        with contextlib.closing(with_progress_bar(epochs, job.max_epochs, bool(parameters.verbose))) as shown:
+            for last in shown:  # noqa: B007 -- the last one is what we are after
                 pass
     except KeyboardInterrupt:
         if not last.epoch:
@@ -225,15 +227,15 @@ def run_training(
     return TrainingResult(last, last.reasons[last.best])
 
 
-def seen_categories(job: Job, columns: list[int]) -> dict[int, tuple[int, ...]]:
+def known_categories(job: Job, columns: list[int]) -> dict[int, tuple[int, ...]]:
     """Return the values that columns read as categories have had in training, this time and before."""
     tables = [table for table in (job.table, job.held_out) if table is not None]
-    seen = {}
+    categories = {}
     for column in columns:
-        here = [np.asarray(table.x)[: int(table.rows), column] for table in tables]
-        values = np.union1d(np.concatenate(here), job.known.get(column, ()))
-        seen[column] = tuple(int(value) for value in values[~np.isnan(values)])
-    return seen
+        pieces = [np.asarray(table.x)[: int(table.rows), column] for table in tables]
+        values = np.union1d(np.concatenate(pieces), job.known.get(column, ()))
+        categories[column] = tuple(int(value) for value in values[~np.isnan(values)])
+    return categories
 
 
 def check_same_network(skeleton: Model, former: Fitted) -> None:

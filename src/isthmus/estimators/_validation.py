@@ -1,4 +1,4 @@
-"""What is checked before an estimator trains."""
+"""Checks before an estimator trains."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def check_slopes(model: Model) -> None:
 
 
 def check_categories(row: Row, likelihood: Likelihood | None) -> None:
-    """Raise `InvalidPart` where rows of nothing but codes are to be explained as if they were numbers."""
+    """Raise `InvalidPart` where rows of nothing but categories are to be explained as if they were numbers."""
     if likelihood is not None and row.categories and all(row.categories) and likelihood.explains != "categories":
         raise InvalidPart(
-            f"rows hold codes only, as those of words, and the likelihood {likelihood.name} explains numbers: use "
+            f"rows hold categories only, as those of words, and the likelihood {likelihood.name} explains numbers: use "
             "likelihood='codes'."
         )
 
@@ -56,7 +56,7 @@ def check_part_labels(parts: Sequence[Part | None], y: Any, rows: int) -> np.nda
     Raises
     ------
     InvalidData
-        If they are no labels, or of more classes than a part has places for.
+        If they are not labels, or of more classes than a part has places for.
     """
     needing = [part for part in parts if part is not None and part.needs_labels]
     if not needing:

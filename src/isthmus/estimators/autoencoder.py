@@ -1,4 +1,4 @@
-"""The autoencoder as a scikit-learn transformer."""
+"""`Autoencoder`, a scikit-learn transformer."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ from isthmus.estimators._training import (
     TrainingResult,
     build_job,
     check_same_network,
+    known_categories,
     last_progress,
     run_training,
-    seen_categories,
-    seen_weights,
+    start_from_rows,
     validation_share,
 )
 from isthmus.estimators._validation import check_categories, check_part_labels, check_size, check_slopes
@@ -58,9 +58,11 @@ from isthmus.model.pca_init import pca_weights
 from isthmus.training import loop
 from isthmus.training.epoch import Job
 
-STEP_BY_STEP = "an adversarial code needs an optimizer that goes step by step, as 'adam': its two sides learn in turn."
+STEP_BY_STEP = (
+    "an adversarial code needs an optimizer that goes step by step, as 'adam': the discriminator learns in turn."
+)
 NO_VALIDATION = (
-    "None or 0 with a neighborhood or an adversarial code: the loss of validation rows does not tell which weights are "
+    "None or 0 with a neighborhood or an adversarial code: the validation loss does not show which weights are "
     "best there"
 )
 LEAST_COLUMNS = 2  # with one there is nothing to compress
@@ -75,12 +77,12 @@ class Prepared(NamedTuple):
     source: Source
     rows: Rows
     skeleton: Model
-    known: KnownCategories  # the categories that earlier fits have seen
+    known: KnownCategories  # the categories of the training rows of earlier fits
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Autoencoder(Reconstructor, RepeatedTrainingParameters):
-    """An autoencoder: encoder, code, decoder, trained so that each row can be told from its code.
+    """An autoencoder: encoder, code, decoder, trained so that each row can be reconstructed from its code.
 
     Any parameter that is a part may be given as the part, as its spelling (`"top_k(256, k=16)"`), or as what
     stands for one (`8` for `deterministic(8)`, `(64, 32)` for `mlp((64, 32))`).
@@ -88,15 +90,15 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
     Parameters
     ----------
     bottleneck : the code: a size, or a part of `isthmus.bottlenecks`.
-    encoder : the road down, of `isthmus.backbones`.
-    decoder : the road up; None mirrors the encoder.
+    encoder : from a row to the code, of `isthmus.backbones`.
+    decoder : from the code to a row; None takes the encoder's layers in reverse.
     likelihood : how a row is explained, of `isthmus.likelihoods`.
     corruption : noise on the input in training, of `isthmus.corruptions`; None for none.
     penalties : terms beside the reconstruction, a list of `isthmus.penalties`.
     neighborhood : which rows each row must explain, of `isthmus.neighborhoods`; None for itself.
     tied : whether the matrices of the decoder are those of the encoder, transposed.
-    init : `"pca"` starts the last layer of each road where the code comes near the principal components and the
-        output near the row; None draws them.
+    init : `"pca"` starts the last layer of encoder and decoder where the code comes near the principal components and
+        the output near the row; None draws them.
     scaling : of the columns, of `isthmus.scalings`; undone in `inverse_transform` and `reconstruct`.
     text : where `X` is texts, how they become rows, of `isthmus.texts`; None takes `"tokens"` for the encoder `text`,
         `"tfidf"` for others. `inverse_transform` and `reconstruct` then answer texts. Tokens are explained by
@@ -108,9 +110,9 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
     batch_size : rows in a step; None takes a 32nd of the rows, within 32 and 256.
     max_epochs : how often to go through the rows at most.
     stops : when to stop earlier, a list of `isthmus.stops`.
-    validation_fraction : share of rows held out, in [0, 1); None holds out a tenth from 1,000 rows on.
-        Where rows are held out, the weights of the epoch with the lowest held-out loss are kept.
-    n_starts : how many seeds to train at once; the one with the lowest loss, held out where rows are, is kept.
+    validation_fraction : share of rows kept for validation, in [0, 1); None keeps a tenth from 1,000 rows on. With
+        validation rows the weights of the epoch with the lowest validation loss are kept.
+    n_starts : how many seeds to train at once; the one with the lowest loss, of validation rows if any, is kept.
     warm_start : whether `fit` goes on from the weights of the last fit, with its columns and scaling.
     random_state : seed of weights, batches and noise; None draws a new one. The global generators are not touched.
     device : `"cpu"`, `"gpu"`, or None for JAX's default.
@@ -119,8 +121,8 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
     Attributes
     ----------
     n_components_ : size of the code.
-    n_features_in_, feature_names_in_ : columns seen in `fit`, the names only where they are all text.
-    n_samples_ : rows seen in `fit`.
+    n_features_in_, feature_names_in_ : columns of the table of `fit`, the names only where they are all text.
+    n_samples_ : rows of the table of `fit`.
     history_ : one record an epoch: `epoch`, `loss`, every term by name, `validation_loss`, `weight_change`
         (‖w − w₀‖ / ‖w₀‖), `seconds` since the start. Losses are means over rows of sums over columns, scaled.
         The last one holds `stop` too, the name of what ended training: of a stop, as `patience`, or `max_epochs`,
@@ -186,13 +188,13 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         X : array [n, d], nested lists, SciPy sparse matrix, pandas or polars frame, or the path of a CSV, Parquet,
             NPY or NPZ file. Of a file, `transform` and the others take the columns they need by name. A frame or a
             file may hold categories, dates and booleans too, and cells may be missing: the encoder sees that they are,
-            and nothing is asked of them. Or texts: a list, an array or a series of them, or a frame of one column.
-        y : labels [n], where a part needs them; -1 marks a row without one. Else they only tell `sample` the classes.
+            and they add nothing to the loss. Or texts: a list, an array or a series of them, or a frame of one column.
+        y : labels [n], where a part needs them; -1 marks a row without one. Else they are only the classes of `sample`.
         sample_weight : [n], at least 0; a row of weight 2 counts as the row twice.
         checkpoint : a file to keep the progress in. Where it is there already, training goes on from it, bit for
             bit as if it had not been interrupted.
-        expects_missing : later rows will lack cells, whatever these do: the encoder is told of each cell whether it is
-            there. Without it that depends on the rows of the fit.
+        expects_missing : later rows will lack cells, whatever these do: the encoder is given a missing-value
+            indicator of each cell. Without it that depends on the rows of the fit.
 
         Raises
         ------
@@ -221,7 +223,7 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         """Train for one more epoch, on the rows given.
 
         The first call fits the scaling and draws the weights; later ones keep both, and the optimizer's memory.
-        No rows are held out, and stops are not asked.
+        No rows are kept for validation, and stops are not asked.
         """
         self.check_parameters()
         former = self._fitted
@@ -293,7 +295,7 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
     def _finding(self, name: str) -> np.ndarray:
         findings = self.fitted_.findings
         if name not in findings:
-            raise AttributeError(f"{type(self).__name__} has no {name}_: its bottleneck tells none.")
+            raise AttributeError(f"{type(self).__name__} has no {name}_: its bottleneck learns no such value.")
         return findings[name]
 
     def labelled_parts(self) -> list[Part | None]:
@@ -317,7 +319,7 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         former: FittedAutoencoder | None,
         expects_missing: bool = False,
     ) -> Prepared:
-        """Read a table as `former` has read its own, or anew, and build the network for it."""
+        """Read a table as `former` has read its own, or as a new one, and build the network for it."""
         parts = self.resolve_parts()
         known: KnownCategories = {}
         if former is None:
@@ -332,8 +334,8 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
             check_categories(reader.row, parts.row_likelihood(reader.row))
             reader = reader.fit_scaling(parts.scaling, rows)
         else:
-            known = former.reader.fitted_scaling.seen
-            reader = reader.with_seen({})  # new categories are welcome
+            known = former.reader.fitted_scaling.known
+            reader = reader.with_known({})  # new categories are accepted
         skeleton = parts.build(reader.row)
         if former is not None:
             check_same_network(skeleton, former)
@@ -346,7 +348,7 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         return Prepared(parts, reader, source, rows, skeleton, known)
 
     def _validation_share(self, prepared: Prepared) -> float:
-        # The loss of validation rows does not tell which weights are best where rows explain others, or two sides play.
+        # The validation loss does not show which weights are best where rows explain others, or beside a discriminator.
         parts = prepared.parts
         if parts.neighborhood is not None or parts.bottleneck.discriminator_optimizer is not None:
             require(not self.validation_fraction, "validation_fraction", NO_VALIDATION, self.validation_fraction)
@@ -381,14 +383,14 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         else:
             x, weight = (np.asarray(array)[: int(job.table.rows)] for array in (job.table.x, job.table.weight))
             weights = np.stack([pca_weights(skeleton, x, weight, parts.likelihood, seed) for seed in job.seeds])
-        return seen_weights(skeleton, job, row, parts.row_likelihood(row), weights)
+        return start_from_rows(skeleton, job, row, parts.row_likelihood(row), weights)
 
     def _finish(self, prepared: Prepared, y: Any, job: Job, result: TrainingResult) -> FittedAutoencoder:
         """Return the fitted state that a training leaves."""
         parts, row = prepared.parts, prepared.reader.row
         fitted = FittedAutoencoder(
             settings=self.to_json(),
-            reader=prepared.reader.with_seen(seen_categories(job, list(parts.read_categories(row)))),
+            reader=prepared.reader.with_known(known_categories(job, list(parts.read_categories(row)))),
             skeleton=prepared.skeleton,
             weights=result.weights,
             history=result.history,

@@ -1,4 +1,4 @@
-"""A classifier: an encoder whose code explains the class."""
+"""`NetworkClassifier`: an encoder whose code explains the class."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from isthmus.data.validation import check_labels, check_weight, is_missing
 from isthmus.errors import InvalidData, require
 from isthmus.estimators._device import on_device
 from isthmus.estimators._sklearn import ClassifierMixin
-from isthmus.estimators._supervised import SUPERVISED, Answers, Supervised
+from isthmus.estimators._supervised import SUPERVISED, Supervised, Targets
 from isthmus.estimators._targets import ClassTarget, Target, are_classes, plain_classes
 
 
@@ -33,10 +33,10 @@ class ClassWeight(Constraint):
         return value is None or isinstance(value, dict | list) or value == "balanced"
 
     def to_json(self, value: Any) -> Any:
-        return [weights_to_json(one) for one in value] if isinstance(value, list) else weights_to_json(value)
+        return [weights_to_json(output) for output in value] if isinstance(value, list) else weights_to_json(value)
 
     def from_json(self, name: str, data: Any) -> Any:
-        return [weights_from_json(one) for one in data] if isinstance(data, list) else weights_from_json(data)
+        return [weights_from_json(output) for output in data] if isinstance(data, list) else weights_from_json(data)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -48,24 +48,24 @@ class NetworkClassifier(ClassifierMixin, Supervised):
 
     Parameters
     ----------
-    encoder : the road from a row to the code, of `isthmus.backbones`; not used with `pretrained`.
+    encoder : from a row to the code, of `isthmus.backbones`; not used with `pretrained`.
     target : how the code explains the class, of `isthmus.likelihoods`: `"categorical"` (softmax), `"bernoulli"`
         (one logistic regression for each class), `"hinge"` (a support vector machine), `"binary_hinge"`.
     pretrained : an autoencoder whose layers are copied, encoder and code without noise, with its scaling. One that is
-        fitted is taken as it is, another (also after `clone`) is fitted on the rows first.
+        fitted is used as it is, another (also after `clone`) is fitted on the rows first.
     frozen_epochs : epochs at the start in which only the head learns.
     reconstruction : weight of explaining the row beside the class, at least 0: by the decoder and the likelihood of
-        `pretrained`, else by the mirrored encoder and the squared error. Rows without a label then count too.
+        `pretrained`, else by the encoder's layers in reverse and the squared error. Rows without a label count too.
     class_weight : `"balanced"` (inverse to how often a class comes), a dictionary from classes to weights, or None; for
         several outputs a list of such.
     corruption : noise on the input in training, of `isthmus.corruptions`; None for none.
     scaling : of the columns; not used with `pretrained`, which has its own.
     text, columns : how texts become rows, and what the columns of a table hold, as in `Autoencoder`; not used with
         `pretrained`, which has its own.
-    combine : what is made of several starts: `"best"` keeps the one with the lowest loss, held out where rows are;
+    combine : what is made of several starts: `"best"` keeps the one with the lowest loss, of validation rows if any;
         `"average"` averages the probabilities of all.
     penalties, optimizer, batch_size, max_epochs, stops, validation_fraction, n_starts, warm_start, random_state,
-    device, verbose : as in `Autoencoder`; rows are held out from 200 on, and max_epochs counts
+    device, verbose : as in `Autoencoder`; a tenth of the rows is kept for validation from 200 on, and max_epochs counts
     the epochs in which all layers learn.
 
     Attributes
@@ -125,9 +125,9 @@ class NetworkClassifier(ClassifierMixin, Supervised):
         reader, source = self._open(X, former)
         places, classes = _places(y, source.n_rows, None if former is None else _classes_of(former.target))
         factor = _factors(self.class_weight, places, classes)
-        answers = Answers(places.astype(np.float64), factor, places[:, 0])
+        targets = Targets(places.astype(np.float64), factor, places[:, 0])
         target = ClassTarget(tuple(classes))
-        fitted = self._train(X, source, reader, target, answers, sample_weight, checkpoint, former)
+        fitted = self._train(X, source, reader, target, targets, sample_weight, checkpoint, former)
         self._fitted = replace(fitted, n_labelled=int((places[:, 0] >= 0).sum()))
         return self
 
@@ -150,7 +150,7 @@ class NetworkClassifier(ClassifierMixin, Supervised):
         fitted, source = self.fitted_, self.open_rows(X)
         widths = [len(classes) for classes in _classes_of(fitted.target)]
         share = fitted.expect(source, sum(widths)).astype(np.float64)
-        shares = [_summing_to_one(part) for part in np.split(share, np.cumsum(widths)[:-1], axis=1)]
+        shares = [_normalize(part) for part in np.split(share, np.cumsum(widths)[:-1], axis=1)]
         return shares if len(shares) > 1 else shares[0]
 
     def predict(self, X: Any) -> np.ndarray:
@@ -159,7 +159,7 @@ class NetworkClassifier(ClassifierMixin, Supervised):
         share = self.predict_proba(X)
         if len(known) == 1:
             return known[0][share.argmax(axis=1)]
-        return _beside([classes[own.argmax(axis=1)] for classes, own in zip(known, share, strict=True)])
+        return _stack_columns([classes[own.argmax(axis=1)] for classes, own in zip(known, share, strict=True)])
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the share of rows whose class is right, for several outputs all of them.
@@ -169,18 +169,18 @@ class NetworkClassifier(ClassifierMixin, Supervised):
         Raises
         ------
         InvalidData
-            If `y` holds a class that `fit` has not seen.
+            If `y` holds a class that the targets of `fit` did not.
         """
         known = _classes_of(self.fitted_.target)
         predicted = self.predict(X)
         places, _ = _places(y, len(predicted), known)
         weight = np.where((places < 0).any(axis=1), 0, check_weight(sample_weight, len(places)))
-        right = _beside([classes[place] for classes, place in zip(known, places.T, strict=True)])
+        right = _stack_columns([classes[place] for classes, place in zip(known, places.T, strict=True)])
         is_right = (right == predicted.reshape(right.shape)).all(axis=1)
         return float(np.average(is_right, weights=weight))
 
     def check_combination(self) -> None:
-        """Raise `InvalidPart` for a target that is none of classes."""
+        """Raise `InvalidPart` for a target that does not explain classes."""
         allowed = "'categorical', 'bernoulli', 'hinge' or 'binary_hinge'"
         is_over_classes = self.part("target").explains in ("bits", "classes")
         require(is_over_classes, "target", allowed, self.target)
@@ -212,20 +212,20 @@ def _places(y: Any, rows: int, known: Sequence[np.ndarray] | None) -> tuple[np.n
         message = "A column-vector y was passed when a 1d array was expected: it is taken as one class for each row."
         warnings.warn(message, DataConversionWarning, stacklevel=4)
     _refuse_nan(array)
-    found = [check_labels(column, rows, NetworkClassifier.__name__) for column in (array.T if is_several else [y])]
-    for labels, classes in found if known is None else ():
+    pairs = [check_labels(column, rows, NetworkClassifier.__name__) for column in (array.T if is_several else [y])]
+    for labels, classes in pairs if known is None else ():
         if len(classes) < 2:
-            raise InvalidData(f"y holds one class only, {classes.tolist()[0]!r}: two classes are due.")
+            raise InvalidData(f"y: expected at least two classes; got one, {classes.tolist()[0]!r}.")
         if not are_classes(plain_classes(classes)):
             raise InvalidData(
-                f"y holds classes of type {_type_of(classes)}, which no model file can hold: numbers or texts are "
-                "due, as np.asarray(y).astype(str) makes them."
+                f"y: expected classes that a model file can hold, numbers or texts; got type {_type_of(classes)}. Pass "
+                "np.asarray(y).astype(str)."
             )
         if is_several and (labels < 0).any():
             raise InvalidData("y has several outputs and rows without a label (-1): every output needs its class.")
     if known is not None:
-        found = [_among(*each, classes) for each, classes in zip(found, known, strict=True)]
-    return np.stack([labels for labels, _ in found], axis=1), [classes for _, classes in found]
+        pairs = [_place_among(*pair, classes) for pair, classes in zip(pairs, known, strict=True)]
+    return np.stack([labels for labels, _ in pairs], axis=1), [classes for _, classes in pairs]
 
 
 def _factors(class_weight: Any, places: np.ndarray, known: Sequence[np.ndarray]) -> np.ndarray:
@@ -236,7 +236,7 @@ def _factors(class_weight: Any, places: np.ndarray, known: Sequence[np.ndarray])
         labels = [classes[column] for classes, column in zip(known, places[is_known].T, strict=True)]
         _check_class_weight(class_weight, known)
         try:
-            weights = compute_sample_weight(class_weight, _beside(labels) if len(labels) > 1 else labels[0])
+            weights = compute_sample_weight(class_weight, _stack_columns(labels) if len(labels) > 1 else labels[0])
             factor[is_known] = weights
         except ValueError as error:
             raise InvalidData(f"class_weight does not fit the classes: {error}") from error
@@ -250,13 +250,13 @@ def _check_class_weight(class_weight: Any, known: Sequence[np.ndarray]) -> None:
         for name, weight in weights.items() if isinstance(weights, dict) else ():
             if name not in classes.tolist():
                 raise InvalidData(
-                    f"class_weight names the class {name!r}, and y holds {', '.join(map(repr, classes.tolist()))}."
+                    f"class_weight: expected classes of y ({', '.join(map(repr, classes.tolist()))}); got {name!r}."
                 )
             if not is_number(weight) or not 0 <= float(weight) < np.inf:
-                raise InvalidData(f"class_weight gives the class {name!r} {weight!r}: a number from 0 on is due.")
+                raise InvalidData(f"class_weight: expected a number from 0 on for {name!r}; got {weight!r}.")
 
 
-def _beside(columns: list[np.ndarray]) -> np.ndarray:
+def _stack_columns(columns: list[np.ndarray]) -> np.ndarray:
     """Return columns as [n, columns], each value as it is: numbers beside texts stay numbers."""
     kinds = {column.dtype.kind for column in columns}
     return np.stack([column if len(kinds) == 1 else column.astype(object) for column in columns], axis=1)
@@ -294,22 +294,22 @@ def _refuse_nan(labels: np.ndarray) -> None:
         )
 
 
-def _among(labels: np.ndarray, found: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _place_among(labels: np.ndarray, classes: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return labels as places in the classes that are known already, and these."""
-    none = found.dtype.kind in "iuf" and -1 not in known  # then −1 is no class
-    places = [np.flatnonzero(known == c) if c in known else [-1 if none and c == -1 else -2] for c in found]
-    place = np.array([*(each[0] for each in places), -1], np.int32)
+    may_lack = classes.dtype.kind in "iuf" and -1 not in known  # then −1 is no class
+    places = [np.flatnonzero(known == c) if c in known else [-1 if may_lack and c == -1 else -2] for c in classes]
+    place = np.array([*(matches[0] for matches in places), -1], np.int32)
     labels = place[labels]
     if (labels == -2).any():
         row = int(np.flatnonzero(labels == -2)[0])
-        unseen = found[place[:-1] == -2].tolist()[0]
+        unknown = classes[place[:-1] == -2].tolist()[0]
         raise InvalidData(
-            f"y holds the class {unseen!r} (row {row}), which fit has not seen: it has seen "
-            f"{', '.join(map(repr, known.tolist()[:12]))}{', …' if len(known) > 12 else ''}."
+            f"y: expected classes of the fit ({', '.join(map(repr, known.tolist()[:12]))}"
+            f"{', …' if len(known) > 12 else ''}); got {unknown!r} (row {row})."
         )
     return labels, known
 
 
-def _summing_to_one(share: np.ndarray) -> np.ndarray:
+def _normalize(share: np.ndarray) -> np.ndarray:
     total = share.sum(axis=1, keepdims=True)
     return np.where(total > 0, share / np.maximum(total, np.finfo(float).tiny), 1 / share.shape[1])

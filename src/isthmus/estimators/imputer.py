@@ -1,4 +1,4 @@
-"""Filling what is missing in a table, as a scikit-learn transformer."""
+"""`Imputer`: missing cells of a table filled, as a scikit-learn transformer."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from isthmus.storage.state import State, compare_shapes, header_field, load_stat
 
 RANKS = np.concatenate([[0.0025], np.linspace(0.005, 0.995, 199), [0.9975]])  # of the residuals that are kept
 LEAST_CELLS = 40  # of a column whose residuals stand for themselves; of fewer, those of all columns do
-LEAST_ROWS = 500  # from which on rows are kept apart to see how far fillings are off
-MOST_ROWS = 5000  # kept apart, or looked at
-NO_CELLS = "an imputer fills the cells of a table of columns, and X has none: texts, images and sequences are no such."
+LEAST_ROWS = 500  # from which on rows are kept apart to measure the error of fillings
+MOST_ROWS = 5000  # that the error of fillings is measured on
+NO_CELLS = "X: expected a table of columns, whose cells can be filled; got texts, images or sequences."
 STEPS = 3000  # of the training of an imputer that is given no autoencoder
 HIDINGS = 4  # times that cells of these rows are hidden
 
@@ -50,37 +50,39 @@ class FittedImputer:
 
 
 class CellPrediction(NamedTuple):
-    """What the model tells of every cell of scaled rows, [n, d] each."""
+    """The prediction of every cell of scaled rows, [n, d] each."""
 
-    mean: np.ndarray  # of a number its expectation, of a category its most probable code
-    uncertainty: np.ndarray  # of a number its deviation, 1 where the model tells none; of a category, to be wrong
-    draw: np.ndarray  # of a category a code drawn by its probability
+    mean: np.ndarray  # of a number its expectation, of a category its most probable category
+    uncertainty: (
+        np.ndarray
+    )  # of a number its deviation, 1 where the model has none; of a category, the chance to be wrong
+    draw: np.ndarray  # of a category one drawn by its probability
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
     """Fill the missing cells of a table, numbers and categories, with what an autoencoder makes of the others.
 
-    The autoencoder learns from rows of which more cells are hidden at random, so it knows rows of any holes, and new
-    rows are filled without another fit. A number is filled with its expectation, a category with the most probable one.
-    Cells that are there stay as they are, to the bit.
+    The autoencoder learns from rows of which more cells are hidden at random, so it knows any pattern of missing cells,
+    and new rows are filled without another fit. A number is filled with its expectation, a category with the most
+    probable one. All other cells stay as they are, to the bit.
 
-    How far fillings are off is seen from cells that were hidden in rows kept apart (a tenth, from 500 rows on; else in
-    the rows of the fit): quantiles by column of (x − x̂) / σ̂, σ̂ what the model says itself where its likelihood tells.
-    Draws and intervals are made with these.
+    The error of fillings is measured on cells that were hidden in rows kept apart (a tenth, from 500 rows on; else in
+    the rows of the fit): quantiles by column of (x − x̂) / σ̂, σ̂ the standard deviation of the model where its likelihood
+    has one. Draws and intervals are made with these.
 
     Parameters
     ----------
     autoencoder : an `Autoencoder`, cloned and fitted; None takes one of 64 numbers, hidden layers of 256 and 128
         units, `corruption="varied_masking(0, 0.5)"`, and 10 to 300 epochs, the fewer the more rows there are.
     n_imputations : how many tables `impute` draws.
-    sweeps : how often `impute` draws half of the missing cells anew, seeing the others, so that they go together.
+    sweeps : how often `impute` draws half of the missing cells again, given the others, so that they go together.
     random_state : seed of the hidden cells and of the draws.
 
     Attributes
     ----------
     autoencoder_ : the fitted autoencoder.
-    n_features_in_, feature_names_in_ : as it has seen them.
+    n_features_in_, feature_names_in_ : as of the table of `fit`.
 
     References
     ----------
@@ -91,11 +93,11 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
     Examples
     --------
     >>> X = np.random.default_rng(0).normal(size=(200, 1)) @ np.ones((1, 4))
-    >>> holes = np.random.default_rng(1).random(X.shape) < 0.1
+    >>> is_missing = np.random.default_rng(1).random(X.shape) < 0.1
     >>> filled = Imputer(Autoencoder(2, encoder=(16,), corruption="varied_masking")).fit_transform(
-    ...     np.where(holes, np.nan, X)
+    ...     np.where(is_missing, np.nan, X)
     ... )
-    >>> bool((filled[~holes] == X[~holes]).all()), bool(np.isfinite(filled).all())
+    >>> bool((filled[~is_missing] == X[~is_missing]).all()), bool(np.isfinite(filled).all())
     (True, True)
     """
 
@@ -142,7 +144,9 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
         model = clone(template).fit(source, sample_weight=weight, expects_missing=True)
         if not model.fitted_.row.is_table:
             raise InvalidData(NO_CELLS)
-        self._fitted = FittedImputer(self.to_json(), model, self._residuals_of(model, model.scaled_rows(source)[apart]))
+        self._fitted = FittedImputer(
+            self.to_json(), model, self._fit_residuals(model, model.scaled_rows(source)[apart])
+        )
         return self
 
     @on_device
@@ -178,7 +182,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
 
     @on_device
     def uncertainty(self, X: Any) -> np.ndarray:
-        """Return how uncertain each filled cell is, [n, d] float64, 0 where a cell was there.
+        """Return how uncertain each filled cell is, [n, d] float64, 0 where a cell is not missing.
 
         Of a number it is half of what holds 68 % of the draws, in its units (a date's in seconds); of a category the
         chance that another one is true.
@@ -192,7 +196,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
     def interval(self, X: Any, coverage: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
         """Return between which ends each missing number lies with the chance `coverage`, [n, d] float64 each.
 
-        A number that is there is both ends; a column of categories is NaN.
+        A number that is not missing is both ends; a column of categories is NaN.
         """
         require(0 < coverage < 1, "coverage", "in (0, 1)", coverage)
         low, high = self._bounds(self._open(X)[1], coverage)
@@ -247,7 +251,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
         imputer.check_parameters()
         model = load_state(stored.inside("model"))
         if not isinstance(model, Autoencoder) or not model.fitted_.row.is_table:
-            raise ModelFileError(f"{stored.path} is damaged: the model in it is none of a table with missing values.")
+            raise ModelFileError(f"{stored.path} is damaged: its model is not that of a table with missing values.")
         own = {name: described for name, described in stored.tensors.items() if not name.startswith("model.")}
         shapes = {"residuals": ("F64", (len(RANKS), model.n_features_in_))}
         compare_shapes(Opened(stored.path, stored.header, own), shapes)
@@ -258,29 +262,29 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
         return imputer
 
     def _rows_apart(self, rows: int) -> np.ndarray:
-        """Return the rows that are kept apart from training, to see how far fillings are off."""
+        """Return the rows that are kept apart from training, to measure the error of fillings."""
         if rows < LEAST_ROWS:
             return np.empty(0, np.intp)
         random = np.random.Generator(np.random.Philox([seed_of(self.random_state), 1]))
         return np.sort(random.permutation(rows)[: min(rows // 10, MOST_ROWS)])
 
     def _open(self, X: Any) -> tuple[Source, np.ndarray]:
-        """Return the source of a table and its rows as the model sees them, [n, d], NaN where nothing is."""
+        """Return the source of a table and its rows as the model sees them, [n, d], NaN where a value is missing."""
         model = self.fitted_.autoencoder
         source = model.open_rows(X)
-        return source, np.concatenate(list(model.fitted_.reader.scaled(source))).astype(np.float64)
+        return source, np.concatenate(list(model.fitted_.reader.scale(source))).astype(np.float64)
 
     def _draw(self, x: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """Return scaled rows `x` [n, d] with what is missing drawn: all at once, then half of it anew in each sweep."""
+        """Return scaled rows `x` [n, d] with missing values drawn: all of them, then half of them in each sweep."""
         is_missing = np.isnan(x)
-        filled = np.where(is_missing, self._one_draw(x, random), x)
+        filled = np.where(is_missing, self._draw_cells(x, random), x)
         for _ in range(self.sweeps):
             is_hidden = is_missing & (random.random(x.shape) < 0.5)
             hidden = np.where(is_hidden, np.nan, filled)
-            filled = np.where(is_hidden, self._one_draw(hidden, random), filled)
+            filled = np.where(is_hidden, self._draw_cells(hidden, random), filled)
         return filled
 
-    def _one_draw(self, x: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    def _draw_cells(self, x: np.ndarray, random: np.random.Generator) -> np.ndarray:
         fitted = self.fitted_
         cells = _predict(fitted.autoencoder, x, int(random.integers(2**31)))
         ranks = random.random(x.shape)
@@ -298,7 +302,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
             ends.append(np.asarray(fitted.autoencoder.fitted_.reader.unscale(end)))
         return ends[0], ends[1]
 
-    def _residuals_of(self, model: Autoencoder, rows: np.ndarray) -> np.ndarray:
+    def _fit_residuals(self, model: Autoencoder, rows: np.ndarray) -> np.ndarray:
         """Return quantiles of (x − x̂) / σ̂ of cells hidden in scaled rows [n, d], [ranks, d]."""
         x = rows.astype(np.float64)
         random = np.random.Generator(np.random.Philox([seed_of(self.random_state), 3]))
@@ -316,10 +320,10 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
             for column, category in zip(ratios, is_category, strict=True)
         ]
         numbers = [column for column, category in zip(columns, is_category, strict=True) if not category]
-        together = np.concatenate([np.zeros(0), *numbers])
-        together = together if len(together) else np.zeros(1)
+        pooled = np.concatenate([np.zeros(0), *numbers])
+        pooled = pooled if len(pooled) else np.zeros(1)
         own = [
-            column if category or len(column) >= LEAST_CELLS else together
+            column if category or len(column) >= LEAST_CELLS else pooled
             for column, category in zip(columns, is_category, strict=True)
         ]
         return np.stack([np.quantile(column, RANKS) for column in own], axis=1)
@@ -327,15 +331,15 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
     def _complete(self, source: Source, x: np.ndarray, filled: np.ndarray) -> Any:
         """Return the table with its missing cells taken from scaled rows `filled` [n, d]."""
         reader = self.fitted_.autoencoder.fitted_.reader
-        return source.completed(reader.restore(reader.unscale(filled), source), np.isnan(x))
+        return source.complete(reader.restore(reader.unscale(filled), source), np.isnan(x))
 
 
 def _predict(model: Autoencoder, x: np.ndarray, seed: int | None) -> CellPrediction:
-    """Return what the model tells of every cell of scaled rows `x` [n, d]; with a seed it draws categories."""
+    """Return the prediction of every cell of scaled rows `x` [n, d]; with a seed it draws categories."""
     key, numbers = jax.random.key(seed or 0), itertools.count()
-    told = model.fitted_.compiled(inference.expectation_and_uncertainty)
+    predict = model.fitted_.compiled(inference.expectation_and_uncertainty)
     blocks = inference.blockwise(
-        lambda block: told(block, jax.random.fold_in(key, next(numbers))), iter([x.astype(np.float32)])
+        lambda block: predict(block, jax.random.fold_in(key, next(numbers))), iter([x.astype(np.float32)])
     )
     columns = zip(*list(blocks), strict=True)
     return CellPrediction(*(np.concatenate(arrays).astype(np.float64) for arrays in columns))
@@ -358,6 +362,6 @@ def default_autoencoder(rows: int, random_state: Any) -> Autoencoder:
         batch_size=batch,
         max_epochs=epochs,
         stops=None,
-        validation_fraction=0.0,  # the loss of whole rows held out does not tell how well holes are filled
+        validation_fraction=0.0,  # the loss of whole validation rows does not show how well missing cells are filled
         random_state=random_state,
     )

@@ -1,4 +1,4 @@
-"""A ranker: an encoder whose code says what comes before what."""
+"""`NetworkRanker`: an encoder whose code gives each row a score."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from isthmus.core.constraints import Constraint
 from isthmus.data.validation import check_targets, check_weight, is_missing
 from isthmus.errors import InvalidData, require
 from isthmus.estimators._device import on_device
-from isthmus.estimators._supervised import SUPERVISED, Answers, Supervised
+from isthmus.estimators._supervised import SUPERVISED, Supervised, Targets
 from isthmus.estimators._targets import RankTarget, Target
 
 
@@ -22,18 +22,18 @@ from isthmus.estimators._targets import RankTarget, Target
 class NetworkRanker(Supervised):
     """An encoder whose code gives each row a score, so that in each group more relevant rows score higher.
 
-    A batch holds whole groups, as far as they fit into it; larger ones are cut by chance at each epoch. Groups are held
-    out as a whole. With `pretrained`, training has three stages, as in `NetworkClassifier`.
+    A batch holds whole groups, as far as they fit into it; larger ones are cut by chance at each epoch. Groups are kept
+    for validation as a whole. With `pretrained`, training has three stages, as in `NetworkClassifier`.
 
     Parameters
     ----------
-    encoder : the road from a row to the code, of `isthmus.backbones`; not used with `pretrained`.
+    encoder : from a row to the code, of `isthmus.backbones`; not used with `pretrained`.
     target : the loss, of `isthmus.likelihoods`: `"pairwise"` (of every pair in a group), `"listwise"` (of the whole).
     pretrained, frozen_epochs, corruption, scaling, text, columns : as in `NetworkClassifier`.
     reconstruction : weight of explaining the row beside its rank, at least 0.
     combine : what is made of several starts: `"best"`, or `"average"` of the scores of all.
     penalties, optimizer, batch_size, max_epochs, stops, validation_fraction, n_starts, warm_start, random_state,
-    device, verbose : as in `Autoencoder`; rows are held out from 200 on, and max_epochs counts
+    device, verbose : as in `Autoencoder`; a tenth of the rows is kept for validation from 200 on, and max_epochs counts
     the epochs in which all layers learn.
 
     Attributes
@@ -93,13 +93,13 @@ class NetworkRanker(Supervised):
         self.check_parameters()
         former = self._fitted if self.warm_start else None
         reader, source = self._open(X, former)
-        relevance, place = _ranked(y, groups, source.n_rows)
+        relevance, place = _read_relevance(y, groups, source.n_rows)
         if np.bincount(place.astype(int)).max() < 2:
             count = source.n_rows
-            one = "X has 1 sample" if count == 1 else f"groups holds {count} groups of one row each"
-            raise InvalidData(f"{one}: nothing is ranked.")
-        answers = Answers(np.column_stack([relevance, place]), np.ones(len(relevance)))
-        self._fitted = self._train(X, source, reader, RankTarget(), answers, sample_weight, checkpoint, former)
+            reason = "X has 1 sample" if count == 1 else f"groups holds {count} groups of one row each"
+            raise InvalidData(f"{reason}: nothing is ranked.")
+        targets = Targets(np.column_stack([relevance, place]), np.ones(len(relevance)))
+        self._fitted = self._train(X, source, reader, RankTarget(), targets, sample_weight, checkpoint, former)
         return self
 
     @on_device
@@ -119,7 +119,7 @@ class NetworkRanker(Supervised):
         Järvelin and Kekäläinen (2002), Cumulated gain-based evaluation of IR techniques.
         """
         scores = self.predict(X)
-        relevance, place = _ranked(y, groups, len(scores))
+        relevance, place = _read_relevance(y, groups, len(scores))
         if relevance.min() < 0:
             raise InvalidData(f"y holds the relevance {relevance.min():g}, and score needs values of at least 0.")
         weight = check_weight(sample_weight, len(scores))
@@ -134,7 +134,7 @@ class NetworkRanker(Supervised):
         return float(np.average(gains, weights=weights))
 
     def check_combination(self) -> None:
-        """Raise `InvalidPart` for a target that is none of orders."""
+        """Raise `InvalidPart` for a target that does not explain orders."""
         require(self.part("target").explains == "order", "target", "'pairwise' or 'listwise'", self.target)
 
     def __sklearn_tags__(self) -> Any:
@@ -146,20 +146,21 @@ class NetworkRanker(Supervised):
         return tags
 
 
-def _ranked(y: Any, groups: Any, rows: int) -> tuple[np.ndarray, np.ndarray]:
+def _read_relevance(y: Any, groups: Any, rows: int) -> tuple[np.ndarray, np.ndarray]:
     """Return relevance and group number of each row, [n] both."""
     target = check_targets(y, rows, NetworkRanker.__name__)
     if target.shape[1] != 1:
-        raise InvalidData(f"y has shape {np.asarray(y).shape}, expected ({rows},): one relevance for each row is due.")
+        raise InvalidData(f"y has shape {np.asarray(y).shape}, expected ({rows},): one relevance for each row.")
     if groups is None:
         return target[:, 0], np.zeros(rows)
     array = np.asarray(groups)
     if array.shape != (rows,):
-        raise InvalidData(f"groups has shape {array.shape}, expected ({rows},): one group for each row is due.")
+        raise InvalidData(f"groups has shape {array.shape}, expected ({rows},): one group for each row.")
     missing = is_missing(array)
     if missing.any():
         count, first = missing.sum(), np.flatnonzero(missing)[0]
-        raise InvalidData(f"groups holds no group in {count} row{'s' if count > 1 else ''} (first: {first}).")
+        where = f"{count} row{'s' if count > 1 else ''} (first: {first})"
+        raise InvalidData(f"groups: expected a group in every row; got none in {where}.")
     try:
         place = np.unique(array, return_inverse=True)[1]
     except TypeError as error:

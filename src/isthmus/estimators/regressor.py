@@ -1,4 +1,4 @@
-"""A regressor: an encoder whose code explains numbers, or their distribution."""
+"""`NetworkRegressor`: an encoder whose code explains numbers, or their distribution."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from isthmus.data.validation import check_targets, check_weight
 from isthmus.errors import InvalidData, InvalidPart, require
 from isthmus.estimators._device import on_device
 from isthmus.estimators._sklearn import RegressorMixin
-from isthmus.estimators._supervised import SUPERVISED, Answers, Supervised
+from isthmus.estimators._supervised import SUPERVISED, Supervised, Targets
 from isthmus.estimators._targets import NumberTarget, Target
 from isthmus.estimators.predictive_distribution import Distribution
 from isthmus.model import inference
@@ -32,7 +32,7 @@ class NetworkRegressor(RegressorMixin, Supervised):
 
     Parameters
     ----------
-    encoder : the road from a row to the code, of `isthmus.backbones`; not used with `pretrained`.
+    encoder : from a row to the code, of `isthmus.backbones`; not used with `pretrained`.
     target : how the code explains `y`, of `isthmus.likelihoods`: `"squared_error"`, `"absolute_error"`; or a density,
         for `predict_dist`: `"gaussian(diagonal)"`, `"gaussian(full)"`, `"mixture"`, `"histogram"`. A likelihood over
         [0, 1], as `"bernoulli"`, takes `y` as it is.
@@ -40,7 +40,7 @@ class NetworkRegressor(RegressorMixin, Supervised):
     reconstruction : weight of explaining the row beside the target, at least 0.
     combine : what is made of several starts: `"best"`, or `"average"` of the predictions of all.
     penalties, optimizer, batch_size, max_epochs, stops, validation_fraction, n_starts, warm_start, random_state,
-    device, verbose : as in `Autoencoder`; rows are held out from 200 on, and max_epochs counts
+    device, verbose : as in `Autoencoder`; a tenth of the rows is kept for validation from 200 on, and max_epochs counts
     the epochs in which all layers learn.
 
     Attributes
@@ -108,8 +108,8 @@ class NetworkRegressor(RegressorMixin, Supervised):
         values = known.scale(values)
         _check_range(likelihood, values)
         target = replace(known, may_be_missing=bool(np.isnan(values).any()))
-        answers = Answers(values, np.ones(len(values)))
-        self._fitted = self._train(X, source, reader, target, answers, sample_weight, checkpoint, former)
+        targets = Targets(values, np.ones(len(values)))
+        self._fitted = self._train(X, source, reader, target, targets, sample_weight, checkpoint, former)
         return self
 
     @property
@@ -131,16 +131,16 @@ class NetworkRegressor(RegressorMixin, Supervised):
         Raises
         ------
         InvalidData
-            If the targets are none that `fit` takes, or other outputs than those of the fit.
+            If `fit` would not take the targets, or they are other outputs than those of the fit.
         """
         predicted = self.predict(X)
         predicted = predicted.reshape(len(predicted), self.n_outputs_)
         values = _targets(y, len(predicted), _numbers_of(self.fitted_.target))
         weight = check_weight(sample_weight, len(predicted))
-        there = ~np.isnan(values) & (weight[:, None] > 0)
+        is_known = ~np.isnan(values) & (weight[:, None] > 0)
         scores = [
             r2_score(values[rows, output], predicted[rows, output], sample_weight=weight[rows])
-            for output, rows in enumerate(there.T)
+            for output, rows in enumerate(is_known.T)
             if rows.any()
         ]
         return float(np.mean(scores))
@@ -157,13 +157,13 @@ class NetworkRegressor(RegressorMixin, Supervised):
         fitted, target = self.fitted_, _numbers_of(self.fitted_.target)
         if fitted.others is not None:
             raise InvalidPart("predict_dist answers for one network, and combine='average' keeps several: use 'best'.")
-        blocks = fitted.reader.scaled(self.open_rows(X))
+        blocks = fitted.reader.scale(self.open_rows(X))
         outcomes = inference.blockwise(fitted.compiled(inference.answer), blocks)
         outcome = jax.tree.map(lambda *arrays: np.concatenate(arrays), *outcomes)
         return Distribution(outcome, target.center, target.spread, target.is_flat)
 
     def check_combination(self) -> None:
-        """Raise `InvalidPart` for a target that is none of numbers."""
+        """Raise `InvalidPart` for a target that does not explain numbers."""
         likelihood = self.part("target")
         is_over_numbers = likelihood.explains in ("numbers", "bits")
         require(is_over_numbers, "target", "a likelihood over numbers, as 'squared_error'", self.target)
@@ -197,10 +197,10 @@ def _learn_target(likelihood: Likelihood, values: np.ndarray, weight: np.ndarray
     outputs = values.shape[1]
     if np.isfinite(likelihood.support).any():
         return NumberTarget(np.zeros(outputs), np.ones(outputs), is_flat)
-    there = np.where(np.isnan(values), 0.0, weight[:, None])
-    known, total = np.nan_to_num(values), np.maximum(there.sum(axis=0), np.finfo(float).tiny)
-    center = (there * known).sum(axis=0) / total
-    spread = np.sqrt((there * (known - center) ** 2).sum(axis=0) / total)
+    mass = np.where(np.isnan(values), 0.0, weight[:, None])
+    known, total = np.nan_to_num(values), np.maximum(mass.sum(axis=0), np.finfo(float).tiny)
+    center = (mass * known).sum(axis=0) / total
+    spread = np.sqrt((mass * (known - center) ** 2).sum(axis=0) / total)
     is_constant = spread <= 10 * np.finfo(float).eps * np.abs(center)
     return NumberTarget(center, np.where(is_constant, 1.0, spread), is_flat)
 

@@ -1,4 +1,4 @@
-"""Autoencoders on top of each other: trained layer by layer, then as a whole."""
+"""`StackedAutoencoder`: autoencoders on top of each other, trained layer by layer, then as a whole."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from isthmus.estimators._training import (
     TRAINING,
     TrainingParameters,
     build_job,
+    known_categories,
     run_training,
-    seen_categories,
     validation_share,
 )
 from isthmus.estimators._validation import check_categories, check_part_labels, check_size
@@ -52,8 +52,8 @@ class StackedAutoencoder(Reconstructor, TrainingParameters):
 
     Each layer is an `Autoencoder` of any kind: its corruption, penalties, likelihood, epochs and stops hold while it
     is trained. Codes are fed up without noise. Fine-tuning trains the whole, down to the likelihood of the bottom
-    layer, with the terms of the top layer's code (a KL, a rival); noise and penalties of the layers are not in it.
-    Ctrl-C while a layer is trained leaves the layers so far in `layers_`; in the fine-tuning it keeps the whole.
+    layer, with the terms of the top layer's code (a KL, a discriminator); noise and penalties of the layers are not in
+    it. Ctrl-C while a layer is trained leaves the layers so far in `layers_`; in the fine-tuning it keeps the whole.
 
     Parameters
     ----------
@@ -132,11 +132,11 @@ class StackedAutoencoder(Reconstructor, TrainingParameters):
         split = ValidationSplit(self._validation_share(rows, parts), seed_of(self.random_state))
         likelihood = parts.row_likelihood(row)
         job = build_job(skeleton, parts.plan(), rows, reader, likelihood, self, split, stops=parts.stops)
-        start = loop.start(job, _joined_weights(parts, layers, skeleton)[None])
+        start = loop.start(job, _join_layers(parts, layers, skeleton)[None])
         result = run_training(job, start, row, self.to_json(), self, checkpoint)
         self._fitted = FittedStack(
             settings=self.to_json(),
-            reader=reader.with_seen(seen_categories(job, list(parts.read_categories(row)))),
+            reader=reader.with_known(known_categories(job, list(parts.read_categories(row)))),
             skeleton=skeleton,
             weights=result.weights,
             history=result.history,
@@ -225,14 +225,14 @@ class StackedAutoencoder(Reconstructor, TrainingParameters):
         return 0.0
 
 
-def _joined_weights(parts: StackParts, layers: tuple[Autoencoder, ...], skeleton: Model) -> np.ndarray:
+def _join_layers(parts: StackParts, layers: tuple[Autoencoder, ...], skeleton: Model) -> np.ndarray:
     """Return the weights of the whole that computes what the fitted layers compute, [weights]."""
     models = [layer.fitted_.model for layer in layers]
-    scales = [_rescaling(layer) if parts.is_scaled(i) else None for i, layer in enumerate(layers[1:], 1)]
+    scales = [_rescale(layer) if parts.is_scaled(i) else None for i, layer in enumerate(layers[1:], 1)]
     return np.asarray(join_weights(spec_arrays(skeleton, stack_models(models, scales))), np.float32)
 
 
-def _rescaling(layer: Autoencoder) -> Rescale:
+def _rescale(layer: Autoencoder) -> Rescale:
     """Return the scaling that a layer has learned, as a layer of its own."""
     fitted = layer.fitted_
     center = fitted.reader.unscale(np.zeros((1, fitted.row.size)))[0]

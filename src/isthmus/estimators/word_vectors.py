@@ -1,4 +1,4 @@
-"""Word vectors: words as rows of pointwise mutual information, and their codes."""
+"""`WordVectors`: words as rows of pointwise mutual information, and their codes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import scipy.stats
 from isthmus.contracts import Backbone, Corruption, Likelihood, Penalty
 from isthmus.core.coercion import short
 from isthmus.core.constraints import Choice, Constraint, Flag, Interval, ManyParts, OnePart, Whole
-from isthmus.data.tokens import check_words, counts, most_frequent, numbered, split, texts_of
+from isthmus.data.tokens import check_words, counts, most_frequent, number_tokens, split, texts_of
 from isthmus.errors import InvalidData, ModelFileError, require, suggestion
 from isthmus.estimators._cooccurrence import cooccurrence, pointwise_information
 from isthmus.estimators._estimator import Estimator
@@ -76,9 +76,9 @@ class WordVectors(Estimator[FittedVectors]):
     max_words : the most frequent words that have vectors; None for all.
     max_contexts : the most frequent words that are contexts; None for all that have vectors. Rows are dense in
         training: words x contexts x 4 bytes.
-    weighting : `"ppmi"` sets negative information to 0, `"pmi"` keeps it; pairs that were never seen are 0 in both.
+    weighting : `"ppmi"` sets negative information to 0, `"pmi"` keeps it; pairs that never occur are 0 in both.
     shift : log shift is subtracted, as word vectors by so many negative samples do; at least 1.
-    smoothing : a context's share is its count to this power, so that rare contexts tell less.
+    smoothing : a context's share is its count to this power, so that rare contexts count less.
     lower : take words in lower case.
     power : the codes, centered, are U σ in their principal directions; vectors are U σ^power. 1 keeps all distances
         between codes, less weighs the directions more evenly.
@@ -169,7 +169,7 @@ class WordVectors(Estimator[FittedVectors]):
         rows = sp.csr_array(information / largest if largest else information, dtype=np.float32)
         passed = {name: getattr(self, name) for name in PASSED_ON}
         autoencoder = Autoencoder(self.size, scaling=None, stops=None, validation_fraction=0, **passed).fit(rows)
-        vectors = _weighed(autoencoder.transform(rows), self.power)
+        vectors = _weigh_directions(autoencoder.transform(rows), self.power)
         self._fitted = FittedVectors(self.to_json(), words, counts, vectors, autoencoder)
         return self
 
@@ -224,19 +224,19 @@ class WordVectors(Estimator[FittedVectors]):
             If a word has no vector, or a vector is not [size] finite numbers.
         """
         Whole(1).check("n", n)
-        away = [self._place(each) for each in ([minus] if isinstance(minus, str) else minus)]
+        away = [self._place(other) for other in ([minus] if isinstance(minus, str) else minus)]
         given: list[int] = []
         if isinstance(word, np.ndarray) and word.dtype.kind in "fiu":
             if word.shape != (self.size,) or not np.isfinite(word).all():
                 raise InvalidData(f"a vector must be {self.size} finite numbers. Got {short(word)}.")
             towards = _unit(word[None].astype(np.float64))[0]
         else:
-            given = [self._place(each) for each in ([word] if isinstance(word, str) else word)]
+            given = [self._place(other) for other in ([word] if isinstance(word, str) else word)]
             towards = self.fitted_.directions[given].sum(axis=0)
         cosine = self.fitted_.directions @ _unit((towards - self.fitted_.directions[away].sum(axis=0))[None])[0]
         order = np.argsort(-cosine, kind="stable")
-        kept = [i for i in order[: n + len(given) + len(away)].tolist() if i not in {*given, *away}]
-        return [(self.words_[i], float(cosine[i])) for i in kept[:n]]
+        places = [i for i in order[: n + len(given) + len(away)].tolist() if i not in {*given, *away}]
+        return [(self.words_[i], float(cosine[i])) for i in places[:n]]
 
     def similarity(self, a: str, b: str) -> float:
         """Return the cosine of the angle between the vectors of two words, in [-1, 1].
@@ -255,13 +255,13 @@ class WordVectors(Estimator[FittedVectors]):
         ----------
         pairs : two words and how similar people find them. Pairs with a word that has no vector are left out.
         """
-        judged = [(*map(self._written, pair[:2]), float(pair[2])) for pair in pairs]
-        covered = [(a, b, score) for a, b, score in judged if a in self.fitted_.places and b in self.fitted_.places]
+        judgements = [(*map(self._spell, pair[:2]), float(pair[2])) for pair in pairs]
+        covered = [(a, b, score) for a, b, score in judgements if a in self.fitted_.places and b in self.fitted_.places]
         if len(covered) < 2:
-            return Agreement(float("nan"), len(covered), len(judged))
-        found = [self.similarity(a, b) for a, b, _ in covered]
-        told = scipy.stats.spearmanr(found, [score for *_, score in covered])
-        return Agreement(float(told.statistic), len(covered), len(judged))
+            return Agreement(float("nan"), len(covered), len(judgements))
+        similarities = [self.similarity(a, b) for a, b, _ in covered]
+        correlation = scipy.stats.spearmanr(similarities, [score for *_, score in covered])
+        return Agreement(float(correlation.statistic), len(covered), len(judgements))
 
     def to_state(self) -> State:
         """Return all that a file must hold of this estimator."""
@@ -282,7 +282,7 @@ class WordVectors(Estimator[FittedVectors]):
         times = tensors["counts"]
         is_sound = (times % 1 == 0).all() and times[-1] >= 1 and (np.diff(times) <= 0).all() and times[0] < 2**53
         if not is_sound:
-            raise ModelFileError(f"{stored.path} is damaged: counts holds what are no counts, the largest first.")
+            raise ModelFileError(f"{stored.path} is damaged: expected counts, the largest first, in counts.")
         model._fitted = FittedVectors(model.to_json(), words, times.astype(np.int64), np.array(tensors["vectors"]))
         return model
 
@@ -294,14 +294,14 @@ class WordVectors(Estimator[FittedVectors]):
     def _information(self, texts: Sequence[str]) -> tuple[list[str], np.ndarray, sp.csr_array]:
         """Return the words, how often each stands there, and their information about contexts, [words, contexts]."""
         tokens = [split(text, lower=self.lower) for text in texts]
-        found = counts(tokens)
-        words = most_frequent(found, self.max_words, self.min_count)
+        totals = counts(tokens)
+        words = most_frequent(totals, self.max_words, self.min_count)
         if len(words) < 2:
             raise InvalidData(
-                f"{len(words)} of the {len(found)} words of {len(texts)} texts stand there at least "
-                f"{self.min_count} times, and 2 are due: pass more texts, or use a smaller min_count."
+                f"expected at least 2 words that stand {self.min_count} times or more in the texts; got {len(words)} "
+                f"of the {len(totals)} words of {len(texts)} texts. Pass more texts, or use a smaller min_count."
             )
-        ids, text = numbered(tokens, words)
+        ids, text = number_tokens(tokens, words)
         near = cooccurrence(ids, text, len(words), self.window, harmonic=self.harmonic)
         contexts = sp.csr_array(near[:, : self.max_contexts])
         if not contexts.nnz:
@@ -311,30 +311,30 @@ class WordVectors(Estimator[FittedVectors]):
             )
         is_positive = self.weighting == "ppmi"
         information = pointwise_information(contexts, smoothing=self.smoothing, shift=self.shift, positive=is_positive)
-        return words, np.array([found[word] for word in words], np.int64), information
+        return words, np.array([totals[word] for word in words], np.int64), information
 
-    def _written(self, word: str) -> str:
+    def _spell(self, word: str) -> str:
         return word.lower() if self.lower else word
 
     def _place(self, word: Any) -> int:
         if not isinstance(word, str):
             raise InvalidData(f"a word must be text. Got {short(word)}.")
-        written = self._written(word)
-        if written not in self.fitted_.places:
+        spelled = self._spell(word)
+        if spelled not in self.fitted_.places:
             raise InvalidData(
-                f"the word {short(word)} is none of the {len(self.words_)} that have vectors."
-                f"{suggestion(written, self.words_)}"
+                f"expected one of the {len(self.words_)} words that have vectors; got {short(word)}."
+                f"{suggestion(spelled, self.words_)}"
             )
-        return self.fitted_.places[written]
+        return self.fitted_.places[spelled]
 
 
-def _weighed(codes: np.ndarray, power: float) -> np.ndarray:
+def _weigh_directions(codes: np.ndarray, power: float) -> np.ndarray:
     """Return U σ^power of centered codes U σ Vᵀ, [n, size], directions in which all are equal as 0."""
     left, length, _ = np.linalg.svd(codes - codes.mean(axis=0), full_matrices=False)
-    is_there = length > length[0] * len(codes) * np.finfo(codes.dtype).eps
-    found = np.zeros_like(codes)
-    found[:, : len(length)] = left * np.where(is_there, length, 0) ** power * is_there
-    return found
+    is_wide = length > length[0] * len(codes) * np.finfo(codes.dtype).eps
+    vectors = np.zeros_like(codes)
+    vectors[:, : len(length)] = left * np.where(is_wide, length, 0) ** power * is_wide
+    return vectors
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

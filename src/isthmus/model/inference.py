@@ -97,13 +97,14 @@ def trained_network(weights: Any, model: Any, rows: np.ndarray, sample: np.ndarr
     rows : training rows [n, d], scaled.
     sample : some of them [m, d], for what is computed more than once.
     """
+    flat = np.asarray(weights)  # put together from arrays of the device, a network would compile every piece
     weights, data = jax.device_put(weights), as_data(model)
 
     def by_block(compute: Callable[..., Array], rows: np.ndarray) -> Iterator[np.ndarray]:
         return blockwise(lambda block: compute(weights, data, block), iter([rows]))
 
     def baseline(codes: np.ndarray) -> np.ndarray:
-        return np.asarray(assemble(model, weights).neck.baseline(jnp.asarray(codes[:, : model.size])))
+        return np.asarray(assemble(model, flat).neck.baseline(jnp.asarray(codes[:, : model.size])))
 
     return TrainedNetwork(
         codes=lambda: by_block(encode, rows),

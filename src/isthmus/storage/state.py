@@ -51,12 +51,12 @@ class Storable(abc.ABC):
     @classmethod
     @abc.abstractmethod
     def from_state(cls, stored: Opened) -> Self:
-        """Return the object that `to_state` told of; the file may hold anything.
+        """Return the object whose state `to_state` gave; the file may hold anything.
 
         Raises
         ------
         InvalidPart, ModelFileError
-            If it is nothing that `to_state` returns. No memory is taken for tensors before their shapes are known.
+            If it is not a state that `to_state` returns. No memory is taken for tensors before their shapes are known.
         """
 
 
@@ -121,7 +121,7 @@ def load(path: str | os.PathLike[str], kind: type | tuple[type, ...] | None = No
     model = load_state(container.open_file(path, "model"))
     if kind is not None and not isinstance(model, kind):
         kinds = kind if isinstance(kind, tuple) else (kind,)
-        names = " or ".join(one.__name__ for one in kinds)
+        names = " or ".join(allowed.__name__ for allowed in kinds)
         raise ModelFileError(f"{path} holds {type(model).__name__}; expected {names}.")
     return model
 
@@ -175,9 +175,9 @@ def read_tensors(stored: Opened, expected: Mapping[str, tuple[str, tuple[int, ..
 def compare_shapes(stored: Opened, expected: Mapping[str, tuple[str, tuple[int, ...]]]) -> None:
     """Raise `ModelFileError` where the tensors of a file are not of the expected types and shapes."""
     for name, needed in expected.items():
-        found = stored.tensors.get(name)
-        if found != needed:
-            came = "is missing" if found is None else f"is {found[0]} {list(found[1])}"
+        stored_as = stored.tensors.get(name)
+        if stored_as != needed:
+            came = "is missing" if stored_as is None else f"is {stored_as[0]} {list(stored_as[1])}"
             raise ModelFileError(
                 f"{stored.path} is damaged: {name} {came}; the model needs {needed[0]} {list(needed[1])}."
             )

@@ -144,8 +144,11 @@ BAD: dict[str, tuple[Any, str]] = {
     "a stream that breaks": (Broken(ValueError("closed\nfor now")), r"\.Broken cannot be read as a table: closed$"),
     "a stream that breaks silently": (Broken(NotImplementedError()), "cannot be read as a table: NotImplementedError$"),
     "a name twice": (pa.Table.from_arrays(TABLE.columns, names=["a", "b", "a"]), "column 'a' stands 2 times"),
-    "text": (pa.table({"a": ["x", "y"], "b": [1, 2]}), r"column 'a' holds text \('x', row 0\)"),
-    "lists": (pa.table({"a": [[1], [2]], "b": [1, 2]}), "column 'a' holds values of type list"),
+    "text": (pa.table({"a": ["x", "y"], "b": [1, 2]}), r"column 'a': expected numbers; got text \('x', row 0\)"),
+    "lists": (
+        pa.table({"a": [[1], [2]], "b": [1, 2]}),
+        "column 'a': expected numbers; got values of type list",
+    ),
     "nothing": (pa.table({"a": pa.nulls(3), "b": [1, 2, 3]}), "column 'a' holds no values at all"),
     "one column alone": (pa.chunked_array([[1.0, 2.0]]), "Expected 2D array, got 1D array"),
 }

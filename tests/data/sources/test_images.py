@@ -65,15 +65,15 @@ def test_more_axes_are_refused() -> None:
     with pytest.raises(InvalidData) as caught:
         open_numbers(GRAY.reshape(7, 1, 1, 2, 3))
     assert str(caught.value) == (
-        "X has 5 dimensions (7 x 1 x 1 x 2 x 3) where 2 are due, 3 or 4 for images: X.reshape(len(X), -1) makes each "
-        "item one row."
+        "X: expected 2 dimensions, or 3 or 4 for images; got 5 (7 x 1 x 1 x 2 x 3). Pass X.reshape(len(X), -1) to make "
+        "each item one row."
     )
 
 
 def test_text_in_an_image_is_refused_by_its_place_in_the_flat_row() -> None:
     x = GRAY.astype(object)
     x[4, 1, 0] = "dark"
-    with pytest.raises(InvalidData, match=r"^column 3 holds text \('dark', row 4\), and numbers are due"):
+    with pytest.raises(InvalidData, match=r"^column 3: expected numbers; got text \('dark', row 4\)"):
         open_numbers(x)
     x[4, 1, 0] = "0.5"
     assert next(open_numbers(x).blocks(7))[4, 3] == 0.5

@@ -130,11 +130,11 @@ def test_lists_of_one_length_are_sequences_where_the_fit_was(
 def test_one_sequence_is_no_list_of_them(features: int, data: Any) -> None:
     row, told = (
         Row((4, features), is_sequence=True, may_be_missing=True),
-        "X is one sequence, of length 3, where a list of",
+        "X: expected a list of sequences; got one sequence",
     )
     with pytest.raises(InvalidData) as caught:
         source_type("sequences").convert(data, row)
-    assert str(caught.value) == f"{told} them is due: pass [X]."
+    assert str(caught.value) == f"{told}, of length 3. Pass [X]."
     assert open_numbers(source_type("sequences").convert([data], row)).index[0][0] == 3
 
 
@@ -208,7 +208,7 @@ BAD: dict[str, tuple[Any, str]] = {
     ),
     "too deep": (
         [np.ones((2, 1)), [pd.DataFrame(np.ones((2, 1)))]],
-        "sequence 1 has 3 axes where 2 are due, steps and features, or 1, steps.",
+        "sequence 1: expected 2 axes, steps and features, or 1, steps; got 3.",
     ),
     "features": (
         [*RAGGED, np.ones((2, 3))],
@@ -218,8 +218,8 @@ BAD: dict[str, tuple[Any, str]] = {
         [*RAGGED, np.ones(2)],
         "sequence 4 has 1 features, and sequence 0 has 2: each step of each sequence holds the same ones.",
     ),
-    "nothing at each step": ([np.empty((2, 0))], "sequence 0 has 0 features: numbers are due at each step."),
-    "text": (changed((4, 1), "high"), "sequence 2 holds 'high' at step 4, and numbers are due."),
+    "nothing at each step": ([np.empty((2, 0))], "sequence 0: expected numbers at each step; got 0 features."),
+    "text": (changed((4, 1), "high"), "sequence 2: expected numbers; got 'high' at step 4."),
     "nan": (
         changed((3, 0), np.nan),
         "sequence 2 holds nan at step 3: fill it, or end the sequence before it.",

@@ -189,7 +189,7 @@ def test_columns_are_selected_into_a_new_source(kind: str, tmp_path: Path) -> No
     is_missing = np.zeros((23, 2), bool)
     is_missing[4, 0] = True
     answer = some.frame(np.full((23, 2), 9.0), some.labels())
-    assert float(some.completed(answer, is_missing)["c"][4]) == 9.0
+    assert float(some.complete(answer, is_missing)["c"][4]) == 9.0
     with pytest.raises(InvalidData, match=r"column 'd' is missing\. There are: a, b, c\."):
         source.select(["d"])
 
@@ -296,8 +296,11 @@ def test_a_sparse_matrix_is_never_dense_as_a_whole() -> None:
 
 
 BAD_FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
-    "csv empty": (lambda f: write(f, "x.csv", ""), r"x\.csv is empty: a header line and rows are due"),
-    "csv with a header only": (lambda f: write(f, "x.csv", "a,b,c\n"), r"X has 0 sample\(s\) .*rows are due"),
+    "csv empty": (lambda f: write(f, "x.csv", ""), r"x\.csv: expected a header line and rows; got an empty file"),
+    "csv with a header only": (
+        lambda f: write(f, "x.csv", "a,b,c\n"),
+        r"X has 0 sample\(s\) .*expected at least one row",
+    ),
     "csv of bytes": (lambda f: write(f, "x.csv", bytes(range(256)) * 9), r"x\.csv cannot be read as CSV"),
     "csv in UTF-16": (lambda f: write(f, "x.csv", "a,b\n1,2\n3,4\n".encode("utf-16")), r"x\.csv cannot be read as CSV"),
     "csv in UTF-16, the other way": (
@@ -330,13 +333,13 @@ BAD_FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
     ),
     "npy of text cells": (
         lambda f: saved(f, "x.npy", np.array([["1", "a"], ["2", "b"]])),
-        r"column 1 holds text \('a', row 0\)",
+        r"column 1: expected numbers; got text \('a', row 0\)",
     ),
     "npy of complex numbers": (lambda f: saved(f, "x.npy", X + 1j), "Complex data not supported"),
     "npy of one dimension": (lambda f: saved(f, "x.npy", X[0]), "Expected 2D array, got 1D array"),
     "npy of five": (
         lambda f: saved(f, "x.npy", X[None, None, None]),
-        r"X has 5 dimensions \(1 x 1 x 1 x 23 x 3\) where 2",
+        r"X: expected 2 dimensions, or 3 or 4 for images; got 5 \(1 x 1 x 1 x 23 x 3\)",
     ),
     "npz empty": (lambda f: write(f, "x.npz", b""), r"x\.npz cannot be read as a NumPy file"),
     "npz of text": (lambda f: write(f, "x.npz", "a,b\n1,2\n"), r"x\.npz cannot be read as a NumPy file"),
@@ -348,8 +351,8 @@ BAD_FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
         lambda f: write(f, "y.npz", (d := saved(f, "x.npz").read_bytes())[:200] + bytes(100) + d[300:]),
         r"y\.npz cannot be read as a NumPy file",
     ),
-    "npz of two": (lambda f: saved(f, "x.npz", a=X, b=X), r"x\.npz holds the arrays a, b: one, or one called X"),
-    "npz of none": (lambda f: write(f, "x.npz", nothing()), r"x\.npz holds the arrays \(none\)"),
+    "npz of two": (lambda f: saved(f, "x.npz", a=X, b=X), r"x\.npz: expected one array, or one called X; got a, b\."),
+    "npz of none": (lambda f: write(f, "x.npz", nothing()), r"x\.npz: expected one array, or one called X; got none\."),
     "unsupported": (
         lambda f: write(f, "x.xlsx", "a,b\n"),
         r"x\.xlsx has an unsupported suffix\. There are: \.csv, \.npy, \.npz, \.parquet, \.pq, \.tsv",
@@ -365,7 +368,7 @@ BAD_FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
         r"there is no file .*sensor\.csv\. Did you mean 'sensors\.csv'\?",
     ),
     "in a folder that is missing": (lambda f: f / "no" / "x.csv", r"there is no file .*x\.csv\."),
-    "a folder": (lambda f: f, r"is a folder in which no table is found: expected files that end in "),
+    "a folder": (lambda f: f, r"is a folder without tables: expected files that end in "),
     "too long a name": (lambda f: f / ("x" * 5000 + ".csv"), "there is no file"),
 }
 
@@ -389,7 +392,9 @@ def test_a_file_that_cannot_be_read_says_why(case: str, tmp_path: Path) -> None:
 
 def test_text_is_no_number(tmp_path: Path) -> None:
     path = write(tmp_path, "x.csv", "a,b\n1,2\n3,abc\n5,6\n")
-    with pytest.raises(InvalidData, match=r"column 'b' holds text \('abc', row 1\).*turn it into numbers or leave it"):
+    with pytest.raises(
+        InvalidData, match=r"column 'b': expected numbers; got text \('abc', row 1\)\. Turn it into numbers or"
+    ):
         open_numbers(path)
 
 

@@ -125,7 +125,7 @@ def test_what_cannot_be_is_refused() -> None:
     }.items():
         with pytest.raises(InvalidPart, match=message):
             Autoencoder(spelling).fit(X)
-    with pytest.raises(InvalidData, match=r"^explained variance compares rows: at least 2 are due\. Got 1\.$"):
+    with pytest.raises(InvalidData, match=r"^explained variance compares rows: expected at least 2; got 1\.$"):
         explained_variance_ratio(Autoencoder(1, encoder=(), max_epochs=0).fit(X), X[:1])
     with pytest.raises(InvalidPart, match=r"^estimator must be an autoencoder\. Got PCA\(\)\.$"):
         explained_variance_ratio(PCA(), X)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Where rows come from: one file for each kind of table, and each says by itself what it accepts."""
+"""Sources of tables: one file for each kind, and each says by itself what it accepts."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ MADE: tuple[type[Source], ...] = (TableSource, TextSource, Windows)  # by estima
 @functools.cache
 def source_types() -> tuple[type[Source], ...]:
     """Return the kinds of sources that open data, one for each file of this folder, in the order they are asked in."""
-    found = []
+    members = []
     for module in pkgutil.iter_modules(__path__):
-        members = vars(importlib.import_module(f"{__name__}.{module.name}")).values()
-        found += [m for m in members if inspect.isclass(m) and m.__module__.endswith(f".{module.name}")]
-    return tuple(sorted((kind for kind in found if issubclass(kind, Source)), key=lambda kind: -kind.priority))
+        values = vars(importlib.import_module(f"{__name__}.{module.name}")).values()
+        members += [m for m in values if inspect.isclass(m) and m.__module__.endswith(f".{module.name}")]
+    return tuple(sorted((kind for kind in members if issubclass(kind, Source)), key=lambda kind: -kind.priority))
 
 
 def source_type(name: str) -> type[Source]:
@@ -127,17 +127,17 @@ def _no_table(path: str | Path) -> str:
     if is_file(Path(path)):
         known = _endings(source_types())
         return f"{path} has an unsupported suffix.{suggestion(Path(path).suffix, known)} There are: {', '.join(known)}."
-    due = ", ".join(_endings(kind for kind in source_types() if kind.reads_many))
+    expected = ", ".join(_endings(kind for kind in source_types() if kind.reads_many))
     if is_folder(path):
         if not os.access(path, os.R_OK | os.X_OK):
             return f"{path} is a folder that may not be read: expected one that you have the right to read."
-        return f"{path} is a folder in which no table is found: expected files that end in {due}."
+        return f"{path} is a folder without tables: expected files that end in {expected}."
     if is_pattern(path):
-        return f"no table matches {path}: expected a pattern for files that end in {due}."
+        return f"no table matches {path}: expected a pattern for files that end in {expected}."
     return no_file(Path(path))
 
 
 def _endings(kinds: Iterable[type[Source]]) -> list[str]:
     """Return the suffixes of files, but for those of compressed ones."""
-    found = sorted(suffix for kind in kinds for suffix in kind.suffixes)
-    return [suffix for suffix in found if not suffix.endswith(tuple(COMPRESSIONS))]
+    suffixes = sorted(suffix for kind in kinds for suffix in kind.suffixes)
+    return [suffix for suffix in suffixes if not suffix.endswith(tuple(COMPRESSIONS))]

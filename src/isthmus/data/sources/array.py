@@ -31,7 +31,7 @@ class Array(Source):
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
         return flat_blocks(self._array, rows, self.dtype)
 
-    def completed(self, answer: Any, is_missing: np.ndarray) -> Any:
-        found = np.array(self._array, self.dtype)
-        found[is_missing] = answer[is_missing]
-        return found
+    def complete(self, answer: Any, is_missing: np.ndarray) -> Any:
+        filled = np.array(self._array, self.dtype)
+        filled[is_missing] = answer[is_missing]
+        return filled

@@ -1,4 +1,4 @@
-"""A frame of another library, by way of Arrow."""
+"""A table of any library that streams itself to Arrow or that narwhals knows."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Streamable(Protocol):
 class ArrowStream(ColumnSource):
     """A table that streams itself to Arrow or that narwhals knows: of pyarrow, DuckDB, Modin, Ibis and others.
 
-    A stream can be read once, so its batches are held. Answers come in the same library where narwhals can build a
-    frame of it, else as a pyarrow Table.
+    A stream can be read once, so its batches are kept in memory. Answers come in the same library where narwhals can
+    build a frame of it, else as a pyarrow Table.
 
     References
     ----------
@@ -70,26 +70,28 @@ class ArrowStream(ColumnSource):
         yield from self._table.to_batches(max_chunksize=rows)
 
     def whole(self) -> Any:
-        return _built(self._table.select(self.schema.names), self._library)
+        return _build(self._table.select(self.schema.names), self._library)
 
-    def completed(self, answer: Any, is_missing: np.ndarray) -> Any:
+    def complete(self, answer: Any, is_missing: np.ndarray) -> Any:
         import narwhals as nw
 
-        given, filled = self._table.select(self.schema.names), nw.from_native(answer).to_arrow()
+        given, answered = self._table.select(self.schema.names), nw.from_native(answer).to_arrow()
         columns = [
-            _filled(column, filled.column(name), pa.array(mask)) if mask.any() else column
+            _fill(column, answered.column(name), pa.array(mask)) if mask.any() else column
             for name, column, mask in zip(given.column_names, given.columns, is_missing.T, strict=True)
         ]
-        return _built(pa.Table.from_arrays(columns, names=given.column_names), self._library)
+        return _build(pa.Table.from_arrays(columns, names=given.column_names), self._library)
 
     @classmethod
-    def typed(cls, table: pa.Table, own: Mapping[str, Any], labels: Sequence[str | int], index: Any = None) -> Any:
-        return _built(table.rename_columns([str(label) for label in labels]), cls.library)
+    def build_frame(
+        cls, table: pa.Table, own: Mapping[str, Any], labels: Sequence[str | int], index: Any = None
+    ) -> Any:
+        return _build(table.rename_columns([str(label) for label in labels]), cls.library)
 
     @classmethod
     def frame(cls, values: np.ndarray, labels: Sequence[str | int], index: Any = None) -> Any:
         columns = [pa.array(column) for column in np.asarray(values).T]
-        return _built(pa.Table.from_arrays(columns, names=[str(label) for label in labels]), cls.library)
+        return _build(pa.Table.from_arrays(columns, names=[str(label) for label in labels]), cls.library)
 
 
 @functools.cache
@@ -112,18 +114,18 @@ def _known(data: Any) -> Any:
     return None if known is data else known
 
 
-def _built(table: pa.Table, library: Any) -> Any:
+def _build(table: pa.Table, library: Any) -> Any:
     """Return a table as a frame of a library."""
     import narwhals as nw
 
     return table if library is None else nw.from_arrow(table, backend=library).to_native()
 
 
-def _filled(column: pa.ChunkedArray, answer: pa.ChunkedArray, is_missing: pa.Array) -> pa.ChunkedArray:
+def _fill(column: pa.ChunkedArray, answer: pa.ChunkedArray, is_missing: pa.Array) -> pa.ChunkedArray:
     """Return a column with its missing values taken from another, in its own type."""
     is_category = pa.types.is_dictionary(column.type)
     plain = column.type.value_type if is_category else column.type
     if pa.types.is_integer(plain) and pa.types.is_floating(answer.type):
         answer = pc.round(answer)
-    found = pc.if_else(is_missing, answer.cast(plain, safe=False), column.cast(plain))
-    return found.dictionary_encode().cast(column.type) if is_category else found
+    filled = pc.if_else(is_missing, answer.cast(plain, safe=False), column.cast(plain))
+    return filled.dictionary_encode().cast(column.type) if is_category else filled

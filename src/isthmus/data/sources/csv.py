@@ -63,7 +63,7 @@ def _frame(path: Path, texts: Collection[str] = ()) -> pl.DataFrame:
             beginning = file.read(4096) if isinstance(content, Path) else content[:4096]
         if b"\0" in beginning:
             raise InvalidData(f"{path} cannot be read as CSV: it is not text in UTF-8.")
-        # Without a header, so that a name that stands twice is seen and not renamed.
+        # Without a header, so that polars does not rename a name that stands twice.
         head = pl.read_csv(content, separator=separator, n_rows=1, has_header=False, infer_schema=False, glob=False)
         check_names(head.row(0))
         return pl.read_csv(
@@ -75,7 +75,7 @@ def _frame(path: Path, texts: Collection[str] = ()) -> pl.DataFrame:
             glob=False,
         )
     except pl.exceptions.NoDataError as error:
-        raise InvalidData(f"{path} is empty: a header line and rows are due.") from error
+        raise InvalidData(f"{path}: expected a header line and rows; got an empty file.") from error
     except InvalidData:
         raise
     except (pl.exceptions.PolarsError, pa.ArrowException, OSError, ValueError) as error:
@@ -93,12 +93,12 @@ def _content(path: Path) -> Path | bytes:
 
 def _texts(frames: list[pl.DataFrame]) -> list[str]:
     """Return the columns that one type can hold only as text, as in a single file of all rows."""
-    found = []
+    texts = []
     for name in frames[0].columns:
         types = {frame[name].dtype for frame in frames if frame[name].null_count() < len(frame)}
         if len(types) > 1 and not all(kind.is_numeric() for kind in types):
-            found.append(name)
-    return found
+            texts.append(name)
+    return texts
 
 
 def _without_types(frame: pl.DataFrame) -> pl.DataFrame:

@@ -42,10 +42,10 @@ class Npy(Source):
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
         return flat_blocks(self._array, rows, self.dtype)
 
-    def completed(self, answer: Any, is_missing: np.ndarray) -> Any:
-        found = np.array(self._array, self.dtype)
-        found[is_missing] = answer[is_missing]
-        return found
+    def complete(self, answer: Any, is_missing: np.ndarray) -> Any:
+        filled = np.array(self._array, self.dtype)
+        filled[is_missing] = answer[is_missing]
+        return filled
 
 
 def _read(path: Path) -> np.ndarray:
@@ -61,5 +61,5 @@ def _pick(path: Path, archive: Any) -> np.ndarray:
     names = list(archive)
     chosen = "X" if "X" in names else names[0] if len(names) == 1 else None
     if chosen is None:
-        raise InvalidData(f"{path} holds the arrays {', '.join(names) or '(none)'}: one, or one called X, is due.")
+        raise InvalidData(f"{path}: expected one array, or one called X; got {', '.join(names) or 'none'}.")
     return archive[chosen]

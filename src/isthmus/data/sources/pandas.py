@@ -35,15 +35,15 @@ class Pandas(ColumnSource):
         return labels if all(type(label) in (str, int) for label in labels) else super().labels()
 
     def whole(self) -> Any:
-        names, there = self.schema.names, self._table.column_names
-        return self._frame if names == there else self._frame.iloc[:, [there.index(name) for name in names]]
+        names, all_names = self.schema.names, self._table.column_names
+        return self._frame if names == all_names else self._frame.iloc[:, [all_names.index(name) for name in names]]
 
     def own_types(self) -> dict[str, str]:
-        found = {}
+        types = {}
         for name, kind in zip(self.schema.names, self.whole().dtypes, strict=True):
             is_category = kind.name == "category"
-            found[name] = f"category[{kind.categories.dtype}]" if is_category else str(kind)
-        return found
+            types[name] = f"category[{kind.categories.dtype}]" if is_category else str(kind)
+        return types
 
     @classmethod
     def accepts(cls, data: Any) -> bool:

@@ -42,9 +42,9 @@ class Parquet(ColumnSource):
 
     def _read(self, rows: int) -> Iterator[pa.RecordBatch]:
         for path, own in self._files.items():
-            there = [name for name in self.schema.names if name in own.names]
+            names = [name for name in self.schema.names if name in own.names]
             with _readable(path), pq.ParquetFile(path) as file:
-                for batch in file.iter_batches(batch_size=rows, columns=there):
+                for batch in file.iter_batches(batch_size=rows, columns=names):
                     is_alone = len(self._files) == 1 and not self._constants
                     yield batch if is_alone else self._cast(batch, self._constants.get(path, {}))
 
@@ -108,13 +108,13 @@ def _agree(first: pa.Field, other: pa.Field) -> bool:
 
 
 def _partitions(folder: Path, files: list[Path]) -> tuple[pa.Schema, dict[Path, dict[str, Any]]]:
-    """Return the columns that the names of folders below one tell of, and their values for each file."""
+    """Return the columns that the names of folders below one stand for, and their values for each file."""
     if not any("=" in part for path in files for part in path.relative_to(folder).parts[:-1]):
         return pa.schema([]), {}
     import pyarrow.dataset as ds
 
     with _readable(folder):
         names = list(map(str, files))
-        found = ds.dataset(names, format="parquet", partitioning="hive", partition_base_dir=str(folder))
-        keys = {Path(each.path): ds.get_partition_keys(each.partition_expression) for each in found.get_fragments()}
-        return found.partitioning.schema, keys
+        dataset = ds.dataset(names, format="parquet", partitioning="hive", partition_base_dir=str(folder))
+        keys = {Path(file.path): ds.get_partition_keys(file.partition_expression) for file in dataset.get_fragments()}
+        return dataset.partitioning.schema, keys
