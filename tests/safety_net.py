@@ -795,8 +795,9 @@ _QUESTIONS = {
 
 
 def _losses(model: Any) -> np.ndarray:
-    """Return the losses of a training, [epochs, terms], the terms in the order of their names."""
-    names = sorted({name for record in model.history_ for name in record} - set(TIMES))
+    """Return the losses of a training, [epochs, terms], the terms in the order of their names when format 1 began."""
+    names = {name for record in model.history_ for name in record} - set(TIMES)
+    names = sorted(names, key=lambda name: {"validation_loss": "held_out_loss"}.get(name, name))
     return np.array([[record.get(name, np.nan) for name in names] for record in model.history_])
 
 
