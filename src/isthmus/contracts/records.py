@@ -18,9 +18,7 @@ from isthmus.contracts.outcomes import Outcome, Posterior
 LAST_STEP: Any = np.int32(2**31 - 1)  # the step at which every schedule has ended: that of inference
 Record = Mapping[str, float]  # an epoch: epoch, loss, every term by name, validation_loss, weight_change, seconds
 Arrays = dict[str, np.ndarray]
-KnownCategories = Mapping[
-    int, tuple[int, ...]
-]  # by column that an encoder reads as categories: those that earlier fits had
+KnownCategories = Mapping[int, tuple[int, ...]]  # those that earlier fits had, by column read as categories
 Blocks = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]  # reads a table anew: rows [n, d], weights [n]
 
 
@@ -39,9 +37,7 @@ class Row:
     columns: tuple[str, ...] | None = None
     categories: tuple[int, ...] | None = None  # by column: how many there are, numbered 0, 1, …; 0 where it has numbers
     is_sequence: bool = False  # the first axis is time: (steps, features)
-    may_be_missing: bool = (
-        False  # entries may be NaN, missing: also what lies behind the end of a ragged sequence, a text
-    )
+    may_be_missing: bool = False  # entries may be NaN: missing, or behind the end of a shorter sequence or text
     is_table: bool = False  # a table of numbers and categories: encoders see it through a `MixedInput`
 
     @property
