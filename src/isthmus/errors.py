@@ -97,6 +97,6 @@ def no_file(path: Path) -> str:
         return f"there is no file {shown}."
     try:
         others = [other.name for other in path.parent.iterdir()]
-    except OSError:  # there is no such folder, or it may not be read
+    except OSError:  # the folder does not exist, or may not be read
         others = []
     return f"there is no file {shown}.{suggestion(path.name, others)}"

@@ -182,7 +182,7 @@ def generalized(bottleneck: Any = 8, *, case: str = "neighbors", **settings: Any
     Raises
     ------
     InvalidPart
-        If there is no such case.
+        If the case is unknown.
 
     References
     ----------

@@ -207,7 +207,7 @@ def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) 
         ({"optimizers": []}, "optimizers must be a list of at least one optimizer, or None. Got []."),
         ({"optimizers": ["adam", "adam(0.001)"]}, "optimizers must be a list of different ones. Got 'adam'."),
         ({"optimizers": ["adm"]}, "no optimizer is called 'adm'. Did you mean 'adam'?"),
-        ({"checkpoint": "a"}, "checkpoint must be None: each optimizer begins anew. Got 'a'."),
+        ({"checkpoint": "a"}, "checkpoint must be None: each optimizer starts from the same weights. Got 'a'."),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused(settings: dict[str, Any], message: str) -> None:

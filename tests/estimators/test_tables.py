@@ -158,7 +158,7 @@ IN_USE: dict[str, tuple[Any, str]] = {
     "mixed types": (lambda f: f.assign(job=[1, "a"] * 40), "column 'job' mixes types or holds objects"),
     "no frame": (
         lambda f: np.zeros((4, 9)),
-        "the model was fitted on a table with the columns age, visits, pay, job, ",
+        "expected a frame or a file with the columns age, visits, pay, job, ",
     ),
 }
 

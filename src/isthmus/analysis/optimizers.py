@@ -39,7 +39,7 @@ class Comparison:
     summary: pd.DataFrame
     """A row for each optimizer, the lowest loss first, that of the weights kept: the validation loss, if any."""
     models: Mapping[str, Any] = field(repr=False)
-    """The fitted estimators by the spelling of their optimizer; of one that diverged there is none."""
+    """The fitted estimators by the spelling of their optimizer; without those that diverged."""
 
     def __str__(self) -> str:
         shown = self.summary.drop(columns="reason").to_string(na_rep="", float_format="{:.4g}".format)
@@ -130,7 +130,7 @@ def _choose_optimizers(optimizers: Any) -> list[Optimizer]:
         return list(_every_optimizer())
     listed = list(optimizers) if isinstance(optimizers, list | tuple) else [optimizers]
     require(len(listed) > 0, "optimizers", "a list of at least one optimizer, or None", optimizers)
-    parts = [resolve(Optimizer, each) for each in listed]
+    parts = [resolve(Optimizer, spelled) for spelled in listed]
     twice = next((str(part) for i, part in enumerate(parts) if part in parts[:i]), None)
     require(twice is None, "optimizers", "a list of different ones", twice)
     return parts

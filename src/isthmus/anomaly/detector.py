@@ -106,7 +106,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
     ----------
     offset_ : `decision_function` is `score_samples` minus this; below 0 a row is an outlier.
     models_ : the fitted autoencoders.
-    n_features_in_, feature_names_in_ : columns seen in `fit`, the names only where they are all text.
+    n_features_in_, feature_names_in_ : columns of the table of `fit`, the names only where they are all text.
 
     References
     ----------
@@ -413,7 +413,7 @@ def _scores(scores: Sequence[NeighborScore], table: Any, *, is_own: bool) -> np.
 
 
 def _check_values(stored: Opened, scores: Sequence[NeighborScore], validation: ValidationScores) -> None:
-    """Raise `ModelFileError` where spreads, weights or means are none."""
+    """Raise `ModelFileError` where spreads, weights or means are not those of a fit."""
     wrong = (validation.weight <= 0).any() or any(
         (score.spread <= 0).any() or (score.weight <= 0).any() or (score.means < 0).any() for score in scores
     )

@@ -148,7 +148,7 @@ def score_shapes(stored: Opened, name: str, size: int) -> Shapes:
 
 
 def stored_length(stored: Opened, name: str) -> int:
-    """Return how long a tensor of one axis is, 0 where it is none: then its shape is not the one that is needed."""
+    """Return how long a tensor of one axis is, 0 where it has another number of axes: then its shape is refused."""
     _, shape = stored.tensors.get(name, ("", ()))
     return shape[0] if len(shape) == 1 else 0
 

@@ -61,7 +61,7 @@ def demo(
         {name: rows[first].reshape(-1, SIDE, SIDE) for name, rows in drawn.items()},
         {f"{trial.name}: codes of {SIZES[1]} numbers": trial.codes for trial in trials[2:]},
         digits.labels,
-        "Digits the models have not seen",
+        "Digits kept for validation",
     )
     output.write_at_once(picture, lambda file: figure.savefig(file, format="png"))
     if not quiet:

@@ -101,7 +101,7 @@ def report(detector: AnomalyDetector, X: Any) -> pd.DataFrame:
 
 
 def _refuse_both(model: Path | None, settings: dict[str, Any]) -> None:
-    """Refuse settings of a training where there is none."""
+    """Refuse settings of a training beside a model that is trained."""
     if model is not None and settings:
         named = ", ".join(f"--{name.replace('_', '-')}" for name in settings)
         raise IsthmusError(f"{named} is for a detector that is trained, and {model} is: leave out one of them.")

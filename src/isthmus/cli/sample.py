@@ -38,6 +38,6 @@ def sample(
 
 
 def _label(model: Autoencoder, text: str | None) -> Any:
-    """Return the label as the training had it: a number where its labels were such."""
+    """Return the label as the training had it: a number where its labels were numbers."""
     known = [] if model.labels_ is None else model.labels_.tolist()
     return next((value for value in known if str(value) == text), text)

@@ -116,7 +116,7 @@ def _wrong_dimensions(array: np.ndarray) -> str:
 
 
 def _from_objects(array: np.ndarray) -> np.ndarray:
-    """Return an array of objects as numbers, or say which column holds what is none."""
+    """Return an array of objects as numbers, or say which column holds something else."""
     try:
         return array.astype(np.float64)
     except ValueError as error:

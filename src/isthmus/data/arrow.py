@@ -145,7 +145,7 @@ class ColumnSource(Source):
         return frame
 
     def _require_numbers(self) -> None:
-        """Raise the error for the first column that does not hold numbers, with its first value that is none."""
+        """Raise the error for the first column that does not hold numbers, by its first such value."""
         refused = [field for field in self.schema if not _is_number(field.type)]
         if not refused:
             return

@@ -98,7 +98,7 @@ class Reader:
         Raises
         ------
         InvalidData
-            If it is none.
+            If it is another table.
         """
         if self.text is not None:
             return TextSource(_texts(X, self.text.part.by), *self.text)
@@ -186,9 +186,7 @@ class Reader:
         if not isinstance(source, ColumnSource):
             names = self.schema.names
             there = ", ".join(names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "")
-            raise InvalidData(
-                f"the model was fitted on a table with the columns {there}: pass a frame or a file of such."
-            )
+            raise InvalidData(f"expected a frame or a file with the columns {there}, as in the fit; got {source.form}.")
         return TableSource(source.select(self.schema.names) if picks else source, self.schema)
 
     def to_state(self) -> State:

@@ -121,8 +121,8 @@ class TableScaling:
                 )
             known = self.known.get(column)
             if known is not None and not np.isin(values, known).all():
-                unseen, there = values[~np.isin(values, known)][0], ", ".join(map(str, known))
+                value, there = values[~np.isin(values, known)][0], ", ".join(map(str, known))
                 raise InvalidData(
                     f"{self.row.column(column)}: expected a category of the training rows ({there}); got "
-                    f"{unseen:g}. Fit a model on rows that hold it."
+                    f"{value:g}. Fit a model on rows that hold it."
                 )

@@ -251,7 +251,7 @@ def _count_values(kinds: Mapping[str, str | None], batches: Batches) -> dict[str
                 declared = tuple(array.dictionary.to_pylist()) if declared is None else declared
                 array = array.dictionary_decode()
             for entry in pc.value_counts(array).to_pylist():
-                if entry["values"] is not None and entry["values"] == entry["values"]:  # NaN is none
+                if entry["values"] is not None and entry["values"] == entry["values"]:  # NaN is not a category
                     counts[entry["values"]] += entry["counts"]
             counted[name] = counts, declared
     return counted

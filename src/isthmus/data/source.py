@@ -62,7 +62,7 @@ class Source(abc.ABC):
         Raises
         ------
         InvalidData
-            If it is one row of several axes instead of a table of such rows.
+            If it is one row of several axes instead of a table of rows.
         """
         image = row.shape[1:] if row.shape[0] == 1 else row.shape  # of one channel it is [height, width] too
         is_one = isinstance(data, np.ndarray) and data.ndim > 1 and data.shape in (row.shape, image)

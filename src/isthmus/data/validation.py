@@ -56,7 +56,7 @@ def check_labels(y: Any, rows: int, whose: str) -> tuple[np.ndarray, np.ndarray]
     Raises
     ------
     InvalidData
-        If there are none, not one for each row, or they are no classes.
+        If they are missing, not one for each row, or not classes.
     """
     if y is None:
         raise InvalidData(
@@ -91,7 +91,7 @@ def check_targets(y: Any, rows: int, whose: str) -> np.ndarray:
     Raises
     ------
     InvalidData
-        If there are none, not one for each row, or they are no finite numbers.
+        If they are missing, not one for each row, or not finite numbers.
     """
     if y is None:
         raise InvalidData(

@@ -142,7 +142,7 @@ class CodeSampler:
 
 def encode_rows(fitted: Fitted, rows: np.ndarray) -> np.ndarray:
     """Return the codes of scaled rows, as they are decoded, [n, size + c] float64."""
-    codes = np.concatenate(list(inference.blockwise(fitted.compiled(inference.encode), iter([rows]))))
+    codes = np.concatenate(list(inference.blockwise(fitted.bind(inference.encode), iter([rows]))))
     return nearest_codes(fitted, codes.astype(np.float64))
 
 

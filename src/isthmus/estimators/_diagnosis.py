@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from isthmus.estimators._reconstructor import Reconstructor
 
 LEAST_VARIANCE = 0.01  # of a posterior mean over rows, below which its unit has collapsed onto the prior
-ROUNDING = 1e-6  # a deviation of so much of the mean is none
+ROUNDING = 1e-6  # a smaller deviation, as a share of the mean, is rounding
 
 
 @on_device

@@ -154,7 +154,7 @@ class Estimator(BaseEstimator, Storable, Generic[FittedType]):
                 raise InvalidPart(f"{cls.__name__} has no parameter {short(name)}.{suggestion(name, names)}")
             constraint = cls._constraint(name)
             if isinstance(constraint, Estimators):
-                values[name] = constraint.nested(name, value, depth)
+                values[name] = constraint.nested_from_json(name, value, depth)
             else:
                 values[name] = constraint.from_json(name, value)
         return cls(**values)
@@ -223,7 +223,7 @@ class Estimators(Constraint):
             return value if isinstance(value, Plain) else None
         return nested if isinstance(value, list | tuple) else nested[0]
 
-    def nested(self, name: str, data: Any, depth: int) -> Any:
+    def nested_from_json(self, name: str, data: Any, depth: int) -> Any:
         """Return the estimators that `to_json` wrote, this being so many levels down."""
         if isinstance(data, Plain):
             return data

@@ -72,12 +72,12 @@ class Fitted:
         """Return a compiled function of blocks of rows, [n, width], as long and of the type of a source."""
         answer = np.empty((source.n_rows, width), source.dtype)
         start = 0
-        for block in inference.blockwise(self.compiled(function, weights), blocks):
+        for block in inference.blockwise(self.bind(function, weights), blocks):
             answer[start : start + len(block)] = block
             start += len(block)
         return answer
 
-    def compiled(self, function: Callable[..., Any], weights: np.ndarray | None = None) -> Callable[..., Any]:
+    def bind(self, function: Callable[..., Any], weights: np.ndarray | None = None) -> Callable[..., Any]:
         """Return a function of the model with its weights given."""
         device = jax.device_put(self.weights if weights is None else weights)
         return partial(function, device, as_data(self.skeleton))

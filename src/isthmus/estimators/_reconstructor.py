@@ -45,10 +45,10 @@ class FittedAutoencoder(Fitted):
         It is the squared difference of a number, and −log p of a category, in units of what a balanced likelihood
         divides its column by.
         """
-        error = np.concatenate(list(inference.blockwise(self.compiled(inference.error), iter([rows]))))
+        error = np.concatenate(list(inference.blockwise(self.bind(inference.error), iter([rows]))))
         if not self.is_category.any():
             return error
-        log_prob = np.concatenate(list(inference.blockwise(self.compiled(inference.explain), iter([rows]))))
+        log_prob = np.concatenate(list(inference.blockwise(self.bind(inference.explain), iter([rows]))))
         return np.where(self.is_category, -log_prob, error)
 
     def to_state(self) -> State:

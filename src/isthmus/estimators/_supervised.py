@@ -64,7 +64,7 @@ class Targets(NamedTuple):
     """The targets of the rows of a table, from `y`."""
 
     target: np.ndarray  # [n, t] float64, as rows carry it
-    factor: np.ndarray  # [n], on the weight of the target: 0 where there is none
+    factor: np.ndarray  # [n], on the weight of the target: 0 where it is missing
     label: np.ndarray | None = None  # [n] int32, for penalties that need labels
 
 

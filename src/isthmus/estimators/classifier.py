@@ -57,7 +57,7 @@ class NetworkClassifier(ClassifierMixin, Supervised):
     reconstruction : weight of explaining the row beside the class, at least 0: by the decoder and the likelihood of
         `pretrained`, else by the encoder's layers in reverse and the squared error. Rows without a label count too.
     class_weight : `"balanced"` (inverse to how often a class comes), a dictionary from classes to weights, or None; for
-        several outputs a list of such.
+        several outputs a list of these.
     corruption : noise on the input in training, of `isthmus.corruptions`; None for none.
     scaling : of the columns; not used with `pretrained`, which has its own.
     text, columns : how texts become rows, and what the columns of a table hold, as in `Autoencoder`; not used with
@@ -229,7 +229,7 @@ def _places(y: Any, rows: int, known: Sequence[np.ndarray] | None) -> tuple[np.n
 
 
 def _factors(class_weight: Any, places: np.ndarray, known: Sequence[np.ndarray]) -> np.ndarray:
-    """Return what each row's class weighs, [n]; 0 where there is none."""
+    """Return the weight of each row's class, [n]; 0 where the label is missing."""
     is_known = (places >= 0).all(axis=1)
     factor = np.array(is_known, np.float64)
     if class_weight is not None:

@@ -337,7 +337,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
 def _predict(model: Autoencoder, x: np.ndarray, seed: int | None) -> CellPrediction:
     """Return the prediction of every cell of scaled rows `x` [n, d]; with a seed it draws categories."""
     key, numbers = jax.random.key(seed or 0), itertools.count()
-    predict = model.fitted_.compiled(inference.expectation_and_uncertainty)
+    predict = model.fitted_.bind(inference.expectation_and_uncertainty)
     blocks = inference.blockwise(
         lambda block: predict(block, jax.random.fold_in(key, next(numbers))), iter([x.astype(np.float32)])
     )

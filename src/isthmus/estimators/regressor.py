@@ -158,7 +158,7 @@ class NetworkRegressor(RegressorMixin, Supervised):
         if fitted.others is not None:
             raise InvalidPart("predict_dist answers for one network, and combine='average' keeps several: use 'best'.")
         blocks = fitted.reader.scale(self.open_rows(X))
-        outcomes = inference.blockwise(fitted.compiled(inference.answer), blocks)
+        outcomes = inference.blockwise(fitted.bind(inference.answer), blocks)
         outcome = jax.tree.map(lambda *arrays: np.concatenate(arrays), *outcomes)
         return Distribution(outcome, target.center, target.spread, target.is_flat)
 

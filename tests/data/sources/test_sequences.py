@@ -244,7 +244,7 @@ def test_what_is_no_sequence_of_numbers_is_refused(case: str) -> None:
 
 
 LONGER = "sequence 2 has length 5, and the longest that the model was fitted with has length 4: "
-SHORTER = "sequence 0 has length 3, and all that the model was fitted with have length 5: "
+SHORTER = "sequence 0 has length 3, and all of the fit have length 5: "
 OTHERS: dict[str, tuple[Row, str]] = {
     "longer": (
         Row((4, 2), is_sequence=True, may_be_missing=True),

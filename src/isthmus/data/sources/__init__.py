@@ -37,7 +37,7 @@ def source_type(name: str) -> type[Source]:
     Raises
     ------
     InvalidData
-        If there is none.
+        If the name is unknown.
     """
     kinds = {kind.form: kind for kind in (*source_types(), *MADE)}
     if name not in kinds:
@@ -93,7 +93,7 @@ def open_table(data: Any) -> Source:
 
 
 def is_path(data: Any) -> bool:
-    """Say whether `data` is meant as the path of a table: a path, or a text that ends as one or names such a folder.
+    """Say whether `data` is meant as the path of a table: a path, or a text that ends as one or names a folder.
 
     Examples
     --------

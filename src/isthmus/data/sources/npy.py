@@ -28,7 +28,7 @@ class Npy(Source):
             if isinstance(error, InvalidData):
                 raise
             # NumPy takes what it does not know for a pickle, and advises to open it as one.
-            why = "it is none, or holds objects" if "ickle" in str(error) else str(error).splitlines()[0]
+            why = "it is not one, or holds objects" if "ickle" in str(error) else str(error).splitlines()[0]
             raise InvalidData(f"{path} cannot be read as a NumPy file: {why}") from error
         self._array = as_rows(array)
         self.row = row_of(self._array)
