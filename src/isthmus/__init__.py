@@ -106,7 +106,7 @@ _PLACES = {
     "UnknownPart": "isthmus.errors",
 }
 __all__ = [*_PLACES]  # noqa: PLE0604 -- the names are texts
-_ROOMS = (
+_KINDS = (
     "activations",
     "affinities",
     "backbones",
@@ -128,20 +128,20 @@ def __getattr__(name: str) -> Any:
     """Import what is asked for when it is asked for: `import isthmus` alone loads no numerics."""
     if name in _PLACES:
         return getattr(importlib.import_module(_PLACES[name]), name)
-    if name in _ROOMS:
+    if name in _KINDS:
         return importlib.import_module(f"isthmus.parts.{name}")
     if name[:1].isupper():
-        found = {room: part for room in _ROOMS if (part := _in_room(room, name)) is not None}
+        found = {kind: part for kind in _KINDS if (part := _part_of(kind, name)) is not None}
         if len(found) > 1:
-            several = " or ".join(f"isthmus.{room}.{name}" for room in found)
-            raise AttributeError(f"isthmus.{name} could be {several}: write which.")
+            places = " or ".join(f"isthmus.{kind}.{name}" for kind in found)
+            raise AttributeError(f"isthmus.{name} could be {places}: write which.")
         if found:
             return next(iter(found.values()))
     raise AttributeError(f"module 'isthmus' has no attribute {name!r}")
 
 
-def _in_room(room: str, name: str) -> Any:
-    return getattr(importlib.import_module(f"isthmus.parts.{room}"), name, None)
+def _part_of(kind: str, name: str) -> Any:
+    return getattr(importlib.import_module(f"isthmus.parts.{kind}"), name, None)
 
 
 def __dir__() -> list[str]:
