@@ -186,11 +186,11 @@ def test_a_part_with_every_kind_of_setting_is_spelled_in_the_order_of_its_fields
 @pytest.mark.parametrize(
     ("contract", "value", "message"),
     [
-        (Corruption, 0.3, "a corruption or its spelling is due. Got 0.3."),
-        (Corruption, None, "a corruption or its spelling is due. Got None."),
-        (Corruption, TopK(64), "a corruption or its spelling is due. Got TopK(size=64, k=8, alpha=1.0)."),
-        (Optimizer, [1], "an optimizer or its spelling is due. Got [1]."),
-        (Bottleneck, Masking(0.5), "a bottleneck or its spelling is due. Got Masking(fraction=0.5)."),
+        (Corruption, 0.3, "expected a corruption or its spelling. Got 0.3."),
+        (Corruption, None, "expected a corruption or its spelling. Got None."),
+        (Corruption, TopK(64), "expected a corruption or its spelling. Got TopK(size=64, k=8, alpha=1.0)."),
+        (Optimizer, [1], "expected an optimizer or its spelling. Got [1]."),
+        (Bottleneck, Masking(0.5), "expected a bottleneck or its spelling. Got Masking(fraction=0.5)."),
         (Bottleneck, 8.0, "Deterministic.size must be a whole number. Got 8.0."),
         (Bottleneck, None, "Deterministic.size must be a whole number. Got None."),
     ],

@@ -357,9 +357,9 @@ SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
     "encoder": ({"encoder": None}, "encoder must be"),
     "likelihood": ({"likelihood": None}, "likelihood must be"),
     "optimizer": ({"optimizer": None}, "optimizer must be"),
-    "stops": ({"stops": 3}, "a stop or its spelling is due. Got 3"),
-    "penalties": ({"penalties": [0.1]}, "a penalty or its spelling is due. Got 0.1"),
-    "a part of another room": ({"corruption": resolve(Scaling, "minmax")}, "a corruption or its spelling is due"),
+    "stops": ({"stops": 3}, "expected a stop or its spelling. Got 3"),
+    "penalties": ({"penalties": [0.1]}, "expected a penalty or its spelling. Got 0.1"),
+    "a part of another room": ({"corruption": resolve(Scaling, "minmax")}, "expected a corruption or its spelling"),
 }
 
 

@@ -101,5 +101,5 @@ class TrainedNetwork:
 
 
 def watched(history: Sequence[Record]) -> list[float]:
-    """Return the losses that decide: held out where rows are held out, else of training."""
+    """Return the losses that decide: those of validation rows where there are some, else of training."""
     return [record.get("validation_loss", record["loss"]) for record in history]

@@ -54,7 +54,7 @@ def resolve(contract: type[ContractType], value: Any) -> ContractType:
         return cast(ContractType, _read(contract.kind, value))
     if contract_in(type(value)) is not None or not contract.shorthand:
         what = f"{singular(contract.kind)} or its spelling"
-        raise InvalidPart(f"{article(what)} {what} is due. Got {short(value)}.")
+        raise InvalidPart(f"expected {article(what)} {what}. Got {short(value)}.")
     return cast(ContractType, _make(contract.kind, contract.shorthand, [value], {}))
 
 

@@ -45,7 +45,7 @@ class Progress:
     state: TrainingState
     good: TrainingState  # before the epoch of the lowest training loss: kept for when the loss is not finite
     good_loss: np.ndarray  # [starts]
-    best_weights: np.ndarray  # [starts, weights], at the lowest held-out loss, else the last
+    best_weights: np.ndarray  # [starts, weights], at the lowest validation loss, else the last
     best_loss: np.ndarray  # [starts]
     factor: np.ndarray  # [starts], on the learning rate: lowered when an epoch fails
     histories: tuple[tuple[Record, ...], ...]
