@@ -21,8 +21,8 @@ class Hyper(Backbone):
     encoder and the decoder are not given it; they have other weights for another condition. All their weights are made,
     by one hypernetwork for each of them and each last layer: in chunks, g([condition, embedding of the chunk]), the
     surplus of the last chunk cut off. They start with exactly the scale that the layers ask for, whatever g is: its
-    last layer is given features of mean square 1 and starts so that it gives numbers of the variance that is needed. The
-    last layer of the way up is affine; what a bottleneck adds of its own is shared by all conditions.
+    last layer is given features of mean square 1 and starts so that it gives numbers of the variance needed. The last
+    layer of the decoder is affine; what a bottleneck adds of its own is shared by all conditions.
 
     With tasks, a batch costs as much as if the rows of each task in it came through a network of their own; one task
     costs nothing beside making the weights once. With a number for a condition, or more tasks than rows, weights are
