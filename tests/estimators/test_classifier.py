@@ -123,7 +123,7 @@ def test_weight_two_is_the_row_twice() -> None:
     ("y", "sentence"),
     [
         (None, r"NetworkClassifier needs labels: call fit\(X, y\)"),
-        (np.zeros(300), r"y: expected at least two classes; got one, 0\.0\."),
+        (np.zeros(300), r"y: expected at least two classes; got one class, 0\.0\."),
         (np.full(300, None), "y: expected labels, which NetworkClassifier needs; got none"),
         (
             np.where(np.arange(300) % 99 == 17, np.nan, 1.0),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 import isthmus
@@ -130,15 +131,20 @@ def test_no_column_is_blamed_where_none_stands_out(monkeypatch: pytest.MonkeyPat
     assert "likely cause is column" not in str(caught.value)
 
 
-def test_a_failed_fit_leaves_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_fit_leaves_the_former_model_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """Weights of one table with the scaling of another would answer, and wrongly."""
     ae = Autoencoder(2, encoder=(4,), max_epochs=3).fit(X)
+    codes = ae.transform(X)
     lose_every_epoch(monkeypatch)
-    with pytest.raises(Diverged):
+    with pytest.raises(Diverged) as caught:
         ae.fit(1000 * X)
+    assert caught.value.history == ()  # the first epoch was lost
+    np.testing.assert_array_equal(ae.transform(X), codes)
+    assert ae.n_iter_ == 3
+    with pytest.raises(Diverged):
+        clone(ae).fit(1000 * X)
     with pytest.raises(NotFittedError):
-        ae.transform(X)
-    assert ae.history_ == []  # the first epoch was lost
+        clone(ae).transform(X)
 
 
 def test_a_fit_that_is_lost_tells_how_far_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,11 +158,11 @@ def test_a_fit_that_is_lost_tells_how_far_it_came(monkeypatch: pytest.MonkeyPatc
     ae = Autoencoder(2, encoder=(4,), optimizer="adam", max_epochs=9, stops=())
     monkeypatch.setattr(loop, "RETRIES", 1)
     monkeypatch.setattr(steps, "epoch", lost)
-    with pytest.raises(Diverged):
+    with pytest.raises(Diverged, match=r"^the loss is not finite, and smaller steps did not help\. ") as caught:
         ae.fit(X)
-    assert [record["loss"] for record in ae.history_] == [record["loss"] for record in whole.history_[:2]]
-    assert [record.get("stop") for record in ae.history_] == [None, "diverged"]
-    assert ae.stop_reason_ == "the loss is not finite, and smaller steps did not help"
+    history = caught.value.history
+    assert [record["loss"] for record in history] == [record["loss"] for record in whole.history_[:2]]
+    assert [record.get("stop") for record in history] == [None, "diverged"]
 
 
 @dataclass(frozen=True)

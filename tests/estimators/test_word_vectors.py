@@ -115,7 +115,7 @@ def test_negative_information_needs_a_likelihood_of_any_numbers() -> None:
         ({"shift": 0.5}, r"^shift must be a number of at least 1\. Got 0\.5\.$"),
         ({"smoothing": 0}, r"^smoothing must be in \(0, 1\]\. Got 0\.$"),
         ({"power": 2}, r"^power must be in \[0, 1\]\. Got 2\.$"),
-        ({"likelihood": None}, r"^likelihood must be a Likelihood, or its spelling\. Got None\.$"),
+        ({"likelihood": None}, r"^likelihood must be Likelihood, or its spelling\. Got None\.$"),
     ],
 )
 def test_bad_settings_are_refused(settings: dict[str, Any], said: str) -> None:

@@ -15,6 +15,7 @@ def test_the_files_are_there() -> None:
     assert len(kept_cases(FIXTURES)) >= 79
 
 
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 @pytest.mark.parametrize("name", kept_cases(FIXTURES))
 def test_a_model_of_format_1_loads_and_answers_the_same(name: str) -> None:
     assert wrong_answers(FIXTURES, name) == {}

@@ -215,7 +215,7 @@ def _places(y: Any, rows: int, known: Sequence[np.ndarray] | None) -> tuple[np.n
     pairs = [check_labels(column, rows, NetworkClassifier.__name__) for column in (array.T if is_several else [y])]
     for labels, classes in pairs if known is None else ():
         if len(classes) < 2:
-            raise InvalidData(f"y: expected at least two classes; got one, {classes.tolist()[0]!r}.")
+            raise InvalidData(f"y: expected at least two classes; got one class, {classes.tolist()[0]!r}.")
         if not are_classes(plain_classes(classes)):
             raise InvalidData(
                 f"y: expected classes that a model file can hold, numbers or texts; got type {_type_of(classes)}. Pass "

@@ -35,8 +35,8 @@ class Distribution:
 
     Examples
     --------
-    >>> from isthmus.parts.likelihoods.gaussian import GaussianOutcome
-    >>> scaled = GaussianOutcome(np.array([[0.0], [1.0]]), np.array([[1.0], [0.5]]))
+    >>> from isthmus.distributions.normal import NormalOutcome
+    >>> scaled = NormalOutcome(np.array([[0.0], [1.0]]), np.array([[1.0], [0.5]]))
     >>> predicted = Distribution(scaled, np.array([10.0]), np.array([2.0]), is_flat=True)
     >>> predicted.mean().tolist(), predicted.std().tolist(), predicted.quantile(0.5).tolist()
     ([10.0, 12.0], [2.0, 1.0], [10.0, 12.0])
