@@ -1,8 +1,10 @@
-"""What every test and doctest finds ready: programs are compiled quickly, and dropped in time."""
+"""What every test and doctest finds ready: programs compiled quickly, kept for all processes, and dropped in time."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,17 +12,69 @@ from pathlib import Path
 # they are ready in a sixth of the time. As variables they hold for the processes that tests start, too.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
-os.environ["XLA_FLAGS"] = (
-    f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
-)
+if "--xla_cpu_use_fusion_emitters" not in os.environ.get("XLA_FLAGS", ""):
+    os.environ["XLA_FLAGS"] = (
+        f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false "
+        "--xla_cpu_parallel_codegen_split_count=1"
+    )
+# Several workers share the cores, and the matrices are small: threads of BLAS would wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# What one worker, or a process that a test starts, has compiled is there for all others until the tests end. A folder
+# that is set already, as the controller's is for its workers, is taken, and left as it is.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="isthmus-programs-")
+    os.environ["ISTHMUS_PROGRAMS_OWNER"] = str(os.getpid())
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-MOST_MAPS = 20_000
+MOST_MAPS = 45_000
 MAPS = Path("/proc/self/maps")
+
+SLOW = {
+    "tests/conformance/test_pairs.py": 6,
+    "tests/estimators/test_checks.py": 6,
+    "tests/training/test_checkpoint.py": 1,
+    "tests/parts/bottlenecks/test_adversarial_game.py": 1,
+    "tests/estimators/test_classifier.py": 1,
+    "tests/test_presets.py": 1,
+    "tests/estimators/test_tasks.py": 1,
+    "tests/estimators/test_code_sampler.py": 1,
+    "tests/estimators/test_stacked.py": 1,
+    "tests/estimators/test_tables.py": 1,
+    "tests/anomaly/test_detector_checks.py": 1,
+}
+"""Modules that take long, longest first, and in how many groups of tests they are cut; all others are one group."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give each worker whole modules, long ones first, so that fixtures and programs are made once."""
+    if not hasattr(config, "workerinput"):
+        return
+    places = {module: place for place, module in enumerate(SLOW)}
+    items.sort(key=lambda item: places.get(module_of(item), len(SLOW)))
+    seen: dict[str, int] = {}
+    for item in items:
+        module = module_of(item)
+        seen[module] = number = seen.get(module, -1) + 1
+        # The doctests are short and share their shapes.
+        group = f"{module}-{number % SLOW.get(module, 1)}" if module.startswith("tests/") else "src"
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+def module_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
+
+
+def pytest_unconfigure() -> None:
+    if os.environ.get("ISTHMUS_PROGRAMS_OWNER") == str(os.getpid()):
+        shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

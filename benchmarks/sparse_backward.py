@@ -21,7 +21,7 @@ import numpy as np
 from jax import Array
 from scipy import sparse
 
-from isthmus.parts.bottlenecks.top_k import keep_largest, largest
+from isthmus.layers.largest import keep_largest, largest
 from measuring import machine
 
 COLUMNS = 784

@@ -82,7 +82,10 @@ def titles(news: News, scale: float) -> str:
     seconds = time.perf_counter() - start
     said = []
     for part in (train, test):
-        due = [text.split() for text in model._wording.part.undo(model._wording.learned, rows(model, part))]
+        due = [
+            text.split()
+            for text in model.fitted_.reader.text.part.undo(model.fitted_.reader.text.learned, rows(model, part))
+        ]
         pairs = [
             (word, other)
             for text, back in zip(due, model.reconstruct(part), strict=True)
@@ -94,7 +97,7 @@ def titles(news: News, scale: float) -> str:
 
 
 def rows(model: Autoencoder, texts: list[str]) -> np.ndarray:
-    found: np.ndarray = model._wording.part.apply(model._wording.learned, texts)
+    found: np.ndarray = model.fitted_.reader.text.part.apply(model.fitted_.reader.text.learned, texts)
     return found
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 import isthmus
-from isthmus.contracts import Backbone, BackboneModule, Corruption, Pass, Penalty, Row
+from isthmus.contracts import Backbone, BackboneModule, Corruption, ForwardPass, Penalty, Row
 from isthmus.layers.equinox_module import from_equinox
 
 
@@ -34,8 +34,8 @@ class Decorrelation(Penalty):
 
     weight: float = 0.1
 
-    def __call__(self, seen: Pass) -> Any:
-        z = seen.code.point - jnp.mean(seen.code.point, axis=0)
+    def __call__(self, forward: ForwardPass) -> Any:
+        z = forward.code.point - jnp.mean(forward.code.point, axis=0)
         covariance = z.T @ z / len(z)
         return jnp.sum(jnp.square(covariance)) - jnp.sum(jnp.square(jnp.diagonal(covariance)))
 

@@ -15,6 +15,7 @@ from sklearn.datasets import load_digits
 
 import isthmus
 from isthmus import Autoencoder, InvalidPart, presets
+from isthmus.core.constraints import ManyParts, OnePart
 
 DIGITS = load_digits()
 X = (DIGITS.images[:200, ::2, ::2].reshape(200, 16) / 16).astype(np.float32)  # of 4 x 4 pixels
@@ -67,10 +68,9 @@ def test_every_preset_is_here_and_exported() -> None:
 def test_its_parameters_are_parts_and_survive_a_clone(name: str) -> None:
     for estimator in (PRESETS[name](), MADE[name]):
         assert type(estimator) is Autoencoder
-        for parameter in Autoencoder.one_part:
-            estimator.part(parameter)
-        for parameter in Autoencoder.many_parts:
-            estimator.parts(parameter)
+        for parameter, constraint in Autoencoder.constraints.items():
+            if isinstance(constraint, OnePart | ManyParts):
+                estimator.part(parameter)
         again = clone(estimator)
         assert again.to_json() == estimator.to_json()
         assert again.get_params(deep=False) == estimator.get_params(deep=False)
@@ -166,13 +166,13 @@ def test_what_it_sets_and_nothing_else(made: Autoencoder, settings: dict[str, An
 
 def test_the_weights_of_an_embedding_are_those_of_the_paper_over_gamma() -> None:
     made = presets.embedding(3, pairs="margin(0.5)", reconstruction=4.0, sparsity=2.0, decay=0.8)
-    pairs, decay, sparsity = made.parts("penalties")
+    pairs, decay, sparsity = made.part("penalties")
     assert (pairs.name, pairs.weight) == ("margin", 0.5 / 4)
     assert (decay.name, decay.weight) == ("weight_decay", pytest.approx(0.8 / 2 / 4))
     assert (sparsity.name, sparsity.rho, sparsity.weight) == ("sparsity", 0.05, 2.0 / 4)
     assert made.part("bottleneck").activation.name == "sigmoid"
     plain = presets.embedding(3)
-    assert [penalty.name for penalty in plain.parts("penalties")] == ["laplacian", "weight_decay"]
+    assert [penalty.name for penalty in plain.part("penalties")] == ["laplacian", "weight_decay"]
     assert plain.bottleneck == 3
 
 
@@ -230,9 +230,9 @@ def test_a_row_of_weight_2_is_the_row_twice_and_one_of_weight_0_is_none(name: st
             "pairs must be a penalty whose weight is a number. Got 'laplacian",
         ),
         (lambda: presets.embedding(pairs="laplacien"), "Did you mean 'laplacian'"),
-        (lambda: presets.k_sparse(4, 5)._check_settings(), "TopK.k must be from 1 to the size of the code, 4. Got 5."),
-        (lambda: presets.adversarial(prior="nrmal")._check_settings(), "Did you mean 'normal'"),
-        (lambda: presets.convolutional(kind="convv")._check_settings(), "Did you mean 'conv'"),
+        (lambda: presets.k_sparse(4, 5).fit(X), "TopK.k must be from 1 to the size of the code, 4. Got 5."),
+        (lambda: presets.adversarial(prior="nrmal").fit(X), "Did you mean 'normal'"),
+        (lambda: presets.convolutional(kind="convv").fit(X), "Did you mean 'conv'"),
         (lambda: presets.generalized(case="class", **SMALL).fit(X), "same_class needs labels: call fit"),
         (lambda: presets.convolutional(shape=(7, 8)).fit(X), "Conv.shape must be a shape of 16 numbers"),
     ],

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from isthmus.cli.main import app
-from isthmus.core.part import part_kinds, part_names
+from isthmus.core.registry import part_kinds, part_names
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What can go wrong, drawn as a tree.
+"""Errors, drawn as a tree.
 
 IsthmusError
 ├── InvalidPart          a part was described wrongly
@@ -6,7 +6,7 @@ IsthmusError
 ├── InvalidData          a table cannot be used as it is
 ├── ModelFileError       a file is not a model that can be loaded
 ├── CheckpointError      a checkpoint belongs to another fit
-├── Diverged             the loss left the numbers and did not come back
+├── Diverged             the loss became infinite or NaN and did not come back
 └── MissingExtra         an optional package is not installed
 
 Every message is one sentence or two: where, what is allowed, what came, what to write instead.
@@ -15,8 +15,9 @@ Every message is one sentence or two: where, what is allowed, what came, what to
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 
 class IsthmusError(Exception):
@@ -28,7 +29,7 @@ class InvalidPart(IsthmusError, ValueError):
 
 
 class UnknownPart(InvalidPart):
-    """No part of the room has that name."""
+    """No part of the kind has that name."""
 
 
 class InvalidData(IsthmusError, ValueError):
@@ -44,7 +45,11 @@ class CheckpointError(IsthmusError, ValueError):
 
 
 class Diverged(IsthmusError, ArithmeticError):
-    """The loss is not finite and smaller steps did not help."""
+    """The loss is not finite and smaller steps did not help; `history` holds the epochs that came before."""
+
+    def __init__(self, message: str, history: Sequence[Mapping[str, Any]] = ()) -> None:
+        super().__init__(message)
+        self.history = tuple(history)
 
 
 class MissingExtra(IsthmusError, ImportError):
@@ -52,7 +57,7 @@ class MissingExtra(IsthmusError, ImportError):
 
 
 def require(holds: bool, where: str, allowed: str, got: object) -> None:
-    """Raise `InvalidPart` with the house's sentence unless `holds`.
+    """Raise `InvalidPart` with one form of sentence unless `holds`.
 
     Examples
     --------
@@ -85,10 +90,13 @@ def no_file(path: Path) -> str:
     shown = path if len(str(path)) <= 300 else f"{str(path)[:300]}..."
     try:
         if path.is_dir():
-            return f"{shown} is a folder: the path of a file is due."
+            return f"{shown} is a folder: expected the path of a file."
         if path.exists():
             return f"{shown} is not a file that can be read."
     except OSError:
         return f"there is no file {shown}."
-    others = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    try:
+        others = [other.name for other in path.parent.iterdir()]
+    except OSError:  # the folder does not exist, or may not be read
+        others = []
     return f"there is no file {shown}.{suggestion(path.name, others)}"

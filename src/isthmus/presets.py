@@ -9,7 +9,7 @@ import numbers
 from typing import Any
 
 from isthmus.contracts import Penalty
-from isthmus.core.part import resolve
+from isthmus.core.spelling import resolve
 from isthmus.errors import InvalidPart, require, suggestion
 from isthmus.estimators.autoencoder import Autoencoder
 
@@ -41,11 +41,11 @@ def sparse(bottleneck: Any = 128, *, penalty: Any = "l1(0.01)", **settings: Any)
     >>> sparse(64).penalties
     ['l1(0.01)', 'weight_decay(0.0001)']
     """
-    return _made(bottleneck, {"penalties": [penalty, "weight_decay(0.0001)"]}, settings)
+    return _build(bottleneck, {"penalties": [penalty, "weight_decay(0.0001)"]}, settings)
 
 
 def denoising(bottleneck: Any = 8, *, noise: Any = "masking(0.3)", **settings: Any) -> Autoencoder:
-    """Return a denoising autoencoder: the input is corrupted anew each time, the error taken against the clean row.
+    """Return a denoising autoencoder: the input is corrupted at each step, the error taken against the clean row.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def denoising(bottleneck: Any = 8, *, noise: Any = "masking(0.3)", **settings: A
     >>> denoising(8, noise="gaussian(0.5)").corruption
     'gaussian(0.5)'
     """
-    return _made(bottleneck, {"corruption": noise}, settings)
+    return _build(bottleneck, {"corruption": noise}, settings)
 
 
 def contractive(bottleneck: Any = 8, *, weight: Any = 0.1, curvature: float = 0.0, **settings: Any) -> Autoencoder:
@@ -84,7 +84,7 @@ def contractive(bottleneck: Any = 8, *, weight: Any = 0.1, curvature: float = 0.
     """
     penalties = [f"contractive({weight})"] + ([f"curvature({curvature})"] if curvature else [])
     own = {"encoder": "mlp(())", "penalties": penalties, "tied": True, "optimizer": "adam(0.003)"}
-    return _made(_sigmoid(bottleneck), own, settings)
+    return _build(_sigmoid(bottleneck), own, settings)
 
 
 def k_sparse(size: int = 128, k: Any = 16, *, alpha: float = 1.0, **settings: Any) -> Autoencoder:
@@ -106,7 +106,7 @@ def k_sparse(size: int = 128, k: Any = 16, *, alpha: float = 1.0, **settings: An
     'top_k(64, k=8, alpha=1.0)'
     """
     own = {"encoder": "mlp(())", "penalties": "dead_units", "tied": True}
-    return _made(f"top_k({size}, k={k}, alpha={float(alpha)})", own, settings)
+    return _build(f"top_k({size}, k={k}, alpha={float(alpha)})", own, settings)
 
 
 def variational(size: int = 8, *, beta: Any = 1.0, free_bits: float = 0.0, **settings: Any) -> Autoencoder:
@@ -128,7 +128,7 @@ def variational(size: int = 8, *, beta: Any = 1.0, free_bits: float = 0.0, **set
     'gaussian'
     """
     code = f"variational({size}, beta={beta}, free_bits={float(free_bits)})"
-    return _made(code, {"likelihood": "gaussian"}, settings)
+    return _build(code, {"likelihood": "gaussian"}, settings)
 
 
 def importance_weighted(size: int = 8, *, draws: int = 5, **settings: Any) -> Autoencoder:
@@ -148,11 +148,11 @@ def importance_weighted(size: int = 8, *, draws: int = 5, **settings: Any) -> Au
     >>> importance_weighted(2, draws=3).bottleneck
     'importance_weighted(2, draws=3)'
     """
-    return _made(f"importance_weighted({size}, draws={draws})", {"likelihood": "gaussian"}, settings)
+    return _build(f"importance_weighted({size}, draws={draws})", {"likelihood": "gaussian"}, settings)
 
 
 def adversarial(size: int = 8, *, prior: str = "normal", **settings: Any) -> Autoencoder:
-    """Return an adversarial autoencoder: a rival tells codes from draws of a prior, until it cannot; it generates.
+    """Return an adversarial autoencoder: a discriminator is trained to tell codes from draws of a prior.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def adversarial(size: int = 8, *, prior: str = "normal", **settings: Any) -> Aut
     >>> adversarial(2, prior="swiss_roll").bottleneck
     'adversarial(2, prior=swiss_roll)'
     """
-    return _made(f"adversarial({size}, prior={prior})", {"stops": None}, settings)
+    return _build(f"adversarial({size}, prior={prior})", {"stops": None}, settings)
 
 
 def generalized(bottleneck: Any = 8, *, case: str = "neighbors", **settings: Any) -> Autoencoder:
@@ -182,7 +182,7 @@ def generalized(bottleneck: Any = 8, *, case: str = "neighbors", **settings: Any
     Raises
     ------
     InvalidPart
-        If there is no such case.
+        If the case is unknown.
 
     References
     ----------
@@ -195,7 +195,7 @@ def generalized(bottleneck: Any = 8, *, case: str = "neighbors", **settings: Any
     """
     if not isinstance(case, str) or case not in CASES:
         raise InvalidPart(f"there is no case {case!r}.{suggestion(str(case), CASES)} There are: {', '.join(CASES)}.")
-    return _made(bottleneck, {"neighborhood": CASES[case]}, settings)
+    return _build(bottleneck, {"neighborhood": CASES[case]}, settings)
 
 
 def embedding(
@@ -243,7 +243,7 @@ def embedding(
     ]
     if sparsity:
         penalties.append(f"sparsity(0.05, weight={sparsity / reconstruction})")
-    return _made(_sigmoid(bottleneck) if sparsity else bottleneck, {"penalties": penalties}, settings)
+    return _build(_sigmoid(bottleneck) if sparsity else bottleneck, {"penalties": penalties}, settings)
 
 
 def convolutional(
@@ -262,10 +262,10 @@ def convolutional(
     >>> convolutional(16, shape=(8, 8)).encoder
     'conv(shape=(8, 8))'
     """
-    return _made(bottleneck, {"encoder": f"{kind}(shape={shape})"}, settings)
+    return _build(bottleneck, {"encoder": f"{kind}(shape={shape})"}, settings)
 
 
-def _made(bottleneck: Any, own: dict[str, Any], settings: dict[str, Any]) -> Autoencoder:
+def _build(bottleneck: Any, own: dict[str, Any], settings: dict[str, Any]) -> Autoencoder:
     return Autoencoder(bottleneck, **(own | settings))
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from isthmus import Autoencoder
 from isthmus.analysis.diagnose import diagnose
-from isthmus.core.parameter_specs import parameter_specs
 from isthmus.errors import InvalidData
+from tiny import weight_arrays, with_weights
 
 X = np.random.default_rng(0).normal(size=(700, 5))
 
@@ -19,13 +19,9 @@ X = np.random.default_rng(0).normal(size=(700, 5))
 def autoencoder(bottleneck: str, **values: Any) -> Autoencoder:
     """Return a model whose code is affine, with some weights put in by hand."""
     ae = Autoencoder(bottleneck, encoder=(), scaling=None, max_epochs=0).fit(X)
-    offset = 0
-    for name, slot in parameter_specs(ae._skeleton).items():
-        short = name.removeprefix("neck.").replace(".", "_")
-        if short in values:
-            ae._weights[offset : offset + slot.size] = np.ravel(values[short])
-        offset += slot.size
-    return ae
+    short = {name.removeprefix("neck.").replace(".", "_"): name for name in weight_arrays(ae)}
+    model: Autoencoder = with_weights(ae, {short[name]: value for name, value in values.items() if name in short})
+    return model
 
 
 def test_the_columns_by_hand() -> None:
@@ -81,5 +77,12 @@ def test_a_top_k_code_is_diagnosed_with_the_names_of_a_frame() -> None:
 
 
 def test_one_row_tells_nothing() -> None:
-    with pytest.raises(InvalidData, match=r"^diagnose compares rows: at least 2 are due\. Got 1\.$"):
+    with pytest.raises(InvalidData, match=r"^diagnose compares rows: expected at least 2; got 1\.$"):
         diagnose(autoencoder("deterministic(2)"), X[:1])
+
+
+def test_what_stands_beside_a_code_is_no_unit_of_it() -> None:
+    table = np.column_stack([X, np.arange(len(X)) % 2])
+    ae = Autoencoder(2, encoder="hyper(mlp((4,)), column=5, tasks=2)", max_epochs=0).fit(table)
+    assert ae.transform(table).shape == (700, 3)
+    assert len(diagnose(ae, table)) == 2

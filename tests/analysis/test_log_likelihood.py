@@ -14,10 +14,10 @@ from scipy import stats
 from isthmus import Autoencoder
 from isthmus.analysis.log_likelihood import log_likelihood
 from isthmus.contracts import Batch
-from isthmus.core.parameter_specs import assemble, parameter_specs
 from isthmus.errors import InvalidPart
 from isthmus.parts.optimizers import Sgd
 from isthmus.training.objective import Plan, loss
+from tiny import weight_arrays, with_weights
 
 RANDOM = np.random.default_rng(0)
 ROWS, COLUMNS, SIZE = 16, 4, 2
@@ -49,11 +49,9 @@ def autoencoder(bottleneck: str) -> Autoencoder:
         "head.mean.bias": CENTER,
         "head.spread": np.full(COLUMNS, spread),
     }
-    assert {name: slot.shape for name, slot in parameter_specs(ae._skeleton).items()} == {
-        k: v.shape for k, v in values.items()
-    }
-    ae._weights = np.concatenate([value.ravel() for value in values.values()]).astype(np.float32)
-    return ae
+    assert {name: array.shape for name, array in weight_arrays(ae).items()} == {k: v.shape for k, v in values.items()}
+    model: Autoencoder = with_weights(ae, values)
+    return model
 
 
 def bound(bottleneck: str, seeds: int) -> tuple[float, float]:
@@ -64,7 +62,7 @@ def bound(bottleneck: str, seeds: int) -> tuple[float, float]:
     @jax.jit
     @jax.vmap
     def one(key: Any) -> Any:
-        return loss(assemble(ae._skeleton, ae._weights), Plan(None, (), Sgd()), batch, jnp.int32(0), key)[0]
+        return loss(ae.model_, Plan(None, (), Sgd()), batch, jnp.int32(0), key)[0]
 
     found = -np.asarray(one(jax.random.split(jax.random.key(0), seeds)), np.float64)
     return found.mean(), found.std() / np.sqrt(seeds)

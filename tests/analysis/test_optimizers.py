@@ -14,9 +14,11 @@ import pytest
 from isthmus import Autoencoder, InvalidPart, MissingExtra, NetworkClassifier, compare_optimizers
 from isthmus.analysis import optimizers as comparison
 from isthmus.contracts import Optimizer, Stop
-from isthmus.core import part as parts
+from isthmus.core import registry
+from isthmus.core.spelling import resolve
 from isthmus.training import loop
 from isthmus.training import step as steps
+from tiny import weights_of
 
 X = np.random.default_rng(0).normal(size=(40, 4)) @ np.random.default_rng(1).normal(size=(4, 5))
 THREE = ["sgd(0.001)", "adam(0.05)", "lbfgs(3)"]
@@ -38,7 +40,7 @@ def test_each_is_the_fit_that_it_would_be_alone() -> None:
     assert list(found.models) == THREE
     for optimizer in THREE:
         alone = autoencoder(**ae.get_params(deep=False) | {"optimizer": optimizer}).fit(X)
-        np.testing.assert_array_equal(found.models[optimizer]._weights, alone._weights)
+        np.testing.assert_array_equal(weights_of(found.models[optimizer]), weights_of(alone))
         for column in ("epoch", "loss", "reconstruction", "l2", "validation_loss", "weight_change"):
             assert losses(found, optimizer, column) == [record[column] for record in alone.history_]
     columns = ["optimizer", "epoch", "loss", "l2", "reconstruction", "weight_change", "validation_loss", "seconds"]
@@ -78,19 +80,21 @@ def test_all_start_from_the_same_weights_and_see_the_same_batches(random_state: 
     still = ["sgd(1e-30)", "rmsprop(1e-30)"]
     found = compare_optimizers(autoencoder(random_state=random_state, max_epochs=1), X, optimizers=still)
     assert losses(found, still[0]) == losses(found, still[1])
-    np.testing.assert_allclose(found.models[still[0]]._weights, found.models[still[1]]._weights, rtol=0, atol=1e-20)
+    np.testing.assert_allclose(
+        weights_of(found.models[still[0]]), weights_of(found.models[still[1]]), rtol=0, atol=1e-20
+    )
 
 
 def test_by_default_every_optimizer_of_the_room_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    spellings = [str(part) for part in comparison._chosen(None)]
+    spellings = [str(part) for part in comparison._choose_optimizers(None)]
     assert {spelling.partition("(")[0] for spelling in spellings} >= {
         name
-        for name in parts.part_names("optimizers")
-        if parts.find_part("optimizers", name).__module__.startswith("isthmus.")
+        for name in registry.part_names("optimizers")
+        if registry.find_part("optimizers", name).__module__.startswith("isthmus.")
     }
     assert {"sgd", "sgd(momentum=0.9)", "sgd(momentum=0.9, nesterov=True)", "lbfgs(10)", "adam"} <= set(spellings)
-    few = [parts.resolve(Optimizer, name) for name in ("adam", "cg(10)")]
-    monkeypatch.setattr(comparison, "_every", lambda: iter(few))
+    few = [resolve(Optimizer, name) for name in ("adam", "cg(10)")]
+    monkeypatch.setattr(comparison, "_every_optimizer", lambda: iter(few))
     found = compare_optimizers(autoencoder(bottleneck="top_k(8, k=2)", penalties="dead_units"), X)
     assert found.summary["stop"].tolist() == ["max_epochs", "refused"]
     assert list(found.models) == ["adam"]
@@ -203,7 +207,7 @@ def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) 
         ({"optimizers": []}, "optimizers must be a list of at least one optimizer, or None. Got []."),
         ({"optimizers": ["adam", "adam(0.001)"]}, "optimizers must be a list of different ones. Got 'adam'."),
         ({"optimizers": ["adm"]}, "no optimizer is called 'adm'. Did you mean 'adam'?"),
-        ({"checkpoint": "a"}, "checkpoint must be None: each optimizer begins anew. Got 'a'."),
+        ({"checkpoint": "a"}, "checkpoint must be None: each optimizer starts from the same weights. Got 'a'."),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused(settings: dict[str, Any], message: str) -> None:

@@ -50,12 +50,12 @@ def test_several_estimates_are_pooled_each_by_itself() -> None:
 
 
 BAD: list[tuple[Any, Any, str]] = [
-    ([1.0], [1.0], r"for at least 2 fillings\. Got \(1,\) and \(1,\)"),
-    ([1.0, 2.0], [1.0], r"of one shape, .* Got \(2,\) and \(1,\)"),
+    ([1.0], [1.0], r"for at least 2 imputations; got \(1,\) and \(1,\)"),
+    ([1.0, 2.0], [1.0], r"of one shape, .*; got \(2,\) and \(1,\)"),
     (1.0, 1.0, "of one shape"),
-    ([1.0, np.nan], [1.0, 1.0], "estimates are finite"),
+    ([1.0, np.nan], [1.0, 1.0], "expected finite estimates"),
     ([1.0, 2.0], [1.0, -1.0], "at least 0"),
-    (["a", "b"], [1.0, 1.0], "are numbers, one for each filling"),
+    (["a", "b"], [1.0, 1.0], "that are numbers, one for each imputation"),
 ]
 
 

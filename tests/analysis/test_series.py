@@ -25,6 +25,7 @@ from isthmus import (
     series_error,
     windows,
 )
+from tiny import scaling_of
 
 GENERATOR = np.random.default_rng(0)
 SERIES = GENERATOR.normal(size=(50, 3)) * [1, 10, 100]
@@ -65,7 +66,7 @@ def test_every_form_of_a_series_is_read(tmp_path: Path) -> None:
 
 def test_channels_are_scaled_alike_at_all_steps(small: Autoencoder) -> None:
     covered = np.asarray(windows(SERIES, 8)).reshape(-1, 3)
-    np.testing.assert_allclose(small._learned["mean"].ravel(), covered.mean(axis=0))
+    np.testing.assert_allclose(scaling_of(small)["mean"].ravel(), covered.mean(axis=0))
 
 
 def test_a_series_comes_back_as_it_came(small: Autoencoder) -> None:
@@ -85,7 +86,7 @@ def test_a_series_comes_back_as_it_came(small: Autoencoder) -> None:
 
 def test_errors_by_step_and_channel_by_hand(small: Autoencoder) -> None:
     pieces = np.asarray(windows(SERIES, 8, 5))
-    scale = small._learned["deviation"].ravel()
+    scale = scaling_of(small)["deviation"].ravel()
     squares = ((small.reconstruct(pieces) - pieces) / scale) ** 2
     by_channel = series_error(small, SERIES, step=5, by_channel=True)
     np.testing.assert_allclose(by_channel, join_windows(squares, 50, 5), rtol=1e-4)
@@ -203,24 +204,33 @@ def test_a_noisy_table_comes_nearer_to_the_truth_than_by_pca() -> None:
     [
         (lambda ae: windows(SERIES, 0), "size must be a whole number of at least 1. Got 0."),
         (lambda ae: windows(SERIES, 2.0), "size must be a whole number of at least 1. Got 2.0."),
-        (lambda ae: windows(SERIES, 51), "the series has 50 steps, and a window 51."),
+        (lambda ae: windows(SERIES, 51), "expected a series of at least 51 steps, the size of a window; got 50."),
         (lambda ae: windows(SERIES, 4, 0), "step must be a whole number of at least 1. Got 0."),
         (lambda ae: windows(SERIES, 4, 5), "step must be at most the size of a window, 4. Got 5."),
-        (lambda ae: windows(np.zeros((4, 3, 2)), 2), "a series has one row a step, [steps, channels]. Got rows of"),
+        (lambda ae: windows(np.zeros((4, 3, 2)), 2), "expected a series [steps, channels]; got rows of"),
         (lambda ae: windows(SERIES[:0], 2), "the series has no steps."),
         (
             lambda ae: windows(pd.DataFrame({"a": [1.0, np.nan], "b": 1.0}), 2),
             "column 'a' holds NaN (missing) in 1 row",
         ),
-        (lambda ae: join_windows(np.zeros((4, 3)), 6), "windows have three dimensions: [n, size, channels]. Got 2."),
-        (lambda ae: join_windows(np.zeros((4, 3, 1)), 7), "a series of 7 steps has 5 such windows. Got 4."),
+        (
+            lambda ae: join_windows(np.zeros((4, 3)), 6),
+            "expected windows of three dimensions, [n, size, channels]; got 2.",
+        ),
+        (lambda ae: join_windows(np.zeros((4, 3, 1)), 7), "expected 5 windows of a series of 7 steps; got 4."),
         (
             lambda ae: clean_series(ae, SERIES[:, :2]),
             "the series has 2 channels, and the model was fitted on rows of (8, 3)",
         ),
         (lambda ae: clean_series(ae, SERIES, step=9), "step must be at most the size of a window, 8. Got 9."),
-        (lambda ae: series_error(ae, SERIES[:7]), "the series has 7 steps, and a window 8."),
-        (lambda ae: series_error(detector(), SERIES[:7]), "the series has 7 steps, and a window 8."),
+        (
+            lambda ae: series_error(ae, SERIES[:7]),
+            "expected a series of at least 8 steps, the size of a window; got 7.",
+        ),
+        (
+            lambda ae: series_error(detector(), SERIES[:7]),
+            "expected a series of at least 8 steps, the size of a window; got 7.",
+        ),
         (lambda ae: series_error(detector(), SERIES[:, :2]), "the series has 2 channels, and the model was fitted on"),
         (lambda ae: clean_series(detector(), SERIES), "model must be an autoencoder. Got AnomalyDetector("),
         (lambda ae: series_error(PCA(), SERIES), "model must be an autoencoder, or an anomaly detector. Got PCA()."),

@@ -13,7 +13,7 @@ import scipy.sparse
 import isthmus
 from isthmus import AnomalyDetector, Autoencoder, InvalidData, InvalidPart, ModelFileError, StackedAutoencoder
 from isthmus.anomaly.detector import default_autoencoder
-from isthmus.data.rows import scaled_blocks
+from tiny import header_of, scaling_of, tensors_of
 
 TINY: dict[str, Any] = {"encoder": (), "max_epochs": 2, "stops": None}
 GENERATOR = np.random.default_rng(0)
@@ -55,9 +55,9 @@ def held_out_rows(detector: AnomalyDetector) -> np.ndarray:
 def own_rows(detector: AnomalyDetector) -> np.ndarray:
     """Return the rows that the model learned from: those that are no calibration."""
     from isthmus.anomaly.row_hash import choose_rows, row_hashes
-    from isthmus.data.sources import open_source
+    from isthmus.data.sources import open_numbers
 
-    return X[~choose_rows(row_hashes(open_source(X), 0), 0.2)]
+    return X[~choose_rows(row_hashes(open_numbers(X), 0), 0.2)]
 
 
 def test_a_score_is_what_it_is_said_to_be(fitted: AnomalyDetector) -> None:
@@ -111,13 +111,15 @@ def test_a_row_does_not_vouch_for_itself_where_it_is_judged() -> None:
     rows = np.vstack([X, ODD])
     detector = made(contamination=0.02, neighbors=1, autoencoder=Autoencoder(1, **TINY | {"max_epochs": 0})).fit(rows)
     assert detector.predict(rows)[-2:].tolist() == [-1, -1]
-    one = detector._oddness[0]
-    distance = one.parts(rows, is_own=True)[0].sum(axis=1)
-    square = np.square(one.points[:, None] - one.points[None]).sum(axis=2)
+    one = detector.fitted_.scores[0]
+    scaled = one.model.scaled_rows(rows)
+    distance = one.parts(scaled, is_own=True)[0].sum(axis=1)
+    points = tensors_of(detector)["oddness0.points"]
+    square = np.square(points[:, None] - points[None]).sum(axis=2)
     expected = np.sort(square, axis=1)[:, 1]  # the row itself comes first
     np.testing.assert_allclose(np.sort(distance), np.sort(expected), rtol=1e-3)
     assert distance.min() > 0
-    assert detector._oddness[0].parts(rows, is_own=False)[0].max() == 0  # a new row is as usual as one that equals it
+    assert one.parts(scaled, is_own=False)[0].max() == 0  # a new row is as usual as one that equals it
 
 
 def test_dirty_rows_are_left_out() -> None:
@@ -168,8 +170,9 @@ def test_a_category_adds_what_its_probability_tells() -> None:
     frame = pd.DataFrame({"town": pd.Categorical(town), "size": (town == "Rom") + random.normal(0, 0.1, 200)})
     detector = made(autoencoder=Autoencoder(1, encoder=(8,), max_epochs=5)).fit(frame)
     model = detector.models_[0]
-    source = model._open(frame, reset=False)
-    rows = np.concatenate(list(scaled_blocks(source, model._scaling, model._learned)))
+    learned, values = scaling_of(model), header_of(model)["schema"][0]["values"]
+    size = (frame["size"] - learned["mean"][0]) / learned["deviation"][0]
+    rows = np.column_stack([[values.index(each) for each in town], size]).astype(np.float32)
     outcome = model.model_.decode(model.model_.encode(rows).draws)
     share = np.asarray(outcome.shares()[0])[0]  # [n, values]
     surprise = -np.log(share[np.arange(200), rows[:, 0].astype(int)])
@@ -190,7 +193,7 @@ def test_any_autoencoder_and_several_serve() -> None:
     stack = StackedAutoencoder([Autoencoder(2, **TINY), Autoencoder(1, **TINY)], max_epochs=1)
     detector = made(autoencoder=[Autoencoder(1, **TINY), stack], n_models=2).fit(X)
     assert [type(model).__name__ for model in detector.models_] == ["Autoencoder", "StackedAutoencoder"] * 2
-    each = [one.contributions(NEW, is_own=False).sum(axis=1) for one in detector._oddness]
+    each = [one.contributions(one.model.scaled_rows(NEW), is_own=False).sum(axis=1) for one in detector.fitted_.scores]
     np.testing.assert_allclose(detector.anomaly_score(NEW), np.mean(each, axis=0), rtol=1e-12)
     assert not np.allclose(each[0], each[2])
     assert "models_" not in vars(detector.autoencoder[0])
@@ -199,7 +202,7 @@ def test_any_autoencoder_and_several_serve() -> None:
 
 def test_neighbors_are_bounded() -> None:
     detector = made(reference=10, neighbors=20).fit(X)
-    assert detector._oddness[0].points.shape == (10, 4)
+    assert tensors_of(detector)["oddness0.points"].shape == (10, 4)
     assert np.isfinite(detector.anomaly_score(NEW)).all()
 
 
@@ -222,7 +225,7 @@ def test_a_model_file_keeps_it_all(tmp_path: Path) -> None:
     [
         (lambda header, tensors: header.update(offset="low"), "its offset is 'low'"),
         (lambda header, tensors: header.update(models=[]), "its 'models' is not of type int"),
-        (lambda header, tensors: header.update(models=10**9), "it tells of 1000000000 models"),
+        (lambda header, tensors: header.update(models=10**9), "expected 1 to 10000 models; got 1000000000"),
         (lambda header, tensors: header.update(models=2), "there is no model 'model1' in it"),
         (lambda header, tensors: header.update(model0=3), "there is no model 'model0' in it"),
         (lambda header, tensors: header["model0"].update(estimator="Odd"), "holds a 'Odd', which this version does"),
@@ -274,7 +277,7 @@ def test_bad_settings_are_refused(settings: dict[str, Any], message: str) -> Non
 
 
 def test_bad_tables_are_refused(fitted: AnomalyDetector) -> None:
-    with pytest.raises(InvalidData, match=r"^threshold='conformal' with alpha=0\.001 needs 999 rows held out"):
+    with pytest.raises(InvalidData, match=r"^threshold='conformal' with alpha=0\.001 needs 999 validation rows; got"):
         made(threshold="conformal", alpha=0.001).fit(X)
     with pytest.raises(InvalidData, match="inf"):
         made().fit(np.where(X > 2, np.inf, X))

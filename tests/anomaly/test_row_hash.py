@@ -7,33 +7,33 @@ import pandas as pd
 import scipy.sparse
 
 from isthmus.anomaly.row_hash import choose_rows, fold_equal_rows, row_hashes
-from isthmus.data.sources import open_source
+from isthmus.data.sources import open_numbers
 
 X = np.random.default_rng(0).integers(0, 4, size=(500, 3)).astype(float)
 
 
 def test_rows_are_equal_where_their_fingerprints_are() -> None:
-    found = row_hashes(open_source(X), 1)
+    found = row_hashes(open_numbers(X), 1)
     _, kinds = np.unique(X, axis=0, return_inverse=True)
     _, by_print = np.unique(found, return_inverse=True)
     assert len(set(zip(kinds.ravel(), by_print, strict=True))) == len(set(kinds.ravel())) == len(set(by_print))
 
 
 def test_columns_are_told_apart() -> None:
-    a, b = row_hashes(open_source(np.array([[1.0, 2.0], [2.0, 1.0]])), 0)
+    a, b = row_hashes(open_numbers(np.array([[1.0, 2.0], [2.0, 1.0]])), 0)
     assert a != b
 
 
 def test_the_form_of_a_table_does_not_matter() -> None:
-    found = row_hashes(open_source(X), 3)
+    found = row_hashes(open_numbers(X), 3)
     for form in (pd.DataFrame(X), scipy.sparse.csr_array(X), X.astype(np.float32)):
-        np.testing.assert_array_equal(row_hashes(open_source(form), 3), found)
-    assert (row_hashes(open_source(X), 4) != found).all()
+        np.testing.assert_array_equal(row_hashes(open_numbers(form), 3), found)
+    assert (row_hashes(open_numbers(X), 4) != found).all()
 
 
 def test_a_share_is_drawn_of_kinds_of_rows() -> None:
     x = np.repeat(np.random.default_rng(1).normal(size=(200, 2)), 3, axis=0)
-    chosen = choose_rows(row_hashes(open_source(x), 0), 0.2)
+    chosen = choose_rows(row_hashes(open_numbers(x), 0), 0.2)
     assert chosen.sum() == 3 * 40
     np.testing.assert_array_equal(chosen.reshape(-1, 3).min(axis=1), chosen.reshape(-1, 3).max(axis=1))
     # As good as at random: the places of the 40 are spread evenly.

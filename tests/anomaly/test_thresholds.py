@@ -96,10 +96,10 @@ def test_a_pareto_level_reaches_beyond_the_rows_held_out() -> None:
 
 
 def test_too_few_rows_are_refused() -> None:
-    with pytest.raises(InvalidData, match=r"^threshold='conformal' with alpha=0\.05 needs 19 rows held out, and there"):
+    with pytest.raises(InvalidData, match=r"^threshold='conformal' with alpha=0\.05 needs 19 validation rows; got"):
         by_conformal(held_out(np.arange(18)), 0.05)
     assert by_conformal(held_out(np.arange(19)), 0.05) == 18
-    with pytest.raises(InvalidData, match=r"^threshold='pareto' needs 10 held-out scores above their quantile 0\.9"):
+    with pytest.raises(InvalidData, match=r"^threshold='pareto' needs 10 validation scores above their quantile 0\.9"):
         by_pareto(held_out(np.arange(50)), 0.01)
 
 

@@ -62,6 +62,6 @@ def test_wrong_settings_are_one_sentence(refused, path, words, message):
 
 
 def test_a_model_that_is_no_detector_is_refused(refused, path, trained):
-    assert "holds Autoencoder, and a detector is due" in refused("detect", path, "--model", trained)
+    assert "holds Autoencoder; expected AnomalyDetector." in refused("detect", path, "--model", trained)
     message = refused("detect", path, "--model", trained, "--alpha", 0.1)
     assert message.startswith("--alpha is for a detector that is trained, and ")

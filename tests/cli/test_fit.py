@@ -26,7 +26,7 @@ def test_the_end_is_told_in_a_short_table(told, table):
 
 
 def test_a_held_out_loss_is_told(told, table):
-    assert told("fit", table, *FIT, "--validation-fraction", 0.2)["loss"].endswith("held out")
+    assert told("fit", table, *FIT, "--validation-fraction", 0.2)["loss"].endswith("in validation")
 
 
 def test_quiet_prints_nothing(call, table):
@@ -99,7 +99,7 @@ def test_the_options_are_all_the_parameters_of_the_constructor():
 def test_none_is_for_none(told, table):
     told("fit", table, *FIT, "--stop", "None", "--corruption", "None")
     loaded = isthmus.load("model.safetensors")
-    assert (loaded.parts("stops"), loaded.corruption) == ((), None)
+    assert (loaded.part("stops"), loaded.corruption) == ((), None)
 
 
 @pytest.mark.parametrize("choice", [["--drop", "c,e"], ["--drop", "c", "--drop", "e"], ["--columns", "a,b,d"]])
@@ -159,7 +159,7 @@ def test_a_file_without_names_has_no_columns_to_choose(refused, frame):
 def test_weights_are_numbers(refused, frame):
     frame.assign(w="heavy").to_csv("data.csv", index=False)
     message = refused("fit", "data.csv", *FIT, "--weight-column", "w")
-    assert message.startswith("column 'w' holds text ('heavy', row 0), and numbers are due")
+    assert message.startswith("column 'w': expected numbers; got text ('heavy', row 0).")
 
 
 def test_weights_are_not_missing(refused, frame):
@@ -171,7 +171,7 @@ def test_weights_are_not_missing(refused, frame):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("data.csv", b"", "data.csv is empty: a header line and rows are due."),
+        ("data.csv", b"", "data.csv: expected a header line and rows; got an empty file."),
         ("data.csv", b"a,b,c\n1,2,3\n4,5,6,7\n", "data.csv cannot be read as CSV: "),
         ("data.parquet", b"PAR1 is not enough", "data.parquet cannot be read as Parquet: "),
     ],

@@ -57,7 +57,7 @@ def test_nothing_to_fill_is_said(told, lacking):
 
 def test_a_model_that_is_no_imputer_is_refused(refused, table, trained):
     message = refused("impute", table, "--model", trained, "--out", "full.csv")
-    assert "holds Autoencoder, and an imputer is due" in message
+    assert "holds Autoencoder; expected Imputer." in message
 
 
 def test_two_files_of_one_name_are_refused(refused, table):

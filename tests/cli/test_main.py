@@ -47,7 +47,7 @@ def test_every_error_is_one_sentence(refused, monkeypatch, error, message):
 
 
 def test_a_model_that_is_not_fitted_is_one_sentence(refused, monkeypatch):
-    monkeypatch.setattr(isthmus, "load", lambda path: isthmus.Autoencoder(), raising=False)
+    monkeypatch.setattr(isthmus, "load", lambda path, **_: isthmus.Autoencoder(), raising=False)
     message = refused("transform", "model.safetensors", "data.npy", "--out", "out.csv")
     assert message.startswith("This Autoencoder instance is not fitted yet.")
 

@@ -80,7 +80,7 @@ def test_an_interrupted_write_leaves_nothing_behind(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        output.at_once(tmp_path / "out.csv", interrupt)
+        output.write_at_once(tmp_path / "out.csv", interrupt)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -6,9 +6,10 @@ import polars as pl
 import pytest
 
 import isthmus
-from isthmus import NetworkClassifier
+from isthmus import Autoencoder, NetworkClassifier, StackedAutoencoder
 from isthmus.cli import show
-from isthmus.core.part import find_part, part_kinds, part_names, resolve
+from isthmus.core.registry import find_part, part_kinds, part_names
+from isthmus.core.spelling import resolve
 
 
 def of_the_house(room):
@@ -54,6 +55,15 @@ def test_inspect_shows_a_model_that_took_no_epoch_and_saw_no_names(told, call, f
     assert facts["names"] == "none: the table had none"
 
 
+def test_inspect_shows_the_code_of_the_whole_of_a_stack(told, frame, tmp_path):
+    layers = [Autoencoder(3, encoder=(4,), max_epochs=1), Autoencoder("top_k(2, k=1)", encoder=(4,), max_epochs=1)]
+    StackedAutoencoder(layers, max_epochs=1).fit(frame).save(tmp_path / "stack.safetensors")
+    facts = told("inspect", tmp_path / "stack.safetensors")
+    assert facts["code"] == "2 numbers: top_k(2, k=1)"
+    assert facts["optimizer"] == "adam"
+    assert facts["model"].startswith("StackedAutoencoder with ")
+
+
 @pytest.mark.parametrize("room", part_kinds())
 def test_parts_shows_every_part_of_a_room(told, room):
     shown = told("parts", room)
@@ -80,7 +90,9 @@ def test_what_parts_shows_can_be_written(told):
 
 def test_an_unknown_room_is_refused_with_a_suggestion(refused):
     message = refused("parts", "bottlenecs")
-    assert message.startswith("no room is called 'bottlenecs'. Did you mean 'bottlenecks'? There are: corruptions, ")
+    assert message.startswith(
+        "no kind of parts is called 'bottlenecs'. Did you mean 'bottlenecks'? There are: corruptions, "
+    )
 
 
 def test_the_version(call):

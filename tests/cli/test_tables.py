@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 
 import isthmus
+from isthmus.cli.table import choose
+from isthmus.data.sources import source_type
 
 RANDOM = np.random.default_rng(0)
 GROUP = RANDOM.integers(0, 2, 60)
@@ -61,8 +63,63 @@ def test_what_a_column_holds_can_be_said(told, refused, mixed):
     told("fit", "data.parquet", *FIT, "--kind", "age=categorical", "--kind", "job=clerk,cook")
     model = isthmus.load("model.safetensors")
     assert model.columns == {"age": "categorical", "job": ["clerk", "cook"]}
-    assert model.model_.mixed == (2, 0, 0, 2, 0)
+    assert model.model_.categories == (2, 0, 0, 2, 0)
     for said in ("age", "=categorical", "age="):
         message = refused("fit", "data.parquet", *FIT, "--kind", said)
-        assert message == f"what a column holds is written as zip=categorical or size=S,M,L. Got {said!r}."
+        assert message == f"--kind: expected NAME=KIND, as zip=categorical or size=S,M,L; got {said!r}."
     assert refused("fit", "data.parquet", *FIT, "--kind", "age=odd").startswith("columns['age'] must be one of numeric")
+
+
+@pytest.fixture
+def labelled():
+    return pd.DataFrame(RANDOM.normal(size=(60, 3)), columns=list("abc")).assign(y=np.where(GROUP, "yes", "no"))
+
+
+def write(frame, path):
+    frame.to_csv(path, index=False, sep="\t" if ".tsv" in path.lower() else ",")
+
+
+@pytest.mark.parametrize("path", ["t.tsv", "t.TSV", "t.CSV", "t.csv.gz", "t.tsv.gz", "t*.csv", "t.pq"])
+def test_labels_are_read_as_the_table_is(told, labelled, path):
+    if path == "t*.csv":
+        write(labelled[:20], "t1.csv")
+        write(labelled[20:], "t2.csv")
+    else:
+        labelled.to_parquet(path) if path.endswith(".pq") else write(labelled, path)
+    assert told("fit", path, *FIT, "--label-column", "y")["columns"] == "3"
+    assert isthmus.load("model.safetensors").sample(2, label="yes").shape == (2, 3)
+
+
+LABELS = {
+    "whole": ([3, 1], [3, 1], "i"),
+    "halves": ([0.5, 1.5], [0.5, 1.5], "f"),
+    "truth": ([True, False], [True, False], "b"),
+    "text": (["a", "NA"], ["a", "NA"], "O"),  # a label may be called NA: columns are read so, too
+    "missing text": (["a", None], ["a", None], "O"),
+    "missing truth": ([True, None, False], [True, None, False], "O"),
+    "dates": (["2020-01-02", None], ["2020-01-02", None], "O"),
+}
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet"])
+@pytest.mark.parametrize("case", LABELS)
+def test_labels_are_numbers_truth_values_or_texts(tmp_path, case, suffix):
+    values, due, kind = LABELS[case]
+    frame = pd.DataFrame({"a": 1.0, "w": range(len(values)), "y": pd.Series(values, dtype=object).convert_dtypes()})
+    path = tmp_path / f"t{suffix}"
+    frame.to_parquet(path) if suffix == ".parquet" else write(frame, str(path))
+    source, weight, labels = choose(path, [], [], "w", "y")
+    assert labels.tolist() == due
+    assert labels.dtype.kind == kind
+    assert weight.tolist() == list(range(len(values)))
+    assert list(source.names) == ["a"]
+
+
+def test_a_table_is_opened_once_to_choose_from_it(tmp_path, labelled, monkeypatch):
+    write(labelled.assign(w=1.0), str(tmp_path / "t.csv"))
+    opened = []
+    kind = source_type("csv")
+    first = kind.__init__
+    monkeypatch.setattr(kind, "__init__", lambda self, data: (opened.append(data), first(self, data))[1])
+    choose(tmp_path / "t.csv", ["a,b"], [], "w", "y")
+    assert len(opened) == 1

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from isthmus.core.parameter_specs import assemble, draw_weights
-from isthmus.core.part import find_part, part_names
+from isthmus.core.registry import find_part, part_names
 
 STEP = 1e-6
 SMOOTH = np.concatenate([np.linspace(-8, -0.05, 40), np.linspace(0.05, 8, 40)])  # away from kinks at 0

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from isthmus.core.part import find_part, part_names
+from isthmus.core.registry import find_part, part_names
 
 ROWS = 8
 X = np.random.default_rng(0).normal(size=(ROWS, 3)).astype(np.float32)

@@ -11,12 +11,12 @@ import pytest
 
 from isthmus.contracts import Row
 from isthmus.core.parameter_specs import assemble, draw_weights
-from isthmus.core.part import find_part, part_names
+from isthmus.core.registry import find_part, part_names
 from isthmus.errors import InvalidPart
 
 ROWS, SIZE = 5, 3
 ONE_CHANGED = [True, True, False, True, True]  # rows that are the same where row 2 was changed
-TOKENS = Row((6,), codes=(3,) * 6, may_be_missing=True)
+TOKENS = Row((6,), categories=(3,) * 6, may_be_missing=True)
 FORMS = (Row((6,)), Row((1, 4, 4)), TOKENS)  # a flat row, an image, a text
 
 every = pytest.mark.parametrize("name", part_names("backbones"))

@@ -11,10 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from isthmus.contracts import Row
+from isthmus import InvalidPart, NetworkClassifier, NetworkRanker, NetworkRegressor
+from isthmus.contracts import Likelihood, Row
 from isthmus.core.affine import affine
 from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs, with_values
-from isthmus.core.part import find_part, part_names
+from isthmus.core.registry import find_part, part_names
+from isthmus.core.spelling import resolve
 
 ROWS, COLUMNS, WIDTH, STEP = 6, 3, 4, 1e-6
 RANDOM = np.random.default_rng(0)
@@ -23,8 +25,13 @@ SHARES = 0.1 + 0.8 * RANDOM.random(size=(ROWS, COLUMNS))
 """Within [0.1, 0.9]: such rows every likelihood but a ranking explains."""
 ORDERS = np.stack([SHARES[:, 0], [0, 0, 0, 1, 1, -1], SHARES[:, 2]], axis=1)
 """Relevance, group and weight: what a ranking explains by one score."""
-CODES = Row((COLUMNS,), codes=(2,) * COLUMNS)
+CODES = Row((COLUMNS,), categories=(2,) * COLUMNS)
 NAMES = {"codes"}  # of these the expected row is the most probable one: codes have no mean
+TAKES: dict[Any, tuple[str, ...]] = {
+    NetworkClassifier: ("bits", "classes"),
+    NetworkRegressor: ("numbers", "bits"),
+    NetworkRanker: ("order",),
+}
 
 every = pytest.mark.parametrize("name", part_names("likelihoods"))
 
@@ -36,13 +43,13 @@ def part(name: str, example: Callable[[Any], Any]) -> Any:
 
 @pytest.fixture
 def rows(part: Any) -> np.ndarray:
-    return ORDERS if part.is_ranking else SHARES
+    return ORDERS if part.explains == "order" else SHARES
 
 
 @pytest.fixture
 def given(part: Any) -> int:
     """Return how many numbers explain a row."""
-    return 1 if part.is_ranking else COLUMNS
+    return 1 if part.explains == "order" else COLUMNS
 
 
 @pytest.fixture
@@ -68,7 +75,7 @@ def test_entries_that_are_not_observed_neither_give_nor_take(head: Any, rows: np
     x = jnp.array(np.where(observed, rows, np.nan), jnp.float32)
 
     def total(features: Any) -> tuple[Any, Any]:
-        found = head(features).marginal(x, observed)
+        found = head(features).log_prob_by_column(x, observed)
         return jnp.sum(found), found
 
     gradient, found = jax.grad(total, has_aux=True)(jnp.array(FEATURES, jnp.float32))
@@ -80,7 +87,9 @@ def test_entries_that_are_not_observed_neither_give_nor_take(head: Any, rows: np
     whole = head(jnp.array(FEATURES, jnp.float32))
     everything = jnp.ones(rows.shape, bool)
     x = jnp.array(rows, jnp.float32)
-    np.testing.assert_allclose(whole.marginal(x, everything), whole.log_prob_by_column(x), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        whole.log_prob_by_column(x, everything), whole.log_prob_by_column(x), rtol=1e-4, atol=1e-5
+    )
     np.testing.assert_allclose(whole.log_prob(x, everything), whole.log_prob(x), rtol=1e-4, atol=1e-5)
 
 
@@ -133,7 +142,7 @@ def test_what_starts_are_slots_and_what_is_fixed_does_start(part: Any, rows: np.
     row = CODES if part.name in NAMES else Row((COLUMNS,))
     found = parameter_specs(part.build(row, partial(affine, WIDTH)))
     start = part.start(row, np.where(rows > 0.8, np.nan, rows), np.arange(ROWS) % 3 + 0.0)
-    assert {path for path, slot in found.items() if slot.is_fixed} <= set(start) <= set(found)
+    assert {path for path, spec in found.items() if spec.is_fixed} <= set(start) <= set(found)
     for path, value in start.items():
         assert np.isfinite(value).all()
         assert np.broadcast_shapes(value.shape, found[path].shape) == found[path].shape
@@ -143,3 +152,33 @@ def test_what_starts_are_slots_and_what_is_fixed_does_start(part: Any, rows: np.
 def test_a_head_holds_numbers_only(head: Any) -> None:
     """They are data to the compiler; what else it is made of must be static."""
     assert {np.asarray(leaf).dtype.kind for leaf in jax.tree.leaves(head)} == {"f"}
+
+
+@every
+def test_it_says_what_it_explains_and_what_it_explains_says_who_takes_it(part: Any) -> None:
+    for estimator, takes in TAKES.items():
+        if part.explains in takes:
+            estimator(target=part).check_parameters()
+        else:
+            with pytest.raises(InvalidPart, match=r"^target must be "):
+                estimator(target=part).check_parameters()
+
+
+def test_what_the_likelihoods_of_the_library_explain() -> None:
+    ours = [n for n in part_names("likelihoods") if find_part("likelihoods", n).__module__.startswith("isthmus.")]
+    spellings = [
+        *ours,
+        "squared_error(sigmoid)",
+        "absolute_error(sigmoid)",
+        "squared_error(tanh)",
+    ]
+    explained: dict[str, set[str]] = {}
+    for each in spellings:
+        explained.setdefault(resolve(Likelihood, each).explains, set()).add(each)
+    assert explained == {
+        "numbers": {"absolute_error", "gaussian", "histogram", "mixture", "squared_error", "squared_error(tanh)"},
+        "bits": {"bernoulli", "binary_hinge", "squared_error(sigmoid)", "absolute_error(sigmoid)"},
+        "classes": {"categorical", "hinge"},
+        "categories": {"codes", "columns"},
+        "order": {"listwise", "pairwise"},
+    }

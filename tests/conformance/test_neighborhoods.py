@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from isthmus import Autoencoder
-from isthmus.core.part import find_part, part_names
+from isthmus.core.registry import find_part, part_names
 from isthmus.errors import InvalidData
 
 ROWS = 50

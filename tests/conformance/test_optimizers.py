@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from isthmus.contracts import at
-from isthmus.core.part import find_part, part_names
+from isthmus.core.registry import find_part, part_names
 
 MINIMUM = np.array([1.0, -2.0, 0.5, 3.0], np.float32)
 CURVATURE = np.array([1.0, 0.1, 2.0, 0.5], np.float32)

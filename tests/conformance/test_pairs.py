@@ -1,6 +1,6 @@
 """Each pair of parts either trains, or refuses with a sentence that says why.
 
-Few fits hold every pair: each takes one part of every room, so that pairs which have not met yet meet. Pairs that are
+Few fits hold every pair: each takes one part of every kind, so that pairs which have not met yet meet. Pairs that are
 to refuse stand in `REFUSED`, are kept out of these fits, and are tried alone: a pair that refuses unforeseen fails its
 fit, and a foreseen one that trains fails its own test.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
+import operator
 import random
 import re
 from collections.abc import Sequence
@@ -19,28 +20,32 @@ import numpy as np
 import pytest
 
 from isthmus import Autoencoder, InvalidPart, IsthmusError
-from isthmus.core.part import find_part, part_names
+from isthmus.core.registry import find_part, part_names
 
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.random((24, 9)).astype(np.float32)  # images of 3 x 3 pixels, flat
 X[:2] = [[0.0] * 9, [1.0] * 9]
 X[:, -1] = np.arange(24) % 2  # the tasks of hypernetworks
 Y = np.arange(24) % 3
+PENALTIES = 4  # at most in one fit
 CANDIDATES = 6  # fits that are put together for each that is taken
 
 Option = tuple[tuple[str, ...], dict[str, Any]]
-"""The parts that one setting brings, as `room=name`, and the parameters of the autoencoder."""
+"""The parts that one setting brings, as `kind=name`, and the parameters of the autoencoder."""
 
 
-def ours(room: str) -> list[str]:
-    """Return the names of the parts of a room that come with the library and go with rows of numbers."""
-    found = [name for name in part_names(room) if find_part(room, name).__module__.startswith("isthmus.")]
-    others = ("is_ranking", "explains_categories", "reads_tokens")
-    return [name for name in found if not any(getattr(find_part(room, name), other, False) for other in others)]
+def ours(kind: str) -> list[str]:
+    """Return the names of the parts of a kind that come with the library and go with rows of numbers."""
+    found = [name for name in part_names(kind) if find_part(kind, name).__module__.startswith("isthmus.")]
+    return [name for name in found if not is_of_other_rows(find_part(kind, name))]
 
 
-def has(room: str, name: str, field: str) -> bool:
-    return field in {each.name for each in dataclasses.fields(find_part(room, name))}  # type: ignore[arg-type]
+def is_of_other_rows(part: Any) -> bool:
+    return getattr(part, "explains", None) in ("order", "categories") or getattr(part, "reads_tokens", False)
+
+
+def has(kind: str, name: str, field: str) -> bool:
+    return field in {each.name for each in dataclasses.fields(find_part(kind, name))}  # type: ignore[arg-type]
 
 
 SLOPED = [name for name in ours("activations") if find_part("activations", name).has_slope]  # type: ignore[attr-defined]
@@ -94,12 +99,12 @@ def terms() -> list[Option]:
     return found
 
 
-def others(room: str, parameter: str) -> list[Option]:
-    return [((f"{room}={name}",), {parameter: spelled(room, name)}) for name in ours(room)]
+def others(kind: str, parameter: str) -> list[Option]:
+    return [((f"{kind}={name}",), {parameter: spelled(kind, name)}) for name in ours(kind)]
 
 
-def spelled(room: str, name: str) -> str:
-    return f"{name}(2)" if getattr(find_part(room, name), "full_batch", False) else name
+def spelled(kind: str, name: str) -> str:
+    return f"{name}(2)" if getattr(find_part(kind, name), "full_batch", False) else name
 
 
 NONE: Option = ((), {})
@@ -119,7 +124,7 @@ AXES: dict[str, list[Option]] = {
     "decoder": [*roads("decoder", 3, SLOPED), (("tied=True",), {"tied": True})],
     "likelihood": others("likelihoods", "likelihood"),
     "corruption": [NONE, *others("corruptions", "corruption")],
-    **{f"penalty {number}": [NONE, *terms()] for number in (1, 2, 3)},
+    **{f"penalty {number}": [NONE, *terms()] for number in range(1, 1 + PENALTIES)},
     "neighborhood": [NONE, *others("neighborhoods", "neighborhood")],
     "scaling": others("scalings", "scaling"),
     "optimizer": others("optimizers", "optimizer"),
@@ -164,69 +169,75 @@ def sentence(a: str, b: str) -> str | None:
     return next((said for pair, said in REFUSED.items() if any(re.fullmatch(pair, each) for each in spellings)), None)
 
 
-def room_of(part: str) -> str:
+def kind_of(part: str) -> str:
     return part.partition("=")[0]
 
 
 def is_pair(a: str, b: str) -> bool:
-    """Say whether two parts are of two rooms, or two penalties, and see each other at all."""
-    if room_of(a) == room_of(b):
-        return a != b and room_of(a) == "penalties"
-    rooms = {room_of(a), room_of(b)}
+    """Say whether two parts are of two kinds, or two penalties, and see each other at all."""
+    if kind_of(a) == kind_of(b):
+        return a != b and kind_of(a) == "penalties"
+    kinds = {kind_of(a), kind_of(b)}
     # The road up meets its neighbors; the road down meets all the others too.
-    is_near = rooms <= {"decoder", "encoder", "bottlenecks", "likelihoods", "init", "tied"}
-    if rooms & {"decoder", "encoder"} and any(part.partition("=")[2] in LONG for part in (a, b)):
+    is_near = kinds <= {"decoder", "encoder", "bottlenecks", "likelihoods", "init", "tied"}
+    if kinds & {"decoder", "encoder"} and any(part.partition("=")[2] in LONG for part in (a, b)):
         # A road down meets what feeds it and what it feeds, a road up what it feeds; penalties see the code only.
-        met = {"bottlenecks", "likelihoods", "init"} if "decoder" in rooms else {"bottlenecks", "corruptions", "tied"}
-        return bool(rooms & met) or ("decoder" in rooms and "tied" in rooms) or sentence(a, b) is not None
-    if "activations" in rooms:  # they meet the roads they stand in, the code, and penalties that look through them
-        return bool(rooms & {"encoder", "decoder", "bottlenecks"}) or rooms <= {"activations", "penalties"}
-    if rooms == {"priors", "bottlenecks"}:
-        return has("bottlenecks", {room_of(a): a, room_of(b): b}["bottlenecks"].partition("=")[2], "prior")
-    return is_near or "decoder" not in rooms
-
-
-@functools.cache
-def between(some: tuple[str, ...], others: tuple[str, ...]) -> frozenset[tuple[str, str]]:
-    """Return the pairs of a part of one setting with one of another; an activation meets the road that it is in."""
-    roads_apart = {frozenset({"activations", side}) for side in ("encoder", "decoder")} if some != others else ()
-    found = ((min(a, b), max(a, b)) for a in some for b in others if is_pair(a, b))
-    return frozenset(pair for pair in found if {*map(room_of, pair)} not in roads_apart)
-
-
-def pairs_of(fit: dict[str, Option]) -> set[tuple[str, str]]:
-    options = [parts for parts, _ in fit.values()]
-    return set().union(*(between(a, b) for a, b in itertools.combinations_with_replacement(options, 2)))
+        met = {"bottlenecks", "likelihoods", "init"} if "decoder" in kinds else {"bottlenecks", "corruptions", "tied"}
+        return bool(kinds & met) or ("decoder" in kinds and "tied" in kinds) or sentence(a, b) is not None
+    if "activations" in kinds:  # they meet the roads they stand in, the code, and penalties that look through them
+        return bool(kinds & {"encoder", "decoder", "bottlenecks"}) or kinds <= {"activations", "penalties"}
+    if kinds == {"priors", "bottlenecks"}:
+        return has("bottlenecks", {kind_of(a): a, kind_of(b): b}["bottlenecks"].partition("=")[2], "prior")
+    return is_near or "decoder" not in kinds
 
 
 PARTS = sorted({part for options in AXES.values() for parts, _ in options for part in parts})
-EVERY = {pair for pair in itertools.combinations(PARTS, 2) if is_pair(*pair)}
-FORESEEN = {pair: said for pair in sorted(EVERY) if (said := sentence(*pair)) is not None}
+EVERY = [pair for pair in itertools.combinations(PARTS, 2) if is_pair(*pair)]
+BITS = {pair: 1 << place for place, pair in enumerate(EVERY)}
+"""Sets of pairs are whole numbers with a bit for each pair: there are millions of them to compare."""
+FORESEEN = {pair: said for pair in EVERY if (said := sentence(*pair)) is not None}
+REFUSING = sum(BITS[pair] for pair in FORESEEN)
+
+
+@functools.cache
+def between(some: tuple[str, ...], others: tuple[str, ...]) -> int:
+    """Return the pairs of a part of one setting with one of another; an activation meets the road that it is in."""
+    roads_apart = {frozenset({"activations", side}) for side in ("encoder", "decoder")} if some != others else ()
+    found = {(min(a, b), max(a, b)) for a in some for b in others if is_pair(a, b)}
+    return sum(BITS[pair] for pair in found if {*map(kind_of, pair)} not in roads_apart)
+
+
+def pairs_of(fit: dict[str, Option]) -> int:
+    options = [parts for parts, _ in fit.values()]
+    return functools.reduce(
+        operator.or_, (between(a, b) for a, b in itertools.combinations_with_replacement(options, 2))
+    )
 
 
 def fits() -> list[dict[str, Option]]:
     """Return settings in which every pair that is not to refuse meets at least once, quick ones before slow ones."""
-    left, generator, found = EVERY - set(FORESEEN), random.Random(0), []  # noqa: S311 -- settings of tests
+    left, generator, found = sum(BITS.values()) & ~REFUSING, random.Random(0), []  # noqa: S311 -- settings of tests
     while left:
-        tried = [candidate(left, generator) for _ in range(CANDIDATES)]
-        best = max(tried, key=lambda fit: len(left & pairs_of(fit)) / (6 + sum(map(cost, fit.values()))))
+        pairs = [pair for pair, bit in BITS.items() if left & bit]
+        tried = [candidate(left, generator.choice(pairs), generator) for _ in range(CANDIDATES)]
+        best = max(tried, key=lambda fit: (left & pairs_of(fit)).bit_count() / (6 + sum(map(cost, fit.values()))))
         met = left & pairs_of(best)
-        assert met, f"these pairs meet in no fit: {sorted(left)}"
-        left -= met
+        assert met, f"these pairs meet in no fit: {pairs}"
+        left &= ~met
         found.append(best)
     return found
 
 
-def candidate(left: set[tuple[str, str]], generator: random.Random) -> dict[str, Option]:
-    """Return settings that hold one pair of those left, and at each further place what brings the most of them."""
+def candidate(left: int, pair: tuple[str, str], generator: random.Random) -> dict[str, Option]:
+    """Return settings that hold a pair of those left, and at each further place what brings the most of them."""
     fit: dict[str, Option] = {}
-    missing = set(generator.choice(sorted(left)))
+    missing = set(pair)
     order = generator.sample(sorted(AXES), len(AXES))
     order.sort(key=lambda axis: -max(len(missing & set(parts)) for parts, _ in AXES[axis]))
     for axis in order:
         allowed = [option for option in AXES[axis] if is_allowed(option, fit)]
         if not allowed:
-            return {}
+            return {"none": NONE}
         generator.shuffle(allowed)
         fit[axis] = max(allowed, key=lambda o: (len(missing & set(o[0])), 3 * gain(o, fit, left) - cost(o)))
         missing -= set(fit[axis][0])
@@ -235,12 +246,16 @@ def candidate(left: set[tuple[str, str]], generator: random.Random) -> dict[str,
 
 def is_allowed(option: Option, fit: dict[str, Option]) -> bool:
     chosen = {part for parts, _ in fit.values() for part in parts}
-    is_twice = any(part in chosen and room_of(part) == "penalties" for part in option[0])
-    return not is_twice and not any(FORESEEN.keys() & between(option[0], parts) for parts, _ in fit.values())
+    is_twice = any(part in chosen and kind_of(part) == "penalties" for part in option[0])
+    return not is_twice and not any(REFUSING & between(option[0], parts) for parts, _ in fit.values())
 
 
-def gain(option: Option, fit: dict[str, Option], left: set[tuple[str, str]]) -> int:
-    return sum(len(left & between(option[0], parts)) for parts in (option[0], *(parts for parts, _ in fit.values())))
+def gain(option: Option, fit: dict[str, Option], left: int) -> int:
+    """Return how many pairs of those left an option brings to what a fit holds."""
+    met = between(option[0], option[0])
+    for parts, _ in fit.values():
+        met |= between(option[0], parts)
+    return (left & met).bit_count()
 
 
 def cost(option: Option) -> float:
@@ -259,7 +274,7 @@ def name_of(fit: dict[str, Option]) -> str:
     """Return the settings in short: `top_k conv/relu mlp/tanh hinge laplacian/ball sgd tied=True`."""
     plain = ("tied", "init", "n_starts")
     short = [
-        [part if room_of(part) in plain else part.partition("=")[2] for part in parts] for parts, _ in fit.values()
+        [part if kind_of(part) in plain else part.partition("=")[2] for part in parts] for parts, _ in fit.values()
     ]
     return " ".join("/".join(parts) for parts in short if parts)
 
@@ -321,7 +336,7 @@ def test_nothing_is_trained_through_an_activation_without_slope(flat: str, place
 
 
 def test_every_pair_is_tried() -> None:
-    met = set().union(*map(pairs_of, FITS)) & EVERY
-    assert met | set(FORESEEN) == EVERY
-    assert not met & set(FORESEEN)
+    met = functools.reduce(operator.or_, map(pairs_of, FITS))
+    assert met | REFUSING == sum(BITS.values())
+    assert not met & REFUSING
     assert len(EVERY) > 1500

@@ -1,4 +1,4 @@
-"""What every part of every room keeps: found, spelled, stored, documented, short, and exported."""
+"""What every part of every kind keeps: found, spelled, stored, documented, short, and exported."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ from typing import Any
 import pytest
 
 import isthmus
-from isthmus.core.part import Part, find_part, part_from_json, part_kinds, part_names, resolve
+from isthmus.core.part import Part
+from isthmus.core.registry import find_part, part_kinds, part_names
+from isthmus.core.spelling import part_from_json, resolve
 from isthmus.errors import InvalidPart
 
 ALL = [
     cls
-    for room in sorted(part_kinds())
-    for cls in (find_part(room, name) for name in part_names(room))
+    for kind in sorted(part_kinds())
+    for cls in (find_part(kind, name) for name in part_names(kind))
     if cls.__module__.startswith("isthmus.")
 ]
-every = pytest.mark.parametrize("cls", ALL, ids=lambda cls: f"{cls.room}.{cls.name}")
+every = pytest.mark.parametrize("cls", ALL, ids=lambda cls: f"{cls.kind}.{cls.name}")
 
 
 @pytest.fixture
@@ -34,10 +36,10 @@ def part(cls: Any, example: Callable[[Any], Any]) -> Any:
     return example(cls)
 
 
-def test_every_file_of_every_room_is_looked_at() -> None:
-    folders = [Path(isthmus.__path__[0]) / "parts" / room for room in part_kinds()]
+def test_every_file_of_every_kind_is_looked_at() -> None:
+    folders = [Path(isthmus.__path__[0]) / "parts" / kind for kind in part_kinds()]
     files = {(file.parent.name, file.stem) for folder in folders for file in folder.glob("*.py")}
-    assert {(cls.room, cls.name) for cls in ALL} == {file for file in files if not file[1].startswith("_")}
+    assert {(cls.kind, cls.name) for cls in ALL} == {file for file in files if not file[1].startswith("_")}
 
 
 @every
@@ -51,15 +53,15 @@ def test_it_is_frozen_and_hashable(cls: Any, part: Any) -> None:
 
 @every
 def test_its_class_is_called_as_its_file(cls: Any) -> None:
-    assert cls.__module__ == f"isthmus.parts.{cls.room}.{cls.name}"
+    assert cls.__module__ == f"isthmus.parts.{cls.kind}.{cls.name}"
     assert cls.__name__.rstrip("_").lower() == cls.name.replace("_", "")
     assert cls.__name__[0].isupper()
 
 
 @every
 def test_it_comes_back_from_its_spelling_and_from_json(cls: Any, part: Any) -> None:
-    assert resolve(part_kinds()[cls.room], str(part)) == part
-    assert part_from_json(cls.room, json.loads(json.dumps(part.to_json(), allow_nan=False))) == part
+    assert resolve(part_kinds()[cls.kind], str(part)) == part
+    assert part_from_json(cls.kind, json.loads(json.dumps(part.to_json(), allow_nan=False))) == part
 
 
 @every
@@ -79,10 +81,10 @@ def test_it_is_equal_after_pickling_and_copying(part: Any) -> None:
 
 
 @every
-def test_it_is_exported_by_its_room_and_by_the_library(cls: Any) -> None:
-    room = importlib.import_module(f"isthmus.parts.{cls.room}")
-    assert getattr(room, cls.__name__) is cls
-    assert cls.__name__ in dir(room)
+def test_it_is_exported_by_its_kind_and_by_the_library(cls: Any) -> None:
+    kind = importlib.import_module(f"isthmus.parts.{cls.kind}")
+    assert getattr(kind, cls.__name__) is cls
+    assert cls.__name__ in dir(kind)
     if sum(other.__name__ == cls.__name__ for other in ALL) == 1:
         assert getattr(isthmus, cls.__name__) is cls
 

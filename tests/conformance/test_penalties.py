@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -10,9 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from isthmus.contracts import Batch, Pass, Row
+from isthmus.contracts import Batch, ForwardPass, Penalty, Row, Schedule
+from isthmus.core import registry
 from isthmus.core.parameter_specs import assemble, draw_weights
-from isthmus.core.part import find_part, part_names
+from isthmus.core.registry import find_part, part_names
+from isthmus.errors import InvalidPart
 from isthmus.model.model import build
 from isthmus.parts.backbones import MLP, Hyper
 from isthmus.parts.bottlenecks import TopK
@@ -28,7 +31,8 @@ X = np.random.default_rng(0).normal(size=(ROWS, 4)).astype(np.float32)
 X[:, -1] = [0, 1, 1, 0, 1, 0]  # the tasks
 LABEL = np.array([0, 1, 2, 0, 1, -1], np.int32)
 
-every = pytest.mark.parametrize("name", part_names("penalties"))
+OWN = [name for name in part_names("penalties") if find_part("penalties", name).__module__.startswith("isthmus.")]
+every = pytest.mark.parametrize("name", OWN)  # other tests may have defined more
 
 
 def idle(memory: Any) -> Any:
@@ -43,7 +47,9 @@ def test_it_is_one_number_a_row_or_one_in_all(name: str, example: Callable[[Any]
         model = assemble(SKELETON, weights)
         code = model.encode(batch.x)
         outcome = model.decode(code.draws, None, code.condition)
-        return penalty(Pass(batch, batch.x, code, outcome, model, jnp.int32(0), None, penalty.start(SKELETON, {})))
+        return penalty(
+            ForwardPass(batch, batch.x, code, outcome, model, jnp.int32(0), None, penalty.start(SKELETON, {}))
+        )
 
     batch = Batch(X, np.ones(ROWS, np.float32), LABEL)
     term = term_of(example(find_part("penalties", name)), draw_weights(SKELETON, 0), batch)
@@ -69,3 +75,30 @@ def test_its_weight_may_change_in_training(name: str, example: Callable[[Any], A
     assert np.abs(full).max() > 0, "it teaches nothing"
     np.testing.assert_array_equal(none, 0)
     np.testing.assert_allclose(half, full / 2, rtol=1e-5, atol=1e-8)
+
+
+@every
+def test_its_weight_is_checked_by_the_contract(name: str, example: Callable[[Any], Any]) -> None:
+    part = example(find_part("penalties", name))
+    for weight, message in ((-1.0, "at least 0. Got -1.0."), (None, "a finite number or a schedule. Got None.")):
+        with pytest.raises(InvalidPart) as caught:
+            part.replace(weight=weight)
+        assert str(caught.value) == f"{type(part).__name__}.weight must be {message}"
+
+
+def test_a_penalty_of_ones_own_is_checked_too() -> None:
+    @dataclass(frozen=True)
+    class Silent(Penalty):
+        weight: float | Schedule = 1.0
+
+        def __post_init__(self) -> None:
+            """Check nothing."""
+
+        def __call__(self, forward: ForwardPass) -> Any:
+            return jnp.zeros(())
+
+    try:
+        with pytest.raises(InvalidPart, match=r"^Silent\.weight must be at least 0\. Got -2\.0\.$"):
+            Silent(-2.0)
+    finally:
+        registry._PARTS["penalties"].pop("silent")

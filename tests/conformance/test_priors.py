@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from isthmus.core.part import find_part, part_names
+from isthmus.core.registry import find_part, part_names
 
 N = 50
 LABEL = np.arange(N, dtype=np.int32) % 4 - 1  # a quarter is unlabelled

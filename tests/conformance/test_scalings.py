@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from isthmus.core.part import find_part, part_names
+from isthmus.core.registry import find_part, part_names
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(400, 3)) * [1.0, 1e-3, 1e5] + [0.0, 10.0, 1e6]

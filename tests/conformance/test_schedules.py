@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from isthmus.core.part import find_part, part_names
+from isthmus.core.registry import find_part, part_names
 
 STEPS = np.array([0, 1, 2, 7, 8, 9, 1000, 10**6, 2**31 - 1], np.int32)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from isthmus.core.part import find_part, part_names
+from isthmus.core.registry import find_part, part_names
 
 HISTORY = [
     {"epoch": epoch, "loss": 1 / epoch, "reconstruction": 1 / epoch, "weight_change": 0.5, "seconds": 0.01 * epoch}

@@ -1,4 +1,4 @@
-"""What every part of the room texts keeps: rows as it says, facts that pass through JSON, and none that are false."""
+"""What every part of the kind texts keeps: rows as it says, facts that pass through JSON, and none that are false."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from isthmus.core.part import find_part, part_names
+from isthmus.core.registry import find_part, part_names
 from isthmus.errors import InvalidPart
 
 TEXTS = ["The cat sees a dog.", "A dog!", "the cow, the cow"]
@@ -33,8 +33,8 @@ def test_rows_are_what_it_says(part: Any, by: str) -> None:
     assert rows.shape == (3, row.size)
     assert rows.dtype == np.float32
     assert np.isnan(rows).any() <= row.may_be_missing
-    if row.codes is not None:
-        assert (np.nan_to_num(rows) < np.array(row.codes)).all()
+    if row.categories is not None:
+        assert (np.nan_to_num(rows) < np.array(row.categories)).all()
         assert (np.nan_to_num(rows) % 1 == 0).all()
     np.testing.assert_array_equal(part.apply(learned, TEXTS[1:2]), rows[1:2])
     back = part.undo(learned, rows)

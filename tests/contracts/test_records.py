@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from isthmus.contracts import LAST_STEP, Code, Neck, Pass, Row, at, watched
+from isthmus.contracts import LAST_STEP, Code, ForwardPass, Neck, Row, at, watched
 from isthmus.parts.schedules import Linear
 
 
@@ -25,7 +25,7 @@ def test_the_reconstruction_is_the_mean_over_the_draws_of_a_code() -> None:
 
     log_likelihood = jnp.array([[-1.0, -2.0, -3.0], [-5.0, 0.0, -4.0]])
     code: Any = Code(jnp.zeros((2, 3, 1)), jnp.zeros((3, 1)))
-    terms = Plain().terms(log_likelihood, Pass(None, None, code, None, None, jnp.int32(0), None))  # type: ignore[arg-type]
+    terms = Plain().terms(log_likelihood, ForwardPass(None, None, code, None, None, jnp.int32(0), None))  # type: ignore[arg-type]
     assert list(terms) == ["reconstruction"]
     np.testing.assert_array_equal(terms["reconstruction"], [3.0, 1.0, 3.5])
 

@@ -1,4 +1,4 @@
-"""Weights: slots of a network, drawn, filled from one flat vector, and laid flat again."""
+"""Weights: parameter specs of a network, drawn, filled from one flat vector, and laid flat again."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ SHAPES = {
 
 
 def test_slots_are_named_by_their_path_in_order() -> None:
-    assert {name: slot.shape for name, slot in parameter_specs(SKELETON).items()} == SHAPES
+    assert {name: spec.shape for name, spec in parameter_specs(SKELETON).items()} == SHAPES
     assert list(parameter_specs(SKELETON)) == list(SHAPES)
     assert [ParameterSpec(shape).size for shape in ((), (3,), (3, 4))] == [1, 3, 12]
 
@@ -117,7 +117,7 @@ def test_an_affine_layer_multiplies_rows() -> None:
 
 
 def test_filling_and_laying_flat_are_inverse() -> None:
-    flat = np.random.default_rng(0).normal(size=sum(slot.size for slot in parameter_specs(SKELETON).values()))
+    flat = np.random.default_rng(0).normal(size=sum(spec.size for spec in parameter_specs(SKELETON).values()))
     with jax.enable_x64(True):
         np.testing.assert_array_equal(join_weights(split_weights(SKELETON, jnp.array(flat))), flat)
 

@@ -16,8 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isthmus.contracts import Activation, Bottleneck, Corruption, Optimizer
-from isthmus.core import part as parts
-from isthmus.core.part import Part, find_part, part_from_json, part_kinds, part_names, resolve
+from isthmus.core import registry
+from isthmus.core.part import Part
+from isthmus.core.registry import find_part, part_kinds, part_names
+from isthmus.core.spelling import part_from_json, resolve, spelling
 from isthmus.errors import InvalidPart
 from isthmus.parts.activations import Elu, LeakyRelu, Relu
 from isthmus.parts.backbones import MLP
@@ -52,17 +54,17 @@ def any_value(hint: Any) -> st.SearchStrategy[Any]:
         return st.lists(any_value(arguments[0]), max_size=4).map(tuple)
     if origin is Literal:
         return st.sampled_from(arguments)
-    return PLAIN[hint] if hint in PLAIN else any_part(hint.room)
+    return PLAIN[hint] if hint in PLAIN else any_part(hint.kind)
 
 
-def any_part(room: str) -> st.SearchStrategy[Part]:
-    parts = [find_part(room, name) for name in part_names(room)]
-    # A part that wraps another of its room, as a hypernetwork, would have no end.
+def any_part(kind: str) -> st.SearchStrategy[Part]:
+    parts = [find_part(kind, name) for name in part_names(kind)]
+    # A part that wraps another of its kind, as a hypernetwork, would have no end.
     return st.one_of([any_setting_of(part) for part in parts if not wraps(part)])
 
 
 def wraps(cls: Any) -> bool:
-    return any(getattr(hint, "room", None) == cls.room for hint in typing.get_type_hints(cls).values())
+    return any(getattr(hint, "kind", None) == cls.kind for hint in typing.get_type_hints(cls).values())
 
 
 def any_setting_of(cls: Any) -> st.SearchStrategy[Part]:
@@ -79,13 +81,13 @@ def made(cls: Any, values: dict[str, Any]) -> Any:
         return None
 
 
-@pytest.mark.parametrize("room", sorted(part_kinds()))
-def test_a_part_of_any_settings_comes_back_from_each_of_its_forms(room: str) -> None:
+@pytest.mark.parametrize("kind", sorted(part_kinds()))
+def test_a_part_of_any_settings_comes_back_from_each_of_its_forms(kind: str) -> None:
     @settings(max_examples=60, deadline=None, derandomize=True, database=None)
-    @given(any_part(room))
+    @given(any_part(kind))
     def holds(part: Part) -> None:
-        spelled = resolve(part_kinds()[room], str(part))
-        stored = part_from_json(room, json.loads(json.dumps(part.to_json(), allow_nan=False)))
+        spelled = resolve(part_kinds()[kind], str(part))
+        stored = part_from_json(kind, json.loads(json.dumps(part.to_json(), allow_nan=False)))
         leaves, structure = jax.tree.flatten(part)
         for copy in (spelled, stored, jax.tree.unflatten(structure, leaves), part.replace()):
             assert type(copy) is type(part)
@@ -107,7 +109,7 @@ class Kinds:
     choice: Literal["one", "two"] = "one"
     widths: tuple[int, ...] = (1, 2)
     shares: tuple[float, ...] | None = None
-    activation: Activation = parts.spelling("relu")
+    activation: Activation = spelling("relu")
     optional: Activation | None = None
 
     def __call__(self, x: Any, key: Any) -> Any:
@@ -121,7 +123,7 @@ def kinds() -> Iterator[Any]:
         """Every kind of setting."""
 
     yield AllKinds
-    parts._REGISTER["corruptions"].pop("all_kinds")
+    registry._PARTS["corruptions"].pop("all_kinds")
 
 
 NOT_FINITE = [float("nan"), float("inf"), -float("inf"), np.float32("nan")]
@@ -184,16 +186,16 @@ def test_a_part_with_every_kind_of_setting_is_spelled_in_the_order_of_its_fields
 @pytest.mark.parametrize(
     ("contract", "value", "message"),
     [
-        (Corruption, 0.3, "a corruption or its spelling is due. Got 0.3."),
-        (Corruption, None, "a corruption or its spelling is due. Got None."),
-        (Corruption, TopK(64), "a corruption or its spelling is due. Got TopK(size=64, k=8, alpha=1.0)."),
-        (Optimizer, [1], "an optimizer or its spelling is due. Got [1]."),
-        (Bottleneck, Masking(0.5), "a bottleneck or its spelling is due. Got Masking(fraction=0.5)."),
+        (Corruption, 0.3, "expected a corruption or its spelling. Got 0.3."),
+        (Corruption, None, "expected a corruption or its spelling. Got None."),
+        (Corruption, TopK(64), "expected a corruption or its spelling. Got TopK(size=64, k=8, alpha=1.0)."),
+        (Optimizer, [1], "expected an optimizer or its spelling. Got [1]."),
+        (Bottleneck, Masking(0.5), "expected a bottleneck or its spelling. Got Masking(fraction=0.5)."),
         (Bottleneck, 8.0, "Deterministic.size must be a whole number. Got 8.0."),
         (Bottleneck, None, "Deterministic.size must be a whole number. Got None."),
     ],
 )
-def test_what_is_no_part_of_the_room_is_refused(contract: type[Part], value: Any, message: str) -> None:
+def test_what_is_no_part_of_the_kind_is_refused(contract: type[Part], value: Any, message: str) -> None:
     assert refusal(resolve, contract, value) == message
 
 

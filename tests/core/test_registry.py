@@ -1,4 +1,4 @@
-"""Rooms: a file in a room is a part, and so is a class of one's own."""
+"""The registry: a file in the folder of a kind is a part, and so is a class of one's own."""
 
 from __future__ import annotations
 
@@ -15,18 +15,11 @@ import pytest
 
 from isthmus import Autoencoder
 from isthmus.contracts import Bottleneck, Corruption
-from isthmus.core import part as parts
+from isthmus.core import registry
 from isthmus.core.coercion import singular
-from isthmus.core.part import (
-    Part,
-    find_part,
-    lazy_exports,
-    part_from_json,
-    part_kinds,
-    part_names,
-    resolve,
-    unique_names,
-)
+from isthmus.core.part import Part
+from isthmus.core.registry import find_part, lazy_exports, part_kinds, part_names
+from isthmus.core.spelling import part_from_json, resolve, unique_names
 from isthmus.errors import InvalidPart
 from isthmus.parts.bottlenecks import TopK
 from isthmus.parts.corruptions import Masking
@@ -40,7 +33,7 @@ def refusal(call: Callable[..., Any], *arguments: Any, **keywords: Any) -> str:
     return str(caught.value)
 
 
-def test_the_rooms_are_those_of_the_contracts() -> None:
+def test_the_kinds_are_those_of_the_contracts() -> None:
     assert set(part_kinds()) >= {
         "activations",
         "backbones",
@@ -56,7 +49,7 @@ def test_the_rooms_are_those_of_the_contracts() -> None:
     assert part_kinds()["bottlenecks"] is Bottleneck
 
 
-def test_a_room_lists_its_files() -> None:
+def test_a_kind_lists_its_files() -> None:
     assert {"gaussian", "masking", "salt_and_pepper"} <= set(part_names("corruptions"))
     assert part_names("corruptions") == sorted(part_names("corruptions"))
     assert "__init__" not in part_names("corruptions")
@@ -64,7 +57,7 @@ def test_a_room_lists_its_files() -> None:
 
 
 def test_one_of_many_is_named_in_the_singular() -> None:
-    assert [singular(room) for room in ("penalties", "stops", "backbones", "likelihoods", "activations")] == [
+    assert [singular(kind) for kind in ("penalties", "stops", "backbones", "likelihoods", "activations")] == [
         "penalty",
         "stop",
         "backbone",
@@ -78,7 +71,7 @@ def test_parts_of_one_kind_are_numbered() -> None:
     assert unique_names(()) == []
 
 
-def test_a_rooms_door_opens_for_its_classes_only() -> None:
+def test_a_kind_exports_its_classes_only() -> None:
     enter, listed = lazy_exports("isthmus.bottlenecks")
     assert {"Deterministic", "TopK", "Variational"} <= set(listed())
     assert all(inspect.isclass(enter(name)) for name in listed())
@@ -104,7 +97,7 @@ def jitter() -> Iterator[Any]:
             return x + self.reach * (2 * jax.random.uniform(key, x.shape) - 1)
 
     yield UniformJitter
-    parts._REGISTER["corruptions"].pop("uniform_jitter")
+    registry._PARTS["corruptions"].pop("uniform_jitter")
 
 
 def test_a_part_of_ones_own_is_found_and_spelled(jitter: Any) -> None:

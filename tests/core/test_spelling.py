@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from isthmus.contracts import Activation, Backbone, Bottleneck, Corruption, Optimizer, Penalty, Schedule
-from isthmus.core.part import Part, resolve
+from isthmus.core.part import Part
+from isthmus.core.spelling import resolve
 from isthmus.errors import InvalidPart, UnknownPart
 from isthmus.parts.activations import Elu
 from isthmus.parts.backbones import MLP
@@ -79,7 +80,7 @@ def test_a_spelling_may_be_written_in_other_ways(contract: type[Part], text: str
         (Bottleneck, TopK(64), TopK(64)),
     ],
 )
-def test_a_bare_value_stands_for_the_rooms_shorthand(contract: type[Part], value: Any, part: Part) -> None:
+def test_a_bare_value_stands_for_the_kinds_shorthand(contract: type[Part], value: Any, part: Part) -> None:
     assert resolve(contract, value) == part
 
 
@@ -178,7 +179,7 @@ def test_a_part_within_a_part_is_read_as_strictly(text: str) -> None:
     ("text", "unknown"),
     [("print(1)", "print"), ("__import__('os')", "__import__"), ("__init__", "__init__"), ("deterministic(8)", "")],
 )
-def test_only_what_is_registered_in_the_room_can_be_called(text: str, unknown: str) -> None:
+def test_only_what_is_registered_in_the_kind_can_be_called(text: str, unknown: str) -> None:
     name = unknown or text.partition("(")[0]
     with pytest.raises(UnknownPart, match=f"^no corruption is called {name!r}\\."):
         resolve(Corruption, text)

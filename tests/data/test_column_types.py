@@ -112,27 +112,30 @@ REFUSED: dict[str, tuple[Column, pa.Array, str]] = {
     "text for numbers": (
         KINDS["numeric"]("price", "double"),
         pa.array([None, "cheap"]),
-        "column 'price' holds 'cheap' (row 1), and numbers are due: turn it into numbers.",
+        "column 'price': expected numbers; got 'cheap' (row 1). Turn it into numbers.",
     ),
     "dates for numbers": (
         KINDS["numeric"]("price", "double"),
         pa.array([0], pa.date32()),
-        "column 'price' holds values of type date32[day], and numbers are due.",
+        "column 'price': expected numbers; got values of type date32[day]. Turn them into numbers.",
     ),
     "no dates": (
         KINDS["datetime"]("when", "string"),
         pa.array(["2024-05-31", "soon"]),
-        "column 'when' holds 'soon' (row 1), and dates are due, as 2024-05-31 or 2024-05-31 12:00.",
+        "column 'when': expected dates, as 2024-05-31 or 2024-05-31 12:00; got 'soon' (row 1). Write all of them so.",
     ),
     "numbers for dates": (
         KINDS["datetime"]("when", "timestamp[s]"),
         pa.array([1.5]),
-        "column 'when' holds values of type double, and dates are due.",
+        "column 'when': expected dates; got values of type double. Turn them into dates.",
     ),
     "numbers for texts": (
         KINDS["categorical"]("kind", "string", values=("x", "y")),
         pa.array([1.5]),
-        "column 'kind' holds values of type double, and those of the fit, as 'x', were of type string.",
+        (
+            "column 'kind': expected values of type string, as 'x' in the fit; got values of type double. Pass the "
+            "column in the type of the fit."
+        ),
     ),
 }
 

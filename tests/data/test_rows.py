@@ -9,10 +9,10 @@ import pytest
 
 from isthmus import Autoencoder
 from isthmus.contracts import Likelihood, Scaling
-from isthmus.core.part import resolve
+from isthmus.core.spelling import resolve
 from isthmus.data.device_table import build_tables, padded_size
 from isthmus.data.rows import FOLD, Rows
-from isthmus.data.sources import open_source
+from isthmus.data.sources import open_numbers
 from isthmus.data.split import ValidationSplit
 
 X = np.random.default_rng(0).normal(size=(40, 5))
@@ -25,7 +25,7 @@ def autoencoder(**settings: Any) -> Autoencoder:
 
 def held_out(rows: int, share: float, seed: int = 0) -> tuple[int, int]:
     x = np.arange(2 * rows, dtype=float).reshape(rows, 2)
-    table, out = tables(Rows(open_source(x), np.ones(rows)), share, seed)
+    table, out = tables(Rows(open_numbers(x), np.ones(rows)), share, seed)
     kept = np.asarray(table.x)[: table.rows]
     left = np.zeros((0, 2)) if out is None else np.asarray(out.x)[: out.rows]
     np.testing.assert_array_equal(np.sort(np.concatenate([kept, left]), axis=0), x)  # each row once
@@ -59,7 +59,7 @@ def test_rows_are_held_out_by_chance() -> None:
     x = np.arange(4000, dtype=float).reshape(2000, 2)
     picked = []
     for seed in (0, 0, 1):
-        _, out = tables(Rows(open_source(x), np.ones(2000)), 0.25, seed)
+        _, out = tables(Rows(open_numbers(x), np.ones(2000)), 0.25, seed)
         picked.append(np.sort(np.asarray(out.x)[: out.rows, 0]))
     np.testing.assert_array_equal(picked[0], picked[1])
     assert len(np.intersect1d(picked[0], picked[2])) < 250
@@ -76,7 +76,7 @@ def test_a_tenth_is_held_out_from_a_thousand_rows_on(rows: int, is_held_out: boo
 
 def test_a_table_is_scaled_once_and_filled_up_with_nothing() -> None:
     x = np.random.default_rng(0).normal(size=(2100, 5)) * 7 + 3
-    rows = Rows(open_source(x), np.ones(2100))
+    rows = Rows(open_numbers(x), np.ones(2100))
     scaling = resolve(Scaling, "standard")
     table, out = build_tables(
         rows, scaling, scaling.fit(rows), resolve(Likelihood, "squared_error"), ValidationSplit(0.0, seed=0)
@@ -93,7 +93,7 @@ def test_a_table_is_scaled_once_and_filled_up_with_nothing() -> None:
 def test_weights_average_one_in_each_table() -> None:
     x = np.arange(4000, dtype=float).reshape(2000, 2)
     weight = np.linspace(1, 9, 2000)
-    for table in tables(Rows(open_source(x), weight), 0.3):
+    for table in tables(Rows(open_numbers(x), weight), 0.3):
         kept = np.asarray(table.weight)[: table.rows]
         by_row = dict(zip(np.asarray(table.x)[: table.rows, 0], kept, strict=True))
         assert kept.mean() == pytest.approx(1, rel=1e-5)
@@ -119,7 +119,7 @@ def test_sizes_are_few() -> None:
 
 def test_equal_rows_of_a_small_table_are_folded() -> None:
     x = np.array([[1.0, 2], [3, 4], [1, 2], [1, 2], [5, 6]])
-    rows = Rows(open_source(x), np.array([1.0, 2, 3, 0.5, 0]))
+    rows = Rows(open_numbers(x), np.array([1.0, 2, 3, 0.5, 0]))
     ((folded, weight),) = rows()
     np.testing.assert_array_equal(folded, [[1, 2], [3, 4]])
     np.testing.assert_array_equal(weight, [4.5, 2])
@@ -129,14 +129,14 @@ def test_equal_rows_of_a_small_table_are_folded() -> None:
 
 def test_a_large_table_is_not_folded() -> None:
     x = np.ones((FOLD + 1, 2))
-    rows = Rows(open_source(x), np.ones(FOLD + 1))
+    rows = Rows(open_numbers(x), np.ones(FOLD + 1))
     assert sum(len(block) for block, _ in rows()) == rows.count == FOLD + 1
 
 
 def test_rows_without_weight_are_left_out() -> None:
     x = np.arange(2 * 3000, dtype=float).reshape(3000, 2)
     weight = (np.arange(3000) % 3 > 0).astype(float)
-    rows = Rows(open_source(x), weight)
+    rows = Rows(open_numbers(x), weight)
     found = np.concatenate([block for block, _ in rows()])
     np.testing.assert_array_equal(found, x[weight > 0])
     assert rows.count == 2000
@@ -144,13 +144,13 @@ def test_rows_without_weight_are_left_out() -> None:
 
 def test_rows_that_belong_together_are_held_out_together() -> None:
     groups = np.repeat(np.arange(30), 4)
-    is_out = ValidationSplit(0.3, 0, together=groups).drawn(120).reshape(30, 4)
+    is_out = ValidationSplit(0.3, 0, together=groups).draw(120).reshape(30, 4)
     assert (is_out == is_out[:, :1]).all()
     assert is_out[:, 0].sum() == 9
 
 
 def test_of_every_kind_the_same_share_is_held_out() -> None:
     kinds = np.arange(200) < 20
-    is_out = ValidationSplit(0.1, 0, strata=kinds).drawn(200)
+    is_out = ValidationSplit(0.1, 0, strata=kinds).draw(200)
     assert is_out[kinds].sum() == 2
     assert is_out[~kinds].sum() == 18

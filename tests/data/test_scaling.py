@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from isthmus.contracts import Row, Scaling
-from isthmus.core.part import resolve
+from isthmus.core.spelling import resolve
 from isthmus.data.scaling import TableScaling
 from isthmus.errors import InvalidData
 
@@ -23,7 +23,7 @@ def fitted(row: Row, x: np.ndarray, part: str = "standard", **settings: Any) -> 
 def test_codes_pass_and_numbers_are_scaled() -> None:
     x = X.copy()
     x[:, 2] = np.arange(20) % 3
-    scaling, learned = fitted(Row((6,), codes=(0, 0, 3, 0, 0, 0)), x)
+    scaling, learned = fitted(Row((6,), categories=(0, 0, 3, 0, 0, 0)), x)
     found = scaling.apply(learned, x)
     others = np.delete(x, 2, axis=1)
     np.testing.assert_array_equal(found[:, 2], x[:, 2])
@@ -53,7 +53,7 @@ def test_holes_stay_holes(part: str) -> None:
 
 def test_rows_of_codes_only_learn_nothing() -> None:
     x = np.arange(12.0).reshape(4, 3) % 5
-    scaling, learned = fitted(Row((3,), codes=(5, 5, 5)), x)
+    scaling, learned = fitted(Row((3,), categories=(5, 5, 5)), x)
     assert learned == {}
     assert scaling.learned == ()
     np.testing.assert_array_equal(scaling.apply(learned, x), x)
@@ -62,14 +62,16 @@ def test_rows_of_codes_only_learn_nothing() -> None:
 @pytest.mark.parametrize("value", [-1, 3, 0.5])
 def test_what_is_no_code_is_refused(value: float) -> None:
     x = np.column_stack([X[:, 0], np.arange(20) % 3])
-    scaling, learned = fitted(Row((2,), ("price", "site"), codes=(0, 3)), x)
-    with pytest.raises(InvalidData, match=rf"^column 'site' holds {value:g}, and a whole number from 0 to 2 is due: "):
+    scaling, learned = fitted(Row((2,), ("price", "site"), categories=(0, 3)), x)
+    with pytest.raises(InvalidData, match=rf"^column 'site': expected a category, .* from 0 to 2; got {value:g}\. "):
         scaling.apply(learned, np.array([[0.0, value]]))
 
 
 def test_a_code_that_training_has_not_seen_is_refused() -> None:
     x = np.column_stack([X[:, 0], np.arange(20) % 2])
-    scaling, learned = fitted(Row((2,), codes=(0, 3)), x, seen={1: (0, 1)})
+    scaling, learned = fitted(Row((2,), categories=(0, 3)), x, known={1: (0, 1)})
     scaling.apply(learned, x)
-    with pytest.raises(InvalidData, match=r"^column 1 holds 2, which training has not seen: it has seen 0, 1\.$"):
+    with pytest.raises(
+        InvalidData, match=r"^column 1: expected a category of the training rows \(0, 1\); got 2\. Fit "
+    ):
         scaling.apply(learned, np.array([[0.0, 2.0]]))

@@ -13,17 +13,17 @@ import pytest
 from isthmus import InvalidData, InvalidPart
 from isthmus.data.column_types import MOST_VALUES
 from isthmus.data.schema import Schema, from_json, is_plain, learn
-from isthmus.data.sources import find_source
+from isthmus.data.sources import open_table
 
 
 def learned(frame: Any, **wishes: Any) -> Schema:
-    source: Any = find_source(frame)
-    source.pick(None)
+    source: Any = open_table(frame)
+    source.select(None)
     return learn(source.schema, source.own_types(), lambda: source.record_batches(2), wishes)
 
 
 def batch(frame: Any) -> Any:
-    source: Any = find_source(frame)
+    source: Any = open_table(frame)
     return next(iter(source.record_batches(100)))
 
 
@@ -46,7 +46,7 @@ def test_kinds_come_from_types() -> None:
     assert [column.kind for column in schema.columns] == kinds
     assert schema.names == list(FRAME)
     row = schema.row()
-    assert (row.shape, row.codes) == ((7,), (0, 0, 2, 0, 2, 2, 0))
+    assert (row.shape, row.categories) == ((7,), (0, 0, 2, 0, 2, 2, 0))
     assert row.may_be_missing
     assert row.is_table
     due = [[39, 1.5, 0, 1, 0, 1, 0], [50, np.nan, 1, np.nan, 1, 0, 86_400], [38, 2.5, 0, 0, 0, 1, np.nan]]
@@ -107,31 +107,39 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {"a": [[1], [2]]},
         {},
         (
-            "column 'a' holds values of type list<item: int64> ([1], row 0), and numbers are due, or texts, "
-            "categories, dates: turn it into such or leave it out."
+            "column 'a': expected numbers, texts, categories or dates; got values of type list<item: int64> "
+            "([1], row 0). Turn it into one of these or leave it out."
         ),
     ),
-    "durations": ({"a": pd.to_timedelta([1, 2], unit="s")}, {}, "column 'a' holds values of type duration["),
+    "durations": (
+        {"a": pd.to_timedelta([1, 2], unit="s")},
+        {},
+        "column 'a': expected numbers, texts, categories or dates; got values of type duration[",
+    ),
     "no such column": (
         {"aim": [1, 2]},
         {"aims": "ordinal"},
-        "columns names 'aims', and the table has none. Did you mean",
+        "columns: expected names of columns of the table; got 'aims'. Did you mean",
     ),
     "dates that do not parse": (
         {"a": ["2024-01-01", "tomorrow"]},
         {"a": "datetime"},
-        "column 'a' holds 'tomorrow' (row 1), and dates are due, as 2024-05-31 or 2024-05-31 12:00.",
+        "column 'a': expected dates, as 2024-05-31 or 2024-05-31 12:00; got 'tomorrow' (row 1). Write all of them so.",
     ),
     "text for numbers": (
         {"a": ["1", "two"]},
         {"a": "numeric"},
-        "column 'a' holds 'two' (row 1), and numbers are due: turn it into numbers.",
+        "column 'a': expected numbers; got 'two' (row 1). Turn it into numbers.",
     ),
-    "not true or false": ({"a": [0, 2]}, {"a": "boolean"}, "column 'a' holds 2, and true or false is due."),
+    "not true or false": (
+        {"a": [0, 2]},
+        {"a": "boolean"},
+        "column 'a': expected true or false; got 2. Turn it into booleans, or write another kind.",
+    ),
     "not in the list": (
         {"a": ["S", "XL"]},
         {"a": ["S", "M"]},
-        "column 'a' holds 'XL', which is not among those of columns: ['S', 'M'].",
+        "column 'a': expected one of ['S', 'M'], which columns lists; got 'XL'. Add it to the list, or drop such rows.",
     ),
 }
 
@@ -145,10 +153,10 @@ def test_what_cannot_be_used_is_refused_by_name(case: str) -> None:
 
 
 def test_numbers_and_booleans_alone_are_no_mixed_table() -> None:
-    source: Any = find_source(pd.DataFrame({"a": [1, 2], "b": [0.5, 1.5], "c": [True, False]}))
+    source: Any = open_table(pd.DataFrame({"a": [1, 2], "b": [0.5, 1.5], "c": [True, False]}))
     assert is_plain(source.schema, {})
     assert not is_plain(source.schema, {"c": "boolean"})
-    assert not is_plain(find_source(FRAME).schema, {})  # type: ignore[attr-defined]
+    assert not is_plain(open_table(FRAME).schema, {})  # type: ignore[attr-defined]
 
 
 def spoiled(**changes: Any) -> Any:

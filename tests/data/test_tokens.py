@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from isthmus import InvalidData
-from isthmus.data.tokens import are_texts, counts, join_tokens, most_frequent, numbered, split, texts_of
+from isthmus.data.tokens import are_texts, counts, join_tokens, most_frequent, number_tokens, split, texts_of
 
 TWO = ["A cat, a DOG.", "cats"]
 
@@ -63,7 +63,7 @@ def test_texts_come_in_any_form(data: Any) -> None:
 def test_the_first_may_be_missing_and_is_named(data: Any) -> None:
     assert are_texts(data)
     with pytest.raises(
-        InvalidData, match=r"^text 0 is no text but (None|nan|<NA>), of type (NoneType|float|NAType)\.$"
+        InvalidData, match=r"^text 0: expected text; got (None|nan|<NA>) of type (NoneType|float|NAType)\.$"
     ):
         texts_of(data)
 
@@ -97,11 +97,11 @@ def test_other_data_are_no_texts(data: Any) -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        ("one", r"^X is one text, 'one': a list of texts is due\.$"),
-        (["a", 3.5], r"^text 1 is no text but 3\.5, of type float\.$"),
-        (pd.Series(["a", None], dtype=object), r"^text 1 is no text but None, of type NoneType\.$"),
-        (np.array([["a", "b"]]), r"^texts are a list, or one column of a frame\. Got 1 x 2\.$"),
-        (3, r"^texts are a list, or one column of a frame\. Got one value\.$"),
+        ("one", r"^X: expected a list of texts; got one text, 'one'\. Pass \[X\]\.$"),
+        (["a", 3.5], r"^text 1: expected text; got 3\.5 of type float\.$"),
+        (pd.Series(["a", None], dtype=object), r"^text 1: expected text; got None of type NoneType\.$"),
+        (np.array([["a", "b"]]), r"^expected a list of texts, or one column of a frame; got 1 x 2\.$"),
+        (3, r"^expected a list of texts, or one column of a frame; got one value\.$"),
     ],
 )
 def test_what_is_no_text_is_said(data: Any, said: str) -> None:
@@ -118,6 +118,6 @@ def test_the_frequent_come_first_and_equal_ones_by_alphabet() -> None:
 
 
 def test_tokens_by_number() -> None:
-    ids, text = numbered([["a", "b"], [], ["c", "a"]], ["a", "c"])
+    ids, text = number_tokens([["a", "b"], [], ["c", "a"]], ["a", "c"])
     assert ids.tolist() == [0, -1, 1, 0]
     assert text.tolist() == [0, 0, 2, 2]

@@ -55,7 +55,7 @@ def over_grid(function: Any) -> np.ndarray:
 
 def density(outcome: Any) -> np.ndarray:
     """Return the density by column on the grid; where it jumps, it is the mean of both sides."""
-    return np.exp(over_grid(outcome.log_density))
+    return np.exp(over_grid(outcome.marginal_log_prob))
 
 
 def pieces(values: np.ndarray) -> np.ndarray:
@@ -111,9 +111,11 @@ def test_the_joint_density_is_one_of_rows(outcome: Any) -> None:
     grid = np.linspace(-14, 18, 321) + 1e-3
     pairs = np.stack(np.meshgrid(grid, grid, indexing="ij"), axis=-1).reshape(-1, 1, 2)
     every = jnp.ones((ROWS, 2), bool)
-    joint = jax.jit(jax.vmap(lambda x: outcome.log_joint(jnp.broadcast_to(x, (ROWS, 2)), every)[0]))(jnp.array(pairs))
+    joint = jax.jit(jax.vmap(lambda x: outcome.joint_log_prob(jnp.broadcast_to(x, (ROWS, 2)), every)[0]))(
+        jnp.array(pairs)
+    )
     first = np.exp(np.asarray(joint)).reshape(321, 321, ROWS).sum(axis=1) * 0.1
-    alone = jax.vmap(lambda t: outcome.log_density(jnp.full((ROWS, 2), t))[0, :, 0])(jnp.array(grid))
+    alone = jax.vmap(lambda t: outcome.marginal_log_prob(jnp.full((ROWS, 2), t))[0, :, 0])(jnp.array(grid))
     np.testing.assert_allclose(first, np.exp(alone), atol=2e-3)
     np.testing.assert_allclose(first.sum(axis=0) * 0.1, 1, atol=2e-2)
 
@@ -121,12 +123,12 @@ def test_the_joint_density_is_one_of_rows(outcome: Any) -> None:
 def test_what_is_not_observed_is_integrated_out(outcome: Any) -> None:
     observed = np.array([[True, False], [False, True], [False, False]])
     x = jnp.array(np.where(observed, X, np.nan))
-    alone = np.where(observed, np.asarray(outcome.log_density(jnp.array(X)))[0], 0)
-    np.testing.assert_allclose(outcome.log_joint(x, observed)[0], alone.sum(axis=1), rtol=1e-12)
+    alone = np.where(observed, np.asarray(outcome.marginal_log_prob(jnp.array(X)))[0], 0)
+    np.testing.assert_allclose(outcome.joint_log_prob(x, observed)[0], alone.sum(axis=1), rtol=1e-12)
     arrays, tree = jax.tree.flatten(outcome)
 
     def total(arrays: Any) -> Any:
-        return jnp.sum(jax.tree.unflatten(tree, arrays).marginal(x, observed))
+        return jnp.sum(jax.tree.unflatten(tree, arrays).log_prob_by_column(x, observed))
 
     for gradient in jax.grad(total)(arrays):
         assert np.isfinite(gradient).all()

@@ -43,7 +43,7 @@ def correlated() -> tuple[Any, list[Any]]:
 
 def test_a_normal_column_is_scipys() -> None:
     outcome, known = NormalOutcome(jnp.array(CENTER), jnp.array(DEVIATION)), stats.norm(CENTER, DEVIATION)
-    np.testing.assert_allclose(outcome.log_density(jnp.array(X)), known.logpdf(X), rtol=1e-12)
+    np.testing.assert_allclose(outcome.marginal_log_prob(jnp.array(X)), known.logpdf(X), rtol=1e-12)
     np.testing.assert_allclose(outcome.cdf(jnp.array(X)), known.cdf(X), rtol=1e-12)
     np.testing.assert_allclose(outcome.quantile(jnp.array(0.2)), known.ppf(0.2), rtol=1e-12)
     np.testing.assert_allclose(outcome.variance(), known.var(), rtol=1e-12)
@@ -80,7 +80,7 @@ def test_the_rest_of_a_row_that_goes_together_is_integrated_out(observed: np.nda
     x = np.where(observed, X, np.nan)
     mask = np.broadcast_to(observed, X.shape)
     found = np.asarray(outcome.log_prob(jnp.array(x), mask))[0]
-    completed = np.asarray(outcome.completed(jnp.array(x), mask))[0]
+    completed = np.asarray(outcome.conditional_mean(jnp.array(x), mask))[0]
     for i, covariance in enumerate(covariances):
         center, rest = CENTER[0, i], ~observed
         block = covariance[np.ix_(observed, observed)]
@@ -99,7 +99,7 @@ def test_rows_that_are_all_but_one_line_lose_no_density() -> None:
             jnp.zeros((1, 1, 2)), jnp.array([[[[0.0, 0.0], [1.0, 0.0]]]]), jnp.array([[[1.0, 1e-4]]])
         )
         assert np.isnan(jnp.linalg.cholesky(jnp.array([[1.0, 1.0], [1.0, 1.0 + 1e-8]]))).any()
-        found = outcome.marginal(jnp.ones((1, 2)), jnp.ones((1, 2), bool))
+        found = outcome.log_prob_by_column(jnp.ones((1, 2)), jnp.ones((1, 2), bool))
         expected = stats.norm(0, [1, 1e-4]).logpdf([1, 0])
         np.testing.assert_allclose(found[0, 0], expected, rtol=1e-3)
 
@@ -117,7 +117,7 @@ def mixed() -> Any:
 def test_a_mixture_adds_up_over_its_components(observed: np.ndarray) -> None:
     mask = np.broadcast_to(observed, X.shape)
     x = jnp.array(np.where(observed, X, np.nan))
-    found, completed = np.asarray(mixed().log_prob(x, mask))[0], np.asarray(mixed().completed(x, mask))[0]
+    found, completed = np.asarray(mixed().log_prob(x, mask))[0], np.asarray(mixed().conditional_mean(x, mask))[0]
     for i in range(ROWS):
         each = [
             SHARE[0, i, c] * stats.norm(CENTERS[0, i, c], DEVIATIONS[0, i, c]).pdf(X[i])[observed].prod()
@@ -140,7 +140,7 @@ def test_a_mixture_tells_each_column_given_those_before_it() -> None:
 def test_a_mixture_of_one_is_normal() -> None:
     one = NormalMixtureOutcome(jnp.zeros((1, ROWS, 1)), jnp.array(CENTER)[:, :, None], jnp.array(DEVIATION)[:, :, None])
     plain = NormalOutcome(jnp.array(CENTER), jnp.array(DEVIATION))
-    for name in ("log_prob_by_column", "log_density", "cdf", "crps"):
+    for name in ("log_prob_by_column", "marginal_log_prob", "cdf", "crps"):
         np.testing.assert_allclose(getattr(one, name)(X), getattr(plain, name)(jnp.array(X)), rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(one.quantile(jnp.array(0.9)), plain.quantile(jnp.array(0.9)), rtol=1e-9)
 
@@ -159,7 +159,7 @@ def test_a_histogram_by_hand() -> None:
     x = jnp.array([[0.5], [1.0], [2.9], [4.0]])
     expected = np.log(within * np.array([0.2, 0.25, 0.25, 0.3]))
     np.testing.assert_allclose(outcome.log_prob_by_column(x)[0, :, 0], expected, rtol=1e-12)
-    np.testing.assert_allclose(outcome.log_density(x)[0, :, 0], expected, rtol=1e-12)
+    np.testing.assert_allclose(outcome.marginal_log_prob(x)[0, :, 0], expected, rtol=1e-12)
     np.testing.assert_allclose(outcome.cdf(x)[0, :, 0], OUTSIDE / 2 + within * np.array([0.1, 0.2, 0.675, 1]))
     assert outcome.mean().item() == pytest.approx(within * (0.1 + 1.0 + 1.05) + OUTSIDE * 2.0, rel=1e-12)
 

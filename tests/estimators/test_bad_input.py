@@ -15,8 +15,9 @@ from sklearn.exceptions import NotFittedError
 
 from isthmus import Autoencoder, InvalidData, InvalidPart, IsthmusError, UnknownPart
 from isthmus.contracts import Scaling
-from isthmus.core.part import resolve
+from isthmus.core.spelling import resolve
 from isthmus.data.validation import check_weight
+from tiny import weights_of
 
 X = np.random.default_rng(0).normal(size=(40, 5))
 NAMES = ["age", "height", "price", "weight", "year"]
@@ -56,11 +57,11 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "two columns": (
         lambda: spoiled((7, 2, NAN), (8, 4, INF)),
-        r"^column 2 holds NaN \(missing\) in 1 row \(first: 7\), and one more column holds such",
+        r"^column 2 holds NaN \(missing\) in 1 row \(first: 7\), and so does one more column",
     ),
     "all columns": (
         lambda: np.full((40, 5), NAN),
-        r"^column 0 holds NaN \(missing\) in 40 rows \(first: 0\), and 4 more columns hold such",
+        r"^column 0 holds NaN \(missing\) in 40 rows \(first: 0\), and so do 4 more columns",
     ),
     "NaN in a sparse matrix": (
         lambda: scipy.sparse.csr_matrix(spoiled((7, 2, NAN))),
@@ -76,44 +77,47 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "text": (
         lambda: pd.DataFrame(X, columns=NAMES).assign(price="cheap"),
-        r"^column 'price' holds text \('cheap', row 0\), and numbers are due: turn it into numbers or leave it out\.$",
+        r"^column 'price': expected numbers; got text \('cheap', row 0\)\. Turn it into numbers or leave it out\.$",
     ),
     "numbers written as text": (
         lambda: pd.DataFrame(X, columns=NAMES).assign(price=[str(i) for i in range(40)]),
-        r"^column 'price' holds numbers written as text \('0', row 0\)",
+        r"^column 'price' holds numbers written as text \('0', row 0\): turn it into numbers, or say",
     ),
     "text in polars": (
         lambda: pl.DataFrame(X, schema=NAMES).with_columns(year=pl.lit("x")),
-        r"^column 'year' holds text \('x', row 0\)",
+        r"^column 'year': expected numbers; got text \('x', row 0\)",
     ),
     "text in an array": (
         lambda: np.array([["1", "2"], ["3", "four"]]),
-        r"^column 1 holds text \('four', row 1\), and numbers are due",
+        r"^column 1: expected numbers; got text \('four', row 1\)\. Turn it into numbers or",
     ),
-    "text in lists": (lambda: [[1, 2], [3, "four"]], r"^column 1 holds text \('four', row 1\)"),
+    "text in lists": (lambda: [[1, 2], [3, "four"]], r"^column 1: expected numbers; got text \('four', row 1\)"),
     "categories": (
         lambda: pd.DataFrame(X, columns=NAMES).assign(price=pd.Categorical(["a", "b"] * 20)),
-        r"^column 'price' holds text \('a', row 0\)",
+        r"^column 'price': expected numbers; got text \('a', row 0\)",
     ),
     "dates": (
         lambda: pd.DataFrame(X, columns=NAMES).assign(year=pd.Timestamp("2020-01-01")),
-        r"^column 'year' holds values of type timestamp.*numbers are due",
+        r"^column 'year': expected numbers; got values of type timestamp",
     ),
-    "dates in an array": (lambda: np.zeros((9, 3), "M8[s]"), r"^X holds values of type datetime64\[s\]"),
+    "dates in an array": (
+        lambda: np.zeros((9, 3), "M8[s]"),
+        r"^X: expected numbers; got values of type datetime64\[s\]",
+    ),
     "mixed types": (
         lambda: pd.DataFrame({"a": [1, "x", 2.5], "b": [1, 2, 3]}),
         "^column 'a' mixes types or holds objects .*make all its values numbers",
     ),
     "lists in cells": (
         lambda: pd.DataFrame({"a": [[1], [2], [3]], "b": [1, 2, 3]}),
-        r"^column 'a' holds values of type list.*numbers are due",
+        r"^column 'a': expected numbers.*; got values of type list",
     ),
     "an empty column": (lambda: pd.DataFrame({"a": [None] * 3, "b": [1, 2, 3]}), "^column 'a' holds no values at all"),
     "a name twice": (
         lambda: pd.DataFrame(X, columns=["a", "b", "a", "c", "a"]),
         r"^column 'a' stands 3 times: give every column its own name",
     ),
-    "no rows": (lambda: X[:0], r"^X has 0 sample\(s\) \(shape=\(0, 5\)\): rows are due"),
+    "no rows": (lambda: X[:0], r"^X has 0 sample\(s\) \(shape=\(0, 5\)\): expected at least one row"),
     "no rows in a frame": (lambda: pd.DataFrame(X, columns=NAMES)[:0], r"^X has 0 sample\(s\)"),
     "no columns": (lambda: X[:, :0], r"^X has 0 feature\(s\) \(shape=\(40, 0\)\) while a minimum of 2 is required"),
     "no columns in a frame": (lambda: pd.DataFrame(index=range(4)), r"^X has 0 feature\(s\)"),
@@ -124,9 +128,9 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "1-D series": (lambda: pd.Series([1.0, 2.0]), "^Expected 2D array, got 1D array instead"),
     "5-D": (
         lambda: X.reshape(4, 5, 2, 1, 5),
-        r"^X has 5 dimensions \(4 x 5 x 2 x 1 x 5\) where 2 are due, 3 or 4 for images: X\.reshape\(len\(X\), -1",
+        r"^X: expected 2 dimensions, or 3 or 4 for images; got 5 \(4 x 5 x 2 x 1 x 5\)\. Pass X\.reshape\(len\(X\), -1",
     ),
-    "sparse 1-D": (lambda: scipy.sparse.coo_array(X[0]), r"^X has 1 dimension\(s\) where 2 are due"),
+    "sparse 1-D": (lambda: scipy.sparse.coo_array(X[0]), r"^X: expected 2 dimensions, \[rows, columns\]; got 1"),
     "complex": (lambda: X + 1j, "^Complex data not supported: split real and imaginary parts"),
     "sparse complex": (lambda: scipy.sparse.csr_array(X + 1j), "^Complex data not supported"),
     "ragged": (lambda: [[1, 2], [3]], "^X is not a table: its rows differ in length"),
@@ -147,7 +151,7 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
 
 FITS = ("NaN", "NaNs", "NaN in a sparse matrix", "a gap in polars", "NaN in a late block", "text", "text in polars")
 FITS += ("categories", "dates")
-"""What a model that has seen no such refuses, and `fit` takes as it is."""
+"""What a model of a table of numbers refuses, and `fit` takes as it is."""
 IN_FIT = {
     "inf before NaN": r"^column 1 holds inf in 1 row \(first: 2\): fill or drop them first\.$",
     "NaN before inf": r"^column 1 holds inf in 1 row \(first: 5\): fill or drop them first\.$",
@@ -254,10 +258,10 @@ def test_names_that_are_not_all_text_are_no_names() -> None:
         (np.ones((3, 5)), "the codes have 5 columns, and those of this model have 2"),
         (np.ones((3, 1)), "the codes have 1 columns, and those of this model have 2"),
         (np.ones(2), "Expected 2D array, got 1D array"),
-        (np.ones((3, 1, 1, 1, 2)), "X has 5 dimensions"),
+        (np.ones((3, 1, 1, 1, 2)), "X: expected 2 dimensions, or 3 or 4 for images; got 5"),
         (np.array([[1, 2], [NAN, 3]]), r"column 0 holds NaN \(missing\) in 1 row \(first: 1\)"),
         (np.array([[1, 2], [3, INF]]), r"column 1 holds inf in 1 row \(first: 1\)"),
-        ([["a", "b"]], r"column 0 holds text \('a', row 0\)"),
+        ([["a", "b"]], r"column 0: expected numbers; got text \('a', row 0\)"),
         (np.full((3, 2), 1e300), "too large to compute with"),
     ],
 )
@@ -307,14 +311,14 @@ def test_weights_that_are_none_are_refused(weight: Any, message: str) -> None:
 
 def test_weights_may_come_in_any_form() -> None:
     weight = np.arange(1, 41)
-    due = autoencoder().fit(X, sample_weight=weight)._weights
+    due = weights_of(autoencoder().fit(X, sample_weight=weight))
     for form in (
         weight.tolist(),
         pd.Series(weight, index=range(100, 140)),
         pl.Series(weight),
         weight.astype(np.float32),
     ):
-        np.testing.assert_array_equal(autoencoder().fit(X, sample_weight=form)._weights, due)
+        np.testing.assert_array_equal(weights_of(autoencoder().fit(X, sample_weight=form)), due)
     np.testing.assert_array_equal(check_weight(None, 3), np.ones(3))
     np.testing.assert_array_equal(check_weight(2, 3), np.full(3, 2.0))
 
@@ -324,8 +328,11 @@ SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
     "max_epochs a fraction": ({"max_epochs": 2.5}, r"max_epochs must be a whole number of at least 0\. Got 2\.5"),
     "max_epochs text": ({"max_epochs": "3"}, "max_epochs must be a whole number of at least 0. Got '3'"),
     "max_epochs truth": ({"max_epochs": True}, "max_epochs must be a whole number of at least 0. Got True"),
-    "batch_size": ({"batch_size": 0}, r"batch_size must be a whole number of at least 1\. Got 0"),
-    "batch_size a fraction": ({"batch_size": 32.0}, r"batch_size must be a whole number of at least 1\. Got 32\.0"),
+    "batch_size": ({"batch_size": 0}, r"batch_size must be a whole number of at least 1, or None\. Got 0"),
+    "batch_size a fraction": (
+        {"batch_size": 32.0},
+        r"batch_size must be a whole number of at least 1, or None\. Got 32\.0",
+    ),
     "validation_fraction": (
         {"validation_fraction": 1.5},
         r"validation_fraction must be in \[0, 1\), or None\. Got 1\.5",
@@ -350,9 +357,9 @@ SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
     "encoder": ({"encoder": None}, "encoder must be"),
     "likelihood": ({"likelihood": None}, "likelihood must be"),
     "optimizer": ({"optimizer": None}, "optimizer must be"),
-    "stops": ({"stops": 3}, "a stop or its spelling is due. Got 3"),
-    "penalties": ({"penalties": [0.1]}, "a penalty or its spelling is due. Got 0.1"),
-    "a part of another room": ({"corruption": resolve(Scaling, "minmax")}, "a corruption or its spelling is due"),
+    "stops": ({"stops": 3}, "expected a stop or its spelling. Got 3"),
+    "penalties": ({"penalties": [0.1]}, "expected a penalty or its spelling. Got 0.1"),
+    "a part of another room": ({"corruption": resolve(Scaling, "minmax")}, "expected a corruption or its spelling"),
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from isthmus.estimators._code_density import CodeDensity, fit_density, shapes
+from isthmus.estimators._code_density import CodeDensity, density_shapes, fit_density
 
 N = 20_000
 
@@ -82,12 +82,12 @@ def test_what_is_known_beside_codes_comes_as_often_as_it_came() -> None:
 def test_arrays_of_a_file_give_the_same_draws_or_nothing() -> None:
     density = fit_density(np.random.default_rng(0).normal(size=(300, 40)), 40, None)
     tensors = density.tensors()
-    allowed = shapes(40, 0)
+    allowed = density_shapes(40, 0)
     assert all(tensor.shape[1:] == allowed[name][1:] for name, tensor in tensors.items())
-    again = CodeDensity.taken(tensors, 40, 0)
+    again = CodeDensity.from_tensors(tensors, 40, 0)
     assert again is not None
     np.testing.assert_allclose(draws(again), draws(density), atol=1e-4)
     for name, change in [("share", -1.0), ("share", 3.0), ("owner", 0.5), ("owner", -2.0)]:
-        assert CodeDensity.taken(tensors | {name: np.full_like(tensors[name], change)}, 40, 0) is None
-    assert CodeDensity.taken(tensors | {"mean": np.zeros((3, 40), np.float32)}, 40, 0) is None
-    assert CodeDensity.taken({"share": tensors["share"]}, 40, 0) is None
+        assert CodeDensity.from_tensors(tensors | {name: np.full_like(tensors[name], change)}, 40, 0) is None
+    assert CodeDensity.from_tensors(tensors | {"mean": np.zeros((3, 40), np.float32)}, 40, 0) is None
+    assert CodeDensity.from_tensors({"share": tensors["share"]}, 40, 0) is None

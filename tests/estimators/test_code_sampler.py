@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ import safetensors.numpy
 
 import isthmus
 from isthmus import Autoencoder, InvalidData, InvalidPart, ModelFileError
-from isthmus.core.parameter_specs import parameter_specs
 from isthmus.storage import container as modelfile
+from tiny import weight_arrays, weights_of, with_weights
 
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.normal(size=(300, 2)) @ GENERATOR.normal(size=(2, 5)) + np.arange(5)
@@ -28,11 +29,8 @@ def rotation(**settings: Any) -> Autoencoder:
     """Return a model whose code is x B and whose reconstruction is code Bᵀ: its codes survive the way up and down."""
     ae = Autoencoder(2, encoder=(), scaling=None, max_epochs=0, **settings).fit(X)
     values = {"neck.affine.matrix": BASIS, "head.affine.matrix": BASIS.T}
-    offset = 0
-    for name, slot in parameter_specs(ae._skeleton).items():
-        ae._weights[offset : offset + slot.size] = np.ravel(values.get(name, np.zeros(slot.shape)))  # type: ignore[index]
-        offset += slot.size
-    return ae
+    model: Autoencoder = with_weights(ae, {n: values.get(n, 0 * array) for n, array in weight_arrays(ae).items()})
+    return model.fit_density(X)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +111,7 @@ def test_rows_of_a_class(labelled: Autoencoder, tmp_path: Path) -> None:
 
 def test_labels_leave_the_training_as_it_is() -> None:
     with_labels, without = (Autoencoder(2, **SMALL).fit(X, y) for y in (Y, None))
-    np.testing.assert_array_equal(with_labels._weights, without._weights)
+    np.testing.assert_array_equal(weights_of(with_labels), weights_of(without))
     numbers = Autoencoder(2, **SMALL).fit(X, X[:, 0])  # a target of a regression
     np.testing.assert_array_equal(numbers.sample(5), without.sample(5))
 
@@ -141,6 +139,24 @@ def test_similar_rows_deviate_by_the_scale() -> None:
     assert (apart < 5 * 2**0.5 / 20_000**0.5 + 2e-3).all()
     np.testing.assert_allclose(ae.similar(X[:2], 3, scale=0), np.repeat(ae.reconstruct(X[:2]), 3, axis=0), atol=1e-5)
     assert (ae.similar(X[0], 2, random_state=1) != ae.similar(X[0], 2)).any()
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.CSV", "x.tsv", "x.pq", "x.parquet", "x.npy"])
+def test_the_path_of_a_table_is_no_text(name: str, tmp_path: Path) -> None:
+    path = str(tmp_path / name)
+    names = list("abcde")
+    ae = Autoencoder(1, encoder=(), max_epochs=1).fit(pd.DataFrame(X, columns=names))
+    frame = pd.DataFrame(X[:2], columns=names)
+    if name.endswith(".npy"):
+        np.save(path, X[:2])
+    elif name.endswith(("pq", "parquet")):
+        frame.to_parquet(path)
+    else:
+        frame.to_csv(path, index=False, sep="\t" if name.endswith("tsv") else ",")
+    data: Any = X[:2] if name.endswith(".npy") else frame
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that an array names no columns
+        np.testing.assert_allclose(ae.similar(path, 3), ae.similar(data, 3), rtol=1e-5)
 
 
 def test_rows_between_two_lie_evenly_on_the_line() -> None:
@@ -171,7 +187,7 @@ def test_a_density_can_be_learned_from_other_rows(labelled: Autoencoder) -> None
 def test_a_copy_holds_no_row() -> None:
     ae = Autoencoder(2, **SMALL).fit(X)
     again = pickle.loads(pickle.dumps(ae))  # noqa: S301 -- our own
-    assert again._sketch is None
+    assert again.fitted_.sampler.sketch is None
     np.testing.assert_array_equal(again.sample(3), ae.sample(3))
 
 
@@ -200,7 +216,7 @@ def test_a_damaged_density_is_refused(tmp_path: Path) -> None:
     without_density(
         path, share=one, owner=4 * one, mean=np.zeros((1, 2), np.float32), factor=np.zeros((1, 2, 2), np.float32)
     )
-    with pytest.raises(ModelFileError, match="damaged: what it holds of the density of codes is none"):
+    with pytest.raises(ModelFileError, match="damaged: its density of codes is not one that a fit leaves"):
         isthmus.load(path)
 
 
@@ -227,8 +243,8 @@ def test_damaged_labels_are_refused(labels: Any, tmp_path: Path) -> None:
         (lambda ae: ae.similar(Z[0], scale=-1), "scale must be a number of at least 0. Got -1."),
         (lambda ae: ae.similar(Z[0], scale=np.nan), "scale must be a number of at least 0. Got nan."),
         (lambda ae: ae.interpolate(Z[0], Z[1], steps=1), "steps must be a whole number of at least 2. Got 1."),
-        (lambda ae: ae.interpolate(Z[:2], Z[:3]), "a has 2 rows and b 3: one of b for each of a is due."),
-        (lambda ae: ae.fit_density(Z, Y[:5]), "y has shape (5,), expected (300,): one label for each row is due."),
+        (lambda ae: ae.interpolate(Z[:2], Z[:3]), "expected as many rows in b as in a; got 2 in a and 3 in b."),
+        (lambda ae: ae.fit_density(Z, Y[:5]), "y has shape (5,), expected (300,): one label for each row."),
     ],
 )
 def test_what_cannot_be_is_refused(labelled: Autoencoder, call: Any, message: str) -> None:

@@ -9,6 +9,7 @@ from isthmus import Autoencoder, InvalidData, NetworkClassifier, StackedAutoenco
 from isthmus.core.parameter_specs import draw_weights
 from isthmus.estimators._dry_run import dry_run, fresh
 from isthmus.training import loop
+from tiny import weights_of
 
 X = np.random.default_rng(0).normal(size=(40, 4))
 Y = X[:, 0] > 0
@@ -20,7 +21,7 @@ def test_the_stage_is_that_of_the_fit() -> None:
     (stage,) = dry_run(ae, X, None, {})
     np.testing.assert_array_equal(stage.start.state.weights[0], draw_weights(stage.job.model, stage.job.seeds[0]))
     end = list(loop.train(*stage))[-1]
-    np.testing.assert_array_equal(end.best_weights[0], ae.fit(X)._weights)
+    np.testing.assert_array_equal(end.best_weights[0], weights_of(ae.fit(X)))
 
 
 def test_no_epoch_is_taken_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:

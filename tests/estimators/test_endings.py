@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 import isthmus
@@ -17,6 +18,7 @@ from isthmus import Autoencoder, Diverged
 from isthmus.contracts import Stop
 from isthmus.training import loop
 from isthmus.training import step as steps
+from tiny import progress_of, weights_of
 
 X = np.random.default_rng(0).normal(size=(60, 5))
 MOVED = "the weights moved by less than 0.9 of their length"
@@ -25,18 +27,18 @@ MOVED = "the weights moved by less than 0.9 of their length"
 def test_the_estimator_keeps_the_best_start() -> None:
     x = np.random.default_rng(0).normal(size=(60, 5))
     ae = Autoencoder(2, encoder=(4,), n_starts=4, validation_fraction=0.25, max_epochs=5).fit(x)
-    losses = [min(record["validation_loss"] for record in history) for history in ae._progress.histories]
+    losses = [min(record["validation_loss"] for record in history) for history in progress_of(ae).histories]
     best = int(np.argmin(losses))
     assert min(record["validation_loss"] for record in ae.history_) == losses[best] == min(losses)
-    np.testing.assert_array_equal(ae._weights, np.asarray(ae._progress.best_weights)[best])
-    assert len({history[-1]["loss"] for history in ae._progress.histories}) == 4
+    np.testing.assert_array_equal(weights_of(ae), np.asarray(progress_of(ae).best_weights)[best])
+    assert len({history[-1]["loss"] for history in progress_of(ae).histories}) == 4
 
 
 def test_the_first_start_is_not_that_of_one() -> None:
     """More starts do not mean a worse answer: the best of four is no worse than any of them."""
     x = np.random.default_rng(0).normal(size=(60, 5))
     ae = Autoencoder(2, encoder=(4,), n_starts=4, max_epochs=5).fit(x)
-    assert ae.history_[-1]["loss"] == min(history[-1]["loss"] for history in ae._progress.histories)
+    assert ae.history_[-1]["loss"] == min(history[-1]["loss"] for history in progress_of(ae).histories)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +79,7 @@ def test_patience_ends_and_the_weights_of_before_are_kept() -> None:
     losses = [record["validation_loss"] for record in ae.history_]
     assert int(np.argmin(losses)) == len(losses) - 4
     shorter = Autoencoder(2, **settings | {"max_epochs": len(losses) - 3}, stops=()).fit(X)
-    np.testing.assert_array_equal(shorter._weights, ae._weights)
+    np.testing.assert_array_equal(weights_of(shorter), weights_of(ae))
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs(50)", "cg(50)"])
@@ -129,15 +131,20 @@ def test_no_column_is_blamed_where_none_stands_out(monkeypatch: pytest.MonkeyPat
     assert "likely cause is column" not in str(caught.value)
 
 
-def test_a_failed_fit_leaves_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_fit_leaves_the_former_model_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """Weights of one table with the scaling of another would answer, and wrongly."""
     ae = Autoencoder(2, encoder=(4,), max_epochs=3).fit(X)
+    codes = ae.transform(X)
     lose_every_epoch(monkeypatch)
-    with pytest.raises(Diverged):
+    with pytest.raises(Diverged) as caught:
         ae.fit(1000 * X)
+    assert caught.value.history == ()  # the first epoch was lost
+    np.testing.assert_array_equal(ae.transform(X), codes)
+    assert ae.n_iter_ == 3
+    with pytest.raises(Diverged):
+        clone(ae).fit(1000 * X)
     with pytest.raises(NotFittedError):
-        ae.transform(X)
-    assert ae.history_ == []  # the first epoch was lost
+        clone(ae).transform(X)
 
 
 def test_a_fit_that_is_lost_tells_how_far_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,11 +158,11 @@ def test_a_fit_that_is_lost_tells_how_far_it_came(monkeypatch: pytest.MonkeyPatc
     ae = Autoencoder(2, encoder=(4,), optimizer="adam", max_epochs=9, stops=())
     monkeypatch.setattr(loop, "RETRIES", 1)
     monkeypatch.setattr(steps, "epoch", lost)
-    with pytest.raises(Diverged):
+    with pytest.raises(Diverged, match=r"^the loss is not finite, and smaller steps did not help\. ") as caught:
         ae.fit(X)
-    assert [record["loss"] for record in ae.history_] == [record["loss"] for record in whole.history_[:2]]
-    assert [record.get("stop") for record in ae.history_] == [None, "diverged"]
-    assert ae.stop_reason_ == "the loss is not finite, and smaller steps did not help"
+    history = caught.value.history
+    assert [record["loss"] for record in history] == [record["loss"] for record in whole.history_[:2]]
+    assert [record.get("stop") for record in history] == [None, "diverged"]
 
 
 @dataclass(frozen=True)
@@ -175,7 +182,7 @@ def test_ctrl_c_keeps_what_was_learned() -> None:
     assert (ae.stop_reason_, ae.n_iter_) == ("interrupted", 3)
     assert ae.history_[-1]["stop"] == "interrupted"
     three = Autoencoder(2, encoder=(4,), max_epochs=3, stops=()).fit(X)
-    np.testing.assert_array_equal(ae._weights, three._weights)
+    np.testing.assert_array_equal(weights_of(ae), weights_of(three))
     np.testing.assert_array_equal(ae.transform(X), three.transform(X))
 
 

@@ -41,11 +41,13 @@ def test_one_image_is_no_stack_of_them(fitted: Autoencoder) -> None:
     for one in (X[0], X[0, 0]):
         with pytest.raises(InvalidData) as caught:
             fitted.transform(one)
-        told = f"X is one row, of shape {one.shape}, where several are due: pass X.reshape(1, 1, 4, 4)."
+        told = f"X: expected a table of rows; got one row, of shape {one.shape}. Pass X.reshape(1, 1, 4, 4)."
         assert str(caught.value) == told
         np.testing.assert_array_equal(fitted.transform(one.reshape(1, 1, 4, 4)), codes[:1])
     series = Autoencoder(2, encoder="recurrent((3,))", max_epochs=0).fit(X[:, 0])
-    with pytest.raises(InvalidData, match=r"where several are due: pass X\.reshape\(1, 4, 4\)\.$"):
+    with pytest.raises(
+        InvalidData, match=r"^X: expected a table of rows; got one row, .* Pass X\.reshape\(1, 4, 4\)\.$"
+    ):
         series.transform(X[0, 0])
 
 

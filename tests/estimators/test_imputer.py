@@ -57,6 +57,23 @@ def test_cells_of_new_rows_are_filled_with_what_the_others_tell(fitted: Imputer)
         assert wrong.mean() < 0.15  # a guess is wrong two times in three
 
 
+def test_numbers_that_go_together_are_filled_given_the_others() -> None:
+    """Two pairs of columns and a code of one number: what it does not tell, a column tells of the other of its pair."""
+    random = np.random.default_rng(1)
+    factors = random.normal(size=(600, 2))
+    rows = np.repeat(factors, 2, axis=1) + 0.2 * random.normal(size=(600, 4))
+    missing = random.random(rows.shape) < 0.2
+    lacking = np.where(missing, np.nan, rows)
+    model = Autoencoder(
+        1, encoder=(16,), likelihood="gaussian(full)", corruption="varied_masking", optimizer="adam(0.01)",
+        max_epochs=60, batch_size=50, stops=(), validation_fraction=0.0,
+    )  # fmt: skip
+    imputer = Imputer(model).fit(lacking)
+    filled, plain = imputer.transform(lacking), imputer.autoencoder_.reconstruct(lacking)
+    error, of_plain = (np.sqrt(np.mean((made - rows)[missing] ** 2)) for made in (filled, plain))
+    assert error < 0.8 * of_plain < 0.8
+
+
 def test_what_is_there_stays_to_the_bit(fitted: Imputer) -> None:
     for filled in (fitted.transform(LACKING), *fitted.impute(LACKING, 2)):
         for place, name in enumerate(LACKING):
@@ -208,5 +225,5 @@ def test_it_is_fitted_first_and_on_columns_with_values(fitted: Imputer) -> None:
 def test_texts_have_no_cells() -> None:
     images, sequences = RANDOM.random((20, 3, 3)), [RANDOM.random((steps, 2)) for steps in (3, 4, 5)]
     for table in (["a cat", "a dog", "the cat"] * 4, images, sequences):
-        with pytest.raises(InvalidData, match="an imputer fills the cells of a table of columns, and X has none"):
+        with pytest.raises(InvalidData, match="X: expected a table of columns, whose cells can be filled; got"):
             small(max_epochs=1, corruption=None).fit(table)

@@ -15,11 +15,13 @@ import isthmus
 from isthmus import Autoencoder, InvalidData, InvalidPart
 from isthmus.cli.main import app
 from isthmus.contracts import Batch, Row
-from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs, weight_range
+from isthmus.core.parameter_specs import assemble, draw_weights, weight_range
+from isthmus.data.rows import Rows
 from isthmus.data.validation import check_labels
 from isthmus.parts.optimizers import Sgd
 from isthmus.parts.penalties import WeightDecay
 from isthmus.training.objective import Plan, loss
+from tiny import weight_arrays
 
 X = np.random.default_rng(0).normal(size=(60, 4))
 Y = np.arange(60) % 3
@@ -69,9 +71,10 @@ def test_equal_rows_of_different_labels_are_not_one() -> None:
     twice, labels = np.vstack([X[:20], X[:20]]), np.repeat([0, 1], 20)
     model = Autoencoder(2, encoder=(4,), penalties="margin(affinity=same_label)", max_epochs=1)
     model.fit(twice, labels)
-    rows = model._rows(model._open(twice, reset=False), labels, None)
+    rows = Rows(model.open_rows(twice), np.ones(40), labels)
     assert rows.count == 40
-    assert sorted(rows.label.tolist()) == labels.tolist()  # type: ignore[union-attr]
+    assert rows.label is not None
+    assert sorted(rows.label.tolist()) == labels.tolist()
 
 
 def test_an_adversarial_code_is_refused_what_does_not_go_with_it() -> None:
@@ -85,12 +88,13 @@ def test_an_adversarial_code_is_refused_what_does_not_go_with_it() -> None:
 
 def test_tied_weights_leave_the_rival_alone() -> None:
     model = Autoencoder("adversarial(2)", encoder="mlp(())", tied=True, max_epochs=2, stops=None).fit(X)
-    assert "head.affine.matrix" not in parameter_specs(model._skeleton)
-    assert any(path.startswith("neck.rival.") and path.endswith("matrix") for path in parameter_specs(model._skeleton))
+    paths = weight_arrays(model)
+    assert "head.affine.matrix" not in paths
+    assert any(path.startswith("neck.rival.") and path.endswith("matrix") for path in paths)
 
 
 def test_no_penalty_teaches_a_rival() -> None:
-    skeleton = Autoencoder("adversarial(2)", encoder=(3,))._build(Row((4,)))
+    skeleton = Autoencoder("adversarial(2)", encoder=(3,)).resolve_parts().build(Row((4,)))
     low, high = weight_range(skeleton, "neck.rival")
     batch = Batch(jnp.array(X, jnp.float32), jnp.ones(60))
 

@@ -19,6 +19,7 @@ from isthmus import Autoencoder, InvalidPart
 from isthmus.parts.backbones import MLP
 from isthmus.parts.bottlenecks import Deterministic, TopK
 from isthmus.parts.penalties import L1
+from tiny import weights_of
 
 X = np.random.default_rng(0).normal(size=(60, 5))
 
@@ -47,7 +48,7 @@ def test_a_clone_has_equal_parameters_and_no_model() -> None:
     assert not hasattr(copy, "history_")
     assert not copy.__sklearn_is_fitted__()
     assert copy.penalties[0] == ae.penalties[0]
-    np.testing.assert_array_equal(copy.fit(X)._weights, ae._weights)
+    np.testing.assert_array_equal(weights_of(copy.fit(X)), weights_of(ae))
 
 
 def test_the_settings_inside_are_shown_two_levels_down() -> None:
@@ -117,12 +118,14 @@ def test_what_cannot_be_set_is_said(settings: dict[str, Any], message: str) -> N
 
 @pytest.mark.parametrize("bottleneck", [2, "deterministic(2)", Deterministic(2), "deterministic(size=2)", np.int64(2)])
 def test_what_stands_for_a_part_is_the_part(bottleneck: Any) -> None:
-    np.testing.assert_array_equal(autoencoder(bottleneck=bottleneck).fit(X)._weights, autoencoder().fit(X)._weights)
+    np.testing.assert_array_equal(
+        weights_of(autoencoder(bottleneck=bottleneck).fit(X)), weights_of(autoencoder().fit(X))
+    )
 
 
 @pytest.mark.parametrize("encoder", [(4,), [4], "mlp((4,))", "mlp([4])", MLP((4,)), MLP([4])])
 def test_what_stands_for_a_backbone_is_the_backbone(encoder: Any) -> None:
-    np.testing.assert_array_equal(autoencoder(encoder=encoder).fit(X)._weights, autoencoder().fit(X)._weights)
+    np.testing.assert_array_equal(weights_of(autoencoder(encoder=encoder).fit(X)), weights_of(autoencoder().fit(X)))
 
 
 def test_a_decoder_of_its_own_is_no_mirror() -> None:
@@ -169,15 +172,15 @@ def test_weights_of_rows_are_routed(routing: None) -> None:
     alone = autoencoder().fit(X, sample_weight=weight)
     asks = autoencoder().set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
     pipeline = make_pipeline(asks).fit(X, sample_weight=weight)
-    np.testing.assert_array_equal(pipeline[0]._weights, alone._weights)
+    np.testing.assert_array_equal(weights_of(pipeline[0]), weights_of(alone))
     assert pipeline.score(X, sample_weight=weight) == pytest.approx(alone.score(X, sample_weight=weight))
     assert alone.score(X, sample_weight=weight) != pytest.approx(alone.score(X))
 
     search = GridSearchCV(asks, {"max_epochs": [3]}, cv=2).fit(X, sample_weight=weight)
-    np.testing.assert_array_equal(search.best_estimator_._weights, alone._weights)
+    np.testing.assert_array_equal(weights_of(search.best_estimator_), weights_of(alone))
 
     declines = make_pipeline(autoencoder().set_fit_request(sample_weight=False)).fit(X)
-    np.testing.assert_array_equal(declines[0]._weights, autoencoder().fit(X)._weights)
+    np.testing.assert_array_equal(weights_of(declines[0]), weights_of(autoencoder().fit(X)))
     with pytest.raises(TypeError, match="sample_weight"):
         make_pipeline(autoencoder().set_fit_request(sample_weight=False)).fit(X, sample_weight=weight)
 

@@ -163,7 +163,7 @@ def test_an_argument_that_cannot_be_is_refused(two: Distribution, call: Any, mes
 def test_targets_of_another_shape_are_refused(two: Distribution, flat: Distribution) -> None:
     with pytest.raises(InvalidData) as caught:
         two.cdf(np.zeros(2))
-    assert str(caught.value) == "y has the shape [2], and [700, 2] or one number is due."
+    assert str(caught.value) == "y: expected shape [700, 2], or one number; got shape [2]."
     with pytest.raises(InvalidData) as caught:
         flat.log_prob(np.zeros(699))
-    assert str(caught.value) == "y has the shape [699], and [700] or one number is due."
+    assert str(caught.value) == "y: expected shape [700], or one number; got shape [699]."

@@ -12,6 +12,7 @@ from sklearn.metrics import ndcg_score
 
 import isthmus
 from isthmus import InvalidData, InvalidPart, NetworkRanker
+from tiny import weights_of
 
 GENERATOR = np.random.default_rng(0)
 GROUPS = np.repeat(np.arange(40), GENERATOR.integers(3, 9, 40))
@@ -73,7 +74,7 @@ def test_weight_two_is_the_row_twice() -> None:
     weighted = NetworkRanker(**settings).fit(x, y, groups, np.where(np.arange(60) < 20, 2.0, 1.0))
     twice = [np.concatenate([array, array[:20]]) for array in (x, y, groups)]
     repeated = NetworkRanker(**settings).fit(*twice)
-    np.testing.assert_allclose(weighted._weights, repeated._weights, atol=1e-6)
+    np.testing.assert_allclose(weights_of(weighted), weights_of(repeated), atol=1e-6)
 
 
 def test_the_score_is_the_mean_gain_of_groups() -> None:
@@ -88,10 +89,18 @@ def test_the_score_is_the_mean_gain_of_groups() -> None:
     [
         (None, None, r"^NetworkRanker needs targets: call fit\(X, y\)\."),
         (Y[:9], None, r"^y has shape \(9,\), expected"),
-        (np.column_stack([Y, Y]), None, r"^y has shape .*: one relevance for each row is due\.$"),
-        (Y, GROUPS[:9], r"^groups has shape \(9,\), expected \(\d+,\): one group for each row is due\.$"),
-        (Y, np.where(Y == 1, np.nan, GROUPS), r"^groups holds no group in \d+ rows \(first: \d+\)\.$"),
-        (Y, pd.array([1] * (len(Y) - 1) + [None], "Int64"), r"^groups holds no group in 1 row \(first: \d+\)\.$"),
+        (np.column_stack([Y, Y]), None, r"^y has shape .*: one relevance for each row\.$"),
+        (Y, GROUPS[:9], r"^groups has shape \(9,\), expected \(\d+,\): one group for each row\.$"),
+        (
+            Y,
+            np.where(Y == 1, np.nan, GROUPS),
+            r"^groups: expected a group in every row; got none in \d+ rows \(first: \d+\)\.$",
+        ),
+        (
+            Y,
+            pd.array([1] * (len(Y) - 1) + [None], "Int64"),
+            r"^groups: expected a group in every row; got none in 1 row \(first: \d+\)\.$",
+        ),
         (
             Y,
             np.array([1, "a"] * 200, object)[: len(Y)],

@@ -13,6 +13,7 @@ from sklearn.metrics import r2_score
 
 import isthmus
 from isthmus import InvalidData, InvalidPart, NetworkRegressor
+from tiny import header_of, weights_of
 
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.normal(size=(300, 4))
@@ -75,8 +76,10 @@ def test_weight_two_is_the_row_twice() -> None:
     x, y = X[:60], Y[:60]
     weighted = NetworkRegressor((6,), max_epochs=3).fit(x, y, np.where(np.arange(60) < 20, 2.0, 1.0))
     repeated = NetworkRegressor((6,), max_epochs=3).fit(np.vstack([x, x[:20]]), np.vstack([y, y[:20]]))
-    np.testing.assert_allclose(weighted._center, repeated._center, rtol=1e-12)
-    np.testing.assert_allclose(weighted._weights, repeated._weights, atol=1e-6)
+    np.testing.assert_allclose(
+        header_of(weighted)["facts"]["center"], header_of(repeated)["facts"]["center"], rtol=1e-12
+    )
+    np.testing.assert_allclose(weights_of(weighted), weights_of(repeated), atol=1e-6)
 
 
 def test_a_constant_target_is_told() -> None:
@@ -95,7 +98,10 @@ def test_a_constant_target_is_told() -> None:
         (["a"] * 300, r"^y holds what is no number \(.*\): NetworkRegressor needs numbers\.$"),
         (np.full(300, 1j), r"^Complex data not supported: y holds complex numbers\.$"),
         (np.full(300, 1e200), r"^y holds 1e\+200, too large to compute with\.$"),
-        (np.column_stack([np.ones(300), np.full(300, np.nan)]), r"^y holds no number at all in output 1\.$"),
+        (
+            np.column_stack([np.ones(300), np.full(300, np.nan)]),
+            r"^y: expected numbers in every output; got none in output 1\.$",
+        ),
     ],
 )
 def test_targets_that_are_none_are_refused(y: Any, sentence: str) -> None:

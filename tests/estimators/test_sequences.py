@@ -102,7 +102,7 @@ def test_nested_lists_are_as_good_as_arrays(fitted: Autoencoder) -> None:
         (np.ones((4, 3, 2)), "X has 6 features, but Autoencoder is expecting 12 features as input."),
         (np.ones((4, 2, 6)), r"X holds sequences of \(2, 6\), and the model was fitted on \(6, 2\)\."),
         ([*X[:2], np.empty((0, 2))], "sequence 2 has length 0: leave it out"),
-        (X[0], r"X is one sequence, of length 6, where a list of them is due: pass \[X\]\.$"),
+        (X[0], r"X: expected a list of sequences; got one sequence, of length 6\. Pass \[X\]\.$"),
     ],
 )
 def test_what_does_not_belong_to_the_fit_is_refused(fitted: Autoencoder, data: Any, message: str) -> None:

@@ -12,8 +12,9 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 import isthmus
-from isthmus import Autoencoder, InvalidPart, NetworkClassifier, StackedAutoencoder
+from isthmus import Autoencoder, InvalidData, InvalidPart, NetworkClassifier, StackedAutoencoder
 from isthmus.contracts import Stop
+from tiny import weights_of
 
 X = load_digits().data[:400]
 
@@ -80,7 +81,7 @@ def test_upper_layers_are_fed_clean_codes() -> None:
     alone = clone(noisy).fit(X)
     np.testing.assert_array_equal(stack.layers_[0].transform(X), alone.transform(X))
     upper = clone(stack.layers[1]).fit(alone.transform(X))
-    np.testing.assert_array_equal(stack.layers_[1]._weights, upper._weights)
+    np.testing.assert_array_equal(weights_of(stack.layers_[1]), weights_of(upper))
 
 
 def test_tied_weights_stay_tied_in_the_whole() -> None:
@@ -108,7 +109,7 @@ def test_a_killed_fine_tuning_goes_on(tmp_path: Path) -> None:
     part = StackedAutoencoder(KINDS["plain"], max_epochs=3, stops=None).fit(X, checkpoint=tmp_path / "c")
     assert part.n_iter_ == 3
     part.set_params(max_epochs=6).fit(X, checkpoint=tmp_path / "c")
-    np.testing.assert_array_equal(part._weights, whole._weights)
+    np.testing.assert_array_equal(weights_of(part), weights_of(whole))
 
 
 @pytest.mark.parametrize(
@@ -148,8 +149,9 @@ RIVAL = "adversarial(2, prior=mixture(by_label=True), rival=adam(0.01))"
 def test_the_rival_of_the_top_layer_goes_on_in_the_fine_tuning() -> None:
     top = Autoencoder(RIVAL, encoder="mlp(())", max_epochs=2, stops=None)
     stack = StackedAutoencoder([layer(24), top], max_epochs=2, stops=None).fit(X, load_digits().target[:400])
-    assert stack._plan().rival == top.part("bottleneck").rival
-    assert stack._labels_of(load_digits().target[:400], 400) is not None
+    assert stack.resolve_parts().plan().discriminator == top.part("bottleneck").rival
+    with pytest.raises(InvalidData, match="adversarial needs labels"):
+        clone(stack).fit(X)
     assert {"rival", "adversarial"} <= set(stack.history_[-1])
     with pytest.raises(InvalidPart, match="an adversarial code needs an optimizer that goes step by step"):
         clone(stack).set_params(optimizer="lbfgs").fit(X, load_digits().target[:400])

@@ -11,6 +11,7 @@ from sklearn.datasets import load_digits
 
 import isthmus
 from isthmus import Autoencoder, InvalidData, InvalidPart, NetworkClassifier, NetworkRegressor, StackedAutoencoder
+from tiny import scaled, tensors_of, weights_of, with_flat_weights
 
 X, Y = load_digits(return_X_y=True)
 X, Y = X[:300, 10:20], Y[:300]
@@ -22,10 +23,10 @@ def test_class_weights_are_sample_weights() -> None:
     weights = {0: 3.0, 1: 1.0, 2: 0.5}
     by_class = NetworkClassifier(**QUICK, class_weight=weights).fit(X, y)
     by_row = NetworkClassifier(**QUICK).fit(X, y, np.array([weights[c] for c in y]))
-    np.testing.assert_array_equal(by_class._weights, by_row._weights)
+    np.testing.assert_array_equal(weights_of(by_class), weights_of(by_row))
     balanced = NetworkClassifier(**QUICK, class_weight="balanced").fit(X, y)
     by_count = NetworkClassifier(**QUICK).fit(X, y, (300 / (3 * np.bincount(y)))[y])
-    np.testing.assert_array_equal(balanced._weights, by_count._weights)
+    np.testing.assert_array_equal(weights_of(balanced), weights_of(by_count))
 
 
 def test_a_rare_class_is_found_more_often_where_it_weighs_more() -> None:
@@ -64,7 +65,7 @@ def test_the_loss_of_several_outputs_is_the_sum() -> None:
 
 def test_a_class_that_fit_has_not_seen_is_refused() -> None:
     model = NetworkClassifier(**QUICK).fit(X, np.array(["a", "b"])[Y % 2])
-    with pytest.raises(InvalidData, match=r"^y holds the class 'c' \(row 2\), which fit has not seen: it has seen"):
+    with pytest.raises(InvalidData, match=r"^y: expected classes of the fit \(.*\); got 'c' \(row 2\)\.$"):
         model.score(X[:4], ["a", "b", "c", "a"])
 
 
@@ -91,10 +92,6 @@ def test_rows_are_explained_beside_the_class() -> None:
     assert record["reconstruction"] == pytest.approx(0.5 * error, rel=1e-4)
 
 
-def scaled(model: Any, x: np.ndarray) -> np.ndarray:
-    return np.asarray(model._scaling.apply(model._learned, x), np.float32)
-
-
 def test_a_pretrained_decoder_explains_rows_too() -> None:
     base = Autoencoder(3, encoder=(6,), likelihood="bernoulli", scaling="minmax", max_epochs=2).fit(X)
     settings: dict[str, Any] = {"reconstruction": 1.0, "validation_fraction": 0}
@@ -107,14 +104,10 @@ def test_averaged_starts_give_the_mean_of_their_answers(tmp_path: Path) -> None:
     y = X[:, 0] + np.sin(X[:, 1])
     average = NetworkRegressor(**QUICK, n_starts=3, combine="average").fit(X, y)
     seeds = np.random.SeedSequence(0).generate_state(3)
-    assert average._others is not None
-    weights = [average._weights, *average._others]
-    assert len(weights) == len(seeds)
-    means = []
-    for each in weights:
-        one = NetworkRegressor(**QUICK, n_starts=3).fit(X, y)
-        one._weights = each
-        means.append(one.predict(X))
+    others = tensors_of(average)["others"]
+    assert len(others) == len(seeds) - 1
+    best = NetworkRegressor(**QUICK, n_starts=3).fit(X, y)
+    means = [each.predict(X) for each in (best, *(with_flat_weights(best, flat) for flat in others))]
     np.testing.assert_allclose(average.predict(X), np.mean(means, axis=0), rtol=1e-5)
     assert np.ptp(means, axis=0).max() > 0.01
     average.save(tmp_path / "m.safetensors")
@@ -129,7 +122,7 @@ def test_a_warm_start_goes_on_from_the_weights_and_keeps_the_scaling() -> None:
     np.testing.assert_array_equal(model.predict_proba(X), first)
     model.set_params(max_epochs=20).fit(X, y)
     assert model.score(X, y) > (first.argmax(axis=1) == y).mean()
-    with pytest.raises(InvalidData, match=r"^y holds the class 7 .*which fit has not seen"):
+    with pytest.raises(InvalidData, match=r"^y: expected classes of the fit \(.*\); got 7 \(row "):
         model.fit(X, np.where(y == 2, 7, y))
     with pytest.raises(InvalidPart, match="the network has another shape than that of the last fit"):
         model.set_params(encoder=(7,)).fit(X, y)
@@ -153,8 +146,8 @@ def test_settings_that_are_none_are_refused(settings: dict[str, Any], sentence: 
 @pytest.mark.parametrize(
     ("weight", "sentence"),
     [
-        ({"a": 1, "b": 2}, r"^class_weight names the class 'a', and y holds 0, 1\.$"),
-        ({1: -2}, r"^class_weight gives the class 1 -2: a number from 0 on is due\.$"),
+        ({"a": 1, "b": 2}, r"^class_weight: expected classes of y \(0, 1\); got 'a'\.$"),
+        ({1: -2}, r"^class_weight: expected a number from 0 on for 1; got -2\.$"),
         ([{0: 1}, {0: 2}], r"^class_weight does not fit the classes: "),
     ],
 )
@@ -190,8 +183,7 @@ def test_every_start_goes_its_own_way_after_the_head_alone() -> None:
     base = Autoencoder(3, encoder=(6,), max_epochs=1).fit(X)
     settings: dict[str, Any] = {"pretrained": base, "frozen_epochs": 2, "n_starts": 3, "combine": "average"}
     model = NetworkClassifier(**settings, max_epochs=1, validation_fraction=0).fit(X, Y)
-    assert model._others is not None
-    assert np.abs(model._others - model._weights).max(axis=1).min() > 0.01
+    assert np.abs(tensors_of(model)["others"] - weights_of(model)).max(axis=1).min() > 0.01
 
 
 def test_averaged_solutions_all_go_on() -> None:
@@ -199,7 +191,7 @@ def test_averaged_solutions_all_go_on() -> None:
     before = model.predict(X)
     np.testing.assert_array_equal(model.set_params(max_epochs=0).fit(X, X[:, 0]).predict(X), before)
     model.set_params(combine="best").fit(X, X[:, 0])
-    assert model._others is None
+    assert "others" not in tensors_of(model)
 
 
 def test_a_label_of_minus_one_is_none_where_the_classes_are_known() -> None:

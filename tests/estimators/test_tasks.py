@@ -30,16 +30,16 @@ def test_each_task_is_learned(model: NetworkClassifier, tmp_path: Path) -> None:
     model.save(tmp_path / "m.safetensors")
     again = isthmus.load(tmp_path / "m.safetensors")
     np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
-    with pytest.raises(InvalidData, match=r"^column 2 holds 3, which training has not seen: it has seen 0, 1, 2\.$"):
+    with pytest.raises(InvalidData, match=r"^column 2: expected a category of the training rows \(0, 1, 2\); got 3\. "):
         again.predict([[0.0, 0.0, 3.0]])
 
 
 @pytest.mark.parametrize(
     ("task", "sentence"),
     [
-        (3, r"^column 2 holds 3, which training has not seen: it has seen 0, 1, 2\.$"),
-        (4, r"^column 2 holds 4, and a whole number from 0 to 3 is due: "),
-        (0.5, r"^column 2 holds 0\.5, and a whole number from 0 to 3 is due: "),
+        (3, r"^column 2: expected a category of the training rows \(0, 1, 2\); got 3\. "),
+        (4, r"^column 2: expected a category, a whole number from 0 to 3; got 4\. "),
+        (0.5, r"^column 2: expected a category, a whole number from 0 to 3; got 0\.5\. "),
     ],
 )
 def test_an_unseen_task_is_refused(model: NetworkClassifier, task: float, sentence: str) -> None:
@@ -51,7 +51,7 @@ def test_a_frame_names_the_column_of_the_task() -> None:
     frame = pd.DataFrame({"site": TASK, "a": X[:, 0], "b": X[:, 1]})
     named = f"{HYPER[:-1]}, column='site')"
     model = NetworkClassifier(named, **FAST | {"max_epochs": 1}).fit(frame, Y)
-    with pytest.raises(InvalidData, match=r"^column 'site' holds 3, which training has not seen"):
+    with pytest.raises(InvalidData, match=r"^column 'site': expected a category of the training rows .*; got 3"):
         model.predict(frame.assign(site=3))
 
 
@@ -81,7 +81,7 @@ def test_segments_are_rebuilt_by_weights_of_their_own() -> None:
 
 def test_a_decoder_alone_may_know_the_task() -> None:
     ae = Autoencoder(1, encoder="mlp((4,))", decoder=HYPER, max_epochs=1).fit(X)
-    with pytest.raises(InvalidData, match=r"^column 2 holds 9, and a whole number from 0 to 3 is due"):
+    with pytest.raises(InvalidData, match=r"^column 2: expected a category, a whole number from 0 to 3; got 9"):
         ae.reconstruct(X + np.array([0, 0, 9]))
 
 

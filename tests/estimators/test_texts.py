@@ -14,6 +14,7 @@ from sklearn.base import clone
 import isthmus
 from isthmus import Autoencoder, InvalidData, InvalidPart, ModelFileError, NetworkClassifier, NetworkRegressor
 from isthmus.storage import container as modelfile
+from tiny import header_of
 
 TEXTS = [
     f"the {a} {b} {c}" for a in ("cat", "dog", "cow") for b in ("sees", "eats") for c in ("grass", "fish", "big meat")
@@ -105,7 +106,7 @@ def test_a_file_that_tells_falsely_of_texts_is_refused(
 )
 def test_classifiers_read_texts(settings: dict[str, Any], part: str, tmp_path: Path) -> None:
     model = NetworkClassifier(optimizer="adam(0.02)", max_epochs=40, **settings).fit(TEXTS, IS_CAT)
-    assert str(model._wording.part) == part
+    assert header_of(model)["text"]["part"]["part"] == part.partition("(")[0]
     assert model.score(TEXTS, IS_CAT) == 1
     assert model.predict(["the cat", "a dog eats"]).tolist() == [True, False]
     model.save(tmp_path / "model.safetensors")
@@ -115,9 +116,9 @@ def test_classifiers_read_texts(settings: dict[str, Any], part: str, tmp_path: P
 
 def test_pretrained_layers_bring_their_words(autoencoder: Autoencoder) -> None:
     model = NetworkClassifier(pretrained=autoencoder, max_epochs=20).fit([*TEXTS[:9], "a new one"], [0, 1] * 5)
-    assert model._wording.learned == autoencoder._wording.learned
+    assert header_of(model)["text"] == header_of(autoencoder)["text"]
     fresh = NetworkClassifier(pretrained=clone(autoencoder).set_params(max_epochs=2), max_epochs=2).fit(TEXTS, IS_CAT)
-    assert fresh._wording.learned == fresh.pretrained_._wording.learned == autoencoder._wording.learned
+    assert header_of(fresh)["text"] == header_of(fresh.pretrained_)["text"] == header_of(autoencoder)["text"]
 
 
 def test_regressors_read_texts() -> None:
@@ -151,8 +152,8 @@ def test_a_perceptron_may_write_what_words_are_read() -> None:
     ("texts", "said"),
     [
         (["a b", "c d", "  ", "e"], r"^text 2 is empty: '  ' holds no word\.$"),
-        (["a b", None], r"^text 1 is no text but None, of type NoneType\.$"),
-        ([None, "a b"], r"^text 0 is no text but None, of type NoneType\.$"),
+        (["a b", None], r"^text 1: expected text; got None of type NoneType\.$"),
+        ([None, "a b"], r"^text 0: expected text; got None of type NoneType\.$"),
         (["a b", "?!"], r"^text 1 is empty: '\?!' holds no word\.$"),
     ],
 )
@@ -166,11 +167,11 @@ def test_texts_that_cannot_be_read(autoencoder: Autoencoder, texts: list[Any], s
 
 
 def test_no_texts_and_tables_in_their_place(autoencoder: Autoencoder) -> None:
-    with pytest.raises(InvalidData, match=r"^X has 0 sample\(s\): texts are due\.$"):
+    with pytest.raises(InvalidData, match=r"^X has 0 sample\(s\): expected at least one text\.$"):
         Autoencoder(2, text="tfidf").fit([])
-    with pytest.raises(InvalidData, match=r"^texts are a list, or one column of a frame\. Got 3 x 6\.$"):
+    with pytest.raises(InvalidData, match=r"^expected a list of texts, or one column of a frame; got 3 x 6\.$"):
         autoencoder.transform(np.zeros((3, 6)))
-    with pytest.raises(InvalidData, match=r"^X is one text, 'the cat': a list of texts is due\.$"):
+    with pytest.raises(InvalidData, match=r"^X: expected a list of texts; got one text, 'the cat'\. Pass \[X\]\.$"):
         autoencoder.transform("the cat")
     table = Autoencoder(2, encoder=(4,), max_epochs=1).fit(np.random.default_rng(0).normal(size=(9, 4)))
     with pytest.raises(InvalidData):

@@ -10,6 +10,7 @@ import pytest
 
 import isthmus
 from isthmus import Autoencoder
+from tiny import scaling_of, weights_of
 
 NAMES = ["age", "height", "price", "weight", "year"]
 X = np.random.default_rng(0).normal(size=(40, 5)) * [1, 10, 100, 0.1, 5] + [0, 50, 1000, -3, 2000]
@@ -25,7 +26,7 @@ def test_weight_2_is_the_row_twice_to_the_bit_in_a_small_table(optimizer: str) -
     weight[:10] = 2
     weighed = autoencoder(optimizer=optimizer).fit(X, sample_weight=weight)
     twice = autoencoder(optimizer=optimizer).fit(np.concatenate([X, X[:10]]))
-    assert weighed._weights.tobytes() == twice._weights.tobytes()
+    assert weights_of(weighed).tobytes() == weights_of(twice).tobytes()
     np.testing.assert_array_equal(weighed.transform(X), twice.transform(X))
     plain = autoencoder(optimizer=optimizer).fit(X)
     assert not np.allclose(weighed.transform(X), plain.transform(X), atol=1e-4)
@@ -37,7 +38,7 @@ def test_weight_0_is_no_row_to_the_bit_in_a_small_table() -> None:
     x = X.copy()
     x[5:9] = 1e6  # what does not count is not even scaled
     left_out = autoencoder().fit(np.delete(X, slice(5, 9), axis=0))
-    assert autoencoder().fit(x, sample_weight=weight)._weights.tobytes() == left_out._weights.tobytes()
+    assert weights_of(autoencoder().fit(x, sample_weight=weight)).tobytes() == weights_of(left_out).tobytes()
 
 
 def test_weights_are_relative() -> None:
@@ -61,8 +62,8 @@ def test_weight_2_is_the_row_twice_in_a_large_table() -> None:
     gap = np.abs(weighed.transform(x) - twice.transform(x)).max()
     assert gap < 0.02
     assert np.abs(weighed.transform(x) - plain.transform(x)).max() > 5 * gap
-    np.testing.assert_allclose(weighed._learned["mean"], twice._learned["mean"], rtol=1e-10)
-    np.testing.assert_allclose(weighed._learned["deviation"], twice._learned["deviation"], rtol=1e-10)
+    for name in ("mean", "deviation"):
+        np.testing.assert_allclose(scaling_of(weighed)[name], scaling_of(twice)[name], rtol=1e-10)
 
 
 def test_partial_fit_goes_on_from_epoch_to_epoch() -> None:
@@ -71,32 +72,32 @@ def test_partial_fit_goes_on_from_epoch_to_epoch() -> None:
     for number in range(4):
         assert ae.partial_fit(X) is ae
         assert ae.n_iter_ == number + 1
-    np.testing.assert_array_equal(ae._weights, whole._weights)
+    np.testing.assert_array_equal(weights_of(ae), weights_of(whole))
     assert [r["loss"] for r in ae.history_] == [r["loss"] for r in whole.history_]
 
 
 def test_partial_fit_keeps_the_scaling_of_the_first_call() -> None:
     ae = autoencoder().partial_fit(X)
-    learned = {name: array.copy() for name, array in ae._learned.items()}
-    weights = ae._weights.copy()
+    learned = scaling_of(ae)
+    weights = weights_of(ae).copy()
     ae.partial_fit(X[:10] * 2)
-    assert all(np.array_equal(array, ae._learned[name]) for name, array in learned.items())
-    assert not np.array_equal(ae._weights, weights)
+    assert all(np.array_equal(array, scaling_of(ae)[name]) for name, array in learned.items())
+    assert not np.array_equal(weights_of(ae), weights)
 
 
 def test_partial_fit_goes_on_after_fit() -> None:
     ae = autoencoder(stops=()).fit(X).partial_fit(X)
     assert ae.n_iter_ == 4
-    np.testing.assert_array_equal(ae._weights, autoencoder(max_epochs=4, stops=()).fit(X)._weights)
+    np.testing.assert_array_equal(weights_of(ae), weights_of(autoencoder(max_epochs=4, stops=()).fit(X)))
 
 
 def test_partial_fit_goes_on_from_the_weights_that_were_kept() -> None:
     """Not from the last ones, which were worse on the rows held out."""
     ae = autoencoder(optimizer="sgd(0.2)", validation_fraction=0.3, max_epochs=40).fit(X)
-    kept = ae._weights.copy()
+    kept = weights_of(ae).copy()
     assert np.argmin([record["validation_loss"] for record in ae.history_]) < ae.n_iter_ - 1
     ae.set_params(optimizer="sgd(1e-30)").partial_fit(X)
-    np.testing.assert_array_equal(ae._weights, kept)
+    np.testing.assert_array_equal(weights_of(ae), kept)
 
 
 def test_partial_fit_goes_on_after_loading(tmp_path: Path) -> None:
@@ -107,7 +108,7 @@ def test_partial_fit_goes_on_after_loading(tmp_path: Path) -> None:
     for _ in range(3):
         loaded.partial_fit(X)
     assert loaded.score(X) > before
-    assert all(np.array_equal(ae._learned[name], loaded._learned[name]) for name in ae._learned)
+    assert all(np.array_equal(array, scaling_of(loaded)[name]) for name, array in scaling_of(ae).items())
 
 
 def test_partial_fit_counts_weights() -> None:
@@ -116,7 +117,7 @@ def test_partial_fit_counts_weights() -> None:
     one = autoencoder().partial_fit(X, sample_weight=weight).partial_fit(X, sample_weight=weight)
     twice = np.concatenate([X, X[:10]])
     other = autoencoder().partial_fit(twice).partial_fit(twice)
-    np.testing.assert_array_equal(one._weights, other._weights)
+    np.testing.assert_array_equal(weights_of(one), weights_of(other))
 
 
 def test_partial_fit_compares_columns_and_values() -> None:
@@ -130,7 +131,7 @@ def test_partial_fit_compares_columns_and_values() -> None:
 def test_a_second_fit_forgets_the_first() -> None:
     ae = autoencoder().fit(X * 3 + 1)
     ae.partial_fit(X)
-    np.testing.assert_array_equal(ae.fit(X)._weights, autoencoder().fit(X)._weights)
+    np.testing.assert_array_equal(weights_of(ae.fit(X)), weights_of(autoencoder().fit(X)))
     wide = np.concatenate([X, X], axis=1)
     assert ae.fit(wide).transform(wide).shape == (40, 2)
     assert ae.n_features_in_ == 10

@@ -16,6 +16,7 @@ import pytest
 
 import isthmus
 from isthmus import Autoencoder, ModelFileError
+from tiny import scaling_of, weights_of
 
 TENSOR = "weights.neck.affine.matrix"
 Refusal = Callable[[Path], str]
@@ -33,9 +34,9 @@ def difference(one: Autoencoder, other: Autoencoder) -> str | None:
     sides = [
         {
             "parameters": ae.to_json(),
-            "weights": ae._weights.tobytes(),
-            "scaling": {name: array.tobytes() for name, array in ae._learned.items()},
-            "row": ae._row,
+            "weights": weights_of(ae).tobytes(),
+            "scaling": {name: array.tobytes() for name, array in scaling_of(ae).items()},
+            "shape": (ae.model_.shape, ae.model_.may_be_missing, ae.model_.categories),
             "names": list(ae.feature_names_in_),
             "history": ae.history_,
             "stop_reason": ae.stop_reason_,
@@ -157,7 +158,7 @@ def test_nothing_in_a_file_is_unpickled(good: Any, tmp_path: Path, place: str, r
 def test_a_checkpoint_is_no_model(frame: pd.DataFrame, tmp_path: Path, refusal: Refusal) -> None:
     path = tmp_path / "checkpoint.safetensors"
     Autoencoder(2, encoder=(4,), max_epochs=3, penalties="l1").fit(frame, checkpoint=path)
-    assert "is a 'checkpoint' file; a 'model' file is due" in refusal(path)
+    assert "is a 'checkpoint' file; expected a 'model' file" in refusal(path)
 
 
 def test_a_folder_is_no_model(tmp_path: Path, refusal: Refusal) -> None:

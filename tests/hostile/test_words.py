@@ -81,10 +81,13 @@ HOSTILE: dict[str, tuple[Callable[[dict[str, Any], dict[str, np.ndarray]], Any],
     "one more tensor": (lambda h, t: t.update(more=np.ones(1)), "the model has no tensor 'more'"),
     "no counts": (lambda h, t: t.pop("counts"), "counts is missing"),
     "counts too few": (lambda h, t: t.update(counts=t["counts"][1:]), "counts is F64 [10]"),
-    "a half count": (lambda h, t: t["counts"].__setitem__(0, 9.5), "counts holds what are no counts"),
-    "a count of zero": (lambda h, t: t["counts"].__setitem__(-1, 0), "counts holds what are no counts"),
-    "counts that rise": (lambda h, t: t["counts"].__setitem__(-1, 99), "counts holds what are no counts"),
-    "counts beyond": (lambda h, t: t["counts"].__setitem__(0, 2.0**60), "counts holds what are no counts"),
+    "a half count": (lambda h, t: t["counts"].__setitem__(0, 9.5), "expected counts, the largest first"),
+    "a count of zero": (lambda h, t: t["counts"].__setitem__(-1, 0), "expected counts, the largest first"),
+    "counts that rise": (lambda h, t: t["counts"].__setitem__(-1, 99), "expected counts, the largest first"),
+    "counts beyond": (
+        lambda h, t: t["counts"].__setitem__(0, 2.0**60),
+        "expected counts, the largest first",
+    ),
 }
 
 

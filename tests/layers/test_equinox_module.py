@@ -31,7 +31,7 @@ def test_weights_start_anew_with_the_spread_they_had() -> None:
     module = eqx.nn.Linear(300, 200, key=KEY)
     module = eqx.tree_at(lambda m: m.bias, module, jnp.full(200, 0.5))
     road = from_equinox(module)
-    weights = {path: draw_weights(slot, 1) for path, slot in parameter_specs(road).items()}
+    weights = {path: draw_weights(spec, 1) for path, spec in parameter_specs(road).items()}
     np.testing.assert_array_equal(weights["weights.bias"], 0.5)
     assert weights["weights.weight"].std() == pytest.approx(float(module.weight.std()), rel=0.01)
     assert weights["weights.weight"].mean() == pytest.approx(float(module.weight.mean()), abs=1e-3)

@@ -26,14 +26,14 @@ X = np.array([[2, 0.5, NAN, NAN], [NAN, NAN, 1, 3.0]], np.float32)
 
 def test_codes_are_one_hot_and_holes_are_marked() -> None:
     entry, shown = mixed_input(ROW, ())
-    found = replace(entry, gate=jnp.array([10.0, 20.0])).shown(jnp.array(X))
+    found = replace(entry, gate=jnp.array([10.0, 20.0])).encoder_input(jnp.array(X))
     due = [[0.5, 0, 0, 20, 0, 0, 1, 0, 0], [0, 3, 10, 0, 0, 0, 0, 0, 1]]
     np.testing.assert_array_equal(found, due)
     assert shown.columns == (
         *("age", "pay", "age is missing", "pay is missing"),
         *("job = 0", "job = 1", "job = 2", "sex = 0", "sex = 1"),
     )
-    assert (shown.shape, shown.codes, shown.may_be_missing) == ((9,), None, False)
+    assert (shown.shape, shown.categories, shown.may_be_missing) == ((9,), None, False)
 
 
 def test_a_hole_starts_as_the_middle_of_its_column() -> None:
@@ -57,17 +57,21 @@ def test_the_mark_learns_from_holes_only() -> None:
 
 
 def test_a_code_that_the_road_reads_itself_comes_last_and_as_such() -> None:
-    row = replace(ROW, codes=(3, 0, 4, 0))
+    row = replace(ROW, categories=(3, 0, 4, 0))
     entry, shown = mixed_input(row, {2})
-    found = entry.shown(jnp.array(X)) if entry.gate is None else replace(entry, gate=jnp.zeros(2)).shown(jnp.array(X))
+    found = (
+        entry.encoder_input(jnp.array(X))
+        if entry.gate is None
+        else replace(entry, gate=jnp.zeros(2)).encoder_input(jnp.array(X))
+    )
     np.testing.assert_array_equal(found[:, -1], [NAN, 1])
     assert shown.columns is not None
     assert shown.columns[-1] == "sex"
-    assert shown.codes == (*(0,) * 7, 4)
+    assert shown.categories == (*(0,) * 7, 4)
 
 
 def test_a_hypernetwork_names_its_column() -> None:
-    row = replace(ROW, codes=(3, 0, 4, 0))
+    row = replace(ROW, categories=(3, 0, 4, 0))
     build(row, Hyper("mlp((4,))", column="sex", tasks=4), Deterministic(2), Hyper("mlp((4,))", "sex", 4), Columns())
     with pytest.raises(InvalidPart, match="in a table of numbers and categories the encoder hyper must name its colu"):
         build(row, Hyper("mlp((4,))", column=2, tasks=4), Deterministic(2), Hyper("mlp((4,))", 2, 4), Columns())

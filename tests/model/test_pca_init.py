@@ -10,6 +10,7 @@ from sklearn.decomposition import PCA
 
 import isthmus
 from isthmus import Autoencoder
+from tiny import progress_of
 
 X = load_digits().data[:, ::2]  # [1797, 32]
 SIZE = 4
@@ -60,7 +61,7 @@ def test_a_bernoulli_output_starts_near_the_row() -> None:
 
 def test_every_start_has_its_own() -> None:
     ae = Autoencoder(SIZE, init="pca", n_starts=2, max_epochs=1).fit(X)
-    weights = ae._progress.best_weights  # type: ignore[union-attr]
+    weights = progress_of(ae).best_weights
     assert (weights[0] != weights[1]).any()
 
 

@@ -65,13 +65,13 @@ def test_scores_are_counted_by_class_beside_the_threshold() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: worst_rows(np.zeros(3)), "errors by column are [n, d]. Got shape (3,)."),
-        (lambda: worst_rows(ERRORS, names=["a"]), "names of 9 columns and 40 rows are due."),
-        (lambda: error_by_column(np.zeros(3)), "errors by column are [n, d]. Got shape (3,)."),
-        (lambda: error_by_column(ERRORS, ["a"]), "one name for each of 9 columns is due. Got 1."),
-        (lambda: score_histogram([0.0, np.nan]), "scores are finite numbers, one for each row. Got shape (2,)."),
-        (lambda: score_histogram([]), "scores are finite numbers, one for each row. Got shape (0,)."),
-        (lambda: score_histogram([0.0, 1.0], labels=[1]), "one label for each of 2 scores is due. Got shape (1,)."),
+        (lambda: worst_rows(np.zeros(3)), "expected errors by column, [n, d]; got shape (3,)."),
+        (lambda: worst_rows(ERRORS, names=["a"]), "expected names of 9 columns and 40 rows; got 1 and 40."),
+        (lambda: error_by_column(np.zeros(3)), "expected errors by column, [n, d]; got shape (3,)."),
+        (lambda: error_by_column(ERRORS, ["a"]), "expected one name for each of 9 columns; got 1."),
+        (lambda: score_histogram([0.0, np.nan]), "expected finite scores, one for each row; got shape (2,)."),
+        (lambda: score_histogram([]), "expected finite scores, one for each row; got shape (0,)."),
+        (lambda: score_histogram([0.0, 1.0], labels=[1]), "expected one label for each of 2 scores; got shape (1,)."),
     ],
 )
 def test_what_cannot_be_drawn_is_said(call: Any, message: str) -> None:

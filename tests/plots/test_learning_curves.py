@@ -36,7 +36,7 @@ def test_both_panels_show_every_loss_of_every_optimizer() -> None:
 
 def test_the_legend_names_each_optimizer_once() -> None:
     (legend,) = learning_curves(HISTORIES).findobj(Legend)
-    assert [text.get_text() for text in legend.get_texts()] == ["sgd", "adam", "in training", "held out"]
+    assert [text.get_text() for text in legend.get_texts()] == ["sgd", "adam", "in training", "in validation"]
     (legend,) = learning_curves(HISTORIES.drop(columns="validation_loss")).findobj(Legend)
     assert [text.get_text() for text in legend.get_texts()] == ["sgd", "adam"]
 

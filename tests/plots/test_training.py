@@ -37,7 +37,7 @@ def test_every_term_is_drawn_by_name() -> None:
     drawn = {line.get_label(): (line.get_linestyle(), line.get_xydata().tolist()) for line in panel.lines}
     assert drawn == {
         "loss": ("-", [[1, 7], [2, 4]]),
-        "held out loss": ("--", [[1, 8], [2, 5]]),
+        "validation loss": ("--", [[1, 8], [2, 5]]),
         "reconstruction": ("-", [[1, 5], [2, 3]]),
         "kl": ("-", [[1, 2], [2, 1]]),
     }

@@ -88,12 +88,12 @@ def test_the_rows_that_excite_a_unit_most_come_in_order() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: codes(np.zeros((3, 4))), "points of 2 or 3 numbers are due, [n, 2] or [n, 3]. Got shape (3, 4)."),
-        (lambda: codes(np.zeros((3, 2)), [1, 2]), "one label for each of 3 points is due. Got shape (2,)."),
-        (lambda: filters(np.zeros((3, 10)), (3, 3)), "weights of shape (3, 10) are no pictures of 3 x 3."),
-        (lambda: activations(np.zeros(3)), "codes are [n, units]. Got shape (3,)."),
-        (lambda: activations(np.zeros((3, 2)), ["a"]), "one name for each of 3 rows is due. Got 1."),
-        (lambda: exciting_rows(np.zeros((3, 2)), np.zeros((4, 2, 2))), "Got shapes (3, 2) and (4, 2, 2)."),
+        (lambda: codes(np.zeros((3, 4))), "expected points of 2 or 3 numbers, [n, 2] or [n, 3]; got shape (3, 4)."),
+        (lambda: codes(np.zeros((3, 2)), [1, 2]), "expected one label for each of 3 points; got shape (2,)."),
+        (lambda: filters(np.zeros((3, 10)), (3, 3)), "expected pictures of 3 x 3; got weights of shape (3, 10)."),
+        (lambda: activations(np.zeros(3)), "expected codes [n, units]; got shape (3,)."),
+        (lambda: activations(np.zeros((3, 2)), ["a"]), "expected one name for each of 3 rows; got 1."),
+        (lambda: exciting_rows(np.zeros((3, 2)), np.zeros((4, 2, 2))), "got shapes (3, 2) and (4, 2, 2)."),
     ],
 )
 def test_what_cannot_be_drawn_is_said(call: Any, message: str) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,10 +21,12 @@ from isthmus import Autoencoder, CheckpointError, InvalidPart, ModelFileError
 from isthmus.contracts import Stop
 from isthmus.storage import container as modelfile
 from isthmus.training import checkpoint
+from tiny import progress_of, weights_of
 
 STORY = """
-import sys, time, warnings, json
+import os, sys, time, warnings, json
 from dataclasses import dataclass
+import jax
 import numpy as np
 import isthmus.training.checkpoint
 from isthmus import Autoencoder
@@ -39,21 +42,32 @@ class Slowly(Stop):
         return None
 
 isthmus.training.checkpoint.INTERVAL = 0.05
-checkpoint, out = sys.argv[1:]
-x = np.random.default_rng(3).normal(size=(1500, 5)).astype(np.float32)
-ae = Autoencoder(
-    2, encoder="mlp((4,), dropout=0.1)", corruption="masking(0.2)", batch_size=16, max_epochs=600,
-    stops=Slowly(), validation_fraction=0.1, random_state=11,
-)
-print("fit", flush=True)
-with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
-    ae.fit(x, checkpoint=checkpoint or None)
-told = {"reason": ae.stop_reason_, "epochs": ae.n_iter_, "warnings": [str(w.message) for w in caught]}
-told["history"] = [{name: value for name, value in record.items() if name != "seconds"} for record in ae.history_]
-told["weights"] = ae._weights.tobytes().hex()
-with open(out, "w") as file:
-    json.dump(told, file)
+
+def fit(checkpoint, out):
+    x = np.random.default_rng(3).normal(size=(1500, 5)).astype(np.float32)
+    ae = Autoencoder(
+        2, encoder="mlp((4,), dropout=0.1)", corruption="masking(0.2)", batch_size=16, max_epochs=600,
+        stops=Slowly(), validation_fraction=0.1, random_state=11,
+    )
+    print("fit", os.getpid(), flush=True)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        ae.fit(x, checkpoint=checkpoint or None)
+    told = {"reason": ae.stop_reason_, "epochs": ae.n_iter_, "warnings": [str(w.message) for w in caught]}
+    told["history"] = [{name: value for name, value in record.items() if name != "seconds"} for record in ae.history_]
+    leaves = [leaf for leaf in jax.tree.leaves(ae.model_) if hasattr(leaf, "shape")]
+    told["weights"] = [np.asarray(leaf).tobytes().hex() for leaf in leaves]
+    with open(out, "w") as file:
+        json.dump(told, file)
+
+# Importing takes most of a process's life: it is done once, and each fit has a process forked from this one, which
+# holds no device and no thread of JAX yet.
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        fit(*json.loads(line))
+        os._exit(0)
+    print("ended", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
@@ -66,20 +80,61 @@ def compiled_in(folder: Path) -> dict[str, str]:
     }
 
 
-def begin(folder: Path, checkpoint: Path | None, name: str) -> subprocess.Popen[bytes]:
-    """Start the story in a process of its own; answer when it is about to fit."""
-    words = [sys.executable, "-c", STORY, str(checkpoint or ""), str(folder / name)]
-    with (folder / f"{name}.log").open("ab") as log:
-        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=log, env=os.environ | compiled_in(folder))
-    assert process.stdout is not None
-    with process.stdout:
-        assert process.stdout.readline() == b"fit\n", (folder / f"{name}.log").read_text()
-    return process
+class Teller:
+    """A process that has imported all, and forks one that fits whenever it is told to."""
 
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder, self._name = folder, name
+        with (folder / f"{name}.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", STORY],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=os.environ | compiled_in(folder),
+                start_new_session=True,  # so that it ends together with the fit that it has begun
+            )
 
-def end(process: subprocess.Popen[bytes], folder: Path, name: str) -> dict[str, Any]:
-    assert process.wait(timeout=120) == 0, (folder / f"{name}.log").read_text()
-    return json.loads((folder / name).read_text())
+    @property
+    def log(self) -> str:
+        return (self._folder / f"{self._name}.log").read_text()
+
+    def begin(self, checkpoint: Path | None) -> int:
+        """Start a fit; return its process when it is about to fit."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps([str(checkpoint or ""), str(self._folder / self._name)]) + "\n")
+        self._process.stdin.flush()
+        return int(self._line("fit"))
+
+    def wait(self) -> int:
+        """Return how the fit that was begun ended, as `subprocess` has it: below 0 the signal that killed it."""
+        return int(self._line("ended"))
+
+    def outcome(self) -> dict[str, Any]:
+        """Return what the fit that was begun ended with."""
+        assert self.wait() == 0, self.log
+        told: dict[str, Any] = json.loads((self._folder / self._name).read_text())
+        return told
+
+    def close(self) -> None:
+        self._end()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            pipe.close()
+
+    def _end(self) -> None:
+        os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _line(self, kind: str) -> str:
+        assert self._process.stdout is not None
+        too_long = threading.Timer(120, self._end)
+        too_long.start()
+        word, _, number = self._process.stdout.readline().partition(" ")
+        too_long.cancel()
+        assert word == kind, self.log
+        return number
 
 
 def mark(path: Path) -> tuple[int, int]:
@@ -88,10 +143,10 @@ def mark(path: Path) -> tuple[int, int]:
     return (found.st_ino, found.st_mtime_ns) if found else (0, 0)
 
 
-def wait_for_write(path: Path, process: subprocess.Popen[bytes]) -> None:
+def wait_for_write(path: Path, process: int) -> None:
     before = mark(path)
     while mark(path) == before:
-        assert process.poll() is None
+        os.kill(process, 0)  # it lives
         time.sleep(0.001)
 
 
@@ -105,41 +160,51 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def teller(folder: Path) -> Iterator[Teller]:
+    teller = Teller(folder, "killed")
+    yield teller
+    teller.close()
+
+
+@pytest.fixture(scope="module")
 def whole(folder: Path) -> Iterator[Callable[[], dict[str, Any]]]:
     """Return a function that answers what a fit without a checkpoint ends with; it runs in the meantime."""
-    process = begin(folder, None, "whole")
-    yield lambda: end(process, folder, "whole")
-    process.kill()
-    process.wait()
+    teller = Teller(folder, "whole")
+    teller.begin(None)
+    yield teller.outcome
+    teller.close()
 
 
-def test_ten_kills_and_a_ctrl_c_change_no_bit(folder: Path, whole: Callable[[], dict[str, Any]]) -> None:
+def test_ten_kills_and_a_ctrl_c_change_no_bit(
+    folder: Path, teller: Teller, whole: Callable[[], dict[str, Any]]
+) -> None:
     path = folder / "killed.safetensors"
     draw = np.random.default_rng(20)
     epochs = []
     for number in range(10):
-        process = begin(folder, path, "killed")
+        process = teller.begin(path)
         if number < 2:  # while the program is compiled, or shortly after
             time.sleep(draw.uniform(0, 1.2))
         else:
             wait_for_write(path, process)
             time.sleep(draw.uniform(0, 0.3))
-        process.kill()
-        assert process.wait() == -signal.SIGKILL
+        os.kill(process, signal.SIGKILL)
+        assert teller.wait() == -signal.SIGKILL
         epochs += [epochs_in(path)] if path.exists() else [0]
     assert epochs == sorted(epochs)
     assert epochs[1] < epochs[-1] < 600
 
-    process = begin(folder, path, "killed")
+    process = teller.begin(path)
     wait_for_write(path, process)
     time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    stopped = end(process, folder, "killed")
+    os.kill(process, signal.SIGINT)
+    stopped = teller.outcome()
     assert stopped["reason"] == "interrupted"
     assert stopped["warnings"] == [f"interrupted after epoch {stopped['epochs']}: what was learned is kept."]
     assert epochs[-1] < stopped["epochs"] < 600
 
-    finished = end(begin(folder, path, "killed"), folder, "killed")
+    teller.begin(path)
+    finished = teller.outcome()
     assert finished["reason"] == "all epochs that were asked for have been taken: 600"
     assert stopped["history"][-1].pop("stop") == "interrupted"
     assert stopped["history"] == finished["history"][: stopped["epochs"]]
@@ -183,7 +248,7 @@ def autoencoder(**settings: Any) -> Autoencoder:
 
 def outcome(ae: Autoencoder) -> tuple[bytes, list[dict[str, float]], str]:
     history = [{name: value for name, value in record.items() if name != "seconds"} for record in ae.history_]
-    return ae._weights.tobytes(), history, ae.stop_reason_
+    return weights_of(ae).tobytes(), history, ae.stop_reason_
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -210,7 +275,7 @@ def test_training_left_at_any_epoch_goes_on_to_the_same_bits(way: str, tmp_path:
 def test_lowered_steps_were_lowered() -> None:
     """The case above restores a state and lowers the step, so that is resumed too."""
     ae = autoencoder(**WAYS["lowered steps"]).fit(X)
-    assert ae._progress.factor[0] < 1
+    assert progress_of(ae).factor[0] < 1
 
 
 @pytest.mark.parametrize("way", ["adam", "noise", "held out", "three starts", "lbfgs"])
@@ -220,8 +285,9 @@ def test_more_epochs_go_on_where_fewer_ended(way: str, tmp_path: Path) -> None:
     assert (short.n_iter_, short.stop_reason_) == (3, "all epochs that were asked for have been taken: 3")
     long = autoencoder(**WAYS[way]).fit(X, checkpoint=path)
     assert long.n_iter_ == 8
-    assert short.history_[-1].pop("stop") == long.history_[-1]["stop"] == "max_epochs"
-    assert long.history_[:3] == short.history_  # their seconds too: they were not taken again
+    first = short.history_
+    assert first[-1].pop("stop") == long.history_[-1]["stop"] == "max_epochs"
+    assert long.history_[:3] == first  # their seconds too: they were not taken again
     assert outcome(long) == outcome(autoencoder(**WAYS[way]).fit(X))
 
 
@@ -342,7 +408,7 @@ def test_a_damaged_checkpoint_is_refused(kept: Path) -> None:
 def test_a_model_is_no_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     autoencoder().fit(X).save(path)
-    with pytest.raises(ModelFileError, match="is a 'model' file; a 'checkpoint' file is due"):
+    with pytest.raises(ModelFileError, match="is a 'model' file; expected a 'checkpoint' file"):
         autoencoder().fit(X, checkpoint=path)
 
 

@@ -21,6 +21,7 @@ from sklearn.base import clone
 import isthmus
 from isthmus import Autoencoder
 from isthmus.parts.penalties import L1
+from tiny import weights_of
 
 X = np.random.default_rng(0).normal(size=(700, 5))
 NAMES = list("abcde")
@@ -41,37 +42,38 @@ SETTINGS = {
 @pytest.mark.parametrize("name", SETTINGS)
 def test_the_same_seed_gives_the_same_weights(name: str) -> None:
     one, other, third = (autoencoder(**SETTINGS[name], random_state=seed).fit(X) for seed in (5, 5, 6))
-    assert one._weights.tobytes() == other._weights.tobytes()
+    assert weights_of(one).tobytes() == weights_of(other).tobytes()
     assert [r["loss"] for r in one.history_] == [r["loss"] for r in other.history_]
-    assert not np.allclose(one._weights, third._weights, atol=1e-3)
+    assert not np.allclose(weights_of(one), weights_of(third), atol=1e-3)
     again = one.fit(X)
-    assert again._weights.tobytes() == other._weights.tobytes()
+    assert weights_of(again).tobytes() == weights_of(other).tobytes()
 
 
 def test_the_seed_decides_the_weights_the_order_and_the_noise() -> None:
     """Each alone, the others being the same, changes what is learned."""
-    first, second = (autoencoder(max_epochs=0, random_state=seed).fit(X)._weights for seed in (5, 6))
+    first, second = (weights_of(autoencoder(max_epochs=0, random_state=seed).fit(X)) for seed in (5, 6))
     assert not np.allclose(first, second, atol=1e-3)
     whole = {"batch_size": 700, "max_epochs": 1}  # one batch: no order
     for noise in ({"corruption": "masking(0.3)"}, {"encoder": "mlp((4,), dropout=0.2)"}):
         with_noise = autoencoder(**whole | noise, random_state=5).fit(X)
-        assert not np.array_equal(with_noise._weights, autoencoder(**whole, random_state=5).fit(X)._weights)
+        assert not np.array_equal(weights_of(with_noise), weights_of(autoencoder(**whole, random_state=5).fit(X)))
 
 
 def test_a_seed_may_be_drawn_from_what_scikit_learn_calls_a_random_state() -> None:
     one = autoencoder(random_state=np.random.RandomState(3)).fit(X)
     other = autoencoder(random_state=np.random.RandomState(3)).fit(X)
-    assert one._weights.tobytes() == other._weights.tobytes()
+    assert weights_of(one).tobytes() == weights_of(other).tobytes()
     first, second = (autoencoder(random_state=None).fit(X) for _ in range(2))
-    assert not np.allclose(first._weights, second._weights, atol=1e-3)
+    assert not np.allclose(weights_of(first), weights_of(second), atol=1e-3)
 
 
 STORY = """
-import sys, numpy as np
+import sys, jax, numpy as np
 from isthmus import Autoencoder
 x = np.random.default_rng(0).normal(size=(700, 5))
 ae = Autoencoder(2, encoder="mlp((4,), dropout=0.2)", corruption="masking(0.3)", max_epochs=3, random_state=5).fit(x)
-sys.stdout.write(ae._weights.tobytes().hex() + " " + ae.transform(x[:3]).tobytes().hex())
+weights = b"".join(np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(ae.model_) if hasattr(leaf, "shape"))
+sys.stdout.write(weights.hex() + " " + ae.transform(x[:3]).tobytes().hex())
 """
 
 
@@ -81,7 +83,7 @@ def test_another_process_gives_the_same_weights() -> None:
     environment = os.environ | {"PYTHONHASHSEED": "4321"}
     there = subprocess.run([sys.executable, "-c", STORY], env=environment, capture_output=True, text=True, check=True)
     weights, codes = there.stdout.split(" ")
-    assert weights == here._weights.tobytes().hex()
+    assert weights == weights_of(here).tobytes().hex()
     assert codes == here.transform(X[:3]).tobytes().hex()
 
 
@@ -89,7 +91,7 @@ def test_the_order_of_settings_changes_nothing() -> None:
     settings = {"max_epochs": 3, "random_state": 5, "penalties": ["l1", "l2"], "encoder": (4,), "bottleneck": 2}
     one = Autoencoder(**settings).fit(X)
     other = Autoencoder(**dict(reversed(settings.items()))).fit(X)
-    assert one._weights.tobytes() == other._weights.tobytes()
+    assert weights_of(one).tobytes() == weights_of(other).tobytes()
     two = {"bottleneck__size": 3, "penalties__l1__weight": 0.5}
     assert str(clone(one).set_params(**two)) == str(clone(one).set_params(**dict(reversed(two.items()))))
 
@@ -97,9 +99,9 @@ def test_the_order_of_settings_changes_nothing() -> None:
 def test_fits_in_threads_are_those_alone() -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    alone = [autoencoder(random_state=seed).fit(X)._weights.tobytes() for seed in range(4)]
+    alone = [weights_of(autoencoder(random_state=seed).fit(X)).tobytes() for seed in range(4)]
     with ThreadPoolExecutor(4) as pool:
-        at_once = list(pool.map(lambda seed: autoencoder(random_state=seed).fit(X)._weights.tobytes(), range(4)))
+        at_once = list(pool.map(lambda seed: weights_of(autoencoder(random_state=seed).fit(X)).tobytes(), range(4)))
     assert at_once == alone
 
 
@@ -163,9 +165,9 @@ def test_a_row_has_the_same_number_in_any_kind_of_table(kind: str, fitted: Autoe
 
 
 def test_the_kind_of_table_changes_no_weight() -> None:
-    weights = {kind: autoencoder().fit(make(X))._weights.tobytes() for kind, make in KINDS.items()}
-    weights["polars"] = autoencoder().fit(pl.DataFrame(X, schema=NAMES))._weights.tobytes()
-    weights["turned"] = autoencoder().fit(np.asfortranarray(X))._weights.tobytes()
+    weights = {kind: weights_of(autoencoder().fit(make(X))).tobytes() for kind, make in KINDS.items()}
+    weights["polars"] = weights_of(autoencoder().fit(pl.DataFrame(X, schema=NAMES))).tobytes()
+    weights["turned"] = weights_of(autoencoder().fit(np.asfortranarray(X))).tobytes()
     assert len(set(weights.values())) == 1
 
 
@@ -196,7 +198,7 @@ def test_the_global_random_state_decides_nothing() -> None:
     for seed in (1, 2):
         np.random.seed(seed)  # noqa: NPY002
         random.seed(seed)
-        weights.add(autoencoder(corruption="masking(0.3)").fit(X)._weights.tobytes())
+        weights.add(weights_of(autoencoder(corruption="masking(0.3)").fit(X)).tobytes())
     assert len(weights) == 1
 
 

@@ -13,7 +13,7 @@ import pytest
 from isthmus import Diverged
 from isthmus.contracts import End, Row
 from isthmus.core.parameter_specs import assemble, draw_weights
-from isthmus.core.part import resolve
+from isthmus.core.spelling import resolve
 from isthmus.data.device_table import DeviceTable
 from isthmus.model.model import build
 from isthmus.parts.backbones import MLP

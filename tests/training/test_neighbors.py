@@ -18,11 +18,12 @@ from isthmus import Autoencoder, InvalidPart
 from isthmus.contracts import Likelihood, Links, Row, Stop
 from isthmus.core.affine import affine
 from isthmus.core.parameter_specs import assemble
-from isthmus.core.part import resolve
+from isthmus.core.spelling import resolve
 from isthmus.data.device_table import DeviceTable
 from isthmus.parts.neighborhoods import Nearest
 from isthmus.training.neighbors import find_neighbors
 from isthmus.training.step import TrainingState
+from tiny import progress_of, weights_of, with_flat_weights
 
 RANDOM = np.random.default_rng(0)
 CENTERS = np.array([[3.0, 0, 0, 1, 0], [0, 3.0, 1, 0, 0], [-3.0, 0, 0, 0, 2]])
@@ -40,7 +41,7 @@ def autoencoder(neighborhood: Any, **settings: Any) -> Autoencoder:
 
 
 def links_of(ae: Autoencoder, start: int = 0) -> Links:
-    links = ae._progress.state.links
+    links = progress_of(ae).state.links
     return Links(np.asarray(links.index)[start, :41], np.asarray(links.strength)[start, :41])
 
 
@@ -187,7 +188,7 @@ def test_the_loss_with_repulsion_has_the_lower_bound_of_its_constants() -> None:
     sought = autoencoder("margin(5, repel=4)", n_starts=2, **settings).fit(X, Y)
     lowest = -(4**2) / 1 * SQUARE.max()
     assert all(lowest < record["loss"] < 1e3 for record in sought.history_)
-    assert sought._progress.factor.tolist() == [1, 1]  # it never had to go back
+    assert progress_of(sought).factor.tolist() == [1, 1]  # it never had to go back
 
 
 def test_cross_entropy_has_no_lower_bound_with_repulsion_and_is_refused() -> None:
@@ -202,7 +203,7 @@ def test_cross_entropy_has_no_lower_bound_with_repulsion_and_is_refused() -> Non
         each = [-outcome.log_prob(jnp.broadcast_to(jnp.array(row), (4, 1)))[0] for row in rows]
         left, a, b, right = np.einsum("m,mn->n", strength, np.stack(each))
         falls[name] = bool(left < a < 0 or right < b < 0)
-        assert falls[name] is not likelihood.bears_repulsion
+        assert falls[name] is not likelihood.is_bounded_below
     assert falls == {"bernoulli": True, "squared_error": False, "absolute_error": False}
     with pytest.raises(InvalidPart) as caught:
         autoencoder("margin(4, repel=2)", likelihood="bernoulli", scaling="minmax").fit(X, Y)
@@ -224,8 +225,8 @@ def test_each_start_has_links_of_its_own() -> None:
     ae = autoencoder("nearest(4, every=3)", n_starts=2, max_epochs=8).fit(X)
     left = autoencoder("nearest(4, every=3)", n_starts=2, max_epochs=6).fit(X)
     for start in range(2):
-        left._weights = np.asarray(left._progress.state.weights)[start]
-        expected = Nearest(4)(left.transform(X).astype(np.float32), None, 0)
+        there = with_flat_weights(left, np.asarray(progress_of(left).state.weights)[start])
+        expected = Nearest(4)(there.transform(X).astype(np.float32), None, 0)
         np.testing.assert_array_equal(links_of(ae, start).index, expected.index)
     assert (links_of(ae, 0).index != links_of(ae, 1).index).any()
 
@@ -254,7 +255,7 @@ class PressWhileLinked(Stop):
 
 def outcome(ae: Autoencoder) -> tuple[bytes, list[dict[str, float]], list[bytes]]:
     history = [{name: value for name, value in record.items() if name != "seconds"} for record in ae.history_]
-    return ae._weights.tobytes(), history, [np.asarray(array).tobytes() for array in ae._progress.state.links]
+    return weights_of(ae).tobytes(), history, [np.asarray(array).tobytes() for array in progress_of(ae).state.links]
 
 
 @pytest.mark.parametrize(

@@ -12,23 +12,23 @@ import numpy as np
 import pytest
 
 from isthmus.contracts import Backbone, Batch, Bottleneck, Corruption, Likelihood, Penalty, Row
-from isthmus.core import part as parts
-from isthmus.core.parameter_specs import assemble, parameter_specs
-from isthmus.core.part import resolve
+from isthmus.core import registry
+from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs
+from isthmus.core.spelling import resolve
 from isthmus.model.model import build
 from isthmus.parts.backbones import MLP
 from isthmus.parts.bottlenecks import Deterministic
 from isthmus.parts.corruptions import Masking
 from isthmus.parts.likelihoods import SquaredError
 from isthmus.parts.optimizers import Sgd
-from isthmus.parts.penalties import L1, L2, WeightDecay
+from isthmus.parts.penalties import L1, L2, Curvature, WeightDecay
 from isthmus.parts.schedules import Linear
 from isthmus.training.objective import Plan, loss
 
 COLUMNS, HIDDEN, SIZE = 3, 4, 2
 ROAD = MLP((HIDDEN,), activation="tanh")
 SKELETON = build(Row((COLUMNS,)), ROAD, Deterministic(SIZE), ROAD, SquaredError())
-COUNT = sum(slot.size for slot in parameter_specs(SKELETON).values())
+COUNT = sum(spec.size for spec in parameter_specs(SKELETON).values())
 WEIGHTS = np.random.default_rng(0).normal(size=COUNT)
 X = np.random.default_rng(1).normal(size=(4, COLUMNS))
 ROW_WEIGHTS = np.array([2.0, 0.5, 1.0, 0.5])  # they average 1
@@ -135,7 +135,7 @@ def reconstruction() -> Iterator[Any]:
             return jnp.ones(len(seen.batch.x))
 
     yield Reconstruction
-    parts._REGISTER["penalties"].pop("reconstruction")
+    registry._PARTS["penalties"].pop("reconstruction")
 
 
 def test_a_penalty_never_takes_the_place_of_the_reconstruction(reconstruction: Any) -> None:
@@ -165,7 +165,7 @@ def test_its_gradient_is_the_slope(
     skeleton = build(Row((COLUMNS,)), road, resolve(Bottleneck, bottleneck), road, resolve(Likelihood, likelihood))
     noise = None if corruption is None else resolve(Corruption, corruption)
     plan = Plan(noise, tuple(resolve(Penalty, each) for each in penalties), Sgd())
-    count = sum(slot.size for slot in parameter_specs(skeleton).values())
+    count = sum(spec.size for spec in parameter_specs(skeleton).values())
     weights = 0.7 * np.random.default_rng(2).normal(size=count)
     x = np.random.default_rng(3).random(size=(4, COLUMNS))
     with jax.enable_x64(True):
@@ -181,3 +181,14 @@ def test_its_gradient_is_the_slope(
         slope = [float(total(weights + nudge)[0] - total(weights - nudge)[0]) / (2 * step) for nudge in nudges]
     assert np.abs(slope).max() > 0.1
     np.testing.assert_allclose(gradient, slope, rtol=1e-6, atol=1e-8)
+
+
+def test_each_penalty_has_noise_of_its_own() -> None:
+    plan = Plan(None, (Curvature(1.0, draws=1), Curvature(1.0, draws=1)), Sgd())
+    skeleton = build(Row((COLUMNS,)), MLP((4,), activation="tanh"), Deterministic(2), MLP(()), SquaredError())
+    batch = Batch(jnp.array(X, jnp.float32), jnp.ones(len(X)))
+    network = assemble(skeleton, draw_weights(skeleton, 0))
+    terms = loss(network, plan, batch, jnp.int32(0), jax.random.key(0))[1].terms
+    assert float(terms["curvature"]) != float(terms["curvature_2"])
+    without = loss(network, plan, batch, jnp.int32(0), None)[1].terms
+    assert float(without["curvature"]) == float(without["curvature_2"])

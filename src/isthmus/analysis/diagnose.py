@@ -1,4 +1,4 @@
-"""What each unit of a code does."""
+"""Diagnosis of a code: the mean, spread and use of each unit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from isthmus.errors import require
-from isthmus.estimators._diagnosis import diagnosis
+from isthmus.estimators._diagnosis import diagnose_code
 from isthmus.estimators._reconstructor import Reconstructor
 
 
@@ -46,4 +46,4 @@ def diagnose(estimator: Reconstructor, X: Any) -> pd.DataFrame:
     ['mean', 'deviation', 'active', 'verdict']
     """
     require(isinstance(estimator, Reconstructor), "estimator", "an autoencoder", estimator)
-    return diagnosis(estimator, X)
+    return diagnose_code(estimator, X)

@@ -1,4 +1,4 @@
-"""What each unit of a code explains, and codes cut to the first of them."""
+"""The share of the variance that each unit of a code explains."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.data.rows import scaled_blocks
 from isthmus.errors import InvalidData, require
 from isthmus.estimators._device import on_device
 from isthmus.estimators._reconstructor import Reconstructor
-from isthmus.model.ordered_code import explained_shares
+from isthmus.layers.ordered_code import explained_shares
+from isthmus.model import inference
 
 
 def explained_variance_ratio(estimator: Reconstructor, X: Any) -> np.ndarray:
     """Return the share of the variance that each unit of the code explains beyond those before it, [n_components_].
 
-    With R²_j = 1 − mean ‖x − x̂_j‖² / mean ‖x − mean x‖², where x̂_j is decoded from the first j units, the others held
+    With R²_j = 1 − mean ‖x − x̂_j‖² / mean ‖x − mean x‖², where x̂_j is decoded from the first j units, the others kept
     at their means over rows (a `nested` code: at 0), it is R²_j − R²_{j−1} and R²_0 = 0. All are in scaled units, and
-    they sum to R² of the whole code. For principal components it is what scikit-learn's PCA tells; a unit of a code
+    they sum to R² of the whole code. For principal components it is what scikit-learn's PCA gives; a unit of a code
     that is in no order may be of use only beside later ones, and then has a share below 0.
 
     Parameters
@@ -39,8 +39,7 @@ def explained_variance_ratio(estimator: Reconstructor, X: Any) -> np.ndarray:
 
 @on_device
 def _of_table(estimator: Reconstructor, X: Any) -> np.ndarray:
-    source = estimator._open(X, reset=False)
-    if source.n_rows < 2:
-        raise InvalidData("explained variance compares rows: at least 2 are due. Got 1.")
-    rows = np.concatenate(list(scaled_blocks(source, estimator._scaling, estimator._learned)))
-    return explained_shares(estimator._weights, estimator._skeleton, rows)
+    fitted, rows = estimator.fitted_, estimator.scaled_rows(X)
+    if len(rows) < 2:
+        raise InvalidData("explained variance compares rows: expected at least 2; got 1.")
+    return explained_shares(inference.trained_network(fitted.weights, fitted.skeleton, rows, rows))

@@ -1,9 +1,8 @@
-"""Whether the gradient is the slope of the loss: automatic differentiation against finite differences."""
+"""A check of gradients: automatic differentiation against finite differences."""
 
 from __future__ import annotations
 
 import math
-import numbers
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,12 +15,13 @@ import pandas as pd
 from jaxtyping import Array
 
 from isthmus.contracts import LAST_STEP
+from isthmus.core.constraints import Seed, Whole, is_number
 from isthmus.core.parameter_specs import parameter_specs, weight_range
 from isthmus.errors import InvalidData, require
 from isthmus.estimators._device import on_device
 from isthmus.estimators._dry_run import Stage, dry_run
-from isthmus.estimators._network import Network
-from isthmus.estimators._seeds import check_seed, seed_of
+from isthmus.estimators._encoder import Encoder
+from isthmus.estimators._seeds import seed_of
 from isthmus.training import step as steps
 from isthmus.training.epoch import shuffled_batches
 
@@ -32,7 +32,7 @@ STEPS = {"forward": PRECISION ** (1 / 2), "central": PRECISION ** (1 / 3)}
 
 @dataclass(frozen=True, eq=False)
 class GradientCheck:
-    """What `check_gradients` has found; printed, it is a table.
+    """The result of `check_gradients`; printed, it is a table.
 
     An error is |autodiff − difference| over the largest of |autodiff|, |difference| and the root mean square of the
     slopes checked: the difference of a slope far below the others is rounding.
@@ -58,12 +58,12 @@ class GradientCheck:
             lines.append(f"{method:10}{self.evaluations[method]:12}{self.seconds[method]:10.2g}{error:>15}".rstrip())
         if self.checked < self.weights:
             lines.append(f"all weights would take {self.weights + 1} and {2 * self.weights} evaluations")
-        told = ", ".join(f"{method} {float(self.slopes[method].iloc[0]):.6g}" for method in errors)
-        return "\n".join([*lines, f"worst: {self.worst}: {told}"])
+        worst = ", ".join(f"{method} {float(self.slopes[method].iloc[0]):.6g}" for method in errors)
+        return "\n".join([*lines, f"worst: {self.worst}: {worst}"])
 
 
 def check_gradients(
-    estimator: Network,
+    estimator: Encoder,
     X: Any,
     y: Any = None,
     *,
@@ -102,46 +102,44 @@ def check_gradients(
     -----
     At a kink (`relu` at 0, a hinge, units that change places in `top_k`) there is no slope: the two sides differ, and
     so do the methods. And some gradients are not slopes on purpose: that of `importance_weighted` by
-    default, and of penalties that hold a part of what they see fixed (`dead_units`, `sparsity` with its
+    default, and of penalties that hold a part of their input fixed (`dead_units`, `sparsity` with its
     memory). Nothing of this is hidden: `worst` and `slopes` name the weights.
 
     Examples
     --------
     >>> from isthmus import Autoencoder
     >>> X = np.random.default_rng(0).normal(size=(40, 3))
-    >>> found = check_gradients(Autoencoder(2, encoder="mlp((4,), 'tanh')"), X)
-    >>> found.checked, found.forward_error < 1e-6, found.central_error < 1e-8
+    >>> check = check_gradients(Autoencoder(2, encoder="mlp((4,), 'tanh')"), X)
+    >>> check.checked, check.forward_error < 1e-6, check.central_error < 1e-8
     (53, True, True)
-    >>> dict(found.evaluations)
+    >>> dict(check.evaluations)
     {'autodiff': 1, 'forward': 54, 'central': 106}
     """
-    require(isinstance(estimator, Network), "estimator", "a network of isthmus, as Autoencoder(2)", estimator)
-    is_whole = isinstance(most, numbers.Integral) and not isinstance(most, bool)
-    require(is_whole and most >= 1, "most", "a whole number of at least 1", most)
-    is_number = isinstance(step, numbers.Real) and not isinstance(step, bool)
-    is_step = step is None or (is_number and 0 < step < 1)
+    require(isinstance(estimator, Encoder), "estimator", "a network of isthmus, as Autoencoder(2)", estimator)
+    Whole(1).check("most", most)
+    is_step = step is None or (is_number(step) and 0 < step < 1)
     require(is_step, "step", "a number above 0 and below 1, or None", step)
-    check_seed(random_state)
-    return _checked(estimator, X, y, int(most), step, random_state, fit_parameters)
+    Seed().check("random_state", random_state)
+    return _check(estimator, X, y, int(most), step, random_state, fit_parameters)
 
 
 @on_device
-def _checked(
-    estimator: Network, X: Any, y: Any, most: int, step: float | None, random_state: Any, fit_parameters: dict[str, Any]
+def _check(
+    estimator: Encoder, X: Any, y: Any, most: int, step: float | None, random_state: Any, fit_parameters: dict[str, Any]
 ) -> GradientCheck:
     is_fitted = estimator.__sklearn_is_fitted__()
-    table = estimator._open(X, reset=False) if is_fitted else X
+    table = estimator.open_rows(X) if is_fitted else X
     stage = dry_run(estimator, table, y, fit_parameters)[-1]
     places = parameter_specs(stage.job.model)
     if is_fitted:
-        own = {path: slot.shape for path, slot in parameter_specs(estimator._skeleton).items()}
-        if own != {path: slot.shape for path, slot in places.items()}:
+        own = {path: spec.shape for path, spec in parameter_specs(estimator.fitted_.skeleton).items()}
+        if own != {path: spec.shape for path, spec in places.items()}:
             raise InvalidData("the model of these parameters and this table has other weights than the fitted one.")
-    weights = np.asarray(estimator._weights if is_fitted else stage.start.state.weights[0], np.float64)
+    weights = np.asarray(estimator.fitted_.weights if is_fitted else stage.start.state.weights[0], np.float64)
     drawn = np.random.Generator(np.random.Philox(seed_of(random_state))).permutation(len(weights))[:most]
     names = [_name(places, place) for place in np.sort(drawn)]
     with jax.enable_x64(True):
-        return _compared(
+        return _compare(
             _arguments(stage, weights, LAST_STEP if is_fitted else np.int32(0)), np.sort(drawn), names, step
         )
 
@@ -153,41 +151,41 @@ def _arguments(stage: Stage, weights: np.ndarray, step: Any) -> tuple[Any, ...]:
     key = np.array([seed, 0], np.uint32)
     state = state._replace(weights=weights, step=step)
     # The rows too: a derivative by them, as a contractive penalty takes, has their precision.
-    state, table = jax.tree.map(_doubled, (state, job.table))
+    state, table = jax.tree.map(_to_double, (state, job.table))
     order = shuffled_batches(job, seed, 0)
     return state, order, key, job.model, job.plan, table, np.int32((order >= 0).any(axis=1).sum())
 
 
-def _doubled(array: Any) -> np.ndarray:
+def _to_double(array: Any) -> np.ndarray:
     array = np.asarray(array)
     return array.astype(np.float64) if array.dtype.kind == "f" else array
 
 
-def _compared(arguments: tuple[Any, ...], places: np.ndarray, names: list[str], step: float | None) -> GradientCheck:
+def _compare(arguments: tuple[Any, ...], places: np.ndarray, names: list[str], step: float | None) -> GradientCheck:
     weights, model = arguments[0].weights, arguments[3]
-    (loss, _, gradient), seconds = _timed(steps.gradient, arguments, arguments)
+    (loss, _, gradient), seconds = _measure(steps.gradient, arguments, arguments)
     if not np.isfinite(loss):
         raise InvalidData(f"the loss of these rows at these weights is {loss}: it has no slope.")
-    low, high = weight_range(model, steps.RIVAL)
-    player = ((places >= low) & (places < high)).astype(int)  # a rival's weights learn from its own terms
+    low, high = weight_range(model, steps.DISCRIMINATOR)
+    player = ((places >= low) & (places < high)).astype(int)  # a discriminator's weights learn from its own terms
     slopes = {"autodiff": np.asarray(gradient)[places]}
     evaluations, took = {"autodiff": 1}, {"autodiff": seconds}
     for method, usual in STEPS.items():
-        up = _moved(weights[places], usual if step is None else step)
-        down = _moved(weights[places], -(usual if step is None else step)) if method == "central" else np.zeros(1)
+        up = _steps_from(weights[places], usual if step is None else step)
+        down = _steps_from(weights[places], -(usual if step is None else step)) if method == "central" else np.zeros(1)
         moved = np.concatenate([places, places if method == "central" else places[:1]])
         moves = np.concatenate([up, down])
-        none = (np.int32(0), *_padded(moved, moves, len(places)), arguments)
-        found, took[method] = _timed(_losses, none, (np.int32(len(moves)), *none[1:]))
-        above, below = found[: len(places)], found[len(places) : len(moves)]
+        idle = (np.int32(0), *_pad_alike(moved, moves, len(places)), arguments)
+        losses, took[method] = _measure(_losses, idle, (np.int32(len(moves)), *idle[1:]))
+        above, below = losses[: len(places)], losses[len(places) : len(moves)]
         rows = np.arange(len(places))
         fall = above[rows, player] - (below[rows, player] if method == "central" else below[0, player])
         slopes[method] = fall / (up - down)
         evaluations[method] = len(moves)
-    return _told(float(loss), len(weights), names, slopes, evaluations, took)
+    return _result(float(loss), len(weights), names, slopes, evaluations, took)
 
 
-def _told(
+def _result(
     loss: float,
     count: int,
     names: list[str],
@@ -214,32 +212,32 @@ def _told(
 
 @jax.jit
 def _losses(count: Array, places: Array, moves: Array, arguments: tuple[Any, ...]) -> Array:
-    """Return the losses with one weight moved, one after the other: [m, 2], of the model and of its rival."""
+    """Return the losses with one weight moved, one after the other: [m, 2], of the model and of its discriminator."""
     state, *rest = arguments
 
-    def evaluate(i: Array, found: Array) -> Array:
+    def evaluate(i: Array, losses: Array) -> Array:
         weights = state.weights + jnp.where(jnp.arange(len(state.weights)) == places[i], moves[i], 0)
         loss, terms, _ = steps.gradient(state._replace(weights=weights), *rest)  # the gradient is compiled away
         both = jnp.stack([loss, sum(terms.values(), start=jnp.zeros(())) - loss])
-        return jax.lax.dynamic_update_index_in_dim(found, both, i, 0)
+        return jax.lax.dynamic_update_index_in_dim(losses, both, i, 0)
 
     return jax.lax.fori_loop(0, count, evaluate, jnp.zeros((len(places), 2)))
 
 
-def _timed(program: Callable[..., Any], idle: tuple[Any, ...], arguments: tuple[Any, ...]) -> tuple[Any, float]:
+def _measure(program: Callable[..., Any], idle: tuple[Any, ...], arguments: tuple[Any, ...]) -> tuple[Any, float]:
     """Return what a compiled program answers, and its seconds; called idly before, it is compiled by then."""
     jax.block_until_ready(program(*idle))
     began = time.perf_counter()
-    found = jax.device_get(program(*arguments))
-    return found, time.perf_counter() - began
+    answer = jax.device_get(program(*arguments))
+    return answer, time.perf_counter() - began
 
 
-def _moved(weights: np.ndarray, step: float) -> np.ndarray:
+def _steps_from(weights: np.ndarray, step: float) -> np.ndarray:
     """Return moves of about `step` times max(1, |w|) after which the weights are just so far from where they were."""
     return (weights + step * np.maximum(1, np.abs(weights))) - weights
 
 
-def _padded(places: np.ndarray, moves: np.ndarray, checked: int) -> tuple[np.ndarray, np.ndarray]:
+def _pad_alike(places: np.ndarray, moves: np.ndarray, checked: int) -> tuple[np.ndarray, np.ndarray]:
     """Return both at one length, so that both kinds of differences run the same program."""
     fill = (0, 2 * checked - len(moves))
     return np.pad(places.astype(np.int32), fill), np.pad(moves, fill)
@@ -252,8 +250,8 @@ def _error(slope: np.ndarray, difference: np.ndarray, usual: float) -> np.ndarra
 
 def _name(places: Mapping[str, Any], place: int) -> str:
     """Return the name of a weight from its place in the flat vector, as "head.affine.matrix[2, 0]"."""
-    for path, slot in places.items():
-        if place < slot.size:
-            return f"{path}[{', '.join(map(str, np.unravel_index(place, slot.shape)))}]"
-        place -= slot.size
+    for path, spec in places.items():
+        if place < spec.size:
+            return f"{path}[{', '.join(map(str, np.unravel_index(place, spec.shape)))}]"
+        place -= spec.size
     raise IndexError(place)

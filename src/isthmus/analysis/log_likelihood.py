@@ -1,4 +1,4 @@
-"""How probable rows are under a model whose code is a distribution."""
+"""The log-likelihood of rows under a model whose code is a distribution, estimated by importance sampling."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from isthmus.core.constraints import Seed, Whole
 from isthmus.core.parameter_specs import assemble
 from isthmus.data.device_table import padded_size
-from isthmus.errors import InvalidPart, require
+from isthmus.errors import InvalidPart
 from isthmus.estimators._device import on_device
 from isthmus.estimators._reconstructor import Reconstructor
-from isthmus.estimators._seeds import check_seed, seed_of
+from isthmus.estimators._seeds import seed_of
 from isthmus.model.inference import BLOCK
 
 DECODED = 4096  # rows at a time
@@ -54,10 +55,9 @@ def log_likelihood(estimator: Reconstructor, X: Any, draws: int = 5000, random_s
     >>> log_likelihood(ae, X, draws=100).shape
     (60,)
     """
-    source = estimator._open(X, reset=False)
-    is_whole = isinstance(draws, int | np.integer) and not isinstance(draws, bool)
-    require(is_whole and draws >= 1, "draws", "a whole number of at least 1", draws)
-    check_seed(random_state)
+    source = estimator.open_rows(X)
+    Whole(1).check("draws", draws)
+    Seed().check("random_state", random_state)
     key, number = jax.random.key(seed_of(random_state)), itertools.count()
     rows = min(padded_size(source.n_rows), BLOCK)  # of a small table, no more than it has
     at_once = min(DECODED // rows, int(draws))
@@ -66,23 +66,23 @@ def log_likelihood(estimator: Reconstructor, X: Any, draws: int = 5000, random_s
         own = jax.random.fold_in(key, next(number))  # each block of rows has noise of its own
         return _evidence(weights, model, x[:rows], own, int(draws), at_once)
 
-    return estimator._apply(explain, source, 1)[:, 0]
+    return estimator.fitted_.apply(explain, source, 1)[:, 0]
 
 
 @partial(jax.jit, static_argnames="at_once")
 def _evidence(weights: Array, model: Any, x: Array, key: Array, draws: int, at_once: int) -> Array:
     """Return the log of the mean weight over `draws` draws of the code of `x` [n, d], [n, 1]."""
     network = assemble(model, weights)
-    hidden, condition = network.encoder(x, None), network.encode(x).condition
+    code = network.encode(x)
+    if code.posterior is None:
+        raise InvalidPart(_A_POINT)
 
     def add(i: Array, total: Array) -> Array:
-        code = network.neck.draw(hidden, jax.random.fold_in(key, i), at_once)
-        if code is None:
-            raise InvalidPart(_A_POINT)
-        found = network.neck.log_weights(network.decode(code.draws, None, condition).log_prob(x), code)  # [at_once, n]
-        is_due = i * at_once + jnp.arange(at_once) < draws
-        found = jnp.where(is_due[:, None], found, -jnp.inf)
-        return jnp.logaddexp(total, jax.scipy.special.logsumexp(found, axis=0))
+        z = code.posterior.sample(jax.random.fold_in(key, i), at_once)
+        log_weights = code.posterior.log_weights(network.decode(z, None, code.condition).log_prob(x), z)  # [at_once, n]
+        is_requested = i * at_once + jnp.arange(at_once) < draws
+        log_weights = jnp.where(is_requested[:, None], log_weights, -jnp.inf)
+        return jnp.logaddexp(total, jax.scipy.special.logsumexp(log_weights, axis=0))
 
     total = jax.lax.fori_loop(0, -(-draws // at_once), add, jnp.full(len(x), -jnp.inf))
     return (total - jnp.log(draws))[:, None]

@@ -1,4 +1,4 @@
-"""What several fillings of one table tell together."""
+"""Estimates from several imputations of one table, pooled by Rubin's rules."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from isthmus.errors import InvalidData, require
 
 
 class Pooled(NamedTuple):
-    """An estimate from several fillings of a table, and how far it may be off; numbers, or arrays of one shape."""
+    """An estimate from several imputations of a table, and how far it may be off; numbers, or arrays of one shape."""
 
     estimate: Any
     within: Any  # the mean of the variances
@@ -28,7 +28,7 @@ class Pooled(NamedTuple):
 
 
 def pool(estimates: Any, variances: Any, degrees_of_freedom: float | None = None) -> Pooled:
-    """Return what m fillings of a table tell together, by Rubin's rules.
+    """Return the estimate that m imputations of a table give together, by Rubin's rules.
 
     Of estimates Q_i with variances U_i the pooled one is the mean Q̄, of variance T = Ū + (1 + 1/m) B, Ū the mean of U
     and B the variance of Q. Its degrees of freedom are ν = (m − 1) / λ², λ = (1 + 1/m) B / T, and, where the analysis
@@ -36,9 +36,9 @@ def pool(estimates: Any, variances: Any, degrees_of_freedom: float | None = None
 
     Parameters
     ----------
-    estimates : of each filling, [m] or [m, ...], at least two.
+    estimates : of each imputation, [m] or [m, ...], at least two.
     variances : their squared standard errors, of the same shape.
-    degrees_of_freedom : ν₀ of the analysis of a table without holes, as n − p; None for a large table.
+    degrees_of_freedom : ν₀ of the analysis of a table without missing values, as n − p; None for a large table.
 
     Raises
     ------
@@ -57,19 +57,22 @@ def pool(estimates: Any, variances: Any, degrees_of_freedom: float | None = None
     [2.0, 0.5, 1.0, 1.833]
     """
     try:
-        found, spread = np.asarray(estimates, np.float64), np.asarray(variances, np.float64)
+        values, spread = np.asarray(estimates, np.float64), np.asarray(variances, np.float64)
     except (TypeError, ValueError) as error:
-        raise InvalidData(f"estimates and variances are numbers, one for each filling ({error}).") from error
-    if found.shape != spread.shape or found.ndim < 1 or len(found) < 2:
         raise InvalidData(
-            f"estimates and variances are of one shape, for at least 2 fillings. Got {found.shape} and {spread.shape}."
+            f"expected estimates and variances that are numbers, one for each imputation ({error})."
+        ) from error
+    if values.shape != spread.shape or values.ndim < 1 or len(values) < 2:
+        raise InvalidData(
+            f"expected estimates and variances of one shape, for at least 2 imputations; got {values.shape} and "
+            f"{spread.shape}."
         )
-    if not np.isfinite(found).all() or not np.isfinite(spread).all() or (spread < 0).any():
-        raise InvalidData("estimates are finite, and variances finite and at least 0.")
+    if not np.isfinite(values).all() or not np.isfinite(spread).all() or (spread < 0).any():
+        raise InvalidData("expected finite estimates, and finite variances of at least 0.")
     is_count = degrees_of_freedom is None or degrees_of_freedom > 0
     require(is_count, "degrees_of_freedom", "above 0, or None", degrees_of_freedom)
-    m = len(found)
-    within, between = spread.mean(axis=0), found.var(axis=0, ddof=1)
+    m = len(values)
+    within, between = spread.mean(axis=0), values.var(axis=0, ddof=1)
     total = within + (1 + 1 / m) * between
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(total > 0, (1 + 1 / m) * between / total, 0.0)
@@ -77,4 +80,4 @@ def pool(estimates: Any, variances: Any, degrees_of_freedom: float | None = None
         if degrees_of_freedom is not None:
             observed = (degrees_of_freedom + 1) / (degrees_of_freedom + 3) * degrees_of_freedom * (1 - share)
             freedom = 1 / (1 / freedom + 1 / observed)
-    return Pooled(*(value[()] for value in (found.mean(axis=0), within, between, total, freedom)))
+    return Pooled(*(value[()] for value in (values.mean(axis=0), within, between, total, freedom)))

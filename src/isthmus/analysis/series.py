@@ -13,7 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.anomaly.detector import AnomalyDetector
 from isthmus.data.rows import finite_blocks
 from isthmus.data.source import Source
-from isthmus.data.sources import open_source, source_type
+from isthmus.data.sources import open_numbers
+from isthmus.data.windows import Windows
 from isthmus.errors import InvalidData, InvalidPart, require
 from isthmus.estimators._reconstructor import Reconstructor
 
@@ -63,11 +64,11 @@ def join_windows(pieces: Any, length: int, step: int = 1) -> np.ndarray:
     """
     values = np.asarray(pieces)
     if values.ndim != 3:
-        raise InvalidData(f"windows have three dimensions: [n, size, channels]. Got {values.ndim}.")
+        raise InvalidData(f"expected windows of three dimensions, [n, size, channels]; got {values.ndim}.")
     _check_sizes(values.shape[1], step, length)
     starts = _starts(length, values.shape[1], step)
     if len(starts) != len(values):
-        raise InvalidData(f"a series of {length} steps has {len(starts)} such windows. Got {len(values)}.")
+        raise InvalidData(f"expected {len(starts)} windows of a series of {length} steps; got {len(values)}.")
     total, count = np.zeros((length, values.shape[2])), np.zeros((length, 1))
     _add(total, count, starts, values)
     return total / count
@@ -94,18 +95,18 @@ def clean_series(model: Reconstructor, series: Any, step: int = 1) -> Any:
     """
     _check_reconstructs(model, "an autoencoder")
     values, source = _read(series)
-    found = _over_windows(model, values, step, model.reconstruct).astype(values.dtype)
-    if _is_one(series):
-        one = found[:, 0]
+    clean = _over_windows(model, values, step, model.reconstruct).astype(values.dtype)
+    if _is_single_channel(series):
+        channel = clean[:, 0]
         is_pandas = type(series).__module__.startswith("pandas")
-        return type(series)(one, series.index, name=series.name) if is_pandas else one
-    return type(source).frame(found, source.labels() or [f"x{i}" for i in range(found.shape[1])], source.index)
+        return type(series)(channel, series.index, name=series.name) if is_pandas else channel
+    return type(source).frame(clean, source.labels() or [f"x{i}" for i in range(clean.shape[1])], source.index)
 
 
 def series_error(
     model: Reconstructor | AnomalyDetector, series: Any, step: int = 1, by_channel: bool = False
 ) -> np.ndarray:
-    """Return how far a series is from what a model of its windows makes of it, step by step: higher is odder.
+    """Return how far a series is from what a model of its windows makes of it, step by step: higher is more anomalous.
 
     It is the squared difference in scaled units, the mean over the windows that hold the step. Of a detector it is
     what the step adds to the anomaly scores of these windows, times their size: about 1 for a usual step.
@@ -127,12 +128,12 @@ def series_error(
     values, _ = _read(series)
     if isinstance(model, AnomalyDetector):
         check_is_fitted(model)
-        found = _over_windows(model.models_[0], values, step, partial(model.anomaly_score, per_feature=True))
-        found *= model.n_features_in_ // values.shape[1]
+        error = _over_windows(model.models_[0], values, step, partial(model.anomaly_score, per_feature=True))
+        error *= model.n_features_in_ // values.shape[1]
     else:
         _check_reconstructs(model, "an autoencoder, or an anomaly detector")
-        found = _over_windows(model, values, step, partial(model.reconstruction_error, per_feature=True))
-    return found if by_channel else found.sum(axis=1)
+        error = _over_windows(model, values, step, partial(model.reconstruction_error, per_feature=True))
+    return error if by_channel else error.sum(axis=1)
 
 
 def _check_reconstructs(model: Any, allowed: str) -> None:
@@ -140,24 +141,24 @@ def _check_reconstructs(model: Any, allowed: str) -> None:
     check_is_fitted(model)
 
 
-def _is_one(series: Any) -> bool:
+def _is_single_channel(series: Any) -> bool:
     """Say whether a series is of one channel, [steps]."""
     return not isinstance(series, str | Path) and np.ndim(series) == 1
 
 
 def _read(series: Any) -> tuple[np.ndarray, Source]:
     """Return a series as numbers [steps, channels], and its source."""
-    source = open_source(np.asarray(series)[:, None] if _is_one(series) else series)
+    source = open_numbers(np.asarray(series)[:, None] if _is_single_channel(series) else series)
     if len(source.row.shape) != 1:
-        raise InvalidData(f"a series has one row a step, [steps, channels]. Got rows of shape {source.row.shape}.")
+        raise InvalidData(f"expected a series [steps, channels]; got rows of shape {source.row.shape}.")
     if not source.n_rows:
         raise InvalidData("the series has no steps.")
     return np.concatenate(list(finite_blocks(source))), source
 
 
-def _cut(values: np.ndarray, size: int, step: int) -> Any:
+def _cut(values: np.ndarray, size: int, step: int) -> Windows:
     _check_sizes(size, step, len(values))
-    return source_type("windows")((values, int(size), _starts(len(values), int(size), int(step))))
+    return Windows(values, int(size), _starts(len(values), int(size), int(step)))
 
 
 def _check_sizes(size: Any, step: Any, length: int) -> None:
@@ -165,7 +166,7 @@ def _check_sizes(size: Any, step: Any, length: int) -> None:
         is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
         require(is_whole and value >= 1, name, "a whole number of at least 1", value)
     if size > length:
-        raise InvalidData(f"the series has {length} steps, and a window {size}.")
+        raise InvalidData(f"expected a series of at least {size} steps, the size of a window; got {length}.")
     require(step <= size, "step", f"at most the size of a window, {size}", step)
 
 
@@ -176,18 +177,19 @@ def _starts(length: int, size: int, step: int) -> np.ndarray:
 
 def _over_windows(model: Any, values: np.ndarray, step: int, function: Callable[[Any], Any]) -> np.ndarray:
     """Return the mean, at each step, of a function of windows with answers of their size, [steps, channels]."""
+    row = model.fitted_.row
     steps, rest = divmod(model.n_features_in_, values.shape[1])
-    if rest or (model._row.is_sequence and model._row.shape[1] != values.shape[1]):
+    if rest or (row.is_sequence and row.shape[1] != values.shape[1]):
         raise InvalidPart(
-            f"the series has {values.shape[1]} channels, and the model was fitted on rows of {model._row.shape}: fit "
+            f"the series has {values.shape[1]} channels, and the model was fitted on rows of {row.shape}: fit "
             "it on windows(series, size)."
         )
     pieces = _cut(values, steps, step)
     total, count = np.zeros(values.shape), np.zeros((len(values), 1))
     at_once = max(CELLS // model.n_features_in_, 512)
     for start in range(0, len(pieces), at_once):
-        some = pieces[start : start + at_once]
-        _add(total, count, some.starts, np.asarray(function(some)).reshape(len(some), steps, -1))
+        batch = pieces[start : start + at_once]
+        _add(total, count, batch.starts, np.asarray(function(batch)).reshape(len(batch), steps, -1))
     return total / count
 
 

@@ -1,49 +1,85 @@
-"""Odd rows: found by an autoencoder, flagged by a threshold from rows held out, explained column by column."""
+"""Anomaly detection: rows scored by an autoencoder, flagged by a threshold, explained by column."""
 
 from __future__ import annotations
 
-import numbers
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any, Self
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import scipy.sparse
-from sklearn.base import OutlierMixin, clone
-from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import clone
 
-from isthmus.anomaly import _storage as nesting
 from isthmus.anomaly.row_hash import choose_rows, fold_equal_rows, row_hashes
-from isthmus.anomaly.scores import NeighborScore, fit_scores
+from isthmus.anomaly.scores import TENSORS, NeighborScore, fit_scores, score_shapes, stored_length, stored_model
 from isthmus.anomaly.thresholds import THRESHOLDS, ValidationScores, p_values, quantile
+from isthmus.core.coercion import short
+from isthmus.core.constraints import AnyOf, Choice, Constraint, Interval, Seed, Whole
+from isthmus.data.arrow import ColumnSource
 from isthmus.data.source import Source
+from isthmus.data.sources import is_path, open_table
+from isthmus.data.table_source import TableSource
 from isthmus.data.validation import check_weight
-from isthmus.errors import require, suggestion
-from isthmus.estimators._kept import Kept, field
+from isthmus.errors import ModelFileError, require, suggestion
+from isthmus.estimators._encoder import learn_reader
+from isthmus.estimators._estimator import Estimator, Estimators
 from isthmus.estimators._reconstructor import Reconstructor
-from isthmus.estimators._seeds import check_seed, seed_of
+from isthmus.estimators._seeds import seed_of
+from isthmus.estimators._sklearn import OutlierMixin
 from isthmus.estimators._validation import check_size
-from isthmus.estimators.autoencoder import Autoencoder
+from isthmus.estimators.autoencoder import LEAST_COLUMNS, Autoencoder
+from isthmus.model import inference
 from isthmus.storage.container import Opened
+from isthmus.storage.state import Shapes, State, compare_shapes, header_field, read_tensors
 
-FEW = 10  # distinct rows: with fewer none are held out
-MOST_HELD_OUT = 20_000  # rows
-AT_ONCE = 2**16  # rows scored
+FEW = 10  # distinct rows: with fewer none are kept for validation
+MOST_VALIDATION = 20_000  # rows
+MOST_MODELS = 10_000
 BATCH, STEPS = 128, 15_000  # of the training of a detector that is given no autoencoder
 
 
-class AnomalyDetector(OutlierMixin, Kept):
-    """Odd rows, by how far they are from usual ones and from what an autoencoder makes of them.
+@dataclass(frozen=True)
+class FittedDetector:
+    """What a fit leaves of a detector."""
+
+    settings: dict[str, Any]  # the parameters of the fit as JSON
+    scores: tuple[NeighborScore, ...]  # of each model
+    validation: ValidationScores
+    offset: float
+
+    @property
+    def is_own(self) -> bool:
+        """Say whether the rows that are scored may be those of the fit."""
+        return self.settings["contamination"] != "auto"
+
+
+class Threshold(Constraint):
+    """The name of a way to a threshold."""
+
+    @property
+    def allowed(self) -> str:
+        return f"one of {', '.join(map(repr, THRESHOLDS))}"
+
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, str) and value in THRESHOLDS
+
+    def check(self, name: str, value: Any) -> None:
+        allowed = self.allowed + suggestion(str(value), THRESHOLDS).rstrip("?")
+        require(self.holds(value), name, allowed, value)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
+    """Anomalous rows, by how far they are from usual ones and from what an autoencoder makes of them.
 
     The autoencoder learns from usual rows. The score of a row is its squared distance to the nearest of them plus its
     squared reconstruction error, each column in units of its spread, and each of the two sums divided by its mean over
-    rows held out; so usual rows score about 1. As squares add up over columns, so do scores: `explain` says which
-    column adds what. Columns of codes, as those of categories, have no distance, and their error is −log p in place of
+    validation rows; so usual rows score about 1. As squares add up over columns, so do scores: `explain` says which
+    column adds what. Columns of categories have no distance, and their error is −log p in place of
     a square.
 
     The default autoencoder removes a little noise, and its code is wide: it need not compress, it pulls a row towards
-    where usual rows are dense, and what it changes is odd. An error of a narrow code alone tells far less.
+    where usual rows are dense, and what it changes is anomalous. The error of a narrow code alone is a weaker score.
 
     Parameters
     ----------
@@ -52,25 +88,25 @@ class AnomalyDetector(OutlierMixin, Kept):
     neighbors : over how many of the nearest usual rows the distance is averaged: more where usual rows may not all be
         so; 0 takes the reconstruction error alone.
     n_models : how many copies of each autoencoder, with other seeds; scores are averaged.
-    contamination : `"auto"` where the rows of `fit` are usual ones: the threshold comes from those held out, at
+    contamination : `"auto"` where the rows of `fit` are usual ones: the threshold comes from validation rows, at
         `alpha`. Or the share of the rows of `fit` that shall be flagged, in (0, 0.5], as scikit-learn has it: then
         those rows are judged themselves, so a row that is among the neighbors does not vouch for itself.
-    threshold : where `contamination="auto"`: `"quantile"` of the scores held out; `"conformal"`, so that a usual row
+    threshold : where `contamination="auto"`: `"quantile"` of the validation scores; `"conformal"`, so that a usual row
         is flagged with a probability of at most `alpha`, whatever the scores are; `"pareto"`, a generalised Pareto
         distribution fitted to the highest tenth of them, for an `alpha` smaller than one over their number.
     alpha : the share of usual rows that may be flagged, in (0, 1).
-    dirty : share of the rows of `fit` that are taken to be odd, in [0, 0.5): after a first fit so many of the oddest
-        are left out, and all is learned anew from the others.
-    calibration_fraction : share of distinct rows held out for the threshold, in (0, 0.5]; equal rows are held out
-        together. The neighbors have them back afterwards, by which no score rises.
+    dirty : share of the rows of `fit` that are taken to be outliers, in [0, 0.5): after a first fit so many of the
+        most anomalous are left out, and all is learned again from the others.
+    calibration_fraction : share of distinct rows kept for validation, which the threshold comes from, in (0, 0.5];
+        equal rows are kept together. The neighbors have them back afterwards, by which no score rises.
     reference : usual rows kept as neighbors at most; they are in the model file.
-    random_state : seed of what is held out and of the autoencoders, in place of their own.
+    random_state : seed of the validation rows and of the autoencoders, in place of their own.
 
     Attributes
     ----------
-    offset_ : `decision_function` is `score_samples` minus this; below 0 a row is odd.
+    offset_ : `decision_function` is `score_samples` minus this; below 0 a row is an outlier.
     models_ : the fitted autoencoders.
-    n_features_in_, feature_names_in_ : columns seen in `fit`, the names only where they are all text.
+    n_features_in_, feature_names_in_ : columns of the table of `fit`, the names only where they are all text.
 
     References
     ----------
@@ -88,30 +124,29 @@ class AnomalyDetector(OutlierMixin, Kept):
     ['x2']
     """
 
-    def __init__(
-        self,
-        autoencoder: Reconstructor | Sequence[Reconstructor] | None = None,
-        *,
-        neighbors: int = 1,
-        n_models: int = 1,
-        contamination: Any = "auto",
-        threshold: str = "quantile",
-        alpha: float = 0.05,
-        dirty: float = 0.0,
-        calibration_fraction: float = 0.2,
-        reference: int = 20_000,
-        random_state: int | np.random.RandomState | None = 0,
-    ) -> None:
-        self.autoencoder = autoencoder
-        self.neighbors = neighbors
-        self.n_models = n_models
-        self.contamination = contamination
-        self.threshold = threshold
-        self.alpha = alpha
-        self.dirty = dirty
-        self.calibration_fraction = calibration_fraction
-        self.reference = reference
-        self.random_state = random_state
+    autoencoder: Reconstructor | Sequence[Reconstructor] | None = field(default=None, kw_only=False)
+    neighbors: int = 1
+    n_models: int = 1
+    contamination: Any = "auto"
+    threshold: str = "quantile"
+    alpha: float = 0.05
+    dirty: float = 0.0
+    calibration_fraction: float = 0.2
+    reference: int = 20_000
+    random_state: int | np.random.RandomState | None = 0
+
+    constraints: ClassVar[Mapping[str, Constraint]] = {
+        "autoencoder": Estimators(Reconstructor, "an autoencoder, a list of some, or None", "either", optional=True),
+        "neighbors": Whole(0),
+        "n_models": Whole(1),
+        "reference": Whole(2),
+        "contamination": AnyOf((Choice(("auto",)), Interval(0, 0.5, closed="high"))),
+        "threshold": Threshold(),
+        "alpha": Interval(0, 1, closed="neither"),
+        "dirty": Interval(0, 0.5, closed="low"),
+        "calibration_fraction": Interval(0, 0.5, closed="high"),
+        "random_state": Seed(),
+    }
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn what is usual.
@@ -129,37 +164,161 @@ class AnomalyDetector(OutlierMixin, Kept):
         InvalidData
             If the table cannot be used as it is, or has too few rows for the threshold.
         """
-        self._check_settings()
-        self._seed = seed_of(self.random_state)
-        opener = clone(self._templates()[0])
-        source = opener._open(X, reset=True)
+        self.check_parameters()
+        seed = seed_of(self.random_state)
+        _, source = learn_reader(X, self._templates()[0].table_options())
         weight = check_weight(sample_weight, source.n_rows)
-        check_size(source, weight, opener.least_columns)
-        table = _table(X, source)
-        print_of = row_hashes(source, self._seed)
-        is_judged = self.contamination != "auto"
+        check_size(source, weight, LEAST_COLUMNS)
+        table, hashes = _table(X, source), row_hashes(source, seed)
         chosen = counting = np.flatnonzero(weight)
         if self.dirty:
-            found, _ = self._learned(table, chosen, weight, print_of)
-            score = _scores(found, table, chosen, is_own=True)
+            scores, _ = self._learn(table, chosen, weight, hashes, seed)
+            score = _scores(scores, _take(table, chosen), is_own=True)
             chosen = chosen[score <= quantile(score, weight[chosen], 1 - self.dirty)]
-        found, held_out = self._learned(table, chosen, weight, print_of)
-        if is_judged:
-            score = _scores(found, table, counting, is_own=True)
-            level = quantile(score, weight[counting], 1 - self.contamination)
+        scores, validation = self._learn(table, chosen, weight, hashes, seed)
+        if self.contamination == "auto":
+            level = THRESHOLDS[self.threshold](validation, float(self.alpha))
         else:
-            level = THRESHOLDS[self.threshold](held_out, float(self.alpha))
-        self._set(found, held_out, -level)
+            score = _scores(scores, _take(table, counting), is_own=True)
+            level = quantile(score, weight[counting], 1 - self.contamination)
+        self._fitted = FittedDetector(self.to_json(), scores, validation, -level)
         return self
 
-    def _set(self, found: list[NeighborScore], held_out: ValidationScores, offset: float) -> None:
-        """Keep what a fit, or a file, gives."""
-        self._oddness, self._held_out, self.offset_ = found, held_out, offset
-        self._settings = self.to_json()
-        self.models_ = [one.model for one in found]
-        self.n_features_in_ = self.models_[0].n_features_in_
-        if "feature_names_in_" in vars(self.models_[0]):
-            self.feature_names_in_ = self.models_[0].feature_names_in_
+    @property
+    def offset_(self) -> float:
+        """What `decision_function` subtracts from `score_samples`; below 0 a row is an outlier."""
+        return self.fitted_.offset
+
+    @property
+    def models_(self) -> list[Reconstructor]:
+        """The fitted autoencoders."""
+        return [score.model for score in self.fitted_.scores]
+
+    @property
+    def n_features_in_(self) -> int:
+        """How many columns a row has."""
+        return self.models_[0].n_features_in_
+
+    @property
+    def feature_names_in_(self) -> np.ndarray:
+        """The names of the columns, where all of them are text."""
+        return self.models_[0].feature_names_in_
+
+    def anomaly_score(self, X: Any, per_feature: bool = False) -> np.ndarray:
+        """Return the anomaly score of each row, about 1 for a usual one: higher is more anomalous.
+
+        Parameters
+        ----------
+        X : a table.
+        per_feature : return what each column adds to it, [n, d]; else the sum over columns, [n].
+        """
+        fitted = self.fitted_
+        blocks = _contributions(fitted.scores, _open(fitted.scores, X), is_own=fitted.is_own)
+        return np.concatenate([block if per_feature else block.sum(axis=1) for block in blocks])
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Return minus `anomaly_score`, [n]: higher is more usual."""
+        return -self.anomaly_score(X)
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return `score_samples` minus `offset_`, [n]: below 0 a row is an outlier."""
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return 1 for usual rows and -1 for outliers, [n]."""
+        return np.where(self.decision_function(X) >= 0, 1, -1)
+
+    def p_values(self, X: Any) -> np.ndarray:
+        """Return conformal p-values of rows, [n]: (1 + validation rows that score as high) / (1 + validation rows).
+
+        A usual row, drawn as those of `fit` were, has one of at most α with a probability of at most α.
+        """
+        return p_values(self.fitted_.validation, self.anomaly_score(X))
+
+    def explain(self, X: Any, *, with_scores: bool = False) -> Any:
+        """Return what each column adds to the score of each row, and what the model expected there, a frame.
+
+        Its columns are `("contribution", name)`, which add up to `anomaly_score`, and `("expected", name)`, the
+        reconstruction of the first model.
+
+        Parameters
+        ----------
+        X : a table.
+        with_scores : also `("score", "anomaly_score")`, `("score", "p_value")`, and `("score", "is_odd")`, True where
+            a row is flagged: the rows are scored once for all of it.
+        """
+        import pandas as pd
+
+        fitted = self.fitted_
+        sources = _open(fitted.scores, X)
+        added = np.concatenate(list(_contributions(fitted.scores, sources, is_own=fitted.is_own)))
+        first, source = fitted.scores[0].model.fitted_, sources[0]
+        rows = first.reader.unscale(first.apply(inference.reconstruct, source, first.row.size))
+        expected = first.reader.restore(rows, source)
+        if not isinstance(expected, pd.DataFrame):
+            names = first.reader.labels or [f"x{i}" for i in range(added.shape[1])]
+            expected = pd.DataFrame(np.asarray(expected).reshape(len(added), -1), columns=names)
+        expected.index = pd.RangeIndex(len(added)) if source.index is None else source.index
+        frames = {"contribution": pd.DataFrame(added, columns=expected.columns, index=expected.index)}
+        frames["expected"] = expected
+        if with_scores:
+            score = added.sum(axis=1)
+            columns = {"anomaly_score": score, "p_value": p_values(fitted.validation, score)}
+            frames["score"] = pd.DataFrame(columns | {"is_odd": -score < fitted.offset}, index=expected.index)
+        return pd.concat(frames, axis=1)
+
+    def check_combination(self) -> None:
+        """Nothing forbids any combination of the parameters."""
+
+    def to_state(self) -> State:
+        """Return all that a file must hold of this estimator."""
+        fitted = self.fitted_
+        state = State(
+            {"parameters": fitted.settings, "offset": fitted.offset, "models": len(fitted.scores)},
+            {f"held_out.{name}": array for name, array in fitted.validation._asdict().items()},
+        )
+        for i, score in enumerate(fitted.scores):
+            state |= score.to_state(str(i))
+        return state
+
+    @classmethod
+    def from_state(cls, stored: Opened) -> Self:
+        """Return the fitted estimator of a file, which may hold anything."""
+        detector = cls.from_json(header_field(stored, "parameters", dict))
+        detector.check_parameters()
+        count, offset = header_field(stored, "models", int), stored.header.get("offset")
+        if not 1 <= count <= MOST_MODELS:
+            raise ModelFileError(f"{stored.path} is damaged: expected 1 to {MOST_MODELS} models; got {count}.")
+        if type(offset) is not float:
+            raise ModelFileError(f"{stored.path} is damaged: its offset is {short(offset)}.")
+        models = [stored_model(stored, str(i)) for i in range(count)]
+        inner = tuple(f"model{i}." for i in range(count))
+        own = {name: described for name, described in stored.tensors.items() if not name.startswith(inner)}
+        rows = max(stored_length(stored, "held_out.score"), 1)
+        shapes: Shapes = {f"held_out.{name}": ("F64", (rows,)) for name in ValidationScores._fields}
+        for i, model in enumerate(models):
+            shapes |= score_shapes(stored, str(i), model.fitted_.row.size)
+        compare_shapes(Opened(stored.path, stored.header, own), shapes)
+        tensors = read_tensors(stored, dict(stored.tensors))
+        scores = [
+            NeighborScore(
+                model,
+                neighbors=int(detector.neighbors),
+                **{name: tensors[f"oddness{i}.{name}"] for name in TENSORS},
+            )
+            for i, model in enumerate(models)
+        ]
+        validation = ValidationScores(tensors["held_out.score"], tensors["held_out.weight"])
+        _check_values(stored, scores, validation)
+        detector._fitted = FittedDetector(detector.to_json(), tuple(scores), validation, offset)
+        return detector
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        known = [template for template in self._templates() if isinstance(template, Reconstructor)]
+        tags.input_tags.allow_nan = all(template.__sklearn_tags__().input_tags.allow_nan for template in known)
+        return tags
 
     def _templates(self, rows: int = 0) -> list[Reconstructor]:
         """Return the autoencoders that copies are fitted of, to so many rows."""
@@ -168,130 +327,36 @@ class AnomalyDetector(OutlierMixin, Kept):
         given: Any = self.autoencoder
         return list(given) if isinstance(given, list | tuple) else [given]
 
-    def _learned(
-        self, table: Any, chosen: np.ndarray, weight: np.ndarray, print_of: np.ndarray
-    ) -> tuple[list[NeighborScore], ValidationScores]:
-        """Return what is learned of the rows at the places `chosen`, and the scores of those held out."""
-        numbers_of = print_of[chosen]
-        distinct = len(np.unique(numbers_of))
+    def _learn(
+        self, table: Any, chosen: np.ndarray, weight: np.ndarray, hashes: np.ndarray, seed: int
+    ) -> tuple[tuple[NeighborScore, ...], ValidationScores]:
+        """Return what is learned of the rows at the places `chosen`, and the scores of the validation rows."""
+        numbers = hashes[chosen]
+        distinct = len(np.unique(numbers))
         is_own = distinct < FEW
-        share = 1.0 if is_own else min(float(self.calibration_fraction), MOST_HELD_OUT / distinct)
-        is_out = choose_rows(numbers_of, share)
+        share = 1.0 if is_own else min(float(self.calibration_fraction), MOST_VALIDATION / distinct)
+        is_out = choose_rows(numbers, share)
         out, own = chosen[is_out], chosen if is_own else chosen[~is_out]
-        places, mass = fold_equal_rows(print_of[own], weight[own], int(self.reference))
-        near = _safe_indexing(table, own[places]), mass
-        held_out = _safe_indexing(table, out), weight[out]
-        found = []
+        places, mass = fold_equal_rows(hashes[own], weight[own], int(self.reference))
+        spare, spare_mass = fold_equal_rows(hashes[out], weight[out], len(out))
+        near, training, validation = _take(table, own[places]), _take(table, own), _take(table, out)
         templates = self._templates(len(own))
-        seeds = np.random.SeedSequence(self._seed).generate_state(len(templates) * int(self.n_models)).tolist()
+        seeds = np.random.SeedSequence(seed).generate_state(len(templates) * int(self.n_models)).tolist()
+        scores, added = [], []
         for i, start in enumerate(seeds):
             model = clone(templates[i % len(templates)]).set_params(random_state=start)
-            model.fit(_safe_indexing(table, own), sample_weight=weight[own])
-            found.append(fit_scores(model, near, held_out, int(self.neighbors), is_own=is_own))
-        scores = ValidationScores(_scores(found, table, out, is_own=is_own), weight[out])
-        if not is_own:
-            places, mass = fold_equal_rows(print_of[out], weight[out], len(out))
-            more = _safe_indexing(table, out[places])
-            found = [one.beside(more, mass, int(self.reference)) for one in found]
-        return found, scores
-
-    def anomaly_score(self, X: Any, per_feature: bool = False) -> np.ndarray:
-        """Return how odd each row is, about 1 for a usual one: higher is odder.
-
-        Parameters
-        ----------
-        X : a table.
-        per_feature : return what each column adds to it, [n, d]; else the sum over columns, [n].
-        """
-        return np.concatenate([block if per_feature else block.sum(axis=1) for block in self._contributions(X)])
-
-    def score_samples(self, X: Any) -> np.ndarray:
-        """Return minus `anomaly_score`, [n]: higher is more usual."""
-        return -self.anomaly_score(X)
-
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Return `score_samples` minus `offset_`, [n]: below 0 a row is odd."""
-        return self.score_samples(X) - self.offset_
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Return 1 for usual rows and -1 for odd ones, [n]."""
-        return np.where(self.decision_function(X) >= 0, 1, -1)
-
-    def p_values(self, X: Any) -> np.ndarray:
-        """Return conformal p-values of rows, [n]: (1 + held-out rows at least as odd) / (1 + rows held out).
-
-        A usual row, drawn as those of `fit` were, has one of at most α with a probability of at most α.
-        """
-        score = self.anomaly_score(X)
-        return p_values(self._held_out, score)
-
-    def explain(self, X: Any) -> Any:
-        """Return what each column adds to the score of each row, and what the model expected there, a frame.
-
-        Its columns are `("contribution", name)`, which add up to `anomaly_score`, and `("expected", name)`, the
-        reconstruction of the first model.
-        """
-        import pandas as pd
-
-        added = self.anomaly_score(X, per_feature=True)
-        source = self.models_[0]._open(X, reset=False)
-        names = self.models_[0]._labels or [f"x{i}" for i in range(added.shape[1])]
-        expected = self.models_[0].reconstruct(X)
-        if not isinstance(expected, pd.DataFrame):
-            expected = pd.DataFrame(np.asarray(expected).reshape(len(added), -1), columns=names)
-        expected.index = pd.RangeIndex(len(added)) if source.index is None else source.index
-        contribution = pd.DataFrame(added, columns=expected.columns, index=expected.index)
-        return pd.concat({"contribution": contribution, "expected": expected}, axis=1)
-
-    def _told(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        header, tensors = nesting.told(self._oddness, self._held_out)
-        return {"parameters": self._settings, "offset": self.offset_} | header, tensors
-
-    @classmethod
-    def _taken(cls, opened: Opened) -> Self:
-        made = cls.from_json(field(opened, "parameters", dict))
-        made._check_settings()
-        made._set(*nesting.taken(opened, int(made.neighbors)), nesting.offset(opened))
-        return made
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return "offset_" in vars(self)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        known = [one for one in self._templates() if isinstance(one, Reconstructor)]
-        tags.input_tags.allow_nan = all(one.__sklearn_tags__().input_tags.allow_nan for one in known)
-        return tags
-
-    def _contributions(self, X: Any) -> Iterator[np.ndarray]:
-        """Yield what columns add to scores, [rows, d] float64, the mean over models."""
-        check_is_fitted(self)
-        source = self.models_[0]._open(X, reset=False)
-        table, places = _table(X, source), np.arange(source.n_rows)
-        yield from _blocks(self._oddness, table, places, is_own=self._settings["contamination"] != "auto")
-
-    def _check_settings(self) -> None:
-        templates = self._templates()
-        is_list = len(templates) > 0 and all(isinstance(one, Reconstructor) for one in templates)
-        require(is_list, "autoencoder", "an autoencoder, a list of some, or None", self.autoencoder)
-        for template in templates:
-            template._check_settings()
-        for name, lowest in {"neighbors": 0, "n_models": 1, "reference": 2}.items():
-            value = getattr(self, name)
-            is_whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-            require(is_whole and value >= lowest, name, f"a whole number of at least {lowest}", value)
-        is_share = _is_number(self.contamination) and 0 < self.contamination <= 0.5
-        is_auto = isinstance(self.contamination, str) and self.contamination == "auto"
-        require(is_share or is_auto, "contamination", "'auto' or in (0, 0.5]", self.contamination)
-        known = isinstance(self.threshold, str) and self.threshold in THRESHOLDS
-        names = f"one of {', '.join(map(repr, THRESHOLDS))}"
-        require(known, "threshold", names + suggestion(str(self.threshold), THRESHOLDS).rstrip("?"), self.threshold)
-        require(_is_number(self.alpha) and 0 < self.alpha < 1, "alpha", "in (0, 1)", self.alpha)
-        require(_is_number(self.dirty) and 0 <= self.dirty < 0.5, "dirty", "in [0, 0.5)", self.dirty)
-        share = self.calibration_fraction
-        require(_is_number(share) and 0 < share <= 0.5, "calibration_fraction", "in (0, 0.5]", share)
-        check_seed(self.random_state)
+            model.fit(training, sample_weight=weight[own])
+            rows = model.scaled_rows(validation)
+            score = fit_scores(
+                model,
+                (model.scaled_rows(near), mass),
+                (rows, weight[out]),
+                int(self.neighbors),
+                is_own=is_own,
+            )
+            added.append(score.contributions(rows, is_own=is_own))
+            scores.append(score if is_own else score.with_neighbors(rows[spare], spare_mass, int(self.reference)))
+        return tuple(scores), ValidationScores(np.mean(added, axis=0).sum(axis=1), weight[out])
 
 
 def default_autoencoder(rows: int) -> Autoencoder:
@@ -309,24 +374,49 @@ def default_autoencoder(rows: int) -> Autoencoder:
     )
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
-
-
 def _table(X: Any, source: Source) -> Any:
     """Return a table whose rows can be taken by their places: what a path or a source leads to is read."""
-    if isinstance(X, str | Path | Source):
+    if is_path(X) or isinstance(X, Source) or isinstance(source, TableSource | ColumnSource):
         return source.whole()
     table: Any = np.asarray(X) if getattr(X, "shape", None) is None else X  # a list, or what gives an array if asked
     return table.tocsr() if scipy.sparse.issparse(table) else table
 
 
-def _blocks(found: list[NeighborScore], table: Any, places: np.ndarray, *, is_own: bool) -> Iterator[np.ndarray]:
+def _take(table: Any, places: np.ndarray) -> Any:
+    """Return the rows of a table at places, in its own form."""
+    library = type(table).__module__.partition(".")[0]
+    if library == "pandas":
+        return table.iloc[places]
+    return table.take(places) if library == "pyarrow" else table[places]
+
+
+def _open(scores: Sequence[NeighborScore], X: Any) -> list[Source]:
+    """Return the sources of a table, as each of the models reads it; a file or a stream is opened once."""
+    opened = open_table(X)
+    if isinstance(opened, ColumnSource):
+        X = opened
+    return [score.model.open_rows(X) for score in scores]
+
+
+def _contributions(scores: Sequence[NeighborScore], sources: Sequence[Source], *, is_own: bool) -> Iterator[np.ndarray]:
     """Yield what columns add to the scores of rows, [rows, d] float64, the mean over models."""
-    for start in range(0, len(places), AT_ONCE):
-        block = _safe_indexing(table, places[start : start + AT_ONCE])
-        yield np.mean([one.contributions(block, is_own=is_own) for one in found], axis=0)
+    readers = [score.model.fitted_.reader for score in scores]
+    blocks = [reader.scale(source) for reader, source in zip(readers, sources, strict=True)]
+    for rows in zip(*blocks, strict=True):
+        parts = [score.contributions(block, is_own=is_own) for score, block in zip(scores, rows, strict=True)]
+        yield np.mean(parts, axis=0)
 
 
-def _scores(found: list[NeighborScore], table: Any, places: np.ndarray, *, is_own: bool) -> np.ndarray:
-    return np.concatenate([block.sum(axis=1) for block in _blocks(found, table, places, is_own=is_own)])
+def _scores(scores: Sequence[NeighborScore], table: Any, *, is_own: bool) -> np.ndarray:
+    blocks = _contributions(scores, _open(scores, table), is_own=is_own)
+    return np.concatenate([block.sum(axis=1) for block in blocks])
+
+
+def _check_values(stored: Opened, scores: Sequence[NeighborScore], validation: ValidationScores) -> None:
+    """Raise `ModelFileError` where spreads, weights or means are not those of a fit."""
+    wrong = (validation.weight <= 0).any() or any(
+        (score.spread <= 0).any() or (score.weight <= 0).any() or (score.means < 0).any() for score in scores
+    )
+    sizes = {score.model.fitted_.row.size for score in scores}
+    if wrong or len(sizes) > 1:
+        raise ModelFileError(f"{stored.path} is damaged: its detector cannot be what a fit leaves.")

@@ -1,4 +1,4 @@
-"""Rows told apart by their values, so that equal rows stay together and neither order nor repetition matters."""
+"""Hashes of rows by their values, so that equal rows stay together and neither order nor repetition matters."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from isthmus.data.source import Source
 _STEP = np.uint64(0x9E3779B97F4A7C15)  # of the generator splitmix64 (Steele, Lea and Flood, 2014)
 
 
-def _mixed(number: np.ndarray) -> np.ndarray:
+def _scramble(number: np.ndarray) -> np.ndarray:
     """Return the numbers [...] uint64 scrambled, one to one: the last steps of splitmix64."""
     number = (number ^ (number >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     number = (number ^ (number >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -22,20 +22,20 @@ def row_hashes(source: Source, seed: int) -> np.ndarray:
 
     Examples
     --------
-    >>> from isthmus.data.sources import open_source
-    >>> a, b, c = fingerprints(open_source(np.array([[0.0, 1.0], [1.0, 0.0], [-0.0, 1.0]])), seed=0)
+    >>> from isthmus.data.sources import open_numbers
+    >>> a, b, c = row_hashes(open_numbers(np.array([[0.0, 1.0], [1.0, 0.0], [-0.0, 1.0]])), seed=0)
     >>> bool(a == c), bool(a == b)
     (True, False)
     """
-    found = []
+    hashes = []
     for block in source.blocks(max(CELLS // source.row.size, 1)):
         flat = np.asarray(block, np.float64).reshape(len(block), -1) + 0.0  # -0.0 equals 0.0
         flat[np.isnan(flat)] = np.nan  # of all its forms, one
         digest = np.full(len(flat), np.uint64(seed))
         for column in np.ascontiguousarray(flat.T).view(np.uint64):
-            digest = _mixed(digest + _STEP + _mixed(column + _STEP))
-        found.append(digest)
-    return np.concatenate(found)
+            digest = _scramble(digest + _STEP + _scramble(column + _STEP))
+        hashes.append(digest)
+    return np.concatenate(hashes)
 
 
 def choose_rows(numbers: np.ndarray, share: float) -> np.ndarray:

@@ -1,27 +1,30 @@
-"""How odd rows are to a fitted autoencoder, column by column: far from usual rows, and from how these are explained."""
+"""Anomaly scores by a fitted autoencoder, by column: the distance to usual rows, and the reconstruction error."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from isthmus.contracts import Row
-from isthmus.data.rows import scaled_blocks
+from isthmus.errors import ModelFileError
 from isthmus.estimators._reconstructor import Reconstructor
+from isthmus.storage.container import Opened
+from isthmus.storage.state import Shapes, State, load_state, named_state
 
-NUMBERS = 2**24  # held at a time, of neighbors
+DISTANCES = 2**24  # held at a time, of neighbors
 LEAST = 1e-6  # what is smaller is taken for no difference
 PARTS = 2  # of a score: distance and error
+TENSORS = {"spread": "F32", "points": "F32", "weight": "F32", "means": "F64"}
+"""The arrays that a model file holds beside each autoencoder, and their types."""
 
 
 @dataclass(frozen=True)
 class NeighborScore:
-    """What one autoencoder says of rows: a share of the score for each column.
+    """The anomaly score by one autoencoder: a share of it for each column.
 
     With x a row as the autoencoder is given it, x̂ what it makes of it, s the deviation of a column and t the root of
     its mean error, the score is
@@ -29,8 +32,8 @@ class NeighborScore:
         [mean over the k nearest usual rows Σ (x - x_i)² / s² / a + Σ (x - x̂)² / t² / b] / parts,
 
     the first sum over the columns that hold numbers, the second over all, with −log p(x) in place of (x - x̂)² where x
-    is a code; a and b are the means over rows held out, so that these score 1 on average. Without neighbors, or without
-    numbers, the first part is not there.
+    is a category; a and b are the means over validation rows, so that these score 1 on average. Without neighbors, or
+    without numbers, the first part is left out.
     """
 
     model: Reconstructor
@@ -44,106 +47,131 @@ class NeighborScore:
     def _search(self) -> NearestNeighbors:
         return NearestNeighbors(n_neighbors=min(self.neighbors + 1, len(self.points))).fit(self.points)
 
-    def beside(self, X: Any, weight: np.ndarray, most: int) -> NeighborScore:
-        """Return the same with more usual rows, no two equal, up to `most` in all: no row becomes odder by that."""
+    def with_neighbors(self, rows: np.ndarray, weight: np.ndarray, most: int) -> NeighborScore:
+        """Return the same with more usual rows, scaled, no two equal, up to `most` in all: by that no score rises."""
         if not len(self.points):
             return self
-        points = np.concatenate([self.points, _points(self.model, X, self.spread[0])])[:most]
+        points = np.concatenate([self.points, _points(self.model, rows, self.spread[0])])[:most]
         return replace(self, points=points, weight=np.concatenate([self.weight, weight])[:most].astype(np.float32))
 
-    def contributions(self, X: Any, *, is_own: bool) -> np.ndarray:
-        """Return what each column adds to the score of each row, [n, d] float64.
+    def contributions(self, rows: np.ndarray, *, is_own: bool) -> np.ndarray:
+        """Return what each column adds to the score of each of the scaled rows [n, d], [n, d] float64.
 
         `is_own` says that rows may be among the usual ones: then a row does not vouch for itself.
         """
         counts = self.means > 0
-        due = np.divide(counts, self.means, out=np.zeros(PARTS), where=counts) / np.count_nonzero(counts)
-        return np.einsum("p,pnd->nd", due, self.parts(X, is_own=is_own))
+        factor = np.divide(counts, self.means, out=np.zeros(PARTS), where=counts) / np.count_nonzero(counts)
+        return np.einsum("p,pnd->nd", factor, self.parts(rows, is_own=is_own))
 
-    def parts(self, X: Any, *, is_own: bool) -> np.ndarray:
+    def parts(self, rows: np.ndarray, *, is_own: bool) -> np.ndarray:
         """Return both parts of the score by column, [2, n, d] float64, not yet in units of their means."""
-        error = self.model._column_error(X).astype(np.float64)
-        found = np.stack([np.zeros_like(error), error / np.square(self.spread[1], dtype=np.float64)])
+        error = self.model.fitted_.column_error(rows).astype(np.float64)
+        parts = np.stack([np.zeros_like(error), error / np.square(self.spread[1], dtype=np.float64)])
         if len(self.points):
             start = 0
-            for block in self._near(_points(self.model, X, self.spread[0]), is_own=is_own):
-                found[0, start : start + len(block)] = block
+            for block in self._near(_points(self.model, rows, self.spread[0]), is_own=is_own):
+                parts[0, start : start + len(block)] = block
                 start += len(block)
-        return found
+        return parts
+
+    def to_state(self, name: str) -> State:
+        """Return what a model file holds of it, below a number."""
+        own = State({}, {f"oddness{name}.{key}": getattr(self, key) for key in TENSORS})
+        return own | named_state(self.model).inside(f"model{name}")
 
     def _near(self, points: np.ndarray, *, is_own: bool) -> Iterator[np.ndarray]:
         """Yield squared distances to the nearest rows by column, on average, [rows, d]."""
         count = self._search.n_neighbors
-        at_once = max(NUMBERS // (count * points.shape[1]), 1)
+        at_once = max(DISTANCES // (count * points.shape[1]), 1)
         for start in range(0, len(points), at_once):
-            here = points[start : start + at_once]
-            index = self._search.kneighbors(here, return_distance=False)
-            square = np.square(here[:, None].astype(np.float64) - self.points[index])  # [rows, count, d]
+            batch = points[start : start + at_once]
+            index = self._search.kneighbors(batch, return_distance=False)
+            square = np.square(batch[:, None].astype(np.float64) - self.points[index])  # [rows, count, d]
             distance = square.sum(axis=2)
             order = np.argsort(distance, axis=1, kind="stable")
             weight = np.take_along_axis(self.weight[index].astype(np.float64), order, axis=1)
             if is_own:
                 weight[:, 0] -= np.where(distance.min(axis=1) == 0, np.minimum(weight[:, 0], 1), 0)
-            yield _mean_of(np.take_along_axis(square, order[..., None], axis=1), weight, self.neighbors)
+            yield _weighted_mean(np.take_along_axis(square, order[..., None], axis=1), weight, self.neighbors)
 
 
-def _mean_of(square: np.ndarray, weight: np.ndarray, mass: float) -> np.ndarray:
+def _weighted_mean(square: np.ndarray, weight: np.ndarray, mass: float) -> np.ndarray:
     """Return the mean of `square` [n, count, d] over the first `mass` of the weights [n, count], [n, d]."""
-    taken = np.clip(mass - (np.cumsum(weight, axis=1) - weight), 0, weight)
-    total = taken.sum(axis=1, keepdims=True)
-    return np.einsum("nk,nkd->nd", taken / np.where(total > 0, total, 1), square)
+    used = np.clip(mass - (np.cumsum(weight, axis=1) - weight), 0, weight)
+    total = used.sum(axis=1, keepdims=True)
+    return np.einsum("nk,nkd->nd", used / np.where(total > 0, total, 1), square)
 
 
 def fit_scores(
     model: Reconstructor,
-    usual: tuple[Any, np.ndarray],
-    held_out: tuple[Any, np.ndarray],
+    usual: tuple[np.ndarray, np.ndarray],
+    validation: tuple[np.ndarray, np.ndarray],
     neighbors: int,
     *,
     is_own: bool,
 ) -> NeighborScore:
-    """Return how odd rows are to a fitted autoencoder.
+    """Return the scores by a fitted autoencoder.
 
     Parameters
     ----------
-    usual : rows of the training, no two equal, and the weight of each: the neighbors.
-    held_out : rows and their weights that give errors and distances their units.
+    usual : scaled rows of the training, no two equal, and the weight of each: the neighbors.
+    validation : scaled rows and their weights that give errors and distances their units.
     neighbors : how many; 0 for errors only.
-    is_own : whether the rows held out are those of the training.
+    is_own : whether the validation rows are those of the training.
     """
     rows, weight = usual
-    spread = np.stack([_deviation(model, rows, weight), np.zeros(model._row.size)])
-    spread[1] = _root_error(model, *held_out) + 0.01 * spread[0]
+    size = model.fitted_.row.size
+    spread = np.stack([_deviation(model, rows, weight), np.zeros(size)])
+    spread[1] = _root_error(model, *validation) + 0.01 * spread[0]
     spread = spread.astype(np.float32)
-    has_points = bool(neighbors) and _are_numbers(model._row).any()
-    points = _points(model, rows, spread[0]) if has_points else np.zeros((0, model._row.size), np.float32)
+    has_points = bool(neighbors) and _are_numbers(model.fitted_.row).any()
+    points = _points(model, rows, spread[0]) if has_points else np.zeros((0, size), np.float32)
     draft = NeighborScore(model, spread, points, weight[: len(points)].astype(np.float32), np.zeros(PARTS), neighbors)
-    found = draft.parts(held_out[0], is_own=is_own).sum(axis=2)
-    means = np.maximum(np.average(found, axis=1, weights=held_out[1]), LEAST)
+    sums = draft.parts(validation[0], is_own=is_own).sum(axis=2)
+    means = np.maximum(np.average(sums, axis=1, weights=validation[1]), LEAST)
     return replace(draft, means=means * [has_points, True])
 
 
+def stored_model(stored: Opened, name: str) -> Reconstructor:
+    """Return the autoencoder that a model file holds below a number."""
+    model = load_state(stored.inside(f"model{name}"))
+    if not isinstance(model, Reconstructor):
+        raise ModelFileError(f"{stored.path} is damaged: a {type(model).__name__} in it is no autoencoder.")
+    return model
+
+
+def score_shapes(stored: Opened, name: str, size: int) -> Shapes:
+    """Return the types and shapes of the arrays beside an autoencoder; some axes are as long as the file says."""
+    points = stored_length(stored, f"oddness{name}.weight")
+    shapes: list[tuple[int, ...]] = [(2, size), (points, size), (points,), (PARTS,)]  # in the order of TENSORS
+    return {f"oddness{name}.{key}": (kind, shape) for (key, kind), shape in zip(TENSORS.items(), shapes, strict=True)}
+
+
+def stored_length(stored: Opened, name: str) -> int:
+    """Return how long a tensor of one axis is, 0 where it has another number of axes: then its shape is refused."""
+    _, shape = stored.tensors.get(name, ("", ()))
+    return shape[0] if len(shape) == 1 else 0
+
+
 def _are_numbers(row: Row) -> np.ndarray:
-    """Say for each column whether it holds numbers, and no codes, [d]."""
-    return np.ones(row.size, bool) if row.codes is None else np.array(row.codes) == 0
+    """Say for each column whether it holds numbers, and no categories, [d]."""
+    return np.ones(row.size, bool) if row.categories is None else np.array(row.categories) == 0
 
 
-def _points(model: Reconstructor, X: Any, deviation: np.ndarray) -> np.ndarray:
-    """Return scaled rows in units of their deviation, [n, d] float32; 0 for codes, and where a cell is missing."""
-    source = model._open(X, reset=False)
-    rows = np.concatenate(list(scaled_blocks(source, model._scaling, model._learned)))
-    return np.nan_to_num(rows) * _are_numbers(model._row) / deviation
+def _points(model: Reconstructor, rows: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+    """Return scaled rows in units of their deviation, [n, d] float32; 0 for categories and missing values."""
+    return np.nan_to_num(rows) * _are_numbers(model.fitted_.row) / deviation
 
 
-def _deviation(model: Reconstructor, X: Any, weight: np.ndarray) -> np.ndarray:
+def _deviation(model: Reconstructor, rows: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Return the deviation of scaled rows by column, [d]; 1 where one is constant."""
-    rows = _points(model, X, np.ones(model._row.size, np.float32)).astype(np.float64)
-    square = np.average(np.square(rows - np.average(rows, axis=0, weights=weight)), axis=0, weights=weight)
+    points = _points(model, rows, np.ones(rows.shape[1], np.float32)).astype(np.float64)
+    square = np.average(np.square(points - np.average(points, axis=0, weights=weight)), axis=0, weights=weight)
     return np.where(square > LEAST**2, np.sqrt(square), 1.0)
 
 
-def _root_error(model: Reconstructor, X: Any, weight: np.ndarray) -> np.ndarray:
+def _root_error(model: Reconstructor, rows: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Return the root of the mean error by column, squares or −log p, [d]."""
-    error = model._column_error(X).astype(np.float64)
+    error = model.fitted_.column_error(rows).astype(np.float64)
     root: np.ndarray = np.sqrt(np.average(error, axis=0, weights=weight))
     return root

@@ -1,1 +1,1 @@
-"""The command line: a guest who uses only the public face. One file is one story; `main.py` is the door."""
+"""The command line: it uses only what `isthmus` exports. One file holds one command or a few; `main.py` runs them."""

@@ -23,16 +23,16 @@ SIZES = (8, 2)  # numbers in a code; that of two can be drawn
 
 @dataclass(frozen=True)
 class Digits:
-    """Pictures to learn from and pictures held out, as tables on disk and in memory."""
+    """Training pictures and validation pictures, as tables on disk and in memory."""
 
     files: tuple[Path, Path]
     rows: tuple[np.ndarray, np.ndarray]  # [n, pixels] each
-    labels: np.ndarray  # [n], of those held out
+    labels: np.ndarray  # [n], of the validation pictures
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A fitted model, and what it makes of the pictures held out."""
+    """A fitted model, and what it makes of the validation pictures."""
 
     name: str
     model: Any
@@ -51,7 +51,7 @@ def demo(
     if out.exists() and not out.is_dir():
         raise IsthmusError(f"{out} is a file: name a folder for what the demo writes.")
     out.mkdir(parents=True, exist_ok=True)
-    digits = _written(out)
+    digits = _write_digits(out)
     trials = [trial for size in SIZES for trial in (_autoencoder(digits, size, quiet), _pca(digits, size))]
     model, picture = out / "model.safetensors", out / "digits.png"
     _save(trials[0], model, digits)
@@ -61,45 +61,45 @@ def demo(
         {name: rows[first].reshape(-1, SIDE, SIDE) for name, rows in drawn.items()},
         {f"{trial.name}: codes of {SIZES[1]} numbers": trial.codes for trial in trials[2:]},
         digits.labels,
-        "Digits the models have not seen",
+        "Digits kept for validation",
     )
-    output.at_once(picture, lambda file: figure.savefig(file, format="png"))
+    output.write_at_once(picture, lambda file: figure.savefig(file, format="png"))
     if not quiet:
-        _tell(digits, trials, [*digits.files, model, picture])
+        _show(digits, trials, [*digits.files, model, picture])
 
 
-def _written(folder: Path) -> Digits:
-    """Return scikit-learn's digits, a fifth of them held out, written to two Parquet files."""
+def _write_digits(folder: Path) -> Digits:
+    """Return scikit-learn's digits, a fifth of them kept for validation, written to two Parquet files."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
     pixels, labels = load_digits(return_X_y=True)
-    train, held_out, _, labels = train_test_split(pixels, labels, test_size=0.2, random_state=0, stratify=labels)
+    train, validation, _, labels = train_test_split(pixels, labels, test_size=0.2, random_state=0, stratify=labels)
     files = folder / "digits.parquet", folder / "held_out.parquet"
     names = [f"pixel_{row}_{column}" for row in range(SIDE) for column in range(SIDE)]
-    for file, rows in zip(files, (train, held_out), strict=True):
+    for file, rows in zip(files, (train, validation), strict=True):
         output.write(file, rows, names)
-    return Digits(files, (train, held_out), labels)
+    return Digits(files, (train, validation), labels)
 
 
 def _autoencoder(digits: Digits, size: int, quiet: bool) -> Trial:
     from isthmus import Autoencoder
 
-    train, held_out = digits.files
+    train, validation = digits.files
     began = time.perf_counter()
     model = Autoencoder(size, scaling="minmax", verbose=int(not quiet)).fit(train)
     seconds = time.perf_counter() - began
-    return Trial("autoencoder", model, seconds, model.transform(held_out), model.reconstruct(held_out).to_numpy())
+    return Trial("autoencoder", model, seconds, model.transform(validation), model.reconstruct(validation).to_numpy())
 
 
 def _pca(digits: Digits, size: int) -> Trial:
     from sklearn.decomposition import PCA
 
-    train, held_out = digits.rows
+    train, validation = digits.rows
     began = time.perf_counter()
     model = PCA(size, random_state=0).fit(train)
     seconds = time.perf_counter() - began
-    codes = model.transform(held_out)
+    codes = model.transform(validation)
     return Trial("PCA", model, seconds, codes, model.inverse_transform(codes))
 
 
@@ -114,37 +114,37 @@ def _save(trial: Trial, path: Path, digits: Digits) -> None:
         )
 
 
-def _tell(digits: Digits, trials: list[Trial], files: list[Path]) -> None:
+def _show(digits: Digits, trials: list[Trial], files: list[Path]) -> None:
     scores = trials[0].model.score_samples(digits.files[1])
-    told = {
+    results = {
         "loaded": f"{files[2]} gives the same codes as the model that was saved",
         "score": f"{scores.mean():.3g} on average; {scores.min():.3g} for the least usual digit, row {scores.argmin()}",
         "wrote": "\n".join(map(str, files)),
     }
-    heading = f"{len(digits.labels)} digits held out of training, {SIDE} x {SIDE} pixels from 0 to 16:"
-    screen.show(heading, _compared(digits, trials), "", screen.facts(told), "\nto go on with:")
+    heading = f"{len(digits.labels)} digits kept for validation, {SIDE} x {SIDE} pixels from 0 to 16:"
+    screen.show(heading, _compare(digits, trials), "", screen.facts(results), "\nto go on with:")
     typer.echo("\n".join(f"  {command}" for command in _next(files)))  # unfolded, to be copied
 
 
-def _compared(digits: Digits, trials: list[Trial]) -> Table:
-    held_out = digits.rows[1]
+def _compare(digits: Digits, trials: list[Trial]) -> Table:
+    validation = digits.rows[1]
     table = screen.plain()
     table.add_column("model")
     for name in ("numbers in the code", "squared error of a pixel", "seconds to train"):
         table.add_column(name, justify="right")
     for trial in trials:
-        error = ((trial.rows - held_out) ** 2).mean()
+        error = ((trial.rows - validation) ** 2).mean()
         table.add_row(trial.name, f"{trial.codes.shape[1]}", f"{error:.2f}", f"{trial.seconds:.2f}")
     return table
 
 
 def _next(files: list[Path]) -> list[str]:
     """Return commands to go on with."""
-    train, held_out, model, _ = (shlex.quote(str(file)) for file in files)
+    train, validation, model, _ = (shlex.quote(str(file)) for file in files)
     codes, sparse = (shlex.quote(str(files[0].parent / name)) for name in ("codes.csv", "sparse.safetensors"))
     return [
         f"isthmus inspect {model}",
-        f"isthmus transform {model} {held_out} --out {codes}",
-        f"isthmus score {model} {held_out} --per-feature",
+        f"isthmus transform {model} {validation} --out {codes}",
+        f"isthmus score {model} {validation} --per-feature",
         f"isthmus fit {train} --bottleneck 'top_k(64, k=8)' --scaling minmax --out {sparse}",
     ]

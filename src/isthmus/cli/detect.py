@@ -1,4 +1,4 @@
-"""Finding the odd rows of a table, and the columns that make them so."""
+"""`isthmus detect`: the anomalous rows of a table, and the columns that make them so."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import isthmus
 from isthmus.cli import output, screen, table
-from isthmus.cli.use import loaded_as
+from isthmus.cli.use import load_kind
 from isthmus.errors import IsthmusError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from isthmus.anomaly.detector import AnomalyDetector
+    from isthmus import AnomalyDetector
 
 SHOWN = 10  # rows
-GUILTY = 3  # columns of each row
+REASONS = 3  # columns of each row
 FLAGGED = 0.05  # share of the rows
 
 Known = Annotated[
@@ -33,7 +34,9 @@ Share = Annotated[
 ]
 Threshold = Annotated[str | None, typer.Option(help="quantile, conformal or pareto.", show_default=False)]
 Alpha = Annotated[float | None, typer.Option(help="Share of usual rows that may be flagged.", show_default=False)]
-Dirty = Annotated[float | None, typer.Option(help="Share of rows to leave out of training as odd.", show_default=False)]
+Dirty = Annotated[
+    float | None, typer.Option(help="Share of rows to leave out of training as outliers.", show_default=False)
+]
 Keep = Annotated[list[str] | None, typer.Option("--columns", help="These columns only, as a,b.", show_default=False)]
 Drop = Annotated[list[str] | None, typer.Option("--drop", help="All but these, as a,b.", show_default=False)]
 Seed = Annotated[int | None, typer.Option(help="Seed of all that is drawn.", show_default=False)]
@@ -53,30 +56,30 @@ def detect(
     random_state: Seed = None,
     quiet: screen.Quiet = False,
 ) -> None:
-    """Find the odd rows of a table, and say which columns make them odd.
+    """Find the anomalous rows of a table, and say which columns make them so.
 
-    Without --model a detector is trained on the table itself, and no row vouches for itself. For each row: how odd it
-    is, about 1 for a usual one; a p-value; whether it is flagged; and the columns that add most to its score.
+    Without --model a detector is trained on the table itself, and no row vouches for itself. For each row: its
+    anomaly score, about 1 for a usual one; a p-value; whether it is flagged; and the columns that add most to it.
     """
     given = locals()
     names = ("contamination", "threshold", "alpha", "dirty", "random_state")
     settings = {name: given[name] for name in names if given[name] is not None}
     _refuse_both(model, settings)
-    taken = [data] if model is None else [data, model]
+    inputs = [data] if model is None else [data, model]
     if out is not None:
-        output.check(out, [suffix for suffix in output.FORMATS if suffix != ".npy"], *taken)
+        output.check(out, [suffix for suffix in output.FORMATS if suffix != ".npy"], *inputs)
     if save_model is not None:
-        output.check(save_model, output.MODELS, *taken, *([] if out is None else [out]))
-    with screen.hushed(quiet):
+        output.check(save_model, output.MODELS, *inputs, *([] if out is None else [out]))
+    with screen.silence(quiet):
         X: Any = data if model else table.choose(data, columns or (), drop or (), None, None)[0]
-        detector = _trained(X, settings) if model is None else loaded_as(model, "AnomalyDetector", "a detector")
-        found = report(detector, X)
+        detector = _train(X, settings) if model is None else load_kind(model, isthmus.AnomalyDetector)
+        rows = report(detector, X)
         if save_model is not None:
             detector.save(save_model)
     if out is not None:
-        output.write(out, found, list(found.columns))
+        output.write(out, rows, list(rows.columns))
     if not quiet:
-        _show(found, out, save_model)
+        _show(rows, out, save_model)
 
 
 def report(detector: AnomalyDetector, X: Any) -> pd.DataFrame:
@@ -84,48 +87,46 @@ def report(detector: AnomalyDetector, X: Any) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
 
-    from isthmus.anomaly.thresholds import p_values
-
-    added = detector.explain(X)["contribution"]
-    score = added.to_numpy().sum(axis=1)
-    found = pd.DataFrame({"row": np.arange(len(score)), "anomaly_score": score})
-    found["p_value"] = p_values(detector._held_out, score)
-    found["is_odd"] = -score < detector.offset_
+    explained = detector.explain(X, with_scores=True)
+    added = explained["contribution"]
+    scores = explained["score"].reset_index(drop=True)
+    score = scores["anomaly_score"].to_numpy()
+    rows = pd.concat([pd.DataFrame({"row": np.arange(len(score))}), scores], axis=1)
     order = np.argsort(-added.to_numpy(), axis=1, kind="stable")
     names = np.asarray(added.columns, dtype=object).astype(str)
-    for place in range(min(GUILTY, len(names))):
-        found[f"column_{place + 1}"] = names[order[:, place]]
-        found[f"share_{place + 1}"] = np.take_along_axis(added.to_numpy(), order, axis=1)[:, place] / score
-    return found
+    for place in range(min(REASONS, len(names))):
+        rows[f"column_{place + 1}"] = names[order[:, place]]
+        rows[f"share_{place + 1}"] = np.take_along_axis(added.to_numpy(), order, axis=1)[:, place] / score
+    return rows
 
 
 def _refuse_both(model: Path | None, settings: dict[str, Any]) -> None:
-    """Refuse settings of a training where there is none."""
+    """Refuse settings of a training beside a model that is trained."""
     if model is not None and settings:
         named = ", ".join(f"--{name.replace('_', '-')}" for name in settings)
         raise IsthmusError(f"{named} is for a detector that is trained, and {model} is: leave out one of them.")
 
 
-def _trained(X: Any, settings: dict[str, Any]) -> AnomalyDetector:
+def _train(X: Any, settings: dict[str, Any]) -> AnomalyDetector:
     from isthmus import AnomalyDetector
 
-    is_told = "threshold" in settings or "alpha" in settings  # then these rows are usual ones
-    return AnomalyDetector(**({} if is_told else {"contamination": FLAGGED}) | settings).fit(X)
+    is_usual = "threshold" in settings or "alpha" in settings  # then these rows are usual ones
+    return AnomalyDetector(**({} if is_usual else {"contamination": FLAGGED}) | settings).fit(X)
 
 
-def _show(found: pd.DataFrame, out: Path | None, model: Path | None) -> None:
-    flagged = int(found["is_odd"].sum())
-    told = {"rows": f"{len(found):,}", "odd": f"{flagged:,} ({flagged / len(found):.1%})"}
-    told |= {} if out is None else {"file": f"{out} ({screen.size_of(out)})"}
-    told |= {} if model is None else {"detector": f"{model} ({screen.size_of(model)})"}
-    oddest = screen.plain()
+def _show(rows: pd.DataFrame, out: Path | None, model: Path | None) -> None:
+    flagged = int(rows["is_odd"].sum())
+    results = {"rows": f"{len(rows):,}", "odd": f"{flagged:,} ({flagged / len(rows):.1%})"}
+    results |= {} if out is None else {"file": f"{out} ({screen.size_of(out)})"}
+    results |= {} if model is None else {"detector": f"{model} ({screen.size_of(model)})"}
+    top = screen.plain()
     for name in ("row", "score", "p"):
-        oddest.add_column(name, justify="right")
-    oddest.add_column("odd")
-    oddest.add_column("because of", overflow="fold")
-    for _, row in found.nlargest(SHOWN, "anomaly_score").iterrows():
-        places = range(1, GUILTY + 1)
-        guilty = [f"{row[f'column_{i}']} {row[f'share_{i}']:.0%}" for i in places if f"column_{i}" in row]
+        top.add_column(name, justify="right")
+    top.add_column("odd")
+    top.add_column("because of", overflow="fold")
+    for _, row in rows.nlargest(SHOWN, "anomaly_score").iterrows():
+        places = range(1, REASONS + 1)
+        reasons = [f"{row[f'column_{i}']} {row[f'share_{i}']:.0%}" for i in places if f"column_{i}" in row]
         score, p = f"{row['anomaly_score']:.4g}", f"{row['p_value']:.2g}"
-        oddest.add_row(str(row["row"]), score, p, "yes" if row["is_odd"] else "no", ", ".join(guilty))
-    screen.show(screen.facts(told), "\nthe oddest rows, counted from 0:", oddest)
+        top.add_row(str(row["row"]), score, p, "yes" if row["is_odd"] else "no", ", ".join(reasons))
+    screen.show(screen.facts(results), "\nthe most anomalous rows, counted from 0:", top)

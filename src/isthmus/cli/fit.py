@@ -13,7 +13,7 @@ import typer
 from isthmus.cli import output, screen, summary, table
 
 if TYPE_CHECKING:
-    from isthmus.estimators.autoencoder import Autoencoder
+    from isthmus import Autoencoder
 
 
 def _option(flag: str, says: str, panel: str, metavar: str | None = None) -> Any:
@@ -28,8 +28,10 @@ Whole: TypeAlias = int | None
 Bottleneck = Annotated[
     Text, _option("--bottleneck", "The code: its size, as 8, or as 'top_k(64, k=8)'.", PARTS, "PART")
 ]
-Encoder = Annotated[Text, _option("--encoder", "The road down: widths, as '(64, 32)', or a part.", PARTS, "PART")]
-Decoder = Annotated[Text, _option("--decoder", "The road up; else it mirrors the encoder.", PARTS, "PART")]
+Encoder = Annotated[
+    Text, _option("--encoder", "From a row to the code: widths, as '(64, 32)', or a part.", PARTS, "PART")
+]
+Decoder = Annotated[Text, _option("--decoder", "From the code to a row; else it mirrors the encoder.", PARTS, "PART")]
 Likelihood = Annotated[Text, _option("--likelihood", "How a row is explained.", PARTS, "PART")]
 Corruption = Annotated[Text, _option("--corruption", "Noise in training, as 'masking(0.3)'.", PARTS, "PART")]
 Penalties = Annotated[Texts, _option("--penalty", "A further term, as 'l1(0.001)'; for several, again.", PARTS, "PART")]
@@ -43,7 +45,9 @@ Stops = Annotated[
 ]
 BatchSize = Annotated[Whole, _option("--batch-size", "Rows in a step.", TRAINING)]
 MaxEpochs = Annotated[Whole, _option("--max-epochs", "How often to go through the rows at most.", TRAINING)]
-Share = Annotated[float | None, _option("--validation-fraction", "Share of rows held out, from 0 to 1.", TRAINING)]
+Share = Annotated[
+    float | None, _option("--validation-fraction", "Share of rows kept for validation, from 0 to 1.", TRAINING)
+]
 Starts = Annotated[Whole, _option("--n-starts", "Seeds to train at once; the best is kept.", TRAINING)]
 Seed = Annotated[Whole, _option("--seed", "Of weights, batches and noise.", TRAINING)]
 Device = Annotated[Text, _option("--device", "cpu or gpu.", TRAINING)]
@@ -95,12 +99,14 @@ def fit(
     As in isthmus fit sensors.parquet --bottleneck 8 --out model.safetensors.
     What is not given is as in isthmus.Autoencoder. Ctrl-C ends training and keeps what was learned.
     """
-    settings = _settings(locals()) | {"verbose": int(not quiet)} | ({"columns": table.kinds(kind)} if kind else {})
+    settings = (
+        _settings(locals()) | {"verbose": int(not quiet)} | ({"columns": table.parse_kinds(kind)} if kind else {})
+    )
     output.check(out, output.MODELS, data)
     if checkpoint is not None:
         output.check(checkpoint, (), data, out)
     X, weight, label = table.choose(data, columns or (), drop or (), weight_column, label_column)
-    with screen.hushed(quiet):
+    with screen.silence(quiet):
         model, seconds = _train(X, label, weight, settings, checkpoint)
         model.save(out)
     if not quiet:
@@ -131,16 +137,16 @@ def as_in_python(text: str) -> Any:
 
 def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the constructor's parameters that were given, each read as in Python."""
-    found = {}
+    settings: dict[str, Any] = {}
     for name in PARAMETERS:
         value = given[name]
         if isinstance(value, str):
-            found[name] = as_in_python(value)
+            settings[name] = as_in_python(value)
         elif isinstance(value, list) and value:
-            found[name] = [part for part in map(as_in_python, value) if part is not None]
+            settings[name] = [part for part in map(as_in_python, value) if part is not None]
         elif isinstance(value, int | float):
-            found[name] = value
-    return found
+            settings[name] = value
+    return settings
 
 
 def _train(X: Any, y: Any, weight: Any, settings: dict[str, Any], checkpoint: Path | None) -> tuple[Autoencoder, float]:

@@ -1,4 +1,4 @@
-"""Filling the missing cells of a table."""
+"""`isthmus impute`: a table with its missing cells filled."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import isthmus
 from isthmus.cli import output, screen, table
-from isthmus.cli.use import columns_of, loaded_as
+from isthmus.cli.use import columns_of, load_kind
 
 if TYPE_CHECKING:
-    from isthmus.estimators.imputer import Imputer
+    from isthmus import Imputer
 
 Out = Annotated[Path, typer.Option(help="The file to write: .csv, .tsv, .parquet or .npy.", show_default=False)]
 Known = Annotated[
@@ -39,32 +40,32 @@ def impute(
 
     Without --model an imputer is trained on the table itself.
     """
-    taken = [data] if model is None else [data, model]
-    output.check(out, list(output.FORMATS), *taken)
+    inputs = [data] if model is None else [data, model]
+    output.check(out, list(output.FORMATS), *inputs)
     if save_model is not None:
-        output.check(save_model, output.MODELS, *taken, out)
-    with screen.hushed(quiet):
+        output.check(save_model, output.MODELS, *inputs, out)
+    with screen.silence(quiet):
         X: Any = data if model else table.choose(data, columns or (), drop or (), None, None)[0]
-        imputer = _trained(X, random_state) if model is None else loaded_as(model, "Imputer", "an imputer")
+        imputer = _train(X, random_state) if model is None else load_kind(model, isthmus.Imputer)
         filled, gaps = imputer.transform(X), imputer.missing(X).sum(axis=0)
         names = columns_of(imputer)
         output.write(out, filled, names)
         if save_model is not None:
             imputer.save(save_model)
     if not quiet:
-        filling = _told(dict(zip(names, gaps.tolist(), strict=True)))
-        told = {"rows": f"{len(filled):,}", "filled": filling, "file": f"{out} ({screen.size_of(out)})"}
-        told |= {} if save_model is None else {"imputer": f"{save_model} ({screen.size_of(save_model)})"}
-        screen.show(screen.facts(told))
+        filling = _count_filled(dict(zip(names, gaps.tolist(), strict=True)))
+        results = {"rows": f"{len(filled):,}", "filled": filling, "file": f"{out} ({screen.size_of(out)})"}
+        results |= {} if save_model is None else {"imputer": f"{save_model} ({screen.size_of(save_model)})"}
+        screen.show(screen.facts(results))
 
 
-def _trained(X: Any, seed: int | None) -> Imputer:
+def _train(X: Any, seed: int | None) -> Imputer:
     from isthmus import Imputer
 
     return Imputer(**({} if seed is None else {"random_state": seed})).fit(X)
 
 
-def _told(gaps: dict[str, int]) -> str:
+def _count_filled(gaps: dict[str, int]) -> str:
     """Return how many cells were filled, and in which columns."""
     filled = {name: count for name, count in gaps.items() if count}
     if not filled:

@@ -1,4 +1,4 @@
-"""The door: the commands, and what is said when one fails."""
+"""The command line: its commands, and what is said when one fails."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ app = typer.Typer(
 )
 
 
-def guarded(command: Callable[..., None]) -> Callable[..., None]:
+def guard(command: Callable[..., None]) -> Callable[..., None]:
     """Return a command that ends with one sentence and exit code 1 where it fails."""
 
     @functools.wraps(command)
@@ -38,7 +38,7 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
         except KeyboardInterrupt as error:
             screen.say("interrupted.")
             raise typer.Exit(1) from error
-        except Exception as error:  # whatever it is, it is told in a sentence
+        except Exception as error:  # whatever it is, it becomes one sentence
             if DEBUG.get():
                 raise
             screen.say(sentence(error))
@@ -79,7 +79,7 @@ COMMANDS = (
 )
 
 for command in COMMANDS:
-    app.command()(guarded(command))
+    app.command()(guard(command))
 
 
 def run() -> None:

@@ -1,4 +1,4 @@
-"""Writing a table in the format that the name of the file asks for, at once or not at all."""
+"""Output files: a table in the format of its suffix, written at once or not at all."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from isthmus.errors import IsthmusError, suggestion
 MODELS = (".safetensors",)
 
 
-def check(path: Path, suffixes: Sequence[str], *taken: Path) -> None:
+def check(path: Path, suffixes: Sequence[str], *inputs: Path) -> None:
     """Refuse an output that cannot be written, before any work is done for it.
 
     Parameters
     ----------
     suffixes : those that the file may have; none for any.
-    taken : files that it must not take the place of.
+    inputs : files that it must not take the place of.
 
     Raises
     ------
@@ -40,16 +40,16 @@ def check(path: Path, suffixes: Sequence[str], *taken: Path) -> None:
         raise IsthmusError(f"the output {path} is a folder: name a file in it.")
     if not os.access(folder, os.W_OK):
         raise IsthmusError(f"the folder {folder} may not be written to: name an output elsewhere.")
-    if path.resolve() in [other.resolve() for other in taken]:
+    if path.resolve() in [other.resolve() for other in inputs]:
         raise IsthmusError(f"{path} is named twice: give the output another name than the other files have.")
 
 
 def write(path: Path, values: Any, names: Sequence[str]) -> None:
-    """Write `values` [rows, columns], an array or a pandas frame, in the format of the suffix, as `at_once` does."""
-    at_once(path, lambda file: FORMATS[path.suffix.lower()](file, values, names))
+    """Write `values` [rows, columns], an array or a pandas frame, in the format of the suffix."""
+    write_at_once(path, lambda file: FORMATS[path.suffix.lower()](file, values, names))
 
 
-def at_once(path: Path, fill: Callable[[IO[bytes]], Any]) -> None:
+def write_at_once(path: Path, fill: Callable[[IO[bytes]], Any]) -> None:
     """Write a file so that a reader, or a crash, sees the old one or the new one.
 
     Raises

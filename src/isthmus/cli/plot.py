@@ -1,4 +1,4 @@
-"""Drawing what a model has learned, and what it makes of a table."""
+"""`isthmus plot`: a figure of a model, and of what it makes of a table."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def plot(
     """Draw a figure of a model.
 
     history: losses over epochs. codes: the codes of two or three numbers. columns: where errors are. worst: the rows
-    with the largest errors. scores: how usual rows are, for a detector how odd, with its threshold.
+    with the largest errors. scores: how usual rows are, for a detector their anomaly scores, with its threshold.
     """
     import isthmus
 
@@ -44,19 +44,19 @@ def plot(
         raise IsthmusError(f"no figure is called {name!r}.{suggestion(name, FIGURES)} There are: {known}.")
     if data is None and name != "history":
         raise IsthmusError(f"the figure {name} needs a table: isthmus plot {model} TABLE --figure {name} --out {out}.")
-    with screen.hushed(quiet):
+    with screen.silence(quiet):
         drawn = FIGURES[name](isthmus.load(model), data)
-        output.at_once(out, lambda file: drawn.savefig(file, format=out.suffix[1:].lower()))
+        output.write_at_once(out, lambda file: drawn.savefig(file, format=out.suffix[1:].lower()))
     if not quiet:
         typer.echo(f"{out}: {name} ({screen.size_of(out)})")
 
 
 def _network(model: Any) -> Any:
     """Return the network of a model: that of a detector or an imputer is inside."""
-    inside = [*getattr(model, "models_", ()), *([model.autoencoder_] if "autoencoder_" in vars(model) else [])]
-    network = inside[0] if inside else model
-    if "history_" not in vars(network):
-        raise IsthmusError(f"{type(model).__name__} holds no network to draw.")
+    inside = [*getattr(model, "models_", ()), getattr(model, "autoencoder_", None)]
+    network = next((inner for inner in inside if inner is not None), model)
+    if getattr(network, "history_", None) is None:
+        raise IsthmusError(f"expected a model with a network to draw; got {type(model).__name__}.")
     return network
 
 
@@ -92,7 +92,7 @@ def _worst(model: Any, data: Path) -> Figure:
 def _scores(model: Any, data: Path) -> Figure:
     from isthmus import plots
 
-    if "offset_" in vars(model):
+    if getattr(model, "offset_", None) is not None:
         return plots.score_histogram(model.anomaly_score(data), threshold=-model.offset_)
     return plots.score_histogram(_network(model).score_samples(data))
 

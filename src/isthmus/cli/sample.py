@@ -1,4 +1,4 @@
-"""Making new rows like those that a model was trained on."""
+"""`isthmus sample`: new rows like those that a model was trained on."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isthmus.cli import output, screen
-from isthmus.cli.use import columns_of, loaded_from
+from isthmus.cli.use import columns_of, load_network
 
 if TYPE_CHECKING:
-    from isthmus.estimators.autoencoder import Autoencoder
+    from isthmus import Autoencoder
 
 Count = Annotated[int, typer.Option("--n", help="How many rows.")]
 Out = Annotated[Path, typer.Option(help="The file to write: .csv, .tsv, .parquet or .npy.", show_default=False)]
@@ -29,8 +29,8 @@ def sample(
 ) -> None:
     """Write new rows like those of the training, in its columns and units."""
     output.check(out, list(output.FORMATS), model)
-    with screen.hushed(quiet):
-        loaded = loaded_from(model)
+    with screen.silence(quiet):
+        loaded = load_network(model)
         rows = loaded.sample(n, random_state, label=_label(loaded, label))
         output.write(out, rows, columns_of(loaded))
     if not quiet:
@@ -38,6 +38,6 @@ def sample(
 
 
 def _label(model: Autoencoder, text: str | None) -> Any:
-    """Return the label as the training had it: a number where its labels were such."""
-    known = [] if model._classes is None else model._classes.tolist()
+    """Return the label as the training had it: a number where its labels were numbers."""
+    known = [] if model.labels_ is None else model.labels_.tolist()
     return next((value for value in known if str(value) == text), text)

@@ -1,4 +1,4 @@
-"""What is shown: results on standard output, messages on standard error."""
+"""Output on the terminal: results on standard output, messages on standard error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-Data = Annotated[Path, typer.Argument(help="A CSV, TSV, Parquet, NPY or NPZ file.", show_default=False)]
+Data = Annotated[
+    Path,
+    typer.Argument(
+        help="A CSV, TSV, Parquet, NPY or NPZ file, or a folder or pattern of the first three.", show_default=False
+    ),
+]
 Model = Annotated[Path, typer.Argument(help="A file that isthmus fit wrote.", show_default=False)]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show errors only.")]
 
@@ -56,12 +61,12 @@ def say(message: str) -> None:
 @contextmanager
 def notes() -> Iterator[None]:
     """Show each warning as one line, once; what libraries warn their developers of is not for here."""
-    seen = set()
+    shown = set()
 
     def note(message: Warning | str, *_: Any, **__: Any) -> None:
         text = " ".join(str(message).split())
-        if text not in seen:
-            seen.add(text)
+        if text not in shown:
+            shown.add(text)
             say(f"note: {text}")
 
     with warnings.catch_warnings():
@@ -72,7 +77,7 @@ def notes() -> Iterator[None]:
 
 
 @contextmanager
-def hushed(quiet: bool) -> Iterator[None]:
+def silence(quiet: bool) -> Iterator[None]:
     """Show no notes if it is to be quiet."""
     with warnings.catch_warnings():
         if quiet:

@@ -1,10 +1,9 @@
-"""What there is: in a model file, and in the rooms."""
+"""`isthmus inspect` and `isthmus parts`: what is in a model file, and which parts there are."""
 
 from __future__ import annotations
 
 import dataclasses
 import inspect as inspection
-import math
 import typing
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,10 +15,14 @@ from isthmus.cli import screen, summary
 from isthmus.errors import UnknownPart, suggestion
 
 if TYPE_CHECKING:
-    from isthmus.core.part import Part
-    from isthmus.estimators.autoencoder import Autoencoder
+    from isthmus import Autoencoder, Part, StackedAutoencoder
 
 MOST_NAMED = 20  # columns
+PARTS = (
+    *("encoder", "decoder", "likelihood", "corruption", "neighborhood", "scaling", "text", "optimizer"),
+    *("penalties", "stops"),
+)
+"""Parameters that are shown first, also where they are None."""
 
 
 def version(wanted: bool) -> None:
@@ -34,48 +37,45 @@ def version(wanted: bool) -> None:
 def inspect(model: screen.Model) -> None:
     """Show what is in a model file."""
     import isthmus
-    from isthmus.estimators._reconstructor import Reconstructor
-    from isthmus.storage import container as modelfile
 
-    loaded = isthmus.load(model)
-    opened = modelfile.open_file(model, "model")
-    weights = sum(math.prod(shape) for name, (_, shape) in opened.tensors.items() if "weights." in name)
-    told = {
-        "file": f"{model} ({screen.size_of(model)}), written by isthmus {opened.header['version']}",
-        "model": f"{type(loaded).__name__} with {weights:,} weights",
+    loaded, info = isthmus.load(model), isthmus.file_info(model)
+    lines = {
+        "file": f"{model} ({screen.size_of(model)}), written by isthmus {info.version}",
+        "model": f"{type(loaded).__name__} with {info.n_weights:,} weights",
     }
-    if not isinstance(loaded, Reconstructor):  # a network that answers, or what stands around an autoencoder
+    if not isinstance(
+        loaded, isthmus.Autoencoder | isthmus.StackedAutoencoder
+    ):  # a network that answers, or what stands around an autoencoder
         settings = {name: str(value) for name, value in loaded.get_params(deep=False).items() if value is not None}
-        screen.show(screen.facts(told | settings | {"names": _names(loaded)}))
+        screen.show(screen.facts(lines | settings | {"names": _names(loaded)}))
         return
-    told |= {
+    lines |= {
         **_parameters(loaded),
         **summary.of(loaded),
         "names": _names(loaded),
         "history": _history(loaded),
     }
-    screen.show(screen.facts(told))
+    screen.show(screen.facts(lines))
 
 
 def parts(
-    room: Annotated[str | None, typer.Argument(help="One room only, as bottlenecks.", show_default=False)] = None,
+    kind: Annotated[str | None, typer.Argument(help="One kind only, as bottlenecks.", show_default=False)] = None,
 ) -> None:
-    """Show the rooms and the parts in them, each with its settings and their defaults."""
-    from isthmus.core.part import find_part, part_kinds, part_names
+    """Show the parts by kind, each with its settings and their defaults."""
+    from isthmus import find_part, part_kinds, part_names
 
-    if room is not None and room not in part_kinds():
-        raise UnknownPart(
-            f"no room is called {room!r}.{suggestion(room, part_kinds())} There are: {', '.join(part_kinds())}."
-        )
+    if kind is not None and kind not in part_kinds():
+        there = ", ".join(part_kinds())
+        raise UnknownPart(f"no kind of parts is called {kind!r}.{suggestion(kind, part_kinds())} There are: {there}.")
     tables: list[RenderableType] = []
-    for each in part_kinds() if room is None else [room]:
+    for name in part_kinds() if kind is None else [kind]:
         table = screen.plain(show_header=False)
         table.add_column(style="cyan", overflow="fold")
         table.add_column()
-        for name in part_names(each):
-            part = find_part(each, name)
+        for part_name in part_names(name):
+            part = find_part(name, part_name)
             table.add_row(Text(spelling(part)), Text((inspection.getdoc(part) or "").partition("\n")[0]))
-        tables += [Text(each if not tables else f"\n{each}", style="bold"), table]
+        tables += [Text(name if not tables else f"\n{name}", style="bold"), table]
     screen.show(*tables)
 
 
@@ -83,7 +83,7 @@ def spelling(part: type[Part]) -> str:
     """Return how a part is written, with every setting and its default: `top_k(size, k=8)`."""
     hints = typing.get_type_hints(part)
     settings = []
-    for field in dataclasses.fields(part):  # type: ignore[arg-type]  # every part is a dataclass
+    for field in dataclasses.fields(part):  # type: ignore[arg-type]  # every part is one
         default = field.default
         if default is dataclasses.MISSING:
             settings.append(field.name)
@@ -95,34 +95,31 @@ def spelling(part: type[Part]) -> str:
 
 
 def _holds_part(hint: Any) -> bool:
-    from isthmus.core.part import Part
+    from isthmus import Part
 
-    return any(isinstance(each, type) and issubclass(each, Part) for each in (hint, *typing.get_args(hint)))
+    return any(isinstance(inner, type) and issubclass(inner, Part) for inner in (hint, *typing.get_args(hint)))
 
 
-def _parameters(model: Autoencoder) -> dict[str, str]:
+def _parameters(model: Autoencoder | StackedAutoencoder) -> dict[str, str]:
     """Return the parameters that decide what a model is, parts as they are spelled."""
-    many = {name: ", ".join(map(str, model.parts(name))) or "none" for name in model.many_parts}
-    one = {name: str(model.part(name) or "none") for name in model.one_part if name != "bottleneck"}
-    if model.decoder is None:
-        one["decoder"] = "mirrors the encoder"
-    plain = {
-        name: str(value)
-        for name, value in model.get_params(deep=False).items()
-        if name not in {*many, *one, "bottleneck", "verbose", "device"} and value is not None
-    }
-    return one | many | plain
+    words = model.describe()
+    if words.get("decoder") == "none":
+        words["decoder"] = "mirrors the encoder"
+    values = model.get_params(deep=False)
+    parts = {name: word for name, word in words.items() if name in PARTS}
+    others = {name: word for name, word in words.items() if name not in PARTS and values[name] is not None}
+    return {name: word for name, word in (parts | others).items() if name not in ("bottleneck", "verbose", "device")}
 
 
-def _names(model: Autoencoder) -> str:
-    names = list(vars(model).get("feature_names_in_", ()))
+def _names(model: Autoencoder | StackedAutoencoder) -> str:
+    names = list(getattr(model, "feature_names_in_", ()))
     if not names:
         return "none: the table had none"
     others = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     return ", ".join(names[:MOST_NAMED]) + others
 
 
-def _history(model: Autoencoder) -> str:
+def _history(model: Autoencoder | StackedAutoencoder) -> str:
     """Return the losses of a few epochs, from the first to the last, and the seconds they took."""
     history: list[dict[str, Any]] = model.history_
     if not history:

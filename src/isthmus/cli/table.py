@@ -1,4 +1,4 @@
-"""Choosing columns of a file by name."""
+"""Columns of a file, chosen by name."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from isthmus.errors import InvalidData, suggestion
 
 if TYPE_CHECKING:
     import numpy as np
+
 
 MOST_NAMED = 12  # columns in a message
 
@@ -28,73 +29,76 @@ def choose(
     Raises
     ------
     InvalidData
-        If the file cannot be read, holds no names, or has not the columns.
+        If the file cannot be read, or has no names of columns, or not these columns.
     """
     if not keep and not drop and weight is None and label is None:
         return path, None, None
-    from isthmus.data.sources import find_source
+    import isthmus
 
-    source = find_source(path)
+    source = isthmus.open_table(path)
     known = source.names
     if not known:
         raise InvalidData(f"{path} has no names of columns to choose by: choose from a CSV or Parquet file.")
-    weights = [] if weight is None else _named(path, [weight], known)
-    labels = [] if label is None else _named(path, [label], known)
-    left_out = {*_named(path, drop, known), *weights, *labels}
-    chosen = [name for name in _named(path, keep, known) or known if name not in left_out]
+    weights = [] if weight is None else _split_names(path, [weight], known)
+    labels = [] if label is None else _split_names(path, [label], known)
+    left_out = {*_split_names(path, drop, known), *weights, *labels}
+    chosen = [name for name in _split_names(path, keep, known) or known if name not in left_out]
     if not chosen:
         raise InvalidData(f"no column of {path} is left to learn from: leave out fewer.")
-    source.pick(chosen)
-    return source, _column(path, weights[0]) if weights else None, _texts(path, labels[0]) if labels else None
+    weight_values = _column(source.select(weights)) if weights else None
+    return source.select(chosen), weight_values, _labels(source.select(labels)) if labels else None
 
 
-def kinds(texts: Sequence[str]) -> dict[str, str | list[str]]:
+def parse_kinds(texts: Sequence[str]) -> dict[str, str | list[str]]:
     """Return what columns hold, as `Autoencoder` takes it, from texts `name=kind` or `name=first,second,…`.
 
     Raises
     ------
     InvalidData
-        If a text has no such form.
+        If a text is not of this form.
 
     Examples
     --------
-    >>> kinds(["zip=categorical", "size=S,M,L"])
+    >>> parse_kinds(["zip=categorical", "size=S,M,L"])
     {'zip': 'categorical', 'size': ['S', 'M', 'L']}
     """
-    found: dict[str, str | list[str]] = {}
+    kinds: dict[str, str | list[str]] = {}
     for text in texts:
         name, sign, kind = text.rpartition("=")
         if not sign or not name or not kind:
-            raise InvalidData(f"what a column holds is written as zip=categorical or size=S,M,L. Got {text!r}.")
-        found[name] = kind.split(",") if "," in kind else kind
-    return found
+            raise InvalidData(f"--kind: expected NAME=KIND, as zip=categorical or size=S,M,L; got {text!r}.")
+        kinds[name] = kind.split(",") if "," in kind else kind
+    return kinds
 
 
-def _named(path: Path, texts: Sequence[str], known: Sequence[str]) -> list[str]:
+def _split_names(path: Path, texts: Sequence[str], known: Sequence[str]) -> list[str]:
     """Return the names in texts: each is a name, or several with commas between."""
-    found = []
+    names = []
     for text in texts:
-        found += [text] if text in known else [name.strip() for name in text.split(",")]
-    for name in found:
+        names += [text] if text in known else [name.strip() for name in text.split(",")]
+    for name in names:
         if name not in known:
             others = ", ".join(known[:MOST_NAMED]) + (", …" if len(known) > MOST_NAMED else "")
             raise InvalidData(f"{path} has no column {name!r}.{suggestion(name, known)} There are: {others}.")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(names))
 
 
-def _column(path: Path, name: str) -> np.ndarray:
+def _column(source: Any) -> np.ndarray:
+    """Return the numbers of a source of one column, [rows]."""
     import numpy as np
 
-    from isthmus.data.sources import open_source
-
-    source = open_source(path, [name])
     return np.concatenate([np.empty(0), *(block[:, 0] for block in source.blocks(65_536))])
 
 
-def _texts(path: Path, name: str) -> np.ndarray:
-    """Return a column as it is: numbers, or texts."""
-    import pandas as pd
+def _labels(source: Any) -> np.ndarray:
+    """Return the labels in a source of one column, [rows]: numbers and truth values as they are, dates as texts."""
+    import numpy as np
 
-    is_csv = path.suffix == ".csv"
-    frame = pd.read_csv(path, usecols=[name]) if is_csv else pd.read_parquet(path, columns=[name])
-    return frame[name].to_numpy(dtype=object if frame[name].dtype.kind not in "iufb" else None)
+    column = source.whole().iloc[:, 0]
+    if column.dtype.kind in "iufb":
+        return column.to_numpy()
+    missing, labels = column.isna(), np.empty(len(column), object)
+    texts = column.astype(str) if column.dtype.kind == "M" else column  # without the time of day where it is midnight
+    for row, label in enumerate(texts):
+        labels[row] = None if missing[row] else label if isinstance(label, bool | int | float) else str(label)
+    return labels

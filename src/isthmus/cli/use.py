@@ -1,4 +1,4 @@
-"""What a model file is for: codes, reconstructions, scores."""
+"""`isthmus transform`, `reconstruct` and `score`: a model file applied to a table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from isthmus.errors import ModelFileError
 if TYPE_CHECKING:
     import numpy as np
 
-    from isthmus.estimators.autoencoder import Autoencoder
+    from isthmus import Autoencoder
 
 LEAST_USUAL = 5  # rows shown
 
@@ -26,16 +26,16 @@ PerFeature = Annotated[bool, typer.Option("--per-feature", help="Add the squared
 def transform(model: screen.Model, data: screen.Data, out: Out, quiet: screen.Quiet = False) -> None:
     """Write the code of each row of a table."""
     output.check(out, list(output.FORMATS), model, data)
-    with screen.hushed(quiet):
-        loaded = loaded_from(model)
+    with screen.silence(quiet):
+        loaded = load_network(model)
         _write(out, loaded.transform(data), list(loaded.get_feature_names_out()), quiet)
 
 
 def reconstruct(model: screen.Model, data: screen.Data, out: Out, quiet: screen.Quiet = False) -> None:
     """Write what the model makes of each row of a table, in the table's units."""
     output.check(out, list(output.FORMATS), model, data)
-    with screen.hushed(quiet):
-        loaded = loaded_from(model)
+    with screen.silence(quiet):
+        loaded = load_network(model)
         _write(out, loaded.reconstruct(data), columns_of(loaded), quiet)
 
 
@@ -51,8 +51,8 @@ def score(
 
     if out is not None:
         output.check(out, list(output.FORMATS), model, data)
-    with screen.hushed(quiet):
-        loaded = loaded_from(model)
+    with screen.silence(quiet):
+        loaded = load_network(model)
         scores = loaded.score_samples(data)
         errors = loaded.reconstruction_error(data, per_feature=True) if per_feature else np.empty((len(scores), 0))
         columns = columns_of(loaded) if per_feature else []
@@ -62,33 +62,31 @@ def score(
             _show(scores, errors, columns)
 
 
-def loaded_from(path: Path) -> Autoencoder:
+def load_network(path: Path) -> Autoencoder:
     """Return the network of a model file."""
     import isthmus
-    from isthmus.estimators._network import Network
 
-    found: Autoencoder = isthmus.load(path)
-    if not isinstance(found, Network):
-        raise ModelFileError(f"{path} holds {type(found).__name__}, which isthmus.load reads: a network is due here.")
-    return found
+    autoencoders = (isthmus.Autoencoder, isthmus.StackedAutoencoder)
+    supervised = (isthmus.NetworkClassifier, isthmus.NetworkRegressor, isthmus.NetworkRanker)
+    model: Autoencoder = isthmus.load(path, kind=(*autoencoders, *supervised))
+    return model
 
 
-def loaded_as(path: Path, kind: str, noun: str) -> Any:
-    """Return the estimator of a model file, of the kind that `--model` takes here; `noun` says it with its article."""
+def load_kind(path: Path, kind: type) -> Any:
+    """Return the estimator of a model file, of the kind that `--model` takes here."""
     import isthmus
 
-    found = isthmus.load(path)
-    if type(found).__name__ != kind:
-        raise ModelFileError(
-            f"{path} holds {type(found).__name__}, and {noun} is due: leave out --model to train one, and keep it "
-            "with --save-model."
-        )
-    return found
+    try:
+        return isthmus.load(path, kind=kind)
+    except ModelFileError as error:
+        if "; expected" not in str(error):
+            raise
+        raise ModelFileError(f"{error} Leave out --model to train one, and keep it with --save-model.") from error
 
 
 def columns_of(model: Autoencoder) -> list[str]:
-    """Return the names of the columns, `x0` and so on where `fit` saw none."""
-    return list(vars(model).get("feature_names_in_", [f"x{i}" for i in range(model.n_features_in_)]))
+    """Return the names of the columns, `x0` and so on where the table of the fit had none."""
+    return list(getattr(model, "feature_names_in_", [f"x{i}" for i in range(model.n_features_in_)]))
 
 
 def _write(path: Path, values: Any, names: Sequence[str], quiet: bool) -> None:
@@ -101,7 +99,7 @@ def _write(path: Path, values: Any, names: Sequence[str], quiet: bool) -> None:
 def _show(scores: np.ndarray, errors: np.ndarray, columns: Sequence[str]) -> None:
     import numpy as np
 
-    told = {"rows": f"{len(scores):,}", "mean": f"{scores.mean():.4g}", "median": f"{np.median(scores):.4g}"}
+    results = {"rows": f"{len(scores):,}", "mean": f"{scores.mean():.4g}", "median": f"{np.median(scores):.4g}"}
     least = screen.plain()
     least.add_column("row", justify="right")
     least.add_column("score", justify="right")
@@ -110,4 +108,4 @@ def _show(scores: np.ndarray, errors: np.ndarray, columns: Sequence[str]) -> Non
     for row in np.argsort(scores, kind="stable")[:LEAST_USUAL]:
         worst = [columns[int(errors[row].argmax())]] if columns else []
         least.add_row(f"{row}", f"{scores[row]:.4g}", *worst)
-    screen.show(screen.facts(told), "\nthe least usual rows, counted from 0:", least)
+    screen.show(screen.facts(results), "\nthe least usual rows, counted from 0:", least)

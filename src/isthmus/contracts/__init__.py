@@ -1,12 +1,15 @@
 """All that the author of a part imports: what each kind of part promises, and what flows between them."""
 
-from isthmus.contracts.modules import BackboneModule, Density, Head, Neck, Outcome
+from isthmus.contracts.modules import BackboneModule, Head, Neck
+from isthmus.contracts.outcomes import Density, Outcome, Posterior, where_observed
 from isthmus.contracts.parts import (
     Activation,
     Affinity,
     Backbone,
     Bottleneck,
     Corruption,
+    Explained,
+    Finish,
     Likelihood,
     Neighborhood,
     Optimizer,
@@ -26,16 +29,18 @@ from isthmus.contracts.records import (
     Blocks,
     Code,
     End,
+    ForwardPass,
     KnownCategories,
     Links,
-    Pass,
     Record,
     Row,
+    TrainedNetwork,
     watched,
 )
 from isthmus.core.affine import Affine, affine
 from isthmus.core.parameter_specs import constant, fixed, uniform
-from isthmus.core.part import Part, spelling
+from isthmus.core.part import Part
+from isthmus.core.spelling import spelling
 
 __all__ = [
     "LAST_STEP",
@@ -52,6 +57,9 @@ __all__ = [
     "Corruption",
     "Density",
     "End",
+    "Explained",
+    "Finish",
+    "ForwardPass",
     "Head",
     "KnownCategories",
     "Likelihood",
@@ -62,8 +70,8 @@ __all__ = [
     "Outcome",
     "OutputLayer",
     "Part",
-    "Pass",
     "Penalty",
+    "Posterior",
     "Prior",
     "Record",
     "Row",
@@ -71,6 +79,7 @@ __all__ = [
     "Schedule",
     "Stop",
     "Text",
+    "TrainedNetwork",
     "affine",
     "at",
     "constant",
@@ -78,4 +87,5 @@ __all__ = [
     "spelling",
     "uniform",
     "watched",
+    "where_observed",
 ]

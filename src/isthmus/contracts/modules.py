@@ -1,6 +1,6 @@
-"""The modules that parts build, and the distributions they answer with.
+"""The modules that parts build.
 
-Parts describe; modules compute. A module is an `equinox.Module` built of slots (`core/parameter_specs.py`), filled
+Parts describe; modules compute. A module is an `equinox.Module` built of specs (`core/parameter_specs.py`), filled
 with numbers later. n rows, d columns, k draws of a code, its size, the width of a layer.
 `key=None` means inference: no noise.
 """
@@ -10,113 +10,27 @@ from __future__ import annotations
 import abc
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts.records import LAST_STEP, Code, Pass
-
-HALVINGS = 80  # of the bracket of a quantile: more than float64 can tell
-
-
-class Outcome(eqx.Module):
-    """A distribution over rows; its arrays are [k, n, d]."""
-
-    @abc.abstractmethod
-    def log_prob_by_column(self, x: Array) -> Array:
-        """Return the log-likelihood of `x` [n, d] by column, [k, n, d]."""
-
-    def marginal(self, x: Array, observed: Array) -> Array:
-        """Return the log-likelihood by column of the entries that are observed, [k, n, d], the others integrated out.
-
-        `observed` [n, d] is True where `x` counts; the others give 0, and what they hold does not matter. Where columns
-        are independent this is `by_column`, masked; other outcomes override it.
-        """
-        return jnp.where(observed, self.log_prob_by_column(jnp.where(observed, x, 0)), 0)
-
-    def log_prob(self, x: Array, observed: Array | None = None) -> Array:
-        """Return the log-likelihood of each row, [k, n], of the entries `observed` [n, d] only where it is given."""
-        return jnp.sum(self.log_prob_by_column(x) if observed is None else self.marginal(x, observed), axis=-1)
-
-    @abc.abstractmethod
-    def mean(self) -> Array:
-        """Return the expected row, [k, n, d]."""
-
-    @abc.abstractmethod
-    def sample(self, key: Array) -> Array:
-        """Return one draw of every row, [k, n, d]."""
-
-    def completed(self, x: Array, observed: Array) -> Array:
-        """Return `x` [n, d] with what is expected of it where it is not `observed` [n, d], [k, n, d]."""
-        return jnp.where(observed, x, self.mean())
-
-    def uncertainty(self) -> Array | None:
-        """Return how uncertain each entry is, [k, n, d], or None where that is not known.
-
-        It is the standard deviation of a number, NaN where no such is told, and the chance of a code to be another than
-        the most probable one.
-        """
-        return None
-
-
-class Density(Outcome):
-    """An outcome over numbers that has a density. Of each column by itself it tells more, all of it [k, n, d]."""
-
-    @abc.abstractmethod
-    def variance(self) -> Array:
-        """Return the variance of each entry."""
-
-    def uncertainty(self) -> Array | None:
-        return jnp.sqrt(self.variance())
-
-    @abc.abstractmethod
-    def log_density(self, x: Array) -> Array:
-        """Return the log of the density of each entry of `x` [n, d], whatever the others are."""
-
-    @abc.abstractmethod
-    def cdf(self, x: Array) -> Array:
-        """Return how probable it is that an entry is at most that of `x` [n, d]."""
-
-    @abc.abstractmethod
-    def crps(self, x: Array) -> Array:
-        """Return the continuous ranked probability score of `x` [n, d], ∫ (F(t) − [t ≥ x])² dt: lower is better."""
-
-    def log_joint(self, x: Array, observed: Array) -> Array:
-        """Return the log-density of the entries `observed` of each row together, [k, n], where `log_prob` is none."""
-        return self.log_prob(x, observed)
-
-    def quantile(self, q: Array) -> Array:
-        """Return what each entry stays below with probability `q`, between 0 and 1, by bisection.
-
-        No quantile is further from the mean than σ √((1 − q) / q) down and σ √(q / (1 − q)) up (Cantelli).
-        """
-        middle, deviation = self.mean(), jnp.sqrt(self.variance())
-        down, up = jnp.sqrt((1 - q) / q), jnp.sqrt(q / (1 - q))
-
-        def halve(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
-            low, high = ends
-            center = (low + high) / 2
-            is_below = self.cdf(center) < q
-            return jnp.where(is_below, center, low), jnp.where(is_below, high, center)
-
-        low, high = jax.lax.fori_loop(0, HALVINGS, halve, (middle - down * deviation, middle + up * deviation))
-        return (low + high) / 2
+from isthmus.contracts.outcomes import Outcome
+from isthmus.contracts.records import LAST_STEP, Code, ForwardPass
 
 
 class BackboneModule(eqx.Module):
-    """A road: [n, ...] in, [n, width] out."""
+    """An encoder or a decoder: [n, ...] in, [n, width] out."""
 
     @abc.abstractmethod
     def __call__(self, x: Array, key: Array | None) -> Array: ...
 
     @property
     def is_identity(self) -> bool:
-        """Say whether the road only passes on what it is given, flat."""
+        """Say whether it only returns what it is given, flat."""
         return False
 
     @property
     def reads_missing(self) -> bool:
-        """Say whether the road tells entries that are NaN from others; for all others they are set to 0."""
+        """Say whether it reads entries that are NaN as missing; for all other modules they are set to 0."""
         return False
 
 
@@ -127,19 +41,19 @@ class Neck(eqx.Module):
     def __call__(self, hidden: Array, key: Array | None, step: Array = LAST_STEP) -> Code:
         """Return the code of `hidden` [n, width]; without a key as it is after the last step."""
 
-    def terms(self, log_likelihood: Array, seen: Pass) -> dict[str, Array]:
+    def terms(self, log_likelihood: Array, forward: ForwardPass) -> dict[str, Array]:
         """Return what to minimise, by name, [n] each or a scalar; the likelihood is given as [k, n]."""
         return {"reconstruction": -jnp.mean(log_likelihood, axis=0)}
 
-    def shown(self, code: Code) -> Code:
-        """Return the code as penalties see it: without what the neck does to its gradient for terms of its own."""
+    def for_penalties(self, code: Code) -> Code:
+        """Return the code that penalties are computed from: without what the neck does to its gradient."""
         return code
 
-    def discriminator_terms(self, seen: Pass) -> dict[str, Array]:
-        """Return what the rival, the weights below the field `rival`, minimises, by name; none without a rival.
+    def discriminator_terms(self, forward: ForwardPass) -> dict[str, Array]:
+        """Return what the discriminator, the weights below the field `rival`, minimises, by name; none without one.
 
-        The two sides see each other, but learn apart: `terms` holds the rival's weights fixed by
-        `jax.lax.stop_gradient`, and these terms the code.
+        The two sides enter each other's terms, but learn apart: `terms` holds the weights of the discriminator fixed
+        by `jax.lax.stop_gradient`, and these terms the code.
         """
         return {}
 
@@ -161,24 +75,9 @@ class Neck(eqx.Module):
         """Return what the neck can give that is nearest to `code` [n, size]: of a sparse code, few units."""
         return code
 
-    def absent(self, code: Array) -> Array:
-        """Return what stands for a unit that is left out, [size], where rows have `code` [n, size]."""
+    def baseline(self, code: Array) -> Array:
+        """Return what each unit is set to where it is left out, [size], of rows with `code` [n, size]: their mean."""
         return jnp.mean(code, axis=0)
-
-    def draw(self, hidden: Array, key: Array, count: int) -> Code | None:
-        """Return `count` draws of the code of `hidden` [n, width], or None where it is a point."""
-        return None
-
-    def log_weights(self, log_likelihood: Array, code: Code) -> Array | None:
-        """Return log p(x | z) + log p(z) − log q(z | x) of each draw, [k, n], or None where the code is a point.
-
-        The mean of their exponentials over many draws comes near p(x).
-        """
-        return None
-
-    def information(self, code: Code) -> Array | None:
-        """Return KL(q(z | x) ‖ p(z)) by unit, [n, size], in nats, or None where the code is a point."""
-        return None
 
 
 class Head(eqx.Module):

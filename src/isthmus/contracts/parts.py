@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,29 +12,31 @@ import optax
 from jaxtyping import Array
 
 from isthmus.contracts.modules import BackboneModule, Head, Neck
-from isthmus.contracts.records import Arrays, Blocks, KnownCategories, Links, Pass, Record, Row
+from isthmus.contracts.records import Arrays, Blocks, ForwardPass, KnownCategories, Links, Record, Row, TrainedNetwork
 from isthmus.core.affine import affine
 from isthmus.core.part import Part
+from isthmus.errors import require
 
+Explained = Literal["numbers", "bits", "classes", "categories", "order"]
 OutputLayer = Callable[[int], Callable[[Array], Array]]
 
 
-class Corruption(Part, room="corruptions"):
+class Corruption(Part, kind="corruptions"):
     """Noise on the input in training, pure and of the same shape; the error is taken against the clean row."""
 
     @abc.abstractmethod
     def __call__(self, x: Array, key: Array) -> Array:
         """Return `x` [n, *row.shape] with noise."""
 
-    def mixed(self, x: Array, key: Array, is_code: np.ndarray) -> Array:
-        """Return rows `x` [n, d] of a mixed table with noise: NaN where nothing is, or nothing is to be seen.
+    def on_table(self, x: Array, key: Array, is_category: np.ndarray) -> Array:
+        """Return rows `x` [n, d] of a mixed table with noise: NaN where a value is missing or is to look so.
 
-        `is_code` [d] names the columns of codes. Noise acts on numbers, unless a variant can tell more.
+        `is_category` [d] says which columns hold categories. Noise acts on numbers, unless a variant can tell more.
         """
-        return jnp.where(jnp.isnan(x) | is_code, x, self(jnp.nan_to_num(x), key))
+        return jnp.where(jnp.isnan(x) | is_category, x, self(jnp.nan_to_num(x), key))
 
 
-class Activation(Part, room="activations"):
+class Activation(Part, kind="activations"):
     """A function of each unit; one with weights of its own builds a module."""
 
     gain: ClassVar[float] = 1.0  # a layer that ends in it starts in ±gain · sqrt(6 / (inputs + outputs))
@@ -48,22 +50,22 @@ class Activation(Part, room="activations"):
     def __call__(self, x: Array) -> Array: ...
 
 
-class Backbone(Part, room="backbones"):
-    """The road down and the road up: one part describes both, so a decoder mirrors by default."""
+class Backbone(Part, kind="backbones"):
+    """Encoder and decoder: one part describes both, so that by default the decoder is the encoder reversed."""
 
     shorthand = "mlp"
     reads_tokens: ClassVar[bool] = False  # its rows are tokens in order, as the text `tokens` gives them
 
     @abc.abstractmethod
     def encoder(self, row: Row) -> tuple[BackboneModule, int]:
-        """Return the road from a row, and the width at its end."""
+        """Return the encoder of a row, and its width."""
 
     @abc.abstractmethod
     def decoder(self, row: Row, size: int) -> tuple[BackboneModule, int]:
-        """Return the road from a code of `size`, and the width at its end."""
+        """Return the decoder of a code of `size`, and its width."""
 
     def output_layer(self, row: Row, width: int, total: int) -> Callable[[Array], Array]:
-        """Return the last layer, from the end of the decoder's road to the `total` numbers a likelihood needs."""
+        """Return the last layer, from the decoder to the `total` numbers a likelihood needs."""
         return affine(width, total)
 
     def target_layer(self, row: Row, width: int, total: int) -> Callable[[Array], Array]:
@@ -71,42 +73,69 @@ class Backbone(Part, room="backbones"):
         return affine(width, total)
 
     def condition(self, row: Row) -> tuple[int, ...]:
-        """Return the columns that the roads up must know beside the code: they are handed on, after it."""
+        """Return the columns that the decoder must know beside the code: they follow it."""
         return ()
 
-    def codes(self, row: Row) -> dict[int, int]:
-        """Return the columns that are read as codes 0, 1, …, unscaled, and how many values each may take."""
+    def categories(self, row: Row) -> dict[int, int]:
+        """Return the columns that are read as categories 0, 1, …, unscaled, and how many each may hold."""
         return {}
 
 
-class Bottleneck(Part, room="bottlenecks"):
-    """The code: what passes the narrow land."""
+class Bottleneck(Part, kind="bottlenecks"):
+    """The code: the few numbers that a row passes through."""
 
     shorthand = "deterministic"
     size: int
-    is_sparse: ClassVar[bool] = False  # units of its code are exactly zero
-    keeps: float | None = None  # where units are in order: the share of variance whose first units stay after training
+    fact_names: ClassVar[tuple[str, ...]] = ()  # of what `finish` learns
 
     @property
     def discriminator_optimizer(self) -> Optimizer | None:
-        """Return how the neck's rival learns, or None where it has none."""
+        """Return how the discriminator of the neck learns, or None where it has none."""
         return None
 
-    def room_for_identity(self, columns: int) -> bool:
+    def can_copy(self, columns: int) -> bool:
         """Say whether a row of so many columns can be copied through, so that nothing need be learned."""
         return self.size >= columns
 
     @abc.abstractmethod
     def build(self, width: int) -> Neck: ...
 
+    def finish(self, network: TrainedNetwork) -> Finish:
+        """Return what is learned from the network after training, and the bottleneck that it goes on with."""
+        return Finish({}, self)
 
-class Likelihood(Part, room="likelihoods"):
+    def check_facts(self, facts: Mapping[str, Any]) -> Arrays:
+        """Return the facts of `finish` from the plain JSON values of a file, None for one of `fact_names` it lacks.
+
+        Raises
+        ------
+        InvalidPart
+            If they are nothing that `finish` gives.
+        """
+        return {}
+
+
+class Finish(NamedTuple):
+    """What a bottleneck learns after training."""
+
+    facts: Arrays  # by name; an estimator has each as an attribute, its name with an underscore at the end
+    bottleneck: Bottleneck  # of fewer units where the code is cut to its first ones, else the same
+
+
+class Likelihood(Part, kind="likelihoods"):
     """How a row is explained: the output layer, and the loss `-log_prob`."""
 
-    bears_repulsion: ClassVar[bool] = True  # bounded below where rows count negatively, all in all positively
-    explains_classes: ClassVar[bool] = False  # columns are the classes of one thing, one of them 1
-    explains_categories: ClassVar[bool] = False  # columns that name one of few things each
-    is_ranking: ClassVar[bool] = False  # it explains the order of rows, columns relevance, group and weight, and no row
+    is_bounded_below: ClassVar[bool] = False  # so is the loss where rows count negatively, all in all positively
+
+    @property
+    def explains(self) -> Explained:
+        """Return what the columns of a row are to it.
+
+        `"numbers"`; `"bits"`, numbers in [0, 1], each by itself; `"classes"`, the classes of one thing, one of them 1;
+        `"categories"`, each the number 0, 1, … of one of few values; `"order"`, the relevance, the group and the weight
+        of a row among others, which explains the order of rows and no row.
+        """
+        return "numbers"
 
     @property
     def support(self) -> tuple[float, float]:
@@ -115,25 +144,25 @@ class Likelihood(Part, room="likelihoods"):
 
     @abc.abstractmethod
     def build(self, row: Row, output_layer: OutputLayer) -> Head:
-        """Return the head; `outlet(total)` gives the layer from features to so many numbers, d for each purpose."""
+        """Return the head; `output_layer(total)` gives a layer from features to so many numbers, d for each purpose."""
 
     def start(self, row: Row, x: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
-        """Return where slots of the head start, by their path in it, as scaled rows `x` [n, d] suggest."""
+        """Return where parameter specs of the head start, by their path in it, as scaled rows `x` [n, d] suggest."""
         return {}
 
     def unit(self, x: np.ndarray, weight: np.ndarray) -> np.ndarray | None:
-        """Return the mean loss [d] of telling every row `x` [n, d], NaN where nothing is, the same best value.
+        """Return the mean loss [d] over rows `x` [n, d], NaN where missing, of the best value that is the same for all.
 
         None where a loss has no natural zero, as that of a density.
         """
         return None
 
     def link(self, x: np.ndarray) -> np.ndarray:
-        """Return what the outlet should give so that the mean is `x`: where a start from PCA aims."""
+        """Return what the output layer should give so that the mean is `x`: where a start from PCA aims."""
         return x
 
 
-class Schedule(Part, room="schedules"):
+class Schedule(Part, kind="schedules"):
     """A number that changes in training; pure."""
 
     @abc.abstractmethod
@@ -141,7 +170,7 @@ class Schedule(Part, room="schedules"):
         """Return the value at a step; one step is one batch."""
 
     def factor(self, history: Sequence[Record]) -> float:
-        """Return a factor on the value, seen from the epochs so far."""
+        """Return a factor on the value, from the epochs so far."""
         return 1.0
 
 
@@ -149,14 +178,18 @@ def at(value: float | Schedule, step: Array) -> Array:
     return value(step) if isinstance(value, Schedule) else jnp.asarray(value)
 
 
-class Penalty(Part, room="penalties"):
+class Penalty(Part, kind="penalties"):
     """One named term beside the reconstruction, for each row [n] or the batch; the objective weighs it."""
 
-    weight: float | Schedule
+    weight: float | Schedule = 1.0
     step_by_step: ClassVar[bool] = False  # it is nothing without what it remembers of earlier steps
 
+    def check_contract(self) -> None:
+        is_weight = isinstance(self.weight, Schedule) or self.weight >= 0
+        require(is_weight, f"{type(self).__name__}.weight", "at least 0", self.weight)
+
     @abc.abstractmethod
-    def __call__(self, seen: Pass) -> Array: ...
+    def __call__(self, forward: ForwardPass) -> Array: ...
 
     def start(self, model: Any, known: KnownCategories) -> Any:
         """Return what to remember before the first step of a fit, a tree of NumPy arrays.
@@ -166,12 +199,12 @@ class Penalty(Part, room="penalties"):
         """
         return None
 
-    def remember(self, seen: Pass) -> Any:
-        """Return what to remember after this step: `seen.memory`, changed; the same tree of shapes."""
-        return seen.memory
+    def remember(self, forward: ForwardPass) -> Any:
+        """Return what to remember after this step: `forward.memory`, changed; the same tree of shapes."""
+        return forward.memory
 
 
-class Neighborhood(Part, room="neighborhoods"):
+class Neighborhood(Part, kind="neighborhoods"):
     """Which rows each row must explain, and how strongly; without one each row explains itself."""
 
     every: int  # epochs from one search to the next, from then on in the space of codes
@@ -183,7 +216,7 @@ class Neighborhood(Part, room="neighborhoods"):
         """Return the links of `points` [n, ...] with labels [n]; pure."""
 
 
-class Affinity(Part, room="affinities"):
+class Affinity(Part, kind="affinities"):
     """How the rows of a batch go together, two by two; rows of weight 0 only fill it up."""
 
     @abc.abstractmethod
@@ -191,7 +224,7 @@ class Affinity(Part, room="affinities"):
         """Return φ [n, n], symmetric, of `x` [n, d]."""
 
 
-class Prior(Part, room="priors"):
+class Prior(Part, kind="priors"):
     """A distribution over codes."""
 
     @abc.abstractmethod
@@ -199,11 +232,15 @@ class Prior(Part, room="priors"):
         """Return `n` codes of `size`; where a row has a label of at least 0, from the part that belongs to it."""
 
 
-class Optimizer(Part, room="optimizers"):
+class Optimizer(Part, kind="optimizers"):
     """How the weights learn: by one step a batch (`direction`), or in rounds over all rows (`round`)."""
 
     full_batch: ClassVar[bool] = False
     learning_rate: float | Schedule = 1.0
+
+    def check_contract(self) -> None:
+        is_rate = isinstance(self.learning_rate, Schedule) or self.learning_rate > 0
+        require(is_rate, f"{type(self).__name__}.learning_rate", "above 0", self.learning_rate)
 
     def direction(self) -> optax.GradientTransformation:
         """Return the rule from gradients to directions; the loop subtracts learning_rate x direction."""
@@ -214,7 +251,7 @@ class Optimizer(Part, room="optimizers"):
         raise NotImplementedError
 
 
-class Stop(Part, room="stops"):
+class Stop(Part, kind="stops"):
     """When to stop; pure."""
 
     @abc.abstractmethod
@@ -222,7 +259,7 @@ class Stop(Part, room="stops"):
         """Return the reason to stop, or None."""
 
 
-class Scaling(Part, room="scalings"):
+class Scaling(Part, kind="scalings"):
     """Columns to a common scale on the way in, undone on the way out; constant columns pass safely."""
 
     learned: ClassVar[tuple[str, ...]] = ()  # the names of the float64 arrays that `fit` returns, last axis d
@@ -239,7 +276,7 @@ class Scaling(Part, room="scalings"):
     def undo(self, learned: Arrays, x: np.ndarray) -> np.ndarray: ...
 
 
-class Text(Part, room="texts"):
+class Text(Part, kind="texts"):
     """Texts as rows on the way in, and texts again on the way out; none of them is empty."""
 
     by: str  # what a token is: a word or a character

@@ -1,4 +1,4 @@
-"""What flows between parts: rows, batches, codes, links, and what an epoch tells.
+"""What flows between parts: rows, batches, codes, links, and the records of epochs.
 
 n rows, d columns, k draws of a code, its size. `key=None` means inference: no noise.
 """
@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Array
 
+from isthmus.contracts.outcomes import Outcome, Posterior
+
 LAST_STEP: Any = np.int32(2**31 - 1)  # the step at which every schedule has ended: that of inference
 Record = Mapping[str, float]  # an epoch: epoch, loss, every term by name, validation_loss, weight_change, seconds
 Arrays = dict[str, np.ndarray]
-KnownCategories = Mapping[int, tuple[int, ...]]  # the codes, by column that is read so, that earlier fits have seen
+KnownCategories = Mapping[int, tuple[int, ...]]  # those that earlier fits had, by column read as categories
 Blocks = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]  # reads a table anew: rows [n, d], weights [n]
 
 
@@ -33,10 +35,10 @@ class Row:
 
     shape: tuple[int, ...]
     columns: tuple[str, ...] | None = None
-    codes: tuple[int, ...] | None = None  # by column: how many values 0, 1, … it may take, 0 where it holds a number
+    categories: tuple[int, ...] | None = None  # by column: how many there are, numbered 0, 1, …; 0 where it has numbers
     is_sequence: bool = False  # the first axis is time: (steps, features)
-    may_be_missing: bool = False  # entries may be NaN, not there: what lies behind the end of a ragged sequence, a text
-    is_table: bool = False  # a table of numbers, codes and holes: roads see it through an `Entrance`
+    may_be_missing: bool = False  # entries may be NaN: missing, or behind the end of a shorter sequence or text
+    is_table: bool = False  # a table of numbers and categories: encoders see it through a `MixedInput`
 
     @property
     def size(self) -> int:
@@ -67,23 +69,37 @@ class Batch(NamedTuple):
 class Code(NamedTuple):
     draws: Array  # [k, n, size], what is decoded; k = 1 without a key, and always where the code is deterministic
     point: Array  # [n, size], the code without noise: what `transform` answers
-    posterior: Any = None  # what the neck's own terms and penalties on such codes are computed from
-    condition: Array | None = None  # [n, c], the columns of the row that the roads up must know beside the code
+    posterior: Posterior | None = None  # the distribution of the code; None where it is a point
+    condition: Array | None = None  # [n, c], the columns of the row that the decoder must know beside the code
+    dense: Array | None = None  # [n, size], the units of a sparse code before some of them were set to zero
+    own: Any = None  # what the neck needs again for its own terms; nobody else reads it
 
 
-class Pass(NamedTuple):
-    """All that one pass through the model saw; what penalties are computed from."""
+class ForwardPass(NamedTuple):
+    """One forward pass through the model: what terms and penalties are computed from."""
 
     batch: Batch
     corrupted: Array  # [n, d]
     code: Code
-    outcome: Any  # an Outcome; None where rows are not explained
+    outcome: Outcome | None  # None where rows are not explained
     model: Any
     step: Array
-    key: Array | None
+    key: Array | None  # of this penalty alone, or of the terms of the neck alone; None for no noise
     memory: Any = None  # what a penalty remembers of the steps before
+    decoder_key: Array | None = None  # that of the decoder in this pass: with it codes are decoded under the same noise
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A network after training, as far as a bottleneck may ask: all rows are scaled, NaN where a value is missing."""
+
+    codes: Callable[[], Iterator[np.ndarray]]  # of all training rows without noise, block by block, [n, size + c]
+    sample: np.ndarray  # [m, d], some of the training rows
+    encode: Callable[[np.ndarray], np.ndarray]  # from rows [n, d] to codes without noise [n, size + c]
+    decode: Callable[[np.ndarray], np.ndarray]  # from codes [n, size + c] to expected rows [n, d]
+    baseline: Callable[[np.ndarray], np.ndarray]  # from codes [n, size + c] to what replaces a unit left out, [size]
 
 
 def watched(history: Sequence[Record]) -> list[float]:
-    """Return the losses that decide: held out where rows are held out, else of training."""
+    """Return the losses that decide: those of validation rows where there are some, else of training."""
     return [record.get("validation_loss", record["loss"]) for record in history]

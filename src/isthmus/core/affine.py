@@ -21,7 +21,7 @@ class Affine(eqx.Module):
 
 
 def affine(inputs: int, outputs: int, gain: float = 1.0) -> Affine:
-    """Return an affine layer of slots: W starts uniform in ±gain · sqrt(6 / (inputs + outputs)), b as 0.
+    """Return an affine layer of parameter specs: W starts uniform in ±gain · sqrt(6 / (inputs + outputs)), b as 0.
 
     References
     ----------

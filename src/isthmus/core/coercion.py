@@ -1,7 +1,8 @@
-"""Plain values as annotations ask for them: lists become tuples, integers become floats, all else is refused."""
+"""Annotations and the plain values they allow: lists become tuples, integers become floats, all else is refused."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import numbers
 import re
@@ -12,7 +13,22 @@ from typing import Any, Literal
 
 LARGEST = 2**63  # no setting is a whole number as large
 UNFIT = object()
-"""What `fit` returns for a value that an annotation does not allow."""
+"""What `coerce` returns for a value that an annotation does not allow."""
+
+_HINTS: dict[Any, dict[str, Any]] = {}
+
+
+def field_hints(cls: Any) -> dict[str, Any]:
+    """Return the annotations of a dataclass's fields, by name, read once."""
+    if cls not in _HINTS:
+        hints = typing.get_type_hints(cls)
+        _HINTS[cls] = {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+    return _HINTS[cls]
+
+
+def flat_hints(hint: Any) -> list[Any]:
+    """Return an annotation and all that stand inside it: of `float | None` also `float` and `None`."""
+    return [hint] + [inner for argument in typing.get_args(hint) for inner in flat_hints(argument)]
 
 
 def coerce(value: Any, hint: Any, as_part: Callable[[Any, Any], Any]) -> Any:
@@ -84,9 +100,9 @@ def _fit_float(value: Any) -> Any:
     return number if math.isfinite(number) else UNFIT
 
 
-def singular(room: str) -> str:
-    """Return the name of one part of a room: `penalties` holds a `penalty`."""
-    return re.sub(r"ies$", "y", room) if room.endswith("ies") else room.removesuffix("s")
+def singular(kind: str) -> str:
+    """Return the name of one part of a kind: one of the `penalties` is a `penalty`."""
+    return re.sub(r"ies$", "y", kind) if kind.endswith("ies") else kind.removesuffix("s")
 
 
 def article(word: str) -> str:

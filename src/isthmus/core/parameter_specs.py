@@ -1,4 +1,4 @@
-"""Weights before they have numbers: a network is built of slots, then filled from one flat vector."""
+"""Weights before they have numbers: a network is built of parameter specs, then filled from one flat vector."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from jaxtyping import Array
 class ParameterSpec:
     """A weight's place: its shape, and its start as `value` plus a uniform draw from [-limit, limit].
 
-    A module built of slots holds no array, so it can be compared with a file before memory is taken,
+    A module built of parameter specs holds no array, so it can be compared with a file before memory is taken,
     and it is structure to the compiler: only the flat vector of weights is data.
     """
 
     shape: tuple[int, ...]
     limit: float = 0.0
     value: float = 0.0
-    is_fixed: bool = False  # it is seen from the rows before training, and does not learn
+    is_fixed: bool = False  # it is set from the rows before training, and does not learn
 
     @property
     def size(self) -> int:
@@ -34,23 +34,23 @@ class ParameterSpec:
 @jax.tree_util.register_static
 @dataclass(frozen=True)
 class TransposedSpec:
-    """A matrix that is another one transposed: that of the slot `index`, in their order. It has no weights."""
+    """A matrix that is another one transposed: that of the spec `index`, in their order. It has no weights."""
 
     index: int
 
 
 def uniform(shape: tuple[int, ...], limit: float) -> Any:
-    """Return a slot that starts uniform in ±limit."""
+    """Return a parameter spec that starts uniform in ±limit."""
     return ParameterSpec(shape, limit=limit)
 
 
 def constant(shape: tuple[int, ...], value: float = 0.0) -> Any:
-    """Return a slot that starts as `value`."""
+    """Return a parameter spec that starts as `value`."""
     return ParameterSpec(shape, value=value)
 
 
 def fixed(shape: tuple[int, ...]) -> Any:
-    """Return a slot that does not learn: a likelihood's `start` says what it holds."""
+    """Return a parameter spec that does not learn: a likelihood's `start` says what it holds."""
     return ParameterSpec(shape, is_fixed=True)
 
 
@@ -63,7 +63,7 @@ def is_leaf(leaf: Any) -> bool:
 
 
 def parameter_specs(skeleton: Any) -> dict[str, ParameterSpec]:
-    """Return the slots of a module by path, as `encoder.layers.0.matrix`, in their order in the flat vector."""
+    """Return the specs of a module by path, as `encoder.layers.0.matrix`, in their order in the flat vector."""
     leaves = jax.tree_util.tree_leaves_with_path(skeleton, is_leaf=is_spec)
     return {jax.tree_util.keystr(path, simple=True, separator="."): s for path, s in leaves if is_spec(s)}
 
@@ -76,24 +76,24 @@ def draw_weights(skeleton: Any, seed: int) -> np.ndarray:
     generator = np.random.Generator(np.random.Philox(seed))
     return np.concatenate(
         [
-            slot.value + slot.limit * (2 * generator.random(slot.size, dtype=np.float32) - 1)
-            for slot in parameter_specs(skeleton).values()
+            spec.value + spec.limit * (2 * generator.random(spec.size, dtype=np.float32) - 1)
+            for spec in parameter_specs(skeleton).values()
         ],
         dtype=np.float32,
     )
 
 
 def split_weights(skeleton: Any, flat: Any) -> list[Any]:
-    """Return the arrays of the slots, in order, from `flat` [weights]."""
+    """Return the arrays of the parameter specs, in order, from `flat` [weights]."""
     arrays, offset = [], 0
-    for slot in parameter_specs(skeleton).values():
-        arrays.append(flat[offset : offset + slot.size].reshape(slot.shape))
-        offset += slot.size
+    for spec in parameter_specs(skeleton).values():
+        arrays.append(flat[offset : offset + spec.size].reshape(spec.shape))
+        offset += spec.size
     return arrays
 
 
 def fill_specs(skeleton: Any, arrays: list[Any]) -> Any:
-    """Return the module with its slots filled, in order, and its mirrors turned."""
+    """Return the module with its parameter specs filled, in order, and its tied matrices transposed."""
     rest = iter(arrays)
 
     def filled(leaf: Any) -> Any:
@@ -107,39 +107,39 @@ def fill_specs(skeleton: Any, arrays: list[Any]) -> Any:
 
 
 def join_weights(arrays: list[Any]) -> Array:
-    """Return arrays as one flat vector: the way back from `cut`."""
+    """Return arrays as one flat vector: the inverse of `split_weights`."""
     return jnp.concatenate([array.ravel() for array in arrays])
 
 
 def spec_arrays(skeleton: Any, module: Any) -> list[Any]:
-    """Return the arrays of a filled module that stand in the slots of its skeleton, in their order."""
-    found: list[Any] = []
-    jax.tree.map(lambda slot, leaf: found.append(leaf) if is_spec(slot) else None, skeleton, module, is_leaf=is_leaf)
-    return found
+    """Return the arrays of a filled module that stand in the parameter specs of its skeleton, in their order."""
+    arrays: list[Any] = []
+    jax.tree.map(lambda spec, leaf: arrays.append(leaf) if is_spec(spec) else None, skeleton, module, is_leaf=is_leaf)
+    return arrays
 
 
 def assemble(skeleton: Any, flat: Any) -> Any:
-    """Return the module with its slots filled, in order, from `flat` [weights]."""
+    """Return the module with its parameter specs filled, in order, from `flat` [weights]."""
     return fill_specs(skeleton, split_weights(skeleton, flat))
 
 
 def weight_range(skeleton: Any, prefix: str) -> tuple[int, int]:
-    """Return where the slots whose path begins with `prefix` stand in the flat vector: from, to."""
+    """Return where the parameter specs whose path begins with `prefix` stand in the flat vector: from, to."""
     low = high = offset = 0
-    for path, slot in parameter_specs(skeleton).items():
-        offset += slot.size
+    for path, spec in parameter_specs(skeleton).items():
+        offset += spec.size
         if path.startswith(prefix):
-            low, high = (low if high else offset - slot.size), offset
+            low, high = (low if high else offset - spec.size), offset
     return low, high
 
 
 def with_values(skeleton: Any, weights: np.ndarray, values: dict[str, np.ndarray]) -> np.ndarray:
-    """Return a flat vector in which the slots named by path hold `values`."""
+    """Return a flat vector in which the parameter specs named by path hold `values`."""
     weights, offset = weights.copy(), 0
-    for path, slot in parameter_specs(skeleton).items():
+    for path, spec in parameter_specs(skeleton).items():
         if path in values:
-            weights[offset : offset + slot.size] = np.broadcast_to(values[path], slot.shape).ravel()
-        offset += slot.size
+            weights[offset : offset + spec.size] = np.broadcast_to(values[path], spec.shape).ravel()
+        offset += spec.size
     return weights
 
 

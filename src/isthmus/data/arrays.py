@@ -37,7 +37,7 @@ def as_rows(data: Any) -> np.ndarray:
     if array.dtype.kind in "OUS":
         return _from_objects(array)
     if array.dtype.kind not in "fiub":
-        raise InvalidData(f"X holds values of type {array.dtype}, and numbers are due.")
+        raise InvalidData(f"X: expected numbers; got values of type {array.dtype}. Turn them into numbers.")
     return array
 
 
@@ -51,12 +51,12 @@ def are_sequences(data: Any) -> bool:
     is_list = isinstance(data, list | tuple) or (
         isinstance(data, np.ndarray) and data.dtype == object and data.ndim == 1
     )
-    found = [each for each in data if not _is_absent(each)] if is_list else []
-    axes = {depth(each) for each in found}
-    if not found or not axes <= {1, 2}:
+    sequences = [item for item in data if not _is_absent(item)] if is_list else []
+    axes = {depth(sequence) for sequence in sequences}
+    if not sequences or not axes <= {1, 2}:
         return False
-    is_even = len(found) == len(data) and len({len(each) for each in found}) == 1
-    has_arrays = any(isinstance(each, ARRAYS) for each in found)
+    is_even = len(sequences) == len(data) and len({len(sequence) for sequence in sequences}) == 1
+    has_arrays = any(isinstance(sequence, ARRAYS) for sequence in sequences)
     return (2 in axes or not is_even) if has_arrays else (2 in axes and not is_even)
 
 
@@ -67,8 +67,8 @@ def depth(data: Any) -> int:
     return 1 + (depth(data[0]) if data else 0) if isinstance(data, list | tuple) else 0
 
 
-def _is_absent(each: Any) -> bool:
-    return each is None or (isinstance(each, list | tuple) and not each)
+def _is_absent(item: Any) -> bool:
+    return item is None or (isinstance(item, list | tuple) and not item)
 
 
 def float_type(array: np.ndarray) -> np.dtype[Any]:
@@ -89,15 +89,15 @@ def flat_blocks(array: np.ndarray, rows: int, dtype: np.dtype[Any]) -> Iterator[
 
 def _not_even(data: Any) -> str:
     """Return the sentence for rows of which NumPy makes no array."""
-    told = "X is not a table: its rows differ in length or depth"
+    reason = "X is not a table: its rows differ in length or depth"
     counts = [len(row) if depth(row) else None for row in data]
     i = next((i for i, count in enumerate(counts) if count is None or count != counts[0]), None)
     if i is None:
-        return f"{told}."
+        return f"{reason}."
     if counts[i] is None:
-        return f"{told}: row {i} is {short(data[i])}."
+        return f"{reason}: row {i} is {short(data[i])}."
     return (
-        f"{told}: row {i} holds {counts[i]} and row 0 holds {counts[0]}. Where rows are sequences of differing "
+        f"{reason}: row {i} holds {counts[i]} and row 0 holds {counts[0]}. Where rows are sequences of differing "
         "lengths, pass each as an array."
     )
 
@@ -110,13 +110,13 @@ def _wrong_dimensions(array: np.ndarray) -> str:
         )
     size = " x ".join(map(str, array.shape))
     return (
-        f"X has {array.ndim} dimensions ({size}) where 2 are due, 3 or 4 for images: X.reshape(len(X), -1) makes each "
-        "item one row."
+        f"X: expected 2 dimensions, or 3 or 4 for images; got {array.ndim} ({size}). Pass X.reshape(len(X), -1) to "
+        "make each item one row."
     )
 
 
 def _from_objects(array: np.ndarray) -> np.ndarray:
-    """Return an array of objects as numbers, or say which column holds what is none."""
+    """Return an array of objects as numbers, or say which column holds something else."""
     try:
         return array.astype(np.float64)
     except ValueError as error:
@@ -127,7 +127,7 @@ def _from_objects(array: np.ndarray) -> np.ndarray:
             except ValueError:
                 value = table[row, column]
                 raise InvalidData(
-                    f"column {column} holds text ({str(value)!r}, row {row}), and numbers are due: turn it into "
-                    "numbers or leave it out."
+                    f"column {column}: expected numbers; got text ({str(value)!r}, row {row}). Turn it into numbers "
+                    "or leave it out."
                 ) from error
         raise

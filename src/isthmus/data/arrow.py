@@ -1,10 +1,13 @@
-"""Columns of a frame as numbers: what the sources of frames and files share."""
+"""Sources whose columns are Arrow's: what frames and files share."""
 
 from __future__ import annotations
 
+import abc
+import copy
+import functools
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -18,41 +21,58 @@ MOST_NAMED = 12  # columns in a message
 
 
 class ColumnSource(Source):
-    """A source whose columns are Arrow's; a subclass sets `schema` and `n_rows` and yields record batches."""
+    """A source whose columns are Arrow's; a subclass sets `schema` and `n_rows` and reads the batches."""
 
-    schema: pa.Schema
+    schema: pa.Schema  # of the columns that are selected
 
     @property
     def names(self) -> Sequence[str]:  # type: ignore[override]
         return self.schema.names
 
+    @functools.cached_property
+    def row(self) -> Row:  # type: ignore[override]
+        """What one row is, where all columns are numbers.
+
+        Raises
+        ------
+        InvalidData
+            If a column holds no numbers, or two have the same name.
+        """
+        self.select(None)
+        if self.n_rows:
+            self._require_numbers()
+        return Row((len(self.schema),), tuple(self.schema.names))
+
+    @functools.cached_property
+    def dtype(self) -> np.dtype[Any]:  # type: ignore[override]
+        is_single = self.row.size > 0 and all(field.type == pa.float32() for field in self.schema)
+        return np.dtype(np.float32 if is_single else np.float64)
+
     def record_batches(self, rows: int) -> Iterator[pa.RecordBatch]:
-        """Yield the rows in order, at most `rows` at a time."""
-        raise NotImplementedError
+        """Yield the rows of the selected columns in order, at most `rows` at a time."""
+        for batch in self._read(rows):
+            yield batch.select(self.schema.names)
+
+    @abc.abstractmethod
+    def _read(self, rows: int) -> Iterator[pa.RecordBatch]:
+        """Yield the rows in order, at most `rows` at a time; of more columns than are selected, if that is easier."""
 
     def own_types(self) -> dict[str, str]:
         """Return the types of columns as the kind spells them, where Arrow's do not bring them back."""
         return {}
 
-    def pick(self, columns: Sequence[str] | None) -> None:
-        """Keep these columns, in this order (None keeps all), whatever they hold."""
-        names = self.schema.names
-        for name in names:
-            if names.count(name) > 1:
-                raise InvalidData(f"column {name!r} stands {names.count(name)} times: give every column its own name.")
-        if columns is not None:
-            self._select(columns)
+    def select(self, columns: Sequence[str] | None) -> Self:
+        """Return the source of these columns, in this order, whatever they hold; None keeps all.
 
-    def choose(self, columns: Sequence[str] | None) -> None:
-        self.pick(columns)
-        if self.n_rows:
-            self._require_numbers()
-        self.row = Row((len(self.schema),), tuple(self.schema.names))
-        is_single = len(self.schema) > 0 and all(field.type == pa.float32() for field in self.schema)
-        self.dtype = np.dtype(np.float32 if is_single else np.float64)
-
-    def _select(self, columns: Sequence[str]) -> None:
+        Raises
+        ------
+        InvalidData
+            If two columns have the same name, or one of `columns` is missing.
+        """
         names = self.schema.names
+        check_names(names)
+        if columns is None:
+            return self
         missing = [name for name in columns if name not in names]
         if missing:
             others = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
@@ -60,11 +80,19 @@ class ColumnSource(Source):
             raise InvalidData(
                 f"column {missing[0]!r}{others} is missing.{suggestion(missing[0], names)} There are: {there}."
             )
-        self.schema = pa.schema([self.schema.field(name) for name in columns])
+        chosen = copy.copy(self)
+        for name in ("row", "dtype"):
+            vars(chosen).pop(name, None)  # they are computed from the columns, once
+        chosen.schema = pa.schema([self.schema.field(name) for name in columns])
+        return chosen
 
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
+        dtype = self.dtype
         for batch in self.record_batches(rows):
-            yield as_floats(batch.select(self.schema.names), self.dtype)
+            yield as_floats(batch, dtype)
+
+    def labels(self) -> list[str | int] | None:
+        return list(self.schema.names)
 
     @classmethod
     def frame(cls, values: np.ndarray, labels: Sequence[str | int], index: Any = None) -> Any:
@@ -74,10 +102,10 @@ class ColumnSource(Source):
 
     def whole(self) -> Any:
         """Return the table as it was given, in the form of this kind."""
-        batches = [batch.select(self.schema.names) for batch in self.record_batches(65_536)]
-        return self.typed(pa.Table.from_batches(batches), {}, self.schema.names)
+        table = pa.Table.from_batches(list(self.record_batches(65_536)) or self.schema.empty_table().to_batches())
+        return self.build_frame(table, {}, self.schema.names)
 
-    def completed(self, answer: Any, is_missing: np.ndarray) -> Any:
+    def complete(self, answer: Any, is_missing: np.ndarray) -> Any:
         import pandas as pd
 
         frame = self.whole().copy()
@@ -91,49 +119,59 @@ class ColumnSource(Source):
         return frame
 
     @classmethod
-    def typed(cls, table: pa.Table, own: Mapping[str, Any], labels: Sequence[str | int], index: Any = None) -> Any:
+    def build_frame(
+        cls, table: pa.Table, own: Mapping[str, Any], labels: Sequence[str | int], index: Any = None
+    ) -> Any:
         """Return a table in the form of this kind.
 
         `own` has, by column, the type as this kind spells it and its categories, where they are known.
         """
         import pandas as pd
 
-        found = {}
-        for name, column in zip(table.column_names, table.columns, strict=True):
+        columns = {}
+        for name, values in zip(table.column_names, table.columns, strict=True):
             spelled, categories = own.get(name, (None, None))
-            series = column.to_pandas(date_as_object=spelled == "object")
+            series = values.to_pandas(date_as_object=spelled == "object")
             if spelled is not None and spelled.startswith("category"):
                 inner = pd.Index(categories, dtype=spelled[len("category[") : -1])
                 series = series.astype(pd.CategoricalDtype(inner, ordered=series.cat.ordered))
             elif spelled is not None:
                 series = series.astype(spelled)
-            found[name] = series
-        frame = pd.DataFrame(found)
+            columns[name] = series
+        frame = pd.DataFrame(columns)
         frame.columns = pd.Index(list(labels))
         if index is not None:
             frame.index = index
         return frame
 
     def _require_numbers(self) -> None:
-        """Raise the error for the first column that does not hold numbers, with its first value that is none."""
+        """Raise the error for the first column that does not hold numbers, by its first such value."""
         refused = [field for field in self.schema if not _is_number(field.type)]
         if not refused:
             return
         field, others = refused[0], len(refused) - 1
-        more = f" (so do {others} more)" if others > 1 else " (so does one more)" if others else ""
+        more = f" {others} more columns hold no numbers either." if others > 1 else ""
+        more = " One more column holds no numbers either." if others == 1 else more
         batches = (batch.column(field.name).to_pylist() for batch in self.record_batches(1000))
         values = ((row, value) for row, value in enumerate(itertools.chain.from_iterable(batches)) if value is not None)
         first = next(values, None)
         if first is None:
-            raise InvalidData(f"column {field.name!r} holds no values at all{more}: leave it out.")
+            raise InvalidData(f"column {field.name!r} holds no values at all: leave it out.{more}")
         row, value = next((pair for pair in itertools.chain([first], values) if not _reads_as_number(pair[1])), first)
         kind = "text" if _is_text(field.type) else f"values of type {field.type}"
         if _is_text(field.type) and _reads_as_number(value):
             kind = "numbers written as text"
         raise InvalidData(
-            f"column {field.name!r} holds {kind} ({value!r}, row {row}){more}, and numbers are due: turn it into "
-            "numbers or leave it out."
+            f"column {field.name!r}: expected numbers; got {kind} ({value!r}, row {row}). Turn it into numbers or "
+            f"leave it out.{more}"
         )
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Raise `InvalidData` where two columns have the same name."""
+    if len(set(names)) < len(names):
+        name = next(name for name in names if names.count(name) > 1)
+        raise InvalidData(f"column {name!r} stands {names.count(name)} times: give every column its own name.")
 
 
 def as_floats(batch: pa.RecordBatch, dtype: np.dtype[Any]) -> np.ndarray:

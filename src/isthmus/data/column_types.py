@@ -1,4 +1,4 @@
-"""The kinds of columns: how each becomes numbers, and a column of its type again."""
+"""Column types: numeric, categorical, boolean, ordinal, datetime; how each becomes numbers and comes back."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ class Column(abc.ABC):
     name: str
     type: str
     own: str | None = None  # its type as its frame spells it
-    values: tuple[Any, ...] = ()  # the categories that have a place, in the order of their codes
+    values: tuple[Any, ...] = ()  # the categories that have a place, in the order of their numbers
     rest: Any = None  # the most frequent of those that share the last place
     declared: tuple[Any, ...] | None = None  # all categories of its type, in their order
     kind: ClassVar[str]
 
     @property
     def count(self) -> int:
-        """How many codes it may take; 0 where it holds a number."""
+        """How many categories it may hold; 0 where it holds a number."""
         return 0
 
     @abc.abstractmethod
     def encode(self, array: pa.Array) -> np.ndarray:
-        """Return the column as float64 [n], NaN where nothing is, or what is there was never seen."""
+        """Return the column as float64 [n], NaN for a missing value or a category that the fit did not have."""
 
     @abc.abstractmethod
     def decode(self, numbers: np.ndarray) -> pa.Array:
@@ -53,9 +53,11 @@ class Numeric(Column):
         if pa.types.is_null(array.type):
             return np.full(len(array), np.nan)
         if is_text(array.type):
-            refuse_first(self.name, array, float, "and numbers are due: turn it into numbers")
+            refuse_first(self.name, array, float, "numbers", "Turn it into numbers.")
         elif not is_number(array.type):
-            raise InvalidData(f"column {self.name!r} holds values of type {array.type}, and numbers are due.")
+            raise InvalidData(
+                f"column {self.name!r}: expected numbers; got values of type {array.type}. Turn them into numbers."
+            )
         return as_float(array)
 
     def decode(self, numbers: np.ndarray) -> pa.Array:
@@ -66,10 +68,10 @@ class Numeric(Column):
             return pa.array(numbers).cast(kind if pa.types.is_floating(kind) else pa.float64())
         whole = np.rint(numbers)
         limits = np.iinfo(kind.to_pandas_dtype())
-        # The largest whole numbers of 64 bits are none of float64: what is as large is the limit.
+        # float64 cannot hold the largest whole numbers of 64 bits: what is as large becomes the limit.
         inside = np.clip(whole, float(limits.min), float(limits.max))
-        found = np.where(inside >= float(limits.max), 0, inside).astype(limits.dtype)
-        return pa.array(np.where(inside >= float(limits.max), limits.max, found), type=kind)
+        integers = np.where(inside >= float(limits.max), 0, inside).astype(limits.dtype)
+        return pa.array(np.where(inside >= float(limits.max), limits.max, integers), type=kind)
 
 
 class Datetime(Column):
@@ -81,9 +83,11 @@ class Datetime(Column):
         if pa.types.is_null(array.type):
             return np.full(len(array), np.nan)
         if is_text(array.type):
-            array = parsed(self.name, array)
+            array = parse_dates(self.name, array)
         if not is_date(array.type):
-            raise InvalidData(f"column {self.name!r} holds values of type {array.type}, and dates are due.")
+            raise InvalidData(
+                f"column {self.name!r}: expected dates; got values of type {array.type}. Turn them into dates."
+            )
         if pa.types.is_date(array.type):
             array = array.cast(pa.timestamp("s"))
         ticks = as_float(array.cast(pa.int64()))
@@ -100,7 +104,7 @@ class Datetime(Column):
 
 
 class Categorical(Column):
-    """Categories, as codes in the order of `values`; the rare ones share one code more, and so do new ones then."""
+    """Categories, as numbers in the order of `values`; the rare ones share one number more, and so do new ones then."""
 
     kind = "categorical"
 
@@ -109,9 +113,9 @@ class Categorical(Column):
         return len(self.values) + (self.rest is not None)
 
     def encode(self, array: pa.Array) -> np.ndarray:
-        codes = self._places(array)
-        is_new = np.isnan(codes) & ~np.asarray(array.is_null())
-        return np.where(is_new, len(self.values), codes) if self.rest is not None else codes
+        places = self._places(array)
+        is_new = np.isnan(places) & ~np.asarray(array.is_null())
+        return np.where(is_new, len(self.values), places) if self.rest is not None else places
 
     def decode(self, numbers: np.ndarray) -> pa.Array:
         known = [*self.values, *([] if self.rest is None else [self.rest])]
@@ -133,14 +137,14 @@ class Categorical(Column):
             known = pa.array(self.values, type=type_of(self.type)).cast(array.type)
         except pa.ArrowException as error:
             raise InvalidData(
-                f"column {self.name!r} holds values of type {array.type}, and those of the fit, as "
-                f"{short(self.values[0])}, were of type {self.type}."
+                f"column {self.name!r}: expected values of type {self.type}, as {short(self.values[0])} in the fit; "
+                f"got values of type {array.type}. Pass the column in the type of the fit."
             ) from error
         return as_float(pc.index_in(array, value_set=known))
 
 
 class Boolean(Categorical):
-    """False and True, as codes 0 and 1."""
+    """False and True, as 0 and 1."""
 
     kind = "boolean"
 
@@ -200,11 +204,11 @@ def is_date(kind: pa.DataType) -> bool:
 
 
 def as_float(array: pa.Array) -> np.ndarray:
-    """Return an array of Arrow as float64, NaN where nothing is."""
+    """Return an array of Arrow as float64, NaN where a value is missing."""
     return np.asarray(pc.cast(array, pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64)
 
 
-def parsed(name: str, array: pa.Array) -> pa.Array:
+def parse_dates(name: str, array: pa.Array) -> pa.Array:
     """Return texts as dates and times: what ISO 8601 allows.
 
     Raises
@@ -215,18 +219,20 @@ def parsed(name: str, array: pa.Array) -> pa.Array:
     try:
         return pc.cast(array, pa.timestamp("us"))
     except pa.ArrowInvalid:
-        refuse_first(name, array, _as_date, "and dates are due, as 2024-05-31 or 2024-05-31 12:00")
+        refuse_first(name, array, _as_date, "dates, as 2024-05-31 or 2024-05-31 12:00", "Write all of them so.")
         raise
 
 
-def refuse_first(name: str, array: pa.Array, read: Any, due: str) -> None:
+def refuse_first(name: str, array: pa.Array, read: Any, expected: str, advice: str) -> None:
     """Raise `InvalidData` for the first text that `read` refuses."""
     for row, value in enumerate(array.to_pylist()):
         if value is not None:
             try:
                 read(value)
             except (ValueError, TypeError) as error:
-                raise InvalidData(f"column {name!r} holds {value!r} (row {row}), {due}.") from error
+                raise InvalidData(
+                    f"column {name!r}: expected {expected}; got {value!r} (row {row}). {advice}"
+                ) from error
 
 
 def _as_date(text: str) -> None:

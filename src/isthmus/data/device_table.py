@@ -29,35 +29,38 @@ def build_tables(
     scaling: Scaling | TableScaling,
     learned: Arrays,
     likelihood: Likelihood | None,
-    chance: ValidationSplit,
+    split: ValidationSplit,
 ) -> tuple[DeviceTable, DeviceTable | None]:
-    """Return the scaled rows to train on and those held out, on the device.
+    """Return the scaled training rows and validation rows, on the device.
 
     Parameters
     ----------
     likelihood : what every scaled row must be explained by, or None.
-    chance : which rows are held out.
+    split : which rows are kept for validation.
 
     Raises
     ------
     InvalidData
-        If a value is none that the likelihood can explain; the message names the column.
+        If the likelihood cannot explain a value; the message names the column.
     """
-    is_out = chance.drawn(rows.count)
-    tables = [_empty(int((~is_out).sum()), rows.source.row.size), _empty(int(is_out.sum()), rows.source.row.size)]
-    tables = [_with(table, rows, chosen) for table, chosen in zip(tables, (~is_out, is_out), strict=True)]
+    is_validation = split.draw(rows.count)
+    tables = [
+        _empty(int((~is_validation).sum()), rows.source.row.size),
+        _empty(int(is_validation.sum()), rows.source.row.size),
+    ]
+    tables = [_with(table, rows, chosen) for table, chosen in zip(tables, (~is_validation, is_validation), strict=True)]
     filled, start = [0, 0], 0
     for block, weight in rows():
         scaled = scaling.apply(learned, block)
         check_support(block, scaled, likelihood, rows.source)
-        out = is_out[start : start + len(block)]
+        is_out = is_validation[start : start + len(block)]
         start += len(block)
-        for which, chosen in enumerate((~out, out)):
+        for which, chosen in enumerate((~is_out, is_out)):
             end = filled[which] + int(chosen.sum())
             tables[which].x[filled[which] : end] = scaled if chosen.all() else scaled[chosen]
             tables[which].weight[filled[which] : end] = weight if chosen.all() else weight[chosen]
             filled[which] = end
-    return _on_device(tables[0]), _on_device(tables[1]) if is_out.any() else None
+    return _on_device(tables[0]), _on_device(tables[1]) if is_validation.any() else None
 
 
 def padded_size(rows: int) -> int:

@@ -1,4 +1,4 @@
-"""Reading: from a table in any form to scaled rows in memory, and blocks on the way out."""
+"""Rows of a source, checked: blocks of finite values, scaled blocks, and weighted training rows."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def finite_blocks(source: Source) -> Iterator[np.ndarray]:
     """
     rows = min(max(CELLS // source.row.size, 256), 8192)
     for block in source.blocks(rows):
-        there = np.where(np.isnan(block), 0, block) if source.row.may_be_missing else block
-        low, high = float(there.min()), float(there.max())  # NaN where a cell is
+        present = np.where(np.isnan(block), 0, block) if source.row.may_be_missing else block
+        low, high = float(present.min()), float(present.max())  # NaN where a cell is
         if not (np.isfinite(low) and np.isfinite(high)):
             raise InvalidData(_not_finite(source, rows))
         if max(high, -low) > LARGEST:
-            raise InvalidData(_too_large(there, there, source, LARGEST))
+            raise InvalidData(_too_large(present, present, source, LARGEST))
         yield block
 
 
@@ -52,10 +52,10 @@ def scaled_blocks(source: Source, scaling: Scaling | TableScaling, learned: Arra
 
 
 class Rows:
-    """The rows of a table that count, with their weights and what goes with them, read anew at each call.
+    """The rows of a table that count, with their weights and what goes with them, read again at each call.
 
-    A small table is held, its equal rows folded into one with the sum of their weights: then a row of weight 2
-    is the row twice, to the bit.
+    A small table is kept in memory, its equal rows folded into one with the sum of their weights: then a row of weight
+    2 is the row twice, to the bit.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Rows:
 
 
 def check_support(block: np.ndarray, scaled: np.ndarray, likelihood: Likelihood | None, source: Source) -> None:
-    """Raise `InvalidData` where a scaled value is none that the likelihood can explain, or that can be squared."""
+    """Raise `InvalidData` where a scaled value cannot be explained by the likelihood, or not be squared."""
     if source.row.may_be_missing:
         block, scaled = np.nan_to_num(block), np.nan_to_num(scaled)
     if max(float(scaled.max()), -float(scaled.min())) > MOST:
@@ -107,9 +107,9 @@ def check_support(block: np.ndarray, scaled: np.ndarray, likelihood: Likelihood 
     if likelihood is None:
         return
     low, high = likelihood.support
-    if likelihood.explains_categories and source.row.codes is not None:
-        is_code = np.array(source.row.codes) > 0
-        scaled = np.where(is_code, np.clip(0.0, low, high), scaled)  # codes are checked as such
+    if likelihood.explains == "categories" and source.row.categories is not None:
+        is_category = np.array(source.row.categories) > 0
+        scaled = np.where(is_category, np.clip(0.0, low, high), scaled)  # categories have been checked by the scaling
     slack = 1e-6 * (high - low) if np.isfinite(high - low) else 0.0
     if scaled.min() >= low - slack and scaled.max() <= high + slack:
         return
@@ -136,8 +136,8 @@ def _not_finite(source: Source, rows: int) -> str:
     firsts = {kind: np.full(source.row.size, -1) for kind in counts}
     start = 0
     for block in source.blocks(rows):
-        found = {"NaN (missing)": np.isnan(block), "inf": np.isinf(block)}
-        for kind, bad in ((kind, found[kind]) for kind in counts):
+        masks = {"NaN (missing)": np.isnan(block), "inf": np.isinf(block)}
+        for kind, bad in ((kind, masks[kind]) for kind in counts):
             firsts[kind] = np.where((counts[kind] == 0) & bad.any(axis=0), start + bad.argmax(axis=0), firsts[kind])
             counts[kind] += bad.sum(axis=0)
         start += len(block)
@@ -145,7 +145,7 @@ def _not_finite(source: Source, rows: int) -> str:
     column, others = int(np.argmax(is_bad)), int(np.sum(is_bad)) - 1
     kind = next(kind for kind, count in counts.items() if count[column])
     count, first = counts[kind][column], firsts[kind][column]
-    more = f", and {others} more columns hold such" if others > 1 else ", and one more column holds such"
+    more = f", and so do {others} more columns" if others > 1 else ", and so does one more column"
     return (
         f"{source.row.column(column)} holds {kind} in {count} row{'s' if count > 1 else ''} (first: {first})"
         f"{more if others else ''}: fill or drop them first."

@@ -1,4 +1,4 @@
-"""A scaling as a kind of row needs it: codes pass, holes stay, and every step of a sequence is scaled alike."""
+"""The scaling of tables: categories pass, missing values stay NaN, all steps of a sequence are scaled alike."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ import numpy as np
 from isthmus.contracts import Arrays, Blocks, Row, Scaling
 from isthmus.errors import InvalidData
 
-Seen = Mapping[int, tuple[int, ...]]  # the values that a column of codes had in training
+KnownCategories = Mapping[int, tuple[int, ...]]  # by column, the categories of the training rows
 
 
 @dataclass(frozen=True)
 class TableScaling:
     """What a part of `isthmus.scalings` does to rows of a kind.
 
-    Columns of codes are not scaled, but checked: whole numbers in range, and, where `seen` names the column, among the
-    values of training. Of a sequence all steps are scaled by the same numbers, one set for each feature; steps that are
-    not there count for nothing. Entries that are not there stay NaN.
+    Categories are not scaled, but checked: whole numbers in range, and, where `known` names the column, among those of
+    the training rows. Of a sequence all steps are scaled by the same numbers, one set for each feature; steps that are
+    missing count for nothing. Missing values stay NaN.
     """
 
     part: Scaling
     row: Row
-    seen: Seen = field(default_factory=dict)
+    known: KnownCategories = field(default_factory=dict)
 
     @cached_property
     def width(self) -> int:
         """How many columns the part sees."""
         if self.row.is_sequence:
             return self.row.shape[-1]
-        return self.row.size if self.row.codes is None else len(self._numbers)
+        return self.row.size if self.row.categories is None else len(self._numbers)
 
     @property
     def learned(self) -> tuple[str, ...]:
@@ -42,81 +42,87 @@ class TableScaling:
     @cached_property
     def _numbers(self) -> np.ndarray:
         """The columns that hold numbers."""
-        return np.arange(self.row.size) if self.row.codes is None else np.flatnonzero(np.array(self.row.codes) == 0)
+        return (
+            np.arange(self.row.size)
+            if self.row.categories is None
+            else np.flatnonzero(np.array(self.row.categories) == 0)
+        )
 
     @property
     def _is_plain(self) -> bool:
-        return not self.row.is_sequence and self.row.codes is None and not self.row.may_be_missing
+        return not self.row.is_sequence and self.row.categories is None and not self.row.may_be_missing
 
     def fit(self, blocks: Blocks) -> Arrays:
         if self._is_plain:
             return self.part.fit(blocks)
         if self.row.is_table:
-            return self._by_column(blocks) if self.width else {}
-        return self.part.fit(lambda: self._folded(blocks)) if self.width else {}
+            return self._fit_columns(blocks) if self.width else {}
+        return self.part.fit(lambda: self._present_rows(blocks)) if self.width else {}
 
     def apply(self, learned: Arrays, x: np.ndarray) -> np.ndarray:
         if self._is_plain:
             return self.part.apply(learned, x)
-        self._check_codes(x)
-        scaled = self._through(lambda rows: self.part.apply(learned, rows), x)
+        self._check_categories(x)
+        scaled = self._map_numbers(lambda rows: self.part.apply(learned, rows), x)
         return np.where(np.isnan(x), np.nan, scaled) if self.row.may_be_missing else scaled
 
     def undo(self, learned: Arrays, x: np.ndarray) -> np.ndarray:
-        return self.part.undo(learned, x) if self._is_plain else self._through(lambda r: self.part.undo(learned, r), x)
+        return (
+            self.part.undo(learned, x) if self._is_plain else self._map_numbers(lambda r: self.part.undo(learned, r), x)
+        )
 
-    def _by_column(self, blocks: Blocks) -> Arrays:
-        """Return what the part learns of each column by itself, from the rows that hold something there."""
+    def _fit_columns(self, blocks: Blocks) -> Arrays:
+        """Return what the part learns of each column by itself, from the rows that have a value there."""
         read = [(self._columns(x), weight) for x, weight in blocks()]
-        rows, weight = np.concatenate([x for x, _ in read]), np.concatenate([each for _, each in read])
-        found = []
+        rows, weight = np.concatenate([x for x, _ in read]), np.concatenate([weights for _, weights in read])
+        learned = []
         for place, column in zip(self._numbers, rows.T, strict=True):
-            is_there = ~np.isnan(column)
-            if not (is_there & (weight > 0)).any():
+            is_present = ~np.isnan(column)
+            if not (is_present & (weight > 0)).any():
                 raise InvalidData(f"{self.row.column(int(place))} holds no values at all: leave it out.")
-            # A row of weight 0 with a value that is there counts for nothing.
-            whole = np.where(is_there, column, column[is_there][0])[:, None]
-            found.append(self.part.fit(lambda w=whole, t=is_there: iter([(w, np.where(t, weight, 0.0))])))  # type: ignore[misc]
-        return {name: np.concatenate([each[name] for each in found], axis=-1) for name in self.part.learned}
+            # A row of weight 0 with a value that is not missing counts for nothing.
+            whole = np.where(is_present, column, column[is_present][0])[:, None]
+            learned.append(self.part.fit(lambda w=whole, t=is_present: iter([(w, np.where(t, weight, 0.0))])))  # type: ignore[misc]
+        return {name: np.concatenate([arrays[name] for arrays in learned], axis=-1) for name in self.part.learned}
 
-    def _folded(self, blocks: Blocks) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield what the part sees: numbers only, each step of a sequence a row; without holes."""
+    def _present_rows(self, blocks: Blocks) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield what the part sees: numbers only, each step of a sequence a row; without missing values."""
         for x, weight in blocks():
             rows = self._columns(x)
             weights = np.repeat(weight, len(rows) // len(x))
-            is_there = ~np.isnan(rows).any(axis=1)
-            if is_there.any():
-                yield rows[is_there], weights[is_there]
+            is_present = ~np.isnan(rows).any(axis=1)
+            if is_present.any():
+                yield rows[is_present], weights[is_present]
 
     def _columns(self, x: np.ndarray) -> np.ndarray:
         return x.reshape(-1, self.width) if self.row.is_sequence else x[:, self._numbers]
 
-    def _through(self, function: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
+    def _map_numbers(self, function: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
         if not self.width:
             return x
-        found = function(self._columns(x))
+        values = function(self._columns(x))
         if self.row.is_sequence:
-            return found.reshape(x.shape)
-        whole = np.array(x, np.result_type(found, x))
-        whole[:, self._numbers] = found
+            return values.reshape(x.shape)
+        whole = np.array(x, np.result_type(values, x))
+        whole[:, self._numbers] = values
         return whole
 
-    def _check_codes(self, x: np.ndarray) -> None:
-        """Raise `InvalidData` where a column of codes holds what is none, or none that was seen."""
-        for column, count in enumerate(self.row.codes or ()):
+    def _check_categories(self, x: np.ndarray) -> None:
+        """Raise `InvalidData` where a value is no category, or not one of the training rows."""
+        for column, count in enumerate(self.row.categories or ()):
             if not count:
                 continue
             values = x[:, column][~np.isnan(x[:, column])] if self.row.may_be_missing else x[:, column]
             wrong = (values % 1 != 0) | (values < 0) | (values >= count)
             if wrong.any():
                 raise InvalidData(
-                    f"{self.row.column(column)} holds {values[wrong][0]:g}, and a whole number from 0 to {count - 1} "
-                    "is due: it says which of the kinds a row is of."
+                    f"{self.row.column(column)}: expected a category, a whole number from 0 to {count - 1}; got "
+                    f"{values[wrong][0]:g}. Correct it, or drop such rows."
                 )
-            known = self.seen.get(column)
+            known = self.known.get(column)
             if known is not None and not np.isin(values, known).all():
-                unseen = values[~np.isin(values, known)][0]
+                value, there = values[~np.isin(values, known)][0], ", ".join(map(str, known))
                 raise InvalidData(
-                    f"{self.row.column(column)} holds {unseen:g}, which training has not seen: it has seen "
-                    f"{', '.join(map(str, known))}."
+                    f"{self.row.column(column)}: expected a category of the training rows ({there}); got "
+                    f"{value:g}. Fit a model on rows that hold it."
                 )

@@ -1,4 +1,4 @@
-"""What the columns of a table hold, learned from it: kinds, types, categories; all plain JSON values."""
+"""The schema of a table, learned from it: the kind, type and categories of each column; all plain JSON values."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from isthmus.contracts import Row
 from isthmus.core.coercion import short
+from isthmus.core.constraints import Constraint
 from isthmus.data.column_types import KINDS, MOST_VALUES, Column, as_float, is_date, is_number, is_text, type_of
 from isthmus.errors import InvalidData, InvalidPart, require, suggestion
 
@@ -40,7 +41,7 @@ class Schema:
         return Row((len(counts),), tuple(self.names), codes, may_be_missing=True, is_table=True)
 
     def apply(self, batch: pa.RecordBatch) -> np.ndarray:
-        """Return rows as float64 [n, columns], NaN where nothing is."""
+        """Return rows as float64 [n, columns], NaN where a value is missing."""
         if not self.columns:
             return np.empty((batch.num_rows, 0))
         return np.stack([column.encode(batch.column(column.name)) for column in self.columns], axis=1)
@@ -57,11 +58,38 @@ class Schema:
         return {column.name: (column.own, column.declared) for column in self.columns if column.own is not None}
 
     def to_json(self) -> list[dict[str, Any]]:
-        found = []
+        columns = []
         for column in self.columns:
-            told = {name: getattr(column, name) for name in FIELDS}
-            found.append({name: list(v) if isinstance(v, tuple) else v for name, v in told.items()})
-        return found
+            fields = {name: getattr(column, name) for name in FIELDS}
+            columns.append({name: list(v) if isinstance(v, tuple) else v for name, v in fields.items()})
+        return columns
+
+
+class ColumnKinds(Constraint):
+    """What columns hold, where a user says so: by name a kind, or the values of a column in their order."""
+
+    @property
+    def allowed(self) -> str:
+        return f"a dict from names to kinds ({', '.join(KINDS)}), or to the values of a column in their order"
+
+    def holds(self, value: Any) -> bool:
+        return value is None or isinstance(value, Mapping)
+
+    def check(self, name: str, value: Any) -> None:
+        super().check(name, value)
+        for column, wish in (value or {}).items():
+            is_list = isinstance(wish, list | tuple) and len(wish) > 0
+            is_list = is_list and all(type(value) in (str, int, float, bool) for value in wish)
+            is_list = is_list and len(set(wish)) == len(wish)
+            is_kind = isinstance(wish, str) and wish in KINDS
+            allowed = f"one of {', '.join(KINDS)}, or a list"
+            require(isinstance(column, str) and (is_list or is_kind), f"{name}[{column!r}]", allowed, wish)
+
+    def to_json(self, value: Any) -> Any:
+        return None if value is None else {k: v if isinstance(v, str) else list(v) for k, v in value.items()}
+
+    def from_json(self, name: str, data: Any) -> Any:
+        return data  # `check` looks at it
 
 
 def from_json(data: Any) -> Schema:
@@ -74,35 +102,38 @@ def from_json(data: Any) -> Schema:
     """
     require(isinstance(data, list) and bool(data), "the schema", "a list of columns", data)
     columns = []
-    for told in data:
-        is_form = isinstance(told, dict) and set(told) == set(FIELDS) and told["kind"] in tuple(KINDS)
-        is_named = is_form and type(told["name"]) is str and type(told["type"]) is str
-        require(is_named and isinstance(told["own"], str | None), "a column", "kind, name, type and values", told)
+    for fields in data:
+        is_form = isinstance(fields, dict) and set(fields) == set(FIELDS) and fields["kind"] in tuple(KINDS)
+        is_named = is_form and type(fields["name"]) is str and type(fields["type"]) is str
+        require(is_named and isinstance(fields["own"], str | None), "a column", "kind, name, type and values", fields)
         for name in ("values", "declared"):
-            is_list = isinstance(told[name], list) and len(told[name]) <= MOST_DECLARED
-            is_list = is_list and all(type(value) in (str, int, float, bool) for value in told[name])
+            is_list = isinstance(fields[name], list) and len(fields[name]) <= MOST_DECLARED
+            is_list = is_list and all(type(value) in (str, int, float, bool) for value in fields[name])
             require(
-                is_list or (name == "declared" and told[name] is None), f"the {name} of a column", "texts", told[name]
+                is_list or (name == "declared" and fields[name] is None),
+                f"the {name} of a column",
+                "texts",
+                fields[name],
             )
-        require(type(told["rest"]) in (str, int, float, bool, type(None)), "the rest", "a value", told["rest"])
-        columns.append(_column_from(told))
+        require(type(fields["rest"]) in (str, int, float, bool, type(None)), "the rest", "a value", fields["rest"])
+        columns.append(_column_from(fields))
     require(len({column.name for column in columns}) == len(columns), "the schema", "columns of different names", data)
     return Schema(tuple(columns))
 
 
-def _column_from(told: dict[str, Any]) -> Column:
-    values = tuple(told["values"])
-    declared = None if told["declared"] is None else tuple(told["declared"])
-    column = KINDS[told["kind"]](told["name"], told["type"], told["own"], values, told["rest"], declared)
+def _column_from(fields: dict[str, Any]) -> Column:
+    values = tuple(fields["values"])
+    declared = None if fields["declared"] is None else tuple(fields["declared"])
+    column = KINDS[fields["kind"]](fields["name"], fields["type"], fields["own"], values, fields["rest"], declared)
     try:
         kind = type_of(column.type)
         is_whole = bool(values) or not isinstance(column, KINDS["categorical"])
-        known = [*values, *([] if told["rest"] is None else [told["rest"]])]
+        known = [*values, *([] if fields["rest"] is None else [fields["rest"]])]
         is_whole &= len(set(known)) == len(known) and (declared is None or set(known) <= set(declared))
         pa.array([*known, *(declared or ())], type=kind) if known else None
     except (InvalidData, pa.ArrowException, TypeError) as error:
         raise InvalidPart(
-            f"the column {short(told['name'])} holds what its type {short(told['type'])} cannot."
+            f"the column {short(fields['name'])} holds what its type {short(fields['type'])} cannot."
         ) from error
     require(is_whole and len(values) <= MOST_DECLARED, "the values of a column", "different ones of its type", values)
     return column
@@ -120,22 +151,24 @@ def learn(schema: pa.Schema, own: Mapping[str, str], batches: Batches, wishes: M
     ----------
     schema : of the table, its columns chosen.
     own : the types of columns as their frame spells them, where they are kept.
-    batches : reads the table anew.
+    batches : reads the table again.
     wishes : the kinds of columns that the user says, by name: a kind, or the values of an ordinal column in order.
 
     Raises
     ------
     InvalidData
-        If a column cannot be used as it is, or a wish is for none; the message names it.
+        If a column cannot be used as it is, or a wish is for a column that is missing; the message names it.
     """
     for name in wishes:
         if name not in schema.names:
-            raise InvalidData(f"columns names {name!r}, and the table has none.{suggestion(name, schema.names)}")
+            raise InvalidData(
+                f"columns: expected names of columns of the table; got {name!r}.{suggestion(name, schema.names)}"
+            )
     kinds = {field.name: _kind(field, own.get(field.name), wishes.get(field.name)) for field in schema}
-    counted = _counted(kinds, batches)
+    counted = _count_values(kinds, batches)
     return Schema(
         tuple(
-            _learned(
+            _learn_column(
                 field, kinds[field.name], own.get(field.name), counted[field.name], batches, wishes.get(field.name)
             )
             for field in schema
@@ -143,7 +176,7 @@ def learn(schema: pa.Schema, own: Mapping[str, str], batches: Batches, wishes: M
     )
 
 
-def _learned(
+def _learn_column(
     field: pa.Field, kind: str | None, own: str | None, counted: Counted, batches: Batches, wish: Wish | None
 ) -> Column:
     """Return what a column of a kind is."""
@@ -156,31 +189,36 @@ def _learned(
         raise _no_kind(field, batches)
     if wish is None and kind == "categorical" and is_text(field.type):
         _refuse_numbers(field.name, counts, batches)
-    found = "double" if pa.types.is_decimal(inner) else str(inner)
+    type_name = "double" if pa.types.is_decimal(inner) else str(inner)
     if kind in ("numeric", "datetime"):
-        column = KINDS[kind](field.name, found, own)
+        column = KINDS[kind](field.name, type_name, own)
         for batch in batches() if is_text(inner) else ():
-            column.encode(batch.column(field.name))  # refuses what is none
+            column.encode(batch.column(field.name))  # refuses the first text that it cannot read
         return column
-    type_of(found)
-    return _of_categories(KINDS[kind], field.name, found, own, counted, list(wish) if is_listed else None)  # type: ignore[arg-type]
+    type_of(type_name)
+    return _category_column(KINDS[kind], field.name, type_name, own, counted, list(wish) if is_listed else None)  # type: ignore[arg-type]
 
 
-def _of_categories(
-    kind: type[Column], name: str, found: str, own: str | None, counted: Counted, listed: list[Any] | None
+def _category_column(
+    kind: type[Column], name: str, type_name: str, own: str | None, counted: Counted, listed: list[Any] | None
 ) -> Column:
     """Return a column of categories: those that are listed, or those that stand in it."""
     counts, declared = counted
     if kind.kind == "boolean" and not set(counts) <= {False, True}:
-        odd = next(value for value in counts if value not in (False, True))
-        raise InvalidData(f"column {name!r} holds {odd!r}, and true or false is due.")
+        wrong = next(value for value in counts if value not in (False, True))
+        raise InvalidData(
+            f"column {name!r}: expected true or false; got {wrong!r}. Turn it into booleans, or write another kind."
+        )
     listed = [False, True] if kind.kind == "boolean" else listed
-    ranked = listed if listed is not None else _ranked(counts, declared, kind.kind)
+    ordered = listed if listed is not None else _order_values(counts, declared, kind.kind)
     if listed is not None and (new := next((value for value in counts if value not in listed), None)) is not None:
-        raise InvalidData(f"column {name!r} holds {new!r}, which is not among those of columns: {short(listed)}.")
-    kept = ranked if kind.kind == "ordinal" else ranked[:MOST_VALUES]
-    rest = ranked[MOST_VALUES] if len(kept) < len(ranked) else None
-    return kind(name, found, own, tuple(kept), rest, declared)
+        raise InvalidData(
+            f"column {name!r}: expected one of {short(listed)}, which columns lists; got {new!r}. Add it to the list, "
+            "or drop such rows."
+        )
+    values = ordered if kind.kind == "ordinal" else ordered[:MOST_VALUES]
+    rest = ordered[MOST_VALUES] if len(values) < len(ordered) else None
+    return kind(name, type_name, own, tuple(values), rest, declared)
 
 
 def _kind(field: pa.Field, own: str | None, wish: Wish | None) -> str | None:
@@ -199,27 +237,27 @@ def _kind(field: pa.Field, own: str | None, wish: Wish | None) -> str | None:
     return "categorical" if is_text(kind) else "datetime" if is_date(kind) else None
 
 
-def _counted(kinds: Mapping[str, str | None], batches: Batches) -> dict[str, Counted]:
+def _count_values(kinds: Mapping[str, str | None], batches: Batches) -> dict[str, Counted]:
     """Return how often each category stands in a column, and the declared ones; else whether there is any value."""
-    found: dict[str, Counted] = {name: (Counter(), None) for name in kinds}
+    counted: dict[str, Counted] = {name: (Counter(), None) for name in kinds}
     for batch in batches():
         for name, kind in kinds.items():
-            array, (counts, declared) = batch.column(name), found[name]
+            array, (counts, declared) = batch.column(name), counted[name]
             if kind not in ("categorical", "ordinal", "boolean"):
-                there = ~np.isnan(as_float(array)) if is_number(array.type) else np.asarray(array.is_valid())
-                counts.update({True: int(there.sum())} if there.any() else {})
+                present = ~np.isnan(as_float(array)) if is_number(array.type) else np.asarray(array.is_valid())
+                counts.update({True: int(present.sum())} if present.any() else {})
                 continue
             if pa.types.is_dictionary(array.type):
                 declared = tuple(array.dictionary.to_pylist()) if declared is None else declared
                 array = array.dictionary_decode()
             for entry in pc.value_counts(array).to_pylist():
-                if entry["values"] is not None and entry["values"] == entry["values"]:  # NaN is none
+                if entry["values"] is not None and entry["values"] == entry["values"]:  # NaN is not a category
                     counts[entry["values"]] += entry["counts"]
-            found[name] = counts, declared
-    return found
+            counted[name] = counts, declared
+    return counted
 
 
-def _ranked(counts: Counter[Any], declared: tuple[Any, ...] | None, kind: str) -> list[Any]:
+def _order_values(counts: Counter[Any], declared: tuple[Any, ...] | None, kind: str) -> list[Any]:
     """Return values in order: all declared ones where they are ranks, else the frequent first, equal ones sorted."""
     if kind == "ordinal":
         return list(declared) if declared is not None else sorted(counts)
@@ -243,12 +281,12 @@ def _refuse_numbers(name: str, counts: Counter[Any], batches: Batches) -> None:
 def _no_kind(field: pa.Field, batches: Batches) -> InvalidData:
     row, value = _first(field.name, batches)
     return InvalidData(
-        f"column {field.name!r} holds values of type {field.type} ({short(value)}, row {row}), and numbers are due, or "
-        "texts, categories, dates: turn it into such or leave it out."
+        f"column {field.name!r}: expected numbers, texts, categories or dates; got values of type {field.type} "
+        f"({short(value)}, row {row}). Turn it into one of these or leave it out."
     )
 
 
 def _first(name: str, batches: Batches) -> tuple[int, Any]:
-    """Return the first value of a column that is there, and its row."""
+    """Return the first value of a column that is not missing, and its row."""
     values = (value for batch in batches() for value in batch.column(name).to_pylist())
     return next((row, value) for row, value in enumerate(values) if value is not None)

@@ -1,10 +1,11 @@
-"""The contract of the room `sources`: tables in any form, read in blocks of rows."""
+"""The contract of sources: a table in any form, read in blocks of rows and answered in its own form."""
 
 from __future__ import annotations
 
 import abc
+import copy
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -13,28 +14,35 @@ from isthmus.errors import InvalidData
 
 
 class Source(abc.ABC):
-    """A table read in blocks of rows, as often as wanted, and answered in its own form."""
+    """A table read in blocks of rows, as often as wanted; nothing of it changes once it is made."""
 
     row: Row
     n_rows: int
     dtype: np.dtype[Any]  # float32 where all is float32, else float64
-    names: Sequence[str] = ()  # of the columns before they are chosen
-    index: Any = None  # names of the rows, kept for the way out
+    names: Sequence[str] = ()  # of the columns, whatever they hold
+    index: Any = None  # what `frame` needs of the rows: their names, their lengths, the library that held them
+    priority: ClassVar[int] = 0  # of several kinds that accept the same data, the one with the highest reads it
     suffixes: ClassVar[tuple[str, ...]] = ()  # of the files it reads
+    reads_many: ClassVar[bool] = False  # files as one table: a folder of them, or those that match a pattern
+    form: ClassVar[str]  # the name of this kind of table, also in model files: that of its module, unless it says so
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "form" not in vars(cls):
+            cls.form = cls.__module__.rpartition(".")[2]
+
+    @abc.abstractmethod
+    def __init__(self, data: Any) -> None:
+        """Open `data`; a source that opens none by itself takes what it is made of."""
 
     @classmethod
-    @abc.abstractmethod
     def accepts(cls, data: Any) -> bool:
         """Say whether `data` is of this kind, without importing what it would need."""
+        return False
 
-    @abc.abstractmethod
-    def __init__(self, data: Any) -> None: ...
-
-    def pick(self, columns: Sequence[str] | None) -> None:  # noqa: B027 -- arrays have no names to pick by
-        """Keep these columns, in this order (None keeps all), whatever they hold."""
-
-    def choose(self, columns: Sequence[str] | None) -> None:  # noqa: B027 -- arrays have no names to choose by
-        """Keep these columns, in this order (None keeps all), and refuse what are no numbers; before all else."""
+    def select(self, columns: Sequence[str] | None) -> Self:
+        """Return the source of these columns, in this order; arrays have no names to select by, and stay whole."""
+        return self
 
     @property
     def kind(self) -> type[Source]:
@@ -42,28 +50,43 @@ class Source(abc.ABC):
         return type(self)
 
     def has_missing(self, rows: int = 8192) -> bool:
-        """Say whether a cell is missing."""
+        """Say whether a value is missing."""
         return any(bool(np.isnan(block).any()) for block in self.blocks(rows))
 
     @classmethod
-    def again(cls, data: Any, row: Row) -> Any:
-        """Return `data`, or its source where it is of this kind only because the table of the fit, of `row`, was.
+    def convert(cls, data: Any, row: Row) -> Any:
+        """Return the table of a later call as this kind sees it, which is that of the fit on rows like `row`.
+
+        It is `data` itself, or its source where it is of this kind only because the table of the fit was.
 
         Raises
         ------
         InvalidData
-            If it is one row of several axes where many are due.
+            If it is one row of several axes instead of a table of rows.
         """
         image = row.shape[1:] if row.shape[0] == 1 else row.shape  # of one channel it is [height, width] too
         is_one = isinstance(data, np.ndarray) and data.ndim > 1 and data.shape in (row.shape, image)
         if is_one and not (data.ndim == 2 and data.shape[1] == row.size):
             raise InvalidData(
-                f"X is one row, of shape {data.shape}, where several are due: pass X.reshape{(1, *row.shape)}."
+                f"X: expected a table of rows; got one row, of shape {data.shape}. Pass X.reshape{(1, *row.shape)}."
             )
         return data
 
-    def fill(self, row: Row) -> None:  # noqa: B027 -- a row of numbers is as long as it is
-        """Take the form of `row`, that of the fit, where rows may be shorter than those, or refuse what is longer."""
+    def shaped_like(self, row: Row) -> Source:
+        """Return a source whose rows have the shape of `row`, that of the fit; a row of numbers is as long as it is.
+
+        Raises
+        ------
+        InvalidData
+            If a row is longer than those of the fit, or shorter where that may not be.
+        """
+        return self
+
+    def with_row(self, row: Row) -> Self:
+        """Return a source of the same table whose rows are described by `row`."""
+        other = copy.copy(self)
+        other.row = row
+        return other
 
     @abc.abstractmethod
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
@@ -78,15 +101,15 @@ class Source(abc.ABC):
         values = np.concatenate(list(self.blocks(65_536)))
         return values.reshape(-1, *self.row.shape)
 
-    def completed(self, answer: Any, is_missing: np.ndarray) -> Any:
-        """Return the table with the cells that are missing [n, d] taken from `answer`, a table of the same form.
+    def complete(self, answer: Any, is_missing: np.ndarray) -> Any:
+        """Return the table with its missing values [n, d] taken from `answer`, a table of the same form.
 
         Raises
         ------
         InvalidData
-            If the kind has no cells to fill.
+            If the kind has no values that can be filled in.
         """
-        raise InvalidData("X has no cells that can be filled: an array, a frame or a file is due.")
+        raise InvalidData(f"X: expected an array, a frame or a file, whose cells can be filled; got {self.form}.")
 
     @classmethod
     def frame(cls, values: np.ndarray, labels: Sequence[str | int], index: Any = None) -> Any:

@@ -1,4 +1,4 @@
-"""Which rows are kept for validation."""
+"""The split into training and validation rows."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import numpy as np
 
 @dataclass(frozen=True)
 class ValidationSplit:
-    """Which rows are held out: a share in [0, 1), drawn with a seed, never all."""
+    """Which rows are kept for validation: a share in [0, 1), drawn with a seed, never all."""
 
     share: float
     seed: int
-    together: np.ndarray | None = None  # [rows], numbers; rows of one number are held out together or not at all
-    strata: np.ndarray | None = None  # [rows], numbers; of each number the same share is held out
+    together: np.ndarray | None = None  # [rows], numbers; rows of one number are kept together or not at all
+    strata: np.ndarray | None = None  # [rows], numbers; of each number the same share is kept
 
-    def drawn(self, rows: int) -> np.ndarray:
-        """Say for each row whether it is held out, [rows]."""
+    def draw(self, rows: int) -> np.ndarray:
+        """Say for each row whether it is kept for validation, [rows]."""
         if self.together is not None:
             numbers, place = np.unique(self.together, return_inverse=True)
-            return ValidationSplit(self.share, self.seed).drawn(len(numbers))[place]
+            return ValidationSplit(self.share, self.seed).draw(len(numbers))[place]
         if self.strata is not None:
             is_out = np.zeros(rows, bool)
             for number in np.unique(self.strata):
                 chosen = self.strata == number
-                is_out[chosen] = ValidationSplit(self.share, self.seed).drawn(int(chosen.sum()))
+                is_out[chosen] = ValidationSplit(self.share, self.seed).draw(int(chosen.sum()))
             return is_out
         generator = np.random.Generator(np.random.Philox([self.seed, 1 << 40]))
         is_out = np.zeros(rows, bool)

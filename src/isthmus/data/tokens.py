@@ -1,4 +1,4 @@
-"""Texts as lists of tokens, and the tokens that count: what all that reads texts shares."""
+"""Texts as lists of tokens, counts of tokens, and vocabularies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Worded(NamedTuple):
     """Texts, the part that makes rows of them, and what it has learned."""
 
     texts: list[str]
-    part: Any  # of the room `texts`
+    part: Any  # of the kind `texts`
     learned: dict[str, Any]
 
 
@@ -52,38 +52,40 @@ def texts_of(data: Any) -> list[str]:
         If it is one text only, has more columns, or holds what is no text; the message names the first.
     """
     if isinstance(data, str):
-        raise InvalidData(f"X is one text, {short(data)}: a list of texts is due.")
+        raise InvalidData(f"X: expected a list of texts; got one text, {short(data)}. Pass [X].")
     array = data if isinstance(data, list | tuple) else np.asarray(data, dtype=object)
     if isinstance(array, np.ndarray):
         if array.ndim == 2 and array.shape[1] == 1:
             array = array[:, 0]
         if array.ndim != 1:
             size = " x ".join(map(str, array.shape))
-            raise InvalidData(f"texts are a list, or one column of a frame. Got {size or 'one value'}.")
+            raise InvalidData(f"expected a list of texts, or one column of a frame; got {size or 'one value'}.")
         array = array.tolist()
     for i, text in enumerate(array):
         if not isinstance(text, str):
-            raise InvalidData(f"text {i} is no text but {short(text)}, of type {type(text).__name__}.")
+            raise InvalidData(f"text {i}: expected text; got {short(text)} of type {type(text).__name__}.")
     return list(map(str, array))
 
 
 def are_texts(data: Any) -> bool:
-    """Say whether `data` is texts, or meant to be: the first value that is there is one. A single text is a path."""
+    """Say whether `data` is texts: the first value that is not missing is one. A single text is a path."""
     kind = type(data)
+    if isinstance(data, np.ndarray) and data.dtype.kind in "fiubc":
+        return False
     if isinstance(data, list | tuple):
-        return isinstance(_first_there(data), str)
+        return isinstance(_first_present(data), str)
     is_known = kind.__module__.partition(".")[0] in ("numpy", "pandas", "polars")
     if not is_known or kind.__name__ not in ("ndarray", "Series", "DataFrame") or data.shape == ():
         return False
     if kind.__name__ == "DataFrame" and data.shape[1] != 1:
         return False  # a table of several columns
     first = np.asarray(data[:1], dtype=object).ravel()
-    if len(first) == 1 and _first_there(first) is None:
-        return isinstance(_first_there(np.asarray(data, dtype=object).ravel()), str)
+    if len(first) == 1 and _first_present(first) is None:
+        return isinstance(_first_present(np.asarray(data, dtype=object).ravel()), str)
     return len(first) == 1 and isinstance(first[0], str)
 
 
-def _first_there(values: Iterable[Any]) -> Any:
+def _first_present(values: Iterable[Any]) -> Any:
     """Return the first value that is not missing: None, NaN, or what pandas writes for it; None where all are."""
     for value in values:
         is_nan = isinstance(value, float) and np.isnan(value)
@@ -103,16 +105,16 @@ def check_words(words: Any, most: int) -> None:
     """Raise `InvalidPart` for words, from a file, that are no list of at most so many different ones."""
     is_list = isinstance(words, list) and 1 <= len(words) <= most
     is_text = is_list and all(isinstance(word, str) and word for word in words)
-    told = f"a list of 1 to {most} different words"
-    require(is_text and len(set(words)) == len(words), "words", told, short(words))
+    allowed = f"a list of 1 to {most} different words"
+    require(is_text and len(set(words)) == len(words), "words", allowed, short(words))
 
 
 def counts(tokens: Iterable[Sequence[str]]) -> Counter[str]:
     """Return how often each token stands in the texts."""
-    found: Counter[str] = Counter()
-    for each in tokens:
-        found.update(each)
-    return found
+    totals: Counter[str] = Counter()
+    for text in tokens:
+        totals.update(text)
+    return totals
 
 
 def most_frequent(counts: Counter[str], most: int | None, least: int = 1) -> list[str]:
@@ -123,15 +125,15 @@ def most_frequent(counts: Counter[str], most: int | None, least: int = 1) -> lis
     >>> most_frequent(Counter("banana"), 2)
     ['a', 'n']
     """
-    kept = sorted((-count, token) for token, count in counts.items() if count >= least)
-    return [token for _, token in kept[:most]]
+    ranked = sorted((-count, token) for token, count in counts.items() if count >= least)
+    return [token for _, token in ranked[:most]]
 
 
-def numbered(tokens: Iterable[Sequence[str]], words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def number_tokens(tokens: Iterable[Sequence[str]], words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return the places of all tokens in `words`, [m], -1 for others, one text after another, and their texts [m]."""
     place = {word: i for i, word in enumerate(words)}
     ids, lengths = [], []
-    for each in tokens:
-        ids += [place.get(token, -1) for token in each]
-        lengths.append(len(each))
+    for text in tokens:
+        ids += [place.get(token, -1) for token in text]
+        lengths.append(len(text))
     return np.array(ids, np.int64), np.repeat(np.arange(len(lengths)), lengths)

@@ -1,4 +1,4 @@
-"""What comes beside a table, checked: weights, labels, targets."""
+"""Checks of what comes beside a table: sample weights, labels, targets."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def check_weight(weight: Any, rows: int) -> np.ndarray:
     if array.ndim != 1:
         raise InvalidData(f"Sample weights must be 1D array or scalar. Got {array.ndim} dimensions.")
     if len(array) != rows:
-        raise InvalidData(f"sample_weight.shape == {array.shape}, expected ({rows},): one weight for each row is due.")
+        raise InvalidData(f"sample_weight.shape == {array.shape}, expected ({rows},): one weight for each row.")
     if not np.isfinite(array).all() or (array < 0).any() or (array > LARGEST).any():
         raise InvalidData("sample_weight must be finite and at least 0 in every row.")
     if not array.any():
@@ -56,7 +56,7 @@ def check_labels(y: Any, rows: int, whose: str) -> tuple[np.ndarray, np.ndarray]
     Raises
     ------
     InvalidData
-        If there are none, not one for each row, or they are no classes.
+        If they are missing, not one for each row, or not classes.
     """
     if y is None:
         raise InvalidData(
@@ -66,7 +66,7 @@ def check_labels(y: Any, rows: int, whose: str) -> tuple[np.ndarray, np.ndarray]
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.shape != (rows,):
-        raise InvalidData(f"y has shape {array.shape}, expected ({rows},): one label for each row is due.")
+        raise InvalidData(f"y has shape {array.shape}, expected ({rows},): one label for each row.")
     is_none = is_missing(array)
     if array.dtype.kind == "f" and np.isinf(array).any():
         raise InvalidData(f"y holds inf: {whose} needs classes.")
@@ -77,7 +77,7 @@ def check_labels(y: Any, rows: int, whose: str) -> tuple[np.ndarray, np.ndarray]
         is_none |= array == -1
     known = array[~is_none]
     if not len(known):
-        raise InvalidData(f"y holds no label: {whose} needs some.")
+        raise InvalidData(f"y: expected labels, which {whose} needs; got none.")
     if known.dtype.kind == "O" and len({type(label) for label in known.tolist()}) > 1:
         raise InvalidData(f"y mixes labels of several types: {whose} needs classes of one type.")
     labels = np.full(rows, -1, np.int32)
@@ -91,7 +91,7 @@ def check_targets(y: Any, rows: int, whose: str) -> np.ndarray:
     Raises
     ------
     InvalidData
-        If there are none, not one for each row, or they are no finite numbers.
+        If they are missing, not one for each row, or not finite numbers.
     """
     if y is None:
         raise InvalidData(
@@ -117,5 +117,5 @@ def check_targets(y: Any, rows: int, whose: str) -> np.ndarray:
         raise InvalidData(f"y holds {np.nanmax(np.abs(array)):g}, too large to compute with.")
     empty = np.isnan(array).all(axis=0)
     if empty.any():
-        raise InvalidData(f"y holds no number at all in output {int(np.flatnonzero(empty)[0])}.")
+        raise InvalidData(f"y: expected numbers in every output; got none in output {int(np.flatnonzero(empty)[0])}.")
     return array

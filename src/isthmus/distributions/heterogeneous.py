@@ -55,18 +55,22 @@ class HeterogeneousOutcome(Outcome):
     scale: Array  # [k, n, d]
     counts: tuple[int, ...] = eqx.field(static=True)
 
-    def log_prob_by_column(self, x: Array) -> Array:
-        numbers = None if self.numbers is None else self.numbers.log_prob_by_column(self._number(x))
-        return self._joined(numbers, self._log_shares(x)) / self.scale
-
-    def marginal(self, x: Array, observed: Array) -> Array:
-        x = jnp.where(observed, x, 0)
-        numbers = None if self.numbers is None else self.numbers.marginal(self._number(x), self._number(observed))
+    def log_prob_by_column(self, x: Array, observed: Array | None = None) -> Array:
+        if observed is None:
+            numbers = None if self.numbers is None else self.numbers.log_prob_by_column(self._number(x))
+            return self._joined(numbers, self._log_shares(x)) / self.scale
+        x, mask = jnp.where(observed, x, 0), self._number(observed)
+        numbers = None if self.numbers is None else self.numbers.log_prob_by_column(self._number(x), mask)
         return jnp.where(observed, self._joined(numbers, self._log_shares(x)) / self.scale, 0)
 
     def mean(self) -> Array:
         numbers = None if self.numbers is None else self.numbers.mean()
-        return self._joined(numbers, [jnp.argmax(logit, axis=-1) for logit in self.logits])
+        return self._joined(numbers, self._most_probable())
+
+    def conditional_mean(self, x: Array, observed: Array) -> Array:
+        number, mask = self._number(jnp.where(observed, x, 0)), self._number(observed)
+        numbers = None if self.numbers is None else self.numbers.conditional_mean(number, mask)
+        return jnp.where(observed, x, self._joined(numbers, self._most_probable()))
 
     def sample(self, key: Array) -> Array:
         keys = jax.random.split(key, 1 + len(self.logits))
@@ -89,6 +93,10 @@ class HeterogeneousOutcome(Outcome):
             share = jax.nn.softmax(logit, axis=-1)
             found |= {column: share[..., i, : self.counts[column]] for i, column in enumerate(columns)}
         return found
+
+    def _most_probable(self) -> list[Array]:
+        """Return the most probable category of each column that holds such, [k, n, columns] for each group."""
+        return [jnp.argmax(logit, axis=-1) for logit in self.logits]
 
     def _number(self, x: Array) -> Array:
         return x[..., np.array(numbers_of(self.counts), int)]

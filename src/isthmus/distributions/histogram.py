@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax.scipy.special import ndtr
 from jaxtyping import Array
 
-from isthmus.contracts import Density
+from isthmus.contracts import Density, where_observed
 
 OUTSIDE = 1e-4  # the probability of what lies outside all bins
 REACH = 0.1  # how far it lies outside on average, as a share of the range
@@ -18,26 +18,29 @@ REACH = 0.1  # how far it lies outside on average, as a share of the range
 class HistogramOutcome(Density):
     """(1 − ε) q_k / width_k in bin k, and ε / 2 in each of two exponential tails outside: a density on the whole line.
 
-    The loss `by_column` is the cross-entropy of the bins' densities, under the target's shares of the bins. These are
-    one for the bin that holds the target, or, with a smoothing, those of a normal distribution around it.
+    `log_prob` is minus the cross-entropy of the bins' densities, under the target's shares of the bins. These are one
+    for the bin that holds the target, or, with a smoothing, those of a normal distribution around it.
     """
 
     log_share: Array  # [k, n, d, bins], log q
     edges: Array  # [k, n, d, bins + 1], increasing
     smoothing: Array  # [k, n], of the target, in bins
 
-    def log_prob_by_column(self, x: Array) -> Array:
+    def log_prob_by_column(self, x: Array, observed: Array | None = None) -> Array:
+        return where_observed(self._smoothed_log_prob, x, observed)
+
+    def _smoothed_log_prob(self, x: Array) -> Array:
         by_bin = self.log_share - jnp.log(self._width()) + math.log1p(-OUTSIDE)
         inside = jnp.sum(self._target(x) * by_bin, axis=-1)
         return jnp.where(self._beyond(x) > 0, self._log_tail(x), inside)
 
-    def log_density(self, x: Array) -> Array:
+    def marginal_log_prob(self, x: Array) -> Array:
         by_bin = self.log_share - jnp.log(self._width()) + math.log1p(-OUTSIDE)
         inside = jnp.sum(self._in_bin(x) * by_bin, axis=-1)
         return jnp.where(self._beyond(x) > 0, self._log_tail(x), inside)
 
-    def log_joint(self, x: Array, observed: Array) -> Array:
-        return jnp.sum(jnp.where(observed, self.log_density(jnp.where(observed, x, 0)), 0), axis=-1)
+    def joint_log_prob(self, x: Array, observed: Array) -> Array:
+        return jnp.sum(where_observed(self.marginal_log_prob, x, observed), axis=-1)
 
     def mean(self) -> Array:
         ends = (self.edges[..., 0] + self.edges[..., -1]) / 2

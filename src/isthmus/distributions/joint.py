@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -29,14 +27,10 @@ class JointOutcome(Outcome):
     outcomes: tuple[Outcome, ...]
     widths: tuple[int, ...] = eqx.field(static=True)
 
-    def log_prob_by_column(self, x: Array) -> Array:
-        return jnp.concatenate(
-            [o.log_prob_by_column(part) for o, part in zip(self.outcomes, self._cut(x), strict=True)], -1
-        )
-
-    def marginal(self, x: Array, observed: Array) -> Array:
-        parts = zip(self.outcomes, self._cut(x), self._cut(observed), strict=True)
-        return jnp.concatenate([outcome.marginal(part, seen) for outcome, part, seen in parts], -1)
+    def log_prob_by_column(self, x: Array, observed: Array | None = None) -> Array:
+        masks = [None] * len(self.widths) if observed is None else self._cut(observed)
+        parts = zip(self.outcomes, self._cut(x), masks, strict=True)
+        return jnp.concatenate([outcome.log_prob_by_column(part, mask) for outcome, part, mask in parts], -1)
 
     def mean(self) -> Array:
         return jnp.concatenate([outcome.mean() for outcome in self.outcomes], -1)
@@ -45,6 +39,10 @@ class JointOutcome(Outcome):
         keys = jax.random.split(key, len(self.outcomes))
         return jnp.concatenate([o.sample(each) for o, each in zip(self.outcomes, keys, strict=True)], -1)
 
-    def _cut(self, x: Array) -> Iterator[Array]:
+    def conditional_mean(self, x: Array, observed: Array) -> Array:
+        parts = zip(self.outcomes, self._cut(x), self._cut(observed), strict=True)
+        return jnp.concatenate([outcome.conditional_mean(part, mask) for outcome, part, mask in parts], -1)
+
+    def _cut(self, x: Array) -> list[Array]:
         ends = np.cumsum(self.widths)
-        return (x[..., end - width : end] for end, width in zip(ends, self.widths, strict=True))
+        return [x[..., end - width : end] for end, width in zip(ends, self.widths, strict=True)]

@@ -21,17 +21,16 @@ class MultivariateNormalOutcome(Density):
     slope: Array  # [k, n, d, d], B, below the diagonal only
     deviation: Array  # [k, n, d], σ, given the columns before
 
-    def log_prob_by_column(self, x: Array) -> Array:
+    def log_prob_by_column(self, x: Array, observed: Array | None = None) -> Array:
+        if observed is not None:
+            upper, z = self._reduced(x, observed)
+            scale = jnp.abs(jnp.diagonal(upper, axis1=-2, axis2=-1))
+            return jnp.where(observed, -0.5 * z**2 - jnp.log(scale) - HALF_LOG, 0)
         residual = x - self.center
         z = (residual - jnp.einsum("...ji,...i->...j", self.slope, residual)) / self.deviation
         return -0.5 * z**2 - jnp.log(self.deviation) - HALF_LOG
 
-    def marginal(self, x: Array, observed: Array) -> Array:
-        upper, z = self._reduced(x, observed)
-        scale = jnp.abs(jnp.diagonal(upper, axis1=-2, axis2=-1))
-        return jnp.where(observed, -0.5 * z**2 - jnp.log(scale) - HALF_LOG, 0)
-
-    def completed(self, x: Array, observed: Array) -> Array:
+    def conditional_mean(self, x: Array, observed: Array) -> Array:
         upper, z = self._reduced(x, observed)
         factor = self.factor()
         known = jax.lax.linalg.triangular_solve(upper, z[..., None], left_side=True, lower=False)
@@ -46,7 +45,7 @@ class MultivariateNormalOutcome(Density):
 
     def columns(self) -> NormalOutcome:
         """Return the distribution of each column by itself."""
-        return NormalOutcome(self.center, jnp.sqrt(self.variance()))
+        return NormalOutcome(self.center, self.std())
 
     def mean(self) -> Array:
         return self.center
@@ -54,7 +53,7 @@ class MultivariateNormalOutcome(Density):
     def variance(self) -> Array:
         return jnp.sum(self.factor() ** 2, axis=-1)
 
-    def log_density(self, x: Array) -> Array:
+    def marginal_log_prob(self, x: Array) -> Array:
         return self.columns().log_prob_by_column(x)
 
     def cdf(self, x: Array) -> Array:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax.scipy.special import ndtr, ndtri
 from jaxtyping import Array
 
-from isthmus.contracts import Density
+from isthmus.contracts import Density, where_observed
 
 UNIT = math.log(math.e - 1)  # softplus(UNIT) = 1: training begins near a standard deviation of 1
 HALF_LOG = 0.5 * math.log(2 * math.pi)
@@ -35,10 +35,10 @@ class NormalOutcome(Density):
     center: Array  # [k, n, d], the mean
     deviation: Array  # [k, n, d]
 
-    def log_prob_by_column(self, x: Array) -> Array:
-        return log_normal(x, self.center, self.deviation)
+    def log_prob_by_column(self, x: Array, observed: Array | None = None) -> Array:
+        return where_observed(lambda x: log_normal(x, self.center, self.deviation), x, observed)
 
-    def log_density(self, x: Array) -> Array:
+    def marginal_log_prob(self, x: Array) -> Array:
         return self.log_prob_by_column(x)
 
     def mean(self) -> Array:

@@ -18,19 +18,18 @@ class NormalMixtureOutcome(Density):
     center: Array  # [k, n, components, d]
     deviation: Array  # [k, n, components, d]
 
-    def log_prob_by_column(self, x: Array) -> Array:
-        return self._in_turn(self._each(x))
-
-    def marginal(self, x: Array, observed: Array) -> Array:
+    def log_prob_by_column(self, x: Array, observed: Array | None = None) -> Array:
+        if observed is None:
+            return self._in_turn(self._each(x))
         each = jnp.where(observed[..., None, :], self._each(jnp.where(observed, x, 0)), 0)
         return jnp.where(observed, self._in_turn(each), 0)
 
-    def completed(self, x: Array, observed: Array) -> Array:
+    def conditional_mean(self, x: Array, observed: Array) -> Array:
         each = jnp.where(observed[..., None, :], self._each(jnp.where(observed, x, 0)), 0)
         share = jax.nn.softmax(self.log_share + jnp.sum(each, axis=-1), axis=-1)  # given what is observed
         return jnp.where(observed, x, jnp.sum(share[..., None] * self.center, axis=-2))
 
-    def log_density(self, x: Array) -> Array:
+    def marginal_log_prob(self, x: Array) -> Array:
         return logsumexp(self.log_share[..., None] + self._each(x), axis=-2)
 
     def mean(self) -> Array:

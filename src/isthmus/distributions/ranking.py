@@ -23,12 +23,14 @@ class RankingOutcome(Outcome):
     score: Array  # [k, n, 1]
 
     @abc.abstractmethod
-    def log_prob_by_column(self, x: Array) -> Array:
+    def log_prob_of_targets(self, x: Array) -> Array:
         """Return minus the share of each row in the loss, [k, n, 1], under the target `x` [n, 3]."""
 
-    def marginal(self, x: Array, observed: Array) -> Array:
-        nothing = jnp.array([0, -1, 0], x.dtype)  # a row that is not told whole belongs to no group
-        return self.log_prob_by_column(jnp.where(jnp.all(observed, axis=-1, keepdims=True), x, nothing))
+    def log_prob_by_column(self, x: Array, observed: Array | None = None) -> Array:
+        if observed is not None:
+            nothing = jnp.array([0, -1, 0], x.dtype)  # a row whose target lacks an entry belongs to no group
+            x = jnp.where(jnp.all(observed, axis=-1, keepdims=True), x, nothing)
+        return self.log_prob_of_targets(x)
 
     def mean(self) -> Array:
         return self.score

@@ -10,7 +10,7 @@ import numpy as np
 
 COMPONENTS = (1, 2, 4, 8)  # tried in this order, as long as the Bayesian information criterion falls
 MOST_AXES = 32  # in which normals may differ in shape
-LEAST_SPREAD = 1e-5  # an axis narrower than so many times the widest holds nothing
+LEAST_SPREAD = 1e-5  # of the widest axis; narrower ones are left out
 RIDGE = 1e-3  # on the variances, where those of all codes are 1: no component shrinks to a point
 
 
@@ -23,7 +23,7 @@ class CodeDensity:
     """
 
     share: np.ndarray  # [k], summing to 1
-    owner: np.ndarray  # [k], the place of the class that a component belongs to; -1 for none
+    owner: np.ndarray  # [k], the place of the class of a component; -1 for no class
     mean: np.ndarray  # [k, size]
     factor: np.ndarray  # [k, axes, size]
     rest: np.ndarray  # [more axes, size]
@@ -35,14 +35,14 @@ class CodeDensity:
             chosen = generator.choice(len(self.share), n, p=self.share)
         else:
             chosen = np.empty(n, np.intp)
-            for each in np.unique(place):
-                weight = np.where(self.owner == each, self.share, 0)
-                here = place == each
-                chosen[here] = generator.choice(len(weight), here.sum(), p=weight / weight.sum())
+            for owner in np.unique(place):
+                weight = np.where(self.owner == owner, self.share, 0)
+                is_of_class = place == owner
+                chosen[is_of_class] = generator.choice(len(weight), is_of_class.sum(), p=weight / weight.sum())
         noise = generator.standard_normal((n, self.factor.shape[1]))
         own = np.empty((n, self.mean.shape[1]))
-        for each in np.unique(chosen):
-            own[chosen == each] = noise[chosen == each] @ self.factor[each]
+        for component in np.unique(chosen):
+            own[chosen == component] = noise[chosen == component] @ self.factor[component]
         return self.mean[chosen] + own + generator.standard_normal((n, len(self.rest))) @ self.rest
 
     def conditions(self, generator: np.random.Generator, n: int) -> np.ndarray:
@@ -64,15 +64,15 @@ class CodeDensity:
         return {name: array.astype(np.float32) for name, array in arrays.items() if array.size}
 
     @classmethod
-    def taken(cls, tensors: dict[str, np.ndarray], size: int, known: int) -> Self | None:
-        """Return the density of arrays from a file, or None where they are none."""
+    def from_tensors(cls, tensors: dict[str, np.ndarray], size: int, known: int) -> Self | None:
+        """Return the density of arrays from a file, or None where they do not make one."""
         arrays = {name: tensor.astype(np.float64) for name, tensor in tensors.items()}
         if not {"share", "owner", "mean", "factor"} <= set(arrays) or (known and "condition" not in arrays):
             return None
         share, owner, condition = arrays["share"], arrays["owner"], arrays.get("condition", np.empty((0, 0)))
         counts = {len(arrays[name]) for name in ("share", "owner", "mean", "factor")}
         shares = [share, condition[:, -1]] if known else [share]
-        is_sound = len(counts) == 1 and all((each >= 0).all() and abs(each.sum() - 1) < 1e-3 for each in shares)
+        is_sound = len(counts) == 1 and all((share >= 0).all() and abs(share.sum() - 1) < 1e-3 for share in shares)
         if not is_sound or (owner % 1 != 0).any() or (owner < -1).any():
             return None
         rest = arrays.get("rest", np.empty((0, size)))
@@ -80,12 +80,12 @@ class CodeDensity:
         return cls(share / share.sum(), owner, arrays["mean"], arrays["factor"], rest, condition)
 
 
-def shapes(size: int, known: int) -> dict[str, tuple[int, ...]]:
+def density_shapes(size: int, known: int) -> dict[str, tuple[int, ...]]:
     """Return the shapes of the arrays for codes of `size`, followed by `known` columns; first axes may be shorter."""
     most = 2**31
-    each: dict[str, tuple[int, ...]] = {"share": (most,), "owner": (most,), "mean": (most, size)}
-    each |= {"factor": (most, min(size, MOST_AXES), size), "rest": (most, size)}
-    return each | ({"condition": (most, known + 1)} if known else {})
+    shapes: dict[str, tuple[int, ...]] = {"share": (most,), "owner": (most,), "mean": (most, size)}
+    shapes |= {"factor": (most, min(size, MOST_AXES), size), "rest": (most, size)}
+    return shapes | ({"condition": (most, known + 1)} if known else {})
 
 
 def fit_density(codes: np.ndarray, size: int, place: np.ndarray | None) -> CodeDensity:
@@ -96,29 +96,29 @@ def fit_density(codes: np.ndarray, size: int, place: np.ndarray | None) -> CodeD
     """
     if place is not None:
         codes, place = codes[place >= 0], place[place >= 0]
-    codes, condition = codes[:, :size].astype(np.float64), _kinds(codes[:, size:].astype(np.float64))
+    codes, condition = codes[:, :size].astype(np.float64), _count_kinds(codes[:, size:].astype(np.float64))
     center = codes.mean(axis=0)
     _, deviation, axes = np.linalg.svd(codes - center, full_matrices=False)
     deviation /= np.sqrt(len(codes))
-    there = deviation > LEAST_SPREAD * max(deviation[0], np.finfo(float).tiny)
-    basis = deviation[there, None] * axes[there]  # [axes, size]
+    is_wide = deviation > LEAST_SPREAD * max(deviation[0], np.finfo(float).tiny)
+    basis = deviation[is_wide, None] * axes[is_wide]  # [axes, size]
     first = basis[: min(size, MOST_AXES)]
     along = (codes - center) @ (first / np.square(first).sum(axis=1, keepdims=True)).T  # [n, axes], variances 1
-    groups = {-1: along} if place is None else {int(each): along[place == each] for each in np.unique(place)}
-    found: dict[str, list[Any]] = {"share": [], "owner": [], "mean": [], "factor": []}
+    groups = {-1: along} if place is None else {int(owner): along[place == owner] for owner in np.unique(place)}
+    pieces: dict[str, list[Any]] = {"share": [], "owner": [], "mean": [], "factor": []}
     total = sum(map(len, groups.values()))
     for owner, rows in groups.items():
-        share, mean, triangle = _mixture(rows)
-        found["share"] += [share * len(rows) / total]
-        found["owner"] += [np.full(len(share), owner)]
-        found["mean"] += [center + mean @ first]
+        share, mean, triangle = _fit_mixture(rows)
+        pieces["share"] += [share * len(rows) / total]
+        pieces["owner"] += [np.full(len(share), owner)]
+        pieces["mean"] += [center + mean @ first]
         missing = min(size, MOST_AXES) - len(first)
-        found["factor"] += [np.pad(triangle @ first, ((0, 0), (0, missing), (0, 0)))]
-    parts = {name: np.concatenate(arrays) for name, arrays in found.items()}
+        pieces["factor"] += [np.pad(triangle @ first, ((0, 0), (0, missing), (0, 0)))]
+    parts = {name: np.concatenate(arrays) for name, arrays in pieces.items()}
     return CodeDensity(**parts, rest=basis[len(first) :], condition=condition)
 
 
-def _mixture(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _fit_mixture(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return shares [k], means [k, axes] and triangles [k, axes, axes] of the normals of rows [n, axes]."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture  # it takes a while to import, and few need it
@@ -132,16 +132,16 @@ def _mixture(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             break
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            tried = GaussianMixture(count, reg_covar=RIDGE, random_state=0).fit(rows)
-        criterion = tried.bic(rows)
+            mixture = GaussianMixture(count, reg_covar=RIDGE, random_state=0).fit(rows)
+        criterion = mixture.bic(rows)
         if criterion >= lowest:
             break
-        best, lowest = tried, criterion
+        best, lowest = mixture, criterion
     assert best is not None  # noqa: S101 -- one component can always be fitted
     return best.weights_, best.means_, np.linalg.cholesky(best.covariances_).transpose(0, 2, 1)
 
 
-def _kinds(condition: np.ndarray) -> np.ndarray:
+def _count_kinds(condition: np.ndarray) -> np.ndarray:
     """Return the rows that differ, each followed by its share."""
     if not condition.shape[1]:
         return np.empty((0, 0))

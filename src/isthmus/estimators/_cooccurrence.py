@@ -1,4 +1,4 @@
-"""How often words stand near each other, and what it tells: pointwise mutual information."""
+"""Co-occurrence counts of words, and their pointwise mutual information."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def cooccurrence(ids: np.ndarray, text: np.ndarray, words: int, window: int, *, 
 
     Parameters
     ----------
-    ids : the words by number, in order, [m]; one below 0 is none that counts, but takes its place.
+    ids : the words by number, in order, [m]; one below 0 does not count, but takes its place.
     text : the text that each stands in, [m]: words of two texts are never near.
     words : how many there are.
     window : how far away a word may stand and be near, at least 1.
@@ -22,25 +22,25 @@ def cooccurrence(ids: np.ndarray, text: np.ndarray, words: int, window: int, *, 
     >>> cooccurrence(np.array([0, 1, 2]), np.zeros(3), 3, 2).toarray().tolist()
     [[0.0, 1.0, 0.5], [1.0, 0.0, 1.0], [0.5, 1.0, 0.0]]
     """
-    found = sp.csr_array((words, words), dtype=np.float64)
+    counts = sp.csr_array((words, words), dtype=np.float64)
     for distance in range(1, min(window, len(ids) - 1) + 1):
         left, right = ids[:-distance], ids[distance:]
         is_near = (text[:-distance] == text[distance:]) & (left >= 0) & (right >= 0)
         value = np.full(np.count_nonzero(is_near), 1 / distance if harmonic else 1.0)
         pairs = sp.coo_array((value, (left[is_near], right[is_near])), shape=(words, words))
-        found = found + pairs.tocsr()  # the sum of equal places
-    return sp.csr_array(found + found.T)
+        counts = counts + pairs.tocsr()  # the sum of equal places
+    return sp.csr_array(counts + counts.T)
 
 
 def pointwise_information(
     counts: sp.csr_array, *, smoothing: float = 1.0, shift: float = 1.0, positive: bool = True
 ) -> sp.csr_array:
-    """Return log (p(w, c) / (p(w) p(c))) − log shift of the pairs that were seen, 0 for others, [words, contexts].
+    """Return log (p(w, c) / (p(w) p(c))) − log shift of the pairs that occur, 0 for others, [words, contexts].
 
     Parameters
     ----------
     counts : of words beside contexts, [words, contexts].
-    smoothing : p(c) is n_c to this power, over the sum of these: below 1, rare contexts tell less.
+    smoothing : p(c) is n_c to this power, over the sum of these: below 1, rare contexts count less.
     shift : as many samples as word vectors by negative sampling draw; 1 shifts nothing.
     positive : set what is below 0 to 0.
 
@@ -62,6 +62,8 @@ def pointwise_information(
         share = np.log(context / context.sum())
     row = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
     value = np.log(counts.data) - np.log(own[row]) - share[counts.indices] - np.log(shift)
-    found = sp.csr_array((np.maximum(value, 0) if positive else value, counts.indices, counts.indptr), counts.shape)
-    found.eliminate_zeros()
-    return found
+    information = sp.csr_array(
+        (np.maximum(value, 0) if positive else value, counts.indices, counts.indptr), counts.shape
+    )
+    information.eliminate_zeros()
+    return information

@@ -1,4 +1,4 @@
-"""Where an estimator computes."""
+"""The device that an estimator computes on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each unit of a code does over rows."""
+"""The mean, spread, use and KL of each unit of a code over rows."""
 
 from __future__ import annotations
 
@@ -18,40 +18,39 @@ if TYPE_CHECKING:
     from isthmus.estimators._reconstructor import Reconstructor
 
 LEAST_VARIANCE = 0.01  # of a posterior mean over rows, below which its unit has collapsed onto the prior
-ROUNDING = 1e-6  # a deviation of so much of the mean is none
+ROUNDING = 1e-6  # a smaller deviation, as a share of the mean, is rounding
 
 
 @on_device
-def diagnosis(estimator: Reconstructor, X: Any) -> pd.DataFrame:
-    source = estimator._open(X, reset=False)
+def diagnose_code(estimator: Reconstructor, X: Any) -> pd.DataFrame:
+    fitted, source = estimator.fitted_, estimator.open_rows(X)
     if source.n_rows < 2:
-        raise InvalidData("diagnose compares rows: at least 2 are due. Got 1.")
-    size = estimator.n_components_
+        raise InvalidData("diagnose compares rows: expected at least 2; got 1.")
+    size = fitted.skeleton.size  # columns known beside a code are no units of it
     sketch = np.zeros((1, source.row.size), np.float32)
-    width = jax.eval_shape(_look, estimator._weights, estimator._skeleton, sketch).shape[1]
-    seen = estimator._apply(_look, source, width).astype(np.float64)
-    point = seen[:, :size]
-    found = pd.DataFrame(
+    width = jax.eval_shape(_point_and_kl, fitted.weights, fitted.skeleton, sketch).shape[1]
+    units = fitted.apply(_point_and_kl, source, width).astype(np.float64)
+    point = units[:, :size]
+    frame = pd.DataFrame(
         {"mean": point.mean(axis=0), "deviation": point.std(axis=0), "active": (point != 0).mean(axis=0)},
-        index=pd.Index(estimator.get_feature_names_out(), name="unit"),
+        index=pd.Index(estimator.get_feature_names_out()[:size], name="unit"),
     )
     if width > size:
-        found["kl"] = seen[:, size:].mean(axis=0)
-    found["verdict"] = _verdicts(found)
-    return found
+        frame["kl"] = units[:, size:].mean(axis=0)
+    frame["verdict"] = _verdicts(frame)
+    return frame
 
 
 @jax.jit
-def _look(weights: Array, model: Any, x: Array) -> Array:
-    """Return the point code of `x` [n, d] and, where it is a distribution, its information: [n, size or 2 · size]."""
+def _point_and_kl(weights: Array, model: Any, x: Array) -> Array:
+    """Return the point code of `x` [n, d] and, where it is a distribution, its KL by unit: [n, size or 2 · size]."""
     network = assemble(model, weights)
     code = network.encode(x)
-    information = network.neck.information(code)
-    return code.point if information is None else jnp.concatenate([code.point, information], axis=1)
+    return code.point if code.posterior is None else jnp.concatenate([code.point, code.posterior.kl()], axis=1)
 
 
-def _verdicts(found: pd.DataFrame) -> np.ndarray:
-    is_dead = found["active"] == 0
-    is_collapsed = (found["deviation"] ** 2 < LEAST_VARIANCE) & ("kl" in found)
-    is_constant = found["deviation"] <= ROUNDING * found["mean"].abs()
+def _verdicts(frame: pd.DataFrame) -> np.ndarray:
+    is_dead = frame["active"] == 0
+    is_collapsed = (frame["deviation"] ** 2 < LEAST_VARIANCE) & ("kl" in frame)
+    is_constant = frame["deviation"] <= ROUNDING * frame["mean"].abs()
     return np.select([is_collapsed, is_dead, is_constant], ["collapsed", "dead", "constant"], "")

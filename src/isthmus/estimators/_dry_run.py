@@ -1,4 +1,4 @@
-"""A fit up to its first epoch: what it would train, and from which weights."""
+"""A dry run of a fit, up to its first epoch: what it would train, and from which weights."""
 
 from __future__ import annotations
 

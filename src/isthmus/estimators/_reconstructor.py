@@ -1,29 +1,82 @@
-"""What every autoencoder answers once it is fitted: codes, rows, scores, its model, its file."""
+"""The base of autoencoders: codes, reconstructions, scores, new rows, and the model file."""
 
 from __future__ import annotations
 
-from typing import Any
+import abc
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Self
 
+import jax
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
-from isthmus.contracts import Scaling
-from isthmus.core.part import resolve
+from isthmus.contracts import Arrays, Row, Scaling
+from isthmus.core.constraints import Seed, Whole
+from isthmus.core.spelling import resolve
+from isthmus.data.reader import Reader, TableOptions
 from isthmus.data.rows import scaled_blocks
-from isthmus.data.sources import open_source
+from isthmus.data.sources import is_path, open_numbers
 from isthmus.data.validation import check_weight
-from isthmus.errors import InvalidData
-from isthmus.estimators._code_sampler import Generative
+from isthmus.errors import InvalidData, require
+from isthmus.estimators._code_sampler import CodeSampler, nearest_codes, sampler_of_rows
 from isthmus.estimators._device import on_device
-from isthmus.estimators._diagnosis import diagnosis
+from isthmus.estimators._diagnosis import diagnose_code
 from isthmus.estimators._encoder import Encoder
+from isthmus.estimators._estimator import Estimator
+from isthmus.estimators._fitted import Fitted, network_shapes, network_weights, stored_facts, stored_history
+from isthmus.estimators._network_parts import AutoencoderParts, StackParts
+from isthmus.estimators._seeds import seed_of
 from isthmus.model import inference
+from isthmus.storage.container import Opened
+from isthmus.storage.state import State, header_field, read_tensors
 
 
-class Reconstructor(Encoder, Generative):
+@dataclass(frozen=True, kw_only=True)
+class FittedAutoencoder(Fitted):
+    """The fitted state of an autoencoder."""
+
+    sampler: CodeSampler = field(default_factory=lambda: CodeSampler(None))
+    findings: Arrays = field(default_factory=dict)  # what the bottleneck has learned besides
+    is_category: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    """Whether each column is explained as a category, [d]."""
+
+    def column_error(self, rows: np.ndarray) -> np.ndarray:
+        """Return how far each entry of scaled rows [n, d] float32 is from its expectation, [n, d].
+
+        It is the squared difference of a number, and −log p of a category, in units of what a balanced likelihood
+        divides its column by.
+        """
+        error = np.concatenate(list(inference.blockwise(self.bind(inference.error), iter([rows]))))
+        if not self.is_category.any():
+            return error
+        log_prob = np.concatenate(list(inference.blockwise(self.bind(inference.explain), iter([rows]))))
+        return np.where(self.is_category, -log_prob, error)
+
+    def to_state(self) -> State:
+        """Return what a file holds of the autoencoder."""
+        facts = {name: array.tolist() for name, array in self.findings.items()}
+        return self.network_state(facts | self.sampler.facts()) | self.sampler.to_state(self)
+
+
+class Reconstructor(Encoder, Estimator[FittedAutoencoder]):
     """A network that gives each row a code, and rows for codes."""
 
-    optional = frozenset({"decoder", "corruption", "neighborhood", "scaling", "text"})
+    if TYPE_CHECKING:  # both bases have it
+
+        @property
+        def fitted_(self) -> FittedAutoencoder: ...
+
+    @abc.abstractmethod
+    def resolve_parts(self) -> AutoencoderParts | StackParts:
+        """Return what the parameters describe, every part resolved."""
+
+    @abc.abstractmethod
+    def table_options(self) -> TableOptions:
+        """Return what the parameters say of tables."""
+
+    @property
+    def labels_(self) -> np.ndarray | None:
+        """The classes that `sample` can draw rows of, in order; None where `fit` was given none."""
+        return self.fitted_.sampler.classes
 
     @on_device
     def inverse_transform(self, X: Any) -> Any:
@@ -34,24 +87,23 @@ class Reconstructor(Encoder, Generative):
         InvalidData
             If the codes are not of the model's size, or not finite.
         """
-        check_is_fitted(self)
-        source = open_source(X)
-        if source.row.shape != (self.n_components_,):
+        fitted, source = self.fitted_, open_numbers(X)
+        if source.row.shape != (fitted.n_components,):
             raise InvalidData(
-                f"the codes have {source.row.size} columns, and those of this model have {self.n_components_}."
+                f"the codes have {source.row.size} columns, and those of this model have {fitted.n_components}."
             )
         codes = scaled_blocks(source, resolve(Scaling, "none"), {})
-        rows = self._unscaled(self._run(inference.decode, codes, source, self.n_features_in_))
+        rows = fitted.reader.unscale(fitted.run(inference.decode, codes, source, fitted.row.size))
         if source.row.columns:
-            return self._framed(source.kind, rows, source, (source.row.size,))
-        return self._framed(self._kind, rows, source, self._row.shape)
+            return fitted.reader.restore(rows, source.with_row(Row((fitted.row.size,))))
+        return fitted.reader.restore(rows, index=source.index)
 
     @on_device
     def reconstruct(self, X: Any) -> Any:
         """Return what the model makes of each row, [n, d], in the units, names and frame of `X`."""
-        source = self._open(X, reset=False)
-        rows = self._unscaled(self._apply(inference.reconstruct, source, self.n_features_in_))
-        return self._framed(source.kind, rows, source, source.row.shape)
+        fitted, source = self.fitted_, self.open_rows(X)
+        rows = fitted.reader.unscale(fitted.apply(inference.reconstruct, source, fitted.row.size))
+        return fitted.reader.restore(rows, source)
 
     @on_device
     def score_samples(self, X: Any) -> np.ndarray:
@@ -61,8 +113,8 @@ class Reconstructor(Encoder, Generative):
         to the reconstruction. Where the code is a distribution it is log p(x | mean code): `isthmus.log_likelihood`
         estimates log p(x).
         """
-        source = self._open(X, reset=False)
-        return self._apply(inference.explain, source, self.n_features_in_).sum(axis=1)
+        fitted, source = self.fitted_, self.open_rows(X)
+        return fitted.apply(inference.explain, source, fitted.row.size).sum(axis=1)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return the weighted mean of `score_samples`: higher is better."""
@@ -71,39 +123,185 @@ class Reconstructor(Encoder, Generative):
 
     @on_device
     def reconstruction_error(self, X: Any, per_feature: bool = False) -> np.ndarray:
-        """Return the squared difference between rows and reconstructions in scaled units: higher is odder.
+        """Return the squared difference between rows and reconstructions in scaled units: higher is more anomalous.
 
-        Of a column of codes, as those of words or categories, it is 1 for each that is wrong.
+        Of a column of categories it is 1 for each that is wrong.
 
         Parameters
         ----------
         X : a table.
         per_feature : return it for each column, [n, d]; else the sum over columns, [n].
         """
-        source = self._open(X, reset=False)
-        error = self._apply(inference.error, source, self.n_features_in_)
-        error = np.where(self._are_codes(), np.sign(error), error)
+        fitted, source = self.fitted_, self.open_rows(X)
+        error = fitted.apply(inference.error, source, fitted.row.size)
+        error = np.where(fitted.is_category, np.sign(error), error)
         return error if per_feature else error.sum(axis=1)
-
-    @on_device
-    def _column_error(self, X: Any) -> np.ndarray:
-        """Return how far each entry is from what was expected, [n, d].
-
-        It is the squared difference of a number, in scaled units, and −log p of a code, in units of what a balanced
-        likelihood divides its column by.
-        """
-        source = self._open(X, reset=False)
-        error, are_codes = self._apply(inference.error, source, self.n_features_in_), self._are_codes()
-        if not are_codes.any():
-            return error
-        return np.where(are_codes, -self._apply(inference.explain, source, self.n_features_in_), error)
-
-    def _are_codes(self) -> np.ndarray:
-        """Say of each column whether it is explained as a code, [d]."""
-        likelihood = self._row_likelihood()
-        is_so = bool(self._row.codes) and likelihood is not None and likelihood.explains_categories
-        return np.array(self._row.codes) > 0 if is_so else np.zeros(self.n_features_in_, bool)
 
     def diagnose(self, X: Any) -> Any:
         """Return what each unit of the code does over the rows of `X`, a frame: see `isthmus.diagnose`."""
-        return diagnosis(self, X)
+        return diagnose_code(self, X)
+
+    @on_device
+    def sample(self, n: int = 1, random_state: Any = 0, *, label: Any = None) -> Any:
+        """Return `n` new rows, [n, d], in the units, names and frame of `fit`: expected rows of drawn codes.
+
+        Parameters
+        ----------
+        n : rows, at least 1.
+        random_state : seed of the draws.
+        label : a class, or one for each row, [n]: then rows are drawn of it. `fit` or `fit_density` must have been
+            given labels.
+
+        Raises
+        ------
+        InvalidPart
+            If a label is unknown, or none were given.
+
+        Examples
+        --------
+        >>> from isthmus import Autoencoder
+        >>> X = np.random.default_rng(0).normal(size=(60, 4)) + np.repeat([[0], [9]], 30, axis=0)
+        >>> ae = Autoencoder(1, max_epochs=20).fit(X, np.repeat(["low", "high"], 30))
+        >>> ae.sample(3).shape, bool(ae.sample(1, label="low").mean() < ae.sample(1, label="high").mean())
+        ((3, 4), True)
+        """
+        fitted = self.fitted_
+        Whole(1).check("n", n)
+        Seed().check("random_state", random_state)
+        place = fitted.sampler.places_of(label, int(n))
+        return self._decode(fitted.sampler.draw(fitted, int(n), seed_of(random_state), place))
+
+    @on_device
+    def similar(self, X: Any, n: int = 5, scale: float = 0.3, random_state: Any = 0) -> Any:
+        """Return `n` rows like each row of `X`, [rows · n, d], those of one row together: draws around its code.
+
+        Parameters
+        ----------
+        X : a table, or one row of it.
+        n : rows for each, at least 1.
+        scale : how far around, at least 0: the draws deviate by so many times as much as codes do, with their
+            covariance. 0 gives the reconstruction, 1 hardly resembles the row any more.
+        random_state : seed of the draws.
+
+        Examples
+        --------
+        >>> from isthmus import Autoencoder
+        >>> X = np.random.default_rng(0).normal(size=(60, 4))
+        >>> Autoencoder(2, max_epochs=5).fit(X).similar(X[0], n=7).shape
+        (7, 4)
+        """
+        fitted = self.fitted_
+        Whole(1).check("n", n)
+        require(np.ndim(scale) == 0 and 0 <= float(scale) < np.inf, "scale", "a number of at least 0", scale)
+        Seed().check("random_state", random_state)
+        generator = np.random.Generator(np.random.Philox(seed_of(random_state)))
+        codes = np.repeat(self._encode_rows(X), int(n), axis=0)
+        spread, size = fitted.sampler.spread(fitted), fitted.skeleton.size
+        around = scale * generator.standard_normal((len(codes), len(spread))) @ spread
+        codes[:, :size] += around.astype(codes.dtype)
+        return self._decode(codes)
+
+    @on_device
+    def interpolate(self, a: Any, b: Any, steps: int = 8) -> Any:
+        """Return `steps` rows on the way from each row of `a` to that of `b`, [rows · steps, d]; pairs together.
+
+        The codes lie evenly on the straight line between the two codes, so the first is what `reconstruct` makes of
+        the row of `a`, the last of that of `b`.
+
+        Parameters
+        ----------
+        a, b : tables of as many rows, or one row each.
+        steps : at least 2.
+
+        Examples
+        --------
+        >>> from isthmus import Autoencoder
+        >>> X = np.random.default_rng(0).normal(size=(60, 4))
+        >>> Autoencoder(2, max_epochs=5).fit(X).interpolate(X[0], X[1], steps=3).shape
+        (3, 4)
+        """
+        size = self.fitted_.skeleton.size
+        Whole(2).check("steps", steps)
+        first, last = self._encode_rows(a), self._encode_rows(b)
+        if len(first) != len(last):
+            raise InvalidData(f"expected as many rows in b as in a; got {len(first)} in a and {len(last)} in b.")
+        share = np.linspace(0, 1, int(steps))[:, None]
+        codes = ((1 - share) * first[:, None] + share * last[:, None]).astype(first.dtype)  # [rows, steps, size + c]
+        codes[..., size:] = np.where(share < 0.5, first[:, None, size:], last[:, None, size:])
+        return self._decode(codes.reshape(-1, codes.shape[-1]))
+
+    @on_device
+    def fit_density(self, X: Any, y: Any = None) -> Self:
+        """Learn the density of codes from a table, in place of that of the training rows; `save` keeps it.
+
+        Parameters
+        ----------
+        X : a table, as in `transform`.
+        y : a class for each row, [n]; then `sample` can be asked for rows of a class.
+        """
+        fitted, source = self.fitted_, self.open_rows(X)
+        sampler = sampler_of_rows(source, y, fitted.reader)
+        sampler.density(fitted)
+        self._fitted = replace(fitted, sampler=sampler)
+        return self
+
+    def to_state(self) -> State:
+        """Return all that a file must hold of this estimator."""
+        return self.fitted_.to_state()
+
+    @classmethod
+    def from_state(cls, stored: Opened) -> Self:
+        """Return the fitted estimator of a file, which may hold anything."""
+        estimator = cls.from_json(header_field(stored, "parameters", dict))
+        estimator.check_parameters()
+        parts = estimator.resolve_parts()
+        reader = Reader.from_header(stored, parts.scaling, parts.read_categories)
+        facts = stored_facts(stored)
+        findings = parts.check_facts({name: fact for name, fact in facts.items() if name != "labels"})
+        skeleton = parts.build(reader.row)
+        size, known = skeleton.size, len(skeleton.condition)
+        shapes = network_shapes(skeleton, reader, stored) | CodeSampler.tensor_shapes(stored, size, known)
+        tensors = read_tensors(stored, shapes)
+        estimator._fitted = FittedAutoencoder(
+            settings=estimator.to_json(),
+            reader=reader.with_tensors(tensors),
+            skeleton=skeleton,
+            weights=network_weights(skeleton, tensors),
+            history=stored_history(stored),
+            stop_reason=header_field(stored, "stop_reason", str),
+            n_samples=header_field(stored, "n_samples", int),
+            sampler=CodeSampler.from_state(facts, tensors, size, known),
+            findings=findings,
+            is_category=category_mask(parts, reader.row),
+        )
+        return estimator
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self._fitted is not None:  # a copy holds the density, and no row
+            self._fitted.sampler.density(self._fitted)
+        return super().__getstate__()
+
+    def _encode_rows(self, X: Any) -> np.ndarray:
+        """Return the codes of a table or of one row, [n, size + c]."""
+        fitted = self.fitted_
+        source = self.open_rows(_as_table(X, len(fitted.row.shape)))
+        return nearest_codes(fitted, fitted.apply(inference.encode, source, fitted.n_components))
+
+    def _decode(self, codes: np.ndarray) -> Any:
+        """Return the rows of the nearest codes [n, size + c] that the neck can give."""
+        return self.inverse_transform(nearest_codes(self.fitted_, codes))
+
+
+def category_mask(parts: AutoencoderParts | StackParts, row: Row) -> np.ndarray:
+    """Say of each column whether it is explained as a category, [d]."""
+    has_categories = bool(row.categories) and parts.row_likelihood(row).explains == "categories"
+    return np.array(row.categories) > 0 if has_categories else np.zeros(row.size, bool)
+
+
+def _as_table(X: Any, axes: int) -> Any:
+    """Return a table of one row where `X` is a row: an array of so many axes, a series of a frame, a text."""
+    if isinstance(X, str) and not is_path(X):
+        return [X]
+    if type(X).__module__.startswith("pandas") and type(X).__name__ == "Series" and X.dtype.kind in "fiub":
+        return X.to_frame().T
+    return X[None] if isinstance(X, np.ndarray | jax.Array) and X.ndim == axes else X

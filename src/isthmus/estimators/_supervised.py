@@ -1,323 +1,401 @@
-"""What supervised networks share: an encoder whose code explains a target, pretrained, held, fine-tuned."""
+"""The base of supervised networks: an encoder whose code explains a target, pretrained, frozen, fine-tuned."""
 
 from __future__ import annotations
 
-import abc
-import numbers
-from collections.abc import Callable
-from dataclasses import replace
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
 from sklearn.base import clone
 
-from isthmus.contracts import (
-    LAST_STEP,
-    Backbone,
-    Code,
-    Corruption,
-    Head,
-    Likelihood,
-    Neck,
-    Optimizer,
-    Penalty,
-    Row,
-    Scaling,
-    Stop,
-    Text,
-)
+from isthmus.contracts import Backbone, Corruption, Likelihood, Penalty, Scaling, Text
+from isthmus.core.constraints import Choice, Constraint, Interval, ManyParts, OnePart, Whole
 from isthmus.core.parameter_specs import draw_weights, join_weights, split_weights, weight_range
-from isthmus.core.part import Part, resolve
 from isthmus.data.device_table import DeviceTable
+from isthmus.data.reader import Reader, TableOptions
 from isthmus.data.rows import Rows
-from isthmus.data.scaling import TableScaling
+from isthmus.data.schema import ColumnKinds
 from isthmus.data.source import Source
+from isthmus.data.split import ValidationSplit
 from isthmus.data.validation import check_weight
-from isthmus.errors import require
-from isthmus.estimators._encoder import Encoder
-from isthmus.estimators._network import Network
+from isthmus.estimators._encoder import Encoder, learn_names, learn_reader
+from isthmus.estimators._estimator import Estimator, Estimators
+from isthmus.estimators._fitted import (
+    Fitted,
+    network_shapes,
+    network_weights,
+    shorter_shapes,
+    stored_facts,
+    stored_history,
+)
+from isthmus.estimators._network_parts import SupervisedParts
 from isthmus.estimators._reconstructor import Reconstructor
-from isthmus.estimators._tabling import with_categories
+from isthmus.estimators._seeds import seed_of
+from isthmus.estimators._targets import Target
+from isthmus.estimators._training import (
+    REPEATED_TRAINING,
+    RepeatedTrainingParameters,
+    TrainingResult,
+    build_job,
+    check_same_network,
+    known_categories,
+    run_training,
+    start_from_rows,
+    validation_share,
+    with_start_values,
+)
+from isthmus.estimators._validation import check_categories, check_size
 from isthmus.model import inference
-from isthmus.model.model import Model, build_encoder, category_counts
+from isthmus.model.model import Model
+from isthmus.storage.container import Opened
+from isthmus.storage.state import Shapes, State, header_field, read_tensors
 from isthmus.training import loop
-from isthmus.training.epoch import Job, Progress
-from isthmus.training.objective import Plan
+from isthmus.training.epoch import Job
+
+LEAST_COLUMNS = 1
+VALIDATION_FROM = 200  # rows: below, every row is needed for training
 
 
-class Answers(NamedTuple):
-    """What `y` tells, for each row of the table."""
+class Targets(NamedTuple):
+    """The targets of the rows of a table, from `y`."""
 
     target: np.ndarray  # [n, t] float64, as rows carry it
-    factor: np.ndarray  # [n], on the weight of the target: 0 where there is none
+    factor: np.ndarray  # [n], on the weight of the target: 0 where it is missing
     label: np.ndarray | None = None  # [n] int32, for penalties that need labels
 
 
-class Supervised(Encoder):
+class Prepared(NamedTuple):
+    """A table that has been read with its targets, and the network for it, before training."""
+
+    parts: SupervisedParts
+    reader: Reader
+    rows: Rows
+    skeleton: Model
+    target: Target
+    former: FittedSupervised | None  # the state that training goes on from
+    pretrained: Reconstructor | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedSupervised(Fitted):
+    """The fitted state of a supervised network."""
+
+    target: Target
+    others: np.ndarray | None = None  # [starts - 1, weights], where the solutions of all starts are averaged
+    pretrained: Reconstructor | None = None  # a model file does not hold it
+    n_labelled: int | None = None  # rows with a label in the fit; the same
+
+    def expect(self, source: Source, columns: int) -> np.ndarray:
+        """Return the expected targets of a table, [n, columns], averaged over the starts where that is asked for."""
+        expected = self.apply(inference.expect, source, columns)
+        if self.others is None:
+            return expected
+        others = (self.apply(inference.expect, source, columns, weights) for weights in self.others)
+        return (expected + sum(others)) / (1 + len(self.others))
+
+    def to_state(self) -> State:
+        """Return what a file holds of the network."""
+        tensors = {} if self.others is None else {"others": self.others}
+        return self.network_state(self.target.facts()) | State({}, tensors)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class SupervisedParameters(RepeatedTrainingParameters):
+    """The parameters of a supervised network."""
+
+    encoder: Any = field(default="mlp", kw_only=False)
+    target: Any = "squared_error"
+    pretrained: Any = None
+    frozen_epochs: int = 0
+    reconstruction: float = 0.0
+    corruption: Any = None
+    penalties: Any = ()
+    scaling: Any = "standard"
+    text: Any = None
+    columns: dict[str, Any] | None = None
+    combine: str = "best"
+
+
+SUPERVISED: dict[str, Constraint] = {
+    "encoder": OnePart(Backbone),
+    "target": OnePart(Likelihood),
+    "corruption": OnePart(Corruption, optional=True),
+    "scaling": OnePart(Scaling, optional=True),
+    "text": OnePart(Text, optional=True),
+    "penalties": ManyParts(Penalty),
+    "columns": ColumnKinds(),
+    **REPEATED_TRAINING,
+    "frozen_epochs": Whole(0),
+    "reconstruction": Interval(0),
+    "combine": Choice(("best", "average")),
+    "pretrained": Estimators(Reconstructor, "an autoencoder, or None", optional=True),
+}
+
+
+class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
     """An encoder whose code explains a target by a likelihood.
 
     With `pretrained`, training has three stages: the autoencoder on all rows, also those without a label; the head
     alone on its codes, for `frozen_epochs`; then all layers together, for `max_epochs`.
     """
 
-    one_part: ClassVar[dict[str, type[Part]]] = {
-        "encoder": Backbone,
-        "target": Likelihood,
-        "corruption": Corruption,
-        "scaling": Scaling,
-        "text": Text,
-        "optimizer": Optimizer,
-    }
-    many_parts: ClassVar[dict[str, type[Part]]] = {"penalties": Penalty, "stops": Stop}
-    optional = frozenset({"corruption", "scaling", "text"})
+    if TYPE_CHECKING:  # both bases have it
 
-    least_columns = 1
-    hold_out_from = 200
+        @property
+        def fitted_(self) -> FittedSupervised: ...
 
-    _target_may_be_missing = False
-    _others: np.ndarray | None = None  # [starts - 1, weights], where the solutions of all starts are averaged
-
-    def _store(self, arguments: dict[str, Any]) -> None:
-        """Keep the arguments of the constructor as they are."""
-        for name in self._get_param_names():
-            setattr(self, name, arguments[name])
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        return tags
-
-    @abc.abstractmethod
-    def _head(self, target_layer: Callable[[int], Callable[[Array], Array]]) -> Head:
-        """Return the head that explains the target; its layers come from `readout(total)`."""
-
-    @abc.abstractmethod
-    def _target_row(self) -> Row:
-        """Return what one target is."""
-
-    def _encoded(self, target: np.ndarray, weight: np.ndarray) -> Any:
-        """Return targets as the head explains them, [padded n, columns], of those that rows carry and their weights."""
-        return target
-
-    def _check_settings(self) -> None:
-        super()._check_settings()
-        is_whole = isinstance(self.frozen_epochs, numbers.Integral) and not isinstance(self.frozen_epochs, bool)
-        epochs = self.frozen_epochs
-        require(is_whole and epochs >= 0, "frozen_epochs", "a whole number of at least 0", epochs)
-        share = self.reconstruction
-        is_number = isinstance(share, numbers.Real) and not isinstance(share, bool)
-        require(is_number and 0 <= share < np.inf, "reconstruction", "a number of at least 0", share)
-        require(self.combine in ("best", "average"), "combine", "'best' or 'average'", self.combine)
-        is_autoencoder = self.pretrained is None or isinstance(self.pretrained, Reconstructor)
-        require(is_autoencoder, "pretrained", "an autoencoder, or None", self.pretrained)
-        if self.pretrained is not None:
-            self.pretrained._check_settings()
-
-    def _fit(self, X: Any, source: Source, answers: Answers, sample_weight: Any, checkpoint: Any) -> None:
-        """Train on a table and what its rows are to tell."""
-        weight = check_weight(sample_weight, source.n_rows)
-        if self.reconstruction:  # rows without a target are explained all the same
-            answers = answers._replace(target=np.column_stack([answers.target, answers.factor]))
-        else:
-            weight = weight * answers.factor
-        continues = self._continues
-        if not continues:
-            self._take_pretrained(X, answers.label, sample_weight)
-        rows = (self._continue if continues else self._begin)(source, answers, weight)
-        job = self._job(rows, self._validation_share(rows))
-        weights = self._first_weights(job)
-        before: list[dict[str, Any]] = []
-        if self.frozen_epochs and not continues:
-            frozen = replace(self._frozen(job), max_epochs=int(self.frozen_epochs))
-            self._train(frozen, loop.start(frozen, weights), None)
-            if self.stop_reason_ == "interrupted":
-                return
-            before, weights = self.history_, np.asarray(self._progress.best_weights)  # type: ignore[union-attr]
-        self._train(job, loop.start(job, weights), checkpoint)
-        self.history_ = before + [record | {"epoch": record["epoch"] + len(before)} for record in self.history_]
-        self.n_iter_ = len(self.history_)
-
-    def _take_pretrained(self, X: Any, labels: np.ndarray | None, sample_weight: Any) -> None:
-        if self.pretrained is None:
-            return
-        is_fitted = self.pretrained.__sklearn_is_fitted__()
-        self.pretrained_ = self.pretrained if is_fitted else clone(self.pretrained).fit(X, labels, sample_weight)
-        if self.pretrained_.stop_reason_ == "interrupted" and not is_fitted:
-            raise KeyboardInterrupt
-        self.pretrained_._open(X, reset=False)  # refuses other columns
-
-    def _begin(self, source: Source, y: Any, sample_weight: Any) -> Rows:
-        self._others = None
-        rows = super()._begin(source, y, sample_weight)
-        if self.pretrained is not None:
-            self._scaling = TableScaling(self.pretrained_._scaling.part, self._row)
-            self._learned = self.pretrained_._learned
-            self._settings["scaling"] = self._scaling.part.to_json()
-        return rows
-
-    def _rows(self, source: Source, y: Any, sample_weight: Any) -> Rows:
-        rows = super()._rows(source, None, sample_weight)
-        return Rows(source, rows.weight, y.label, y.target)
+    target_type: ClassVar[type[Target]]
+    constraints: ClassVar[Mapping[str, Constraint]] = SUPERVISED
 
     @property
-    def _reader(self) -> Network:
-        return self if self.pretrained is None else self.pretrained
+    def pretrained_(self) -> Reconstructor:
+        """The fitted autoencoder, where one was given; a model file does not hold it."""
+        if self.fitted_.pretrained is None:
+            raise AttributeError("pretrained_ is known once a network with pretrained=… is fitted.")
+        return self.fitted_.pretrained
 
-    def _with_read_categories(self, row: Row) -> Row:
-        return (
-            super()._with_read_categories(row)
-            if self.pretrained is None
-            else self.pretrained._with_read_categories(row)
+    def resolve_parts(self) -> SupervisedParts:
+        """Return what the parameters describe, every part resolved."""
+        return SupervisedParts(
+            encoder=self.part("encoder"),
+            target=self.part("target"),
+            base=None if self.pretrained is None else self.pretrained.resolve_parts(),
+            corruption=self.part("corruption"),
+            penalties=self.part("penalties"),
+            scaling=self.part("scaling"),
+            own_text=self.part("text"),
+            optimizer=self.part("optimizer"),
+            stops=self.part("stops"),
+            reconstruction=float(self.reconstruction),
         )
 
-    def _first_weights(self, job: Job) -> np.ndarray:
-        """Return drawn weights, [starts, weights], with those of the pretrained layers in their places."""
-        if self._others is not None and len(self._others) + 1 == len(job.seeds):  # all solutions go on
-            return np.stack([self._weights, *self._others])  # type: ignore[list-item]
-        weights = super()._first_weights(job)
-        if self.pretrained is not None and self._weights is None:
-            base = self.pretrained_
-            roads = np.asarray(join_weights(split_weights(base._skeleton, base._weights)))
-            if not self.reconstruction:
-                low, high = weight_range(base._skeleton, "decoder")
-                roads = roads[: low if high else weight_range(base._skeleton, "head")[0]]
-            weights[:, : len(roads)] = roads
-        return weights
-
-    def _seen_from(self, job: Job, weights: np.ndarray) -> np.ndarray:
-        rows, table = int(job.table.rows), job.table
-        target, weight = np.asarray(table.target)[:rows], np.asarray(table.weight)[:rows]
-        if table.target_weight is not None:
-            weight = weight * np.asarray(table.target_weight)[:rows]
-        start = self.part("target").start(self._target_row(), target[weight > 0], weight[weight > 0])
-        return super()._seen_from(job, self._with_start(weights, "target", start))
-
-    def _frozen(self, job: Job) -> Job:
-        """Return the job in which only the head of the target learns."""
-        step_scale = np.ones(draw_weights(self._skeleton, 0).shape, np.float32)
-        step_scale[: weight_range(self._skeleton, "target")[0]] = 0
-        return replace(job, plan=job.plan._replace(step_scale=step_scale))
-
-    def _build(self, row: Row) -> Model:
-        road: Backbone = self.part("encoder") if self.pretrained is None else self.pretrained.part("encoder")
-        if self.pretrained is None:
-            condition = road.condition(row)
-            encoder, size = build_encoder(row, road)
-            neck: Neck = Passed()
-            decoder: Any = None
-            head: Any = None
-            if self.reconstruction:
-                decoder, end = road.decoder(row, size + len(condition))
-                head = self._likelihood_of(row).build(row, partial(road.output_layer, row, end))
-        else:
-            base = self.pretrained._build(row)
-            encoder, size, condition = base.encoder, base.size, base.condition
-            neck, decoder, head = Clean(base.neck), base.decoder, base.head
-            if not self.reconstruction:
-                decoder = head = None
-        target = self._head(partial(road.target_layer, row, size + len(condition)))
-        return Model(
-            *(
-                encoder,
-                neck,
-                decoder,
-                head,
-                target,
-                row.shape,
-                size,
-                condition,
-                row.may_be_missing,
-                self._target_may_be_missing,
-            ),
-            mixed=category_counts(row),
-        )
-
-    def _plan(self) -> Plan:
-        share = float(self.reconstruction)
-        return Plan(self.part("corruption"), self.parts("penalties"), self.part("optimizer"), reconstruction=share)
-
-    def _row_likelihood(self) -> Likelihood | None:
-        if not self.reconstruction:
-            return None
+    def table_options(self) -> TableOptions:
+        """Return what the parameters say of tables: those of the pretrained autoencoder, where there is one."""
         if self.pretrained is not None:
-            return self.pretrained._row_likelihood()
-        return self._likelihood_of(self._row)
+            options: TableOptions = self.pretrained.table_options()
+            return options
+        parts = self.resolve_parts()
+        return TableOptions(self.columns, parts.text, parts.default_text)
 
-    def _likelihood_of(self, row: Row) -> Likelihood:
-        """Return what explains rows where no pretrained autoencoder says so."""
-        is_text = row.codes and all(row.codes) and not row.is_table
-        return with_categories(resolve(Likelihood, "codes" if is_text else "squared_error"), row)
+    def to_state(self) -> State:
+        """Return all that a file must hold of this estimator."""
+        return self.fitted_.to_state()
 
-    def _strata(self, rows: Rows) -> np.ndarray | None:
-        if not self.reconstruction or rows.target is None:
-            return None
-        return rows.target[:, -1] > 0
+    @classmethod
+    def from_state(cls, stored: Opened) -> Self:
+        """Return the fitted estimator of a file, which may hold anything."""
+        estimator = cls.from_json(header_field(stored, "parameters", dict))
+        estimator.check_parameters()
+        parts = estimator.resolve_parts()
+        reader = Reader.from_header(stored, parts.scaling, parts.read_categories)
+        target = cls.target_type.from_facts(stored_facts(stored))
+        skeleton = _build(parts, reader, target)
+        shapes = network_shapes(skeleton, reader, stored) | estimator._others_shapes(skeleton, stored)
+        tensors = read_tensors(stored, shapes)
+        estimator._fitted = FittedSupervised(
+            settings=estimator.to_json(),
+            reader=reader.with_tensors(tensors),
+            skeleton=skeleton,
+            weights=network_weights(skeleton, tensors),
+            history=stored_history(stored),
+            stop_reason=header_field(stored, "stop_reason", str),
+            n_samples=header_field(stored, "n_samples", int),
+            target=target,
+            others=tensors.get("others"),
+        )
+        return estimator
 
-    def _validation_share(self, rows: Rows) -> float:
-        share, is_told = super()._validation_share(rows), self._strata(rows)
-        return share if is_told is None or round(share * is_told.sum()) else 0.0  # the target must be among them
+    def _open(self, X: Any, former: FittedSupervised | None) -> tuple[Reader, Source]:
+        """Return what the last fit or a fitted autoencoder knows of a table, or what is learned; and its source."""
+        if former is not None:
+            return former.reader.with_known({}), self.open_rows(X)  # new categories are accepted
+        if self.pretrained is not None and self.pretrained.__sklearn_is_fitted__():
+            reader: Reader = self.pretrained.fitted_.reader
+            source = self.pretrained.open_rows(X)
+            return reader.with_names(is_named=learn_names(source, is_text=reader.text is not None)), source
+        return learn_reader(X, self.table_options())
 
-    def _labels_of(self, y: Any, rows: int) -> np.ndarray | None:
-        return None  # they come with the answers
+    def _train(
+        self,
+        X: Any,
+        source: Source,
+        reader: Reader,
+        target: Target,
+        targets: Targets,
+        sample_weight: Any,
+        checkpoint: str | os.PathLike[str] | None,
+        former: FittedSupervised | None,
+    ) -> FittedSupervised:
+        """Train on a table and its targets, and return the fitted state."""
+        prepared = self._prepare(X, source, reader, target, targets, sample_weight, former)
+        job = self._build_job(prepared)
+        reader = prepared.reader
+        settings = self.to_json()
+        if prepared.pretrained is not None:
+            settings["scaling"] = reader.fitted_scaling.part.to_json()
+        result, before = self._run(prepared, job, settings, checkpoint)
+        later = (record | {"epoch": record["epoch"] + len(before)} for record in result.history)
+        return FittedSupervised(
+            settings=settings,
+            reader=reader.with_known(known_categories(job, list(prepared.parts.read_categories(reader.row)))),
+            skeleton=prepared.skeleton,
+            weights=result.weights,
+            history=(*before, *later),
+            stop_reason=result.stop_reason,
+            n_samples=source.n_rows,
+            progress=result.progress,
+            target=target,
+            others=self._other_solutions(result),
+            pretrained=prepared.pretrained,
+        )
 
-    def _job(self, rows: Rows, share: float) -> Job:
-        job = super()._job(rows, share)
-        held_out = None if job.held_out is None else self._targeted(job.held_out)
-        return replace(job, table=self._targeted(job.table), held_out=held_out)
+    def _prepare(
+        self,
+        X: Any,
+        source: Source,
+        reader: Reader,
+        target: Target,
+        targets: Targets,
+        sample_weight: Any,
+        former: FittedSupervised | None,
+    ) -> Prepared:
+        """Weigh the rows, train the autoencoder where one is to be trained, and build the network."""
+        parts, weight = self.resolve_parts(), check_weight(sample_weight, source.n_rows)
+        if self.reconstruction:  # rows without a target are explained all the same
+            targets = targets._replace(target=np.column_stack([targets.target, targets.factor]))
+        else:
+            weight = weight * targets.factor
+        pretrained = None if former is None else former.pretrained
+        if former is None and self.pretrained is not None:
+            pretrained = self._fit_pretrained(X, targets.label, sample_weight)
+        check_size(source, weight, LEAST_COLUMNS)
+        rows = Rows(source, weight, targets.label, targets.target)
+        if former is None:
+            reader = reader.with_categories(parts.read_categories(reader.row))
+            check_categories(reader.row, parts.row_likelihood(reader.row))
+            if pretrained is None:
+                reader = reader.fit_scaling(parts.scaling, rows)
+            else:
+                reader = reader.scaled_like(pretrained.fitted_.reader)
+        skeleton = _build(parts, reader, target)
+        if former is not None:
+            check_same_network(skeleton, former)
+        return Prepared(parts, reader, rows, skeleton, target, former, pretrained)
 
-    def _targeted(self, table: DeviceTable) -> DeviceTable:
+    def _run(
+        self,
+        prepared: Prepared,
+        job: Job,
+        settings: dict[str, Any],
+        checkpoint: str | os.PathLike[str] | None,
+    ) -> tuple[TrainingResult, tuple[dict[str, Any], ...]]:
+        """Train the head alone where that is asked for, then all; return the last result, and the records before it."""
+        run = partial(run_training, row=prepared.reader.row, settings=settings, parameters=self)
+        weights = self._first_weights(prepared, job)
+        before: tuple[dict[str, Any], ...] = ()
+        if self.frozen_epochs and prepared.former is None:
+            frozen = replace(_head_only(job, prepared.skeleton), max_epochs=int(self.frozen_epochs))
+            result = run(frozen, loop.start(frozen, weights))
+            if result.is_interrupted:
+                return result, ()
+            before, weights = result.history, np.asarray(result.progress.best_weights)
+        return run(job, loop.start(job, weights), checkpoint=checkpoint), before
+
+    def _fit_pretrained(self, X: Any, labels: np.ndarray | None, sample_weight: Any) -> Reconstructor:
+        """Return the autoencoder, fitted now unless it is already; it refuses other columns than it was fitted with."""
+        if self.pretrained.__sklearn_is_fitted__():
+            fitted: Reconstructor = self.pretrained
+        else:
+            fitted = clone(self.pretrained).fit(X, labels, sample_weight)
+            if fitted.is_interrupted_:
+                raise KeyboardInterrupt
+        return fitted
+
+    def _build_job(self, prepared: Prepared) -> Job:
+        parts, reader, rows, target = prepared.parts, prepared.reader, prepared.rows, prepared.target
+        known = {} if prepared.former is None else prepared.former.reader.fitted_scaling.known
+        assert rows.target is not None  # noqa: S101 -- they come with the targets
+        has_target = rows.target[:, -1] > 0 if self.reconstruction else None
+        share = validation_share(self.validation_fraction, rows, VALIDATION_FROM)
+        if has_target is not None and not round(share * has_target.sum()):
+            share = 0.0  # the target must be among the validation rows
+        split = ValidationSplit(share, seed_of(self.random_state), target.groups(rows.target), has_target)
+        job = build_job(
+            prepared.skeleton,
+            parts.plan(),
+            rows,
+            reader,
+            parts.row_likelihood(reader.row),
+            self,
+            split,
+            n_starts=self.n_starts,
+            stops=parts.stops,
+            known=known,
+        )
+        groups = target.groups(np.asarray(job.table.target)[: int(job.table.rows)])
+        table, validation = self._encode(job.table, target), job.held_out
+        return replace(
+            job, table=table, held_out=None if validation is None else self._encode(validation, target), groups=groups
+        )
+
+    def _encode(self, table: DeviceTable, target: Target) -> DeviceTable:
         """Return the table with targets as the head explains them, and their weights where rows are explained too."""
-        target, weight = np.asarray(table.target), np.asarray(table.weight)
+        values, weight = np.asarray(table.target), np.asarray(table.weight)
         if not self.reconstruction:
-            return table._replace(target=jax.device_put(self._encoded(target, weight)))
-        factor = target[:, -1] * (np.arange(len(target)) < table.rows)
+            return table._replace(target=jax.device_put(target.encode(values, weight)))
+        factor = values[:, -1] * (np.arange(len(values)) < table.rows)
         total = float(weight @ factor)
         factor = factor * (int(table.rows) / total) if total else factor  # the mean is over rows that have a target
-        found = jax.device_put(self._encoded(target[:, :-1], weight * factor))
-        return table._replace(target=found, target_weight=jax.device_put(factor.astype(np.float32)))
+        encoded = jax.device_put(target.encode(values[:, :-1], weight * factor))
+        return table._replace(target=encoded, target_weight=jax.device_put(factor.astype(np.float32)))
 
-    def _keep(self, last: Progress, job: Job, reason: str | None) -> None:
-        super()._keep(last, job, reason)
-        is_sound = np.array([end is None or end.stop != "diverged" for end in last.reasons])
-        is_sound[last.best] = False
+    def _first_weights(self, prepared: Prepared, job: Job) -> np.ndarray:
+        """Return the weights to start from, [starts, weights]: of the last fit, or drawn, some of them pretrained."""
+        parts, reader, former, skeleton = prepared.parts, prepared.reader, prepared.former, prepared.skeleton
+        if former is not None:
+            if former.others is not None and len(former.others) + 1 == len(job.seeds):  # all solutions go on
+                return np.stack([former.weights, *former.others])
+            return np.repeat(former.weights[None], len(job.seeds), axis=0)
+        weights = np.stack([draw_weights(skeleton, seed) for seed in job.seeds])
+        rows, table = int(job.table.rows), job.table
+        values, weight = np.asarray(table.target)[:rows], np.asarray(table.weight)[:rows]
+        if table.target_weight is not None:
+            weight = weight * np.asarray(table.target_weight)[:rows]
+        start = parts.target.start(prepared.target.row, values[weight > 0], weight[weight > 0])
+        weights = with_start_values(skeleton, weights, "target", start)
+        weights = start_from_rows(skeleton, job, reader.row, parts.row_likelihood(reader.row), weights)
+        if prepared.pretrained is not None:
+            base = prepared.pretrained.fitted_
+            layers = np.asarray(join_weights(split_weights(base.skeleton, base.weights)))
+            if not self.reconstruction:
+                low, high = weight_range(base.skeleton, "decoder")
+                layers = layers[: low if high else weight_range(base.skeleton, "head")[0]]
+            weights[:, : len(layers)] = layers
+        return weights
+
+    def _other_solutions(self, result: TrainingResult) -> np.ndarray | None:
+        """Return the weights of the starts beside the best one, where those of all are averaged."""
+        is_sound = np.array([end is None or end.stop != "diverged" for end in result.progress.reasons])
+        is_sound[result.progress.best] = False
         is_averaged = self.combine == "average" and is_sound.any()
-        self._others = np.asarray(last.best_weights)[is_sound] if is_averaged else None
+        return np.asarray(result.progress.best_weights)[is_sound] if is_averaged else None
 
-    def _expected(self, source: Source, columns: int) -> np.ndarray:
-        """Return the expected targets of a table, [n, columns], averaged over the starts where that is asked for."""
-        found = self._apply(inference.expect, source, columns)
-        if self._others is None:
-            return found
-        more = (self._apply(inference.expect, source, columns, weights) for weights in self._others)
-        return (found + sum(more)) / (1 + len(self._others))
-
-    def _more_tensors(self) -> dict[str, np.ndarray]:
-        return {} if self._others is None else {"others": self._others}
-
-    def _most_shapes(self) -> dict[str, tuple[int, ...]]:
-        weights = draw_weights(self._skeleton, 0).size if self.combine == "average" else 0
-        return {"others": (max(self.n_starts - 1, 0), weights)} if weights else {}
-
-    def _take_tensors(self, tensors: dict[str, np.ndarray]) -> None:
-        self._others = tensors.get("others")
+    def _others_shapes(self, skeleton: Model, stored: Opened) -> Shapes:
+        weights = draw_weights(skeleton, 0).size if self.combine == "average" else 0
+        longest: dict[str, tuple[int, ...]] = {"others": (max(self.n_starts - 1, 0), weights)} if weights else {}
+        return shorter_shapes(stored, longest)
 
 
-class Passed(Neck):
-    """The code is what the encoder gives."""
-
-    def __call__(self, hidden: Array, key: Array | None, step: Array = LAST_STEP) -> Code:
-        return Code(hidden[None], hidden)
+def _build(parts: SupervisedParts, reader: Reader, target: Target) -> Model:
+    return parts.build(reader.row, partial(target.head, parts.target), target.may_be_missing)
 
 
-class Clean(Neck):
-    """The code of a neck without its noise and its terms."""
-
-    inner: Neck
-
-    def __call__(self, hidden: Array, key: Array | None, step: Array = LAST_STEP) -> Code:
-        point = self.inner(hidden, None).point
-        return Code(jnp.asarray(point)[None], point)
+def _head_only(job: Job, skeleton: Model) -> Job:
+    """Return the job in which only the head of the target learns."""
+    step_scale = np.ones(draw_weights(skeleton, 0).shape, np.float32)
+    step_scale[: weight_range(skeleton, "target")[0]] = 0
+    return replace(job, plan=job.plan._replace(step_scale=step_scale))

@@ -1,14 +1,17 @@
-"""What is checked before an estimator trains."""
+"""Checks before an estimator trains."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
-from isthmus.contracts import Activation, Likelihood, Row
+from isthmus.contracts import Activation, Likelihood, Part, Row
+from isthmus.core.coercion import singular
 from isthmus.data.source import Source
+from isthmus.data.validation import check_labels
 from isthmus.errors import InvalidData, InvalidPart
 from isthmus.layers.hypernetwork import made
 from isthmus.model.model import Model
@@ -25,11 +28,11 @@ def check_slopes(model: Model) -> None:
             )
 
 
-def check_codes(row: Row, likelihood: Likelihood | None) -> None:
-    """Raise `InvalidPart` where rows of nothing but codes are to be explained as if they were numbers."""
-    if likelihood is not None and row.codes and all(row.codes) and not likelihood.explains_categories:
+def check_categories(row: Row, likelihood: Likelihood | None) -> None:
+    """Raise `InvalidPart` where rows of nothing but categories are to be explained as if they were numbers."""
+    if likelihood is not None and row.categories and all(row.categories) and likelihood.explains != "categories":
         raise InvalidPart(
-            f"rows hold codes only, as those of words, and the likelihood {likelihood.name} explains numbers: use "
+            f"rows hold categories only, as those of words, and the likelihood {likelihood.name} explains numbers: use "
             "likelihood='codes'."
         )
 
@@ -47,11 +50,25 @@ def check_size(source: Source, weight: np.ndarray, least: int) -> None:
         raise InvalidData(f"X has {count} sample(s) that count ({shape}) while a minimum of 2 is required.")
 
 
-def heading(row: Row) -> Any:
-    """Return a table without rows that has the columns of a row."""
-    import pandas as pd
+def check_part_labels(parts: Sequence[Part | None], y: Any, rows: int) -> np.ndarray | None:
+    """Return the labels that parts need, [rows] int32 with -1 for none, or None where none needs some.
 
-    return np.empty((0, row.size)) if row.columns is None else pd.DataFrame(columns=list(row.columns))
+    Raises
+    ------
+    InvalidData
+        If they are not labels, or of more classes than a part has places for.
+    """
+    needing = [part for part in parts if part is not None and part.needs_labels]
+    if not needing:
+        return None
+    labels, classes = check_labels(y, rows, f"the {singular(needing[0].kind)} {needing[0].name}")
+    for part in needing:
+        if part.most_classes is not None and len(classes) > part.most_classes:
+            raise InvalidData(
+                f"y holds {len(classes)} classes, and the {singular(part.kind)} {part.name} has places for "
+                f"{part.most_classes}."
+            )
+    return labels
 
 
 def likely_cause(row: Row, x: np.ndarray) -> str:

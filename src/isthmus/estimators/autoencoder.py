@@ -1,57 +1,88 @@
-"""The autoencoder as a scikit-learn transformer."""
+"""`Autoencoder`, a scikit-learn transformer."""
 
 from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import replace
-from functools import partial
-from typing import Any, ClassVar, Self
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, NamedTuple, Self
 
-import jax
 import numpy as np
 
 from isthmus.contracts import (
     Backbone,
     Bottleneck,
     Corruption,
+    KnownCategories,
     Likelihood,
     Neighborhood,
-    Optimizer,
+    Part,
     Penalty,
     Row,
     Scaling,
-    Stop,
     Text,
 )
-from isthmus.core.coercion import singular
-from isthmus.core.part import Part
+from isthmus.core.constraints import Choice, Constraint, Flag, ManyParts, OnePart
+from isthmus.core.parameter_specs import draw_weights
+from isthmus.data.reader import Reader, TableOptions
 from isthmus.data.rows import Rows
+from isthmus.data.schema import ColumnKinds
 from isthmus.data.source import Source
-from isthmus.data.validation import check_labels
-from isthmus.errors import InvalidData, InvalidPart, require
+from isthmus.data.split import ValidationSplit
+from isthmus.data.validation import check_weight
+from isthmus.errors import InvalidPart, require
+from isthmus.estimators._code_sampler import sampler_of_training
 from isthmus.estimators._device import on_device
-from isthmus.estimators._reconstructor import Reconstructor
-from isthmus.estimators._tabling import with_categories
-from isthmus.estimators._validation import check_slopes
+from isthmus.estimators._encoder import learn_reader
+from isthmus.estimators._network_parts import AutoencoderParts
+from isthmus.estimators._reconstructor import FittedAutoencoder, Reconstructor, category_mask
+from isthmus.estimators._seeds import seed_of
+from isthmus.estimators._training import (
+    REPEATED_TRAINING,
+    RepeatedTrainingParameters,
+    TrainingResult,
+    build_job,
+    check_same_network,
+    known_categories,
+    last_progress,
+    run_training,
+    start_from_rows,
+    validation_share,
+)
+from isthmus.estimators._validation import check_categories, check_part_labels, check_size, check_slopes
 from isthmus.model import inference
-from isthmus.model.model import Model, build
-from isthmus.model.ordered_code import count_units, cut_code, explained_shares
+from isthmus.model.model import Model
+from isthmus.model.ordered_code import cut_code
 from isthmus.model.pca_init import pca_weights
-from isthmus.model.tying import tie
 from isthmus.training import loop
-from isthmus.training.epoch import Job, Progress
-from isthmus.training.objective import Plan
+from isthmus.training.epoch import Job
 
-STEP_BY_STEP = "an adversarial code needs an optimizer that goes step by step, as 'adam': its two sides learn in turn."
-BESIDE_A_RIVAL = (
-    "None or 0 with a neighborhood or an adversarial code: the loss of rows held out does not tell which weights are "
+STEP_BY_STEP = (
+    "an adversarial code needs an optimizer that goes step by step, as 'adam': the discriminator learns in turn."
+)
+NO_VALIDATION = (
+    "None or 0 with a neighborhood or an adversarial code: the validation loss does not show which weights are "
     "best there"
 )
+LEAST_COLUMNS = 2  # with one there is nothing to compress
+VALIDATION_FROM = 1000  # rows: below, every row is needed for training
 
 
-class Autoencoder(Reconstructor):
-    """An autoencoder: encoder, code, decoder, trained so that each row can be told from its code.
+class Prepared(NamedTuple):
+    """A table that has been read, and the network for it, before training."""
+
+    parts: AutoencoderParts
+    reader: Reader
+    source: Source
+    rows: Rows
+    skeleton: Model
+    known: KnownCategories  # the categories of the training rows of earlier fits
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Autoencoder(Reconstructor, RepeatedTrainingParameters):
+    """An autoencoder: encoder, code, decoder, trained so that each row can be reconstructed from its code.
 
     Any parameter that is a part may be given as the part, as its spelling (`"top_k(256, k=16)"`), or as what
     stands for one (`8` for `deterministic(8)`, `(64, 32)` for `mlp((64, 32))`).
@@ -59,15 +90,15 @@ class Autoencoder(Reconstructor):
     Parameters
     ----------
     bottleneck : the code: a size, or a part of `isthmus.bottlenecks`.
-    encoder : the road down, of `isthmus.backbones`.
-    decoder : the road up; None mirrors the encoder.
+    encoder : from a row to the code, of `isthmus.backbones`.
+    decoder : from the code to a row; None takes the encoder's layers in reverse.
     likelihood : how a row is explained, of `isthmus.likelihoods`.
     corruption : noise on the input in training, of `isthmus.corruptions`; None for none.
     penalties : terms beside the reconstruction, a list of `isthmus.penalties`.
     neighborhood : which rows each row must explain, of `isthmus.neighborhoods`; None for itself.
     tied : whether the matrices of the decoder are those of the encoder, transposed.
-    init : `"pca"` starts the last layer of each road where the code comes near the principal components and the
-        output near the row; None draws them.
+    init : `"pca"` starts the last layer of encoder and decoder where the code comes near the principal components and
+        the output near the row; None draws them.
     scaling : of the columns, of `isthmus.scalings`; undone in `inverse_transform` and `reconstruct`.
     text : where `X` is texts, how they become rows, of `isthmus.texts`; None takes `"tokens"` for the encoder `text`,
         `"tfidf"` for others. `inverse_transform` and `reconstruct` then answer texts. Tokens are explained by
@@ -79,9 +110,9 @@ class Autoencoder(Reconstructor):
     batch_size : rows in a step; None takes a 32nd of the rows, within 32 and 256.
     max_epochs : how often to go through the rows at most.
     stops : when to stop earlier, a list of `isthmus.stops`.
-    validation_fraction : share of rows held out, in [0, 1); None holds out a tenth from 1,000 rows on.
-        Where rows are held out, the weights of the epoch with the lowest held-out loss are kept.
-    n_starts : how many seeds to train at once; the one with the lowest loss, held out where rows are, is kept.
+    validation_fraction : share of rows kept for validation, in [0, 1); None keeps a tenth from 1,000 rows on. With
+        validation rows the weights of the epoch with the lowest validation loss are kept.
+    n_starts : how many seeds to train at once; the one with the lowest loss, of validation rows if any, is kept.
     warm_start : whether `fit` goes on from the weights of the last fit, with its columns and scaling.
     random_state : seed of weights, batches and noise; None draws a new one. The global generators are not touched.
     device : `"cpu"`, `"gpu"`, or None for JAX's default.
@@ -90,8 +121,8 @@ class Autoencoder(Reconstructor):
     Attributes
     ----------
     n_components_ : size of the code.
-    n_features_in_, feature_names_in_ : columns seen in `fit`, the names only where they are all text.
-    n_samples_ : rows seen in `fit`.
+    n_features_in_, feature_names_in_ : columns of the table of `fit`, the names only where they are all text.
+    n_samples_ : rows of the table of `fit`.
     history_ : one record an epoch: `epoch`, `loss`, every term by name, `validation_loss`, `weight_change`
         (‖w − w₀‖ / ‖w₀‖), `seconds` since the start. Losses are means over rows of sums over columns, scaled.
         The last one holds `stop` too, the name of what ended training: of a stop, as `patience`, or `max_epochs`,
@@ -111,68 +142,34 @@ class Autoencoder(Reconstructor):
     ((200, 1), (200, 6))
     """
 
-    one_part: ClassVar[dict[str, type[Part]]] = {
-        "bottleneck": Bottleneck,
-        "encoder": Backbone,
-        "decoder": Backbone,
-        "likelihood": Likelihood,
-        "corruption": Corruption,
-        "neighborhood": Neighborhood,
-        "scaling": Scaling,
-        "text": Text,
-        "optimizer": Optimizer,
-    }
-    many_parts: ClassVar[dict[str, type[Part]]] = {"penalties": Penalty, "stops": Stop}
-    optional = frozenset({"decoder", "corruption", "neighborhood", "scaling", "text"})
+    bottleneck: Any = field(default=2, kw_only=False)
+    encoder: Any = "mlp"
+    decoder: Any = None
+    likelihood: Any = "squared_error"
+    corruption: Any = None
+    penalties: Any = ()
+    neighborhood: Any = None
+    tied: bool = False
+    init: str | None = None
+    scaling: Any = "standard"
+    text: Any = None
+    columns: dict[str, Any] | None = None
 
-    def __init__(
-        self,
-        bottleneck: Any = 2,
-        *,
-        encoder: Any = "mlp",
-        decoder: Any = None,
-        likelihood: Any = "squared_error",
-        corruption: Any = None,
-        penalties: Any = (),
-        neighborhood: Any = None,
-        tied: bool = False,
-        init: str | None = None,
-        scaling: Any = "standard",
-        text: Any = None,
-        columns: dict[str, Any] | None = None,
-        optimizer: Any = "adam",
-        batch_size: int | None = None,
-        max_epochs: int = 100,
-        stops: Any = "patience(10)",
-        validation_fraction: float | None = None,
-        n_starts: int = 1,
-        warm_start: bool = False,
-        random_state: int | np.random.RandomState | None = 0,
-        device: str | None = None,
-        verbose: int = 0,
-    ) -> None:
-        self.bottleneck = bottleneck
-        self.encoder = encoder
-        self.decoder = decoder
-        self.likelihood = likelihood
-        self.corruption = corruption
-        self.penalties = penalties
-        self.neighborhood = neighborhood
-        self.tied = tied
-        self.init = init
-        self.scaling = scaling
-        self.text = text
-        self.columns = columns
-        self.optimizer = optimizer
-        self.batch_size = batch_size
-        self.max_epochs = max_epochs
-        self.stops = stops
-        self.validation_fraction = validation_fraction
-        self.n_starts = n_starts
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.device = device
-        self.verbose = verbose
+    constraints: ClassVar[Mapping[str, Constraint]] = {
+        "bottleneck": OnePart(Bottleneck),
+        "encoder": OnePart(Backbone),
+        "decoder": OnePart(Backbone, optional=True),
+        "likelihood": OnePart(Likelihood),
+        "corruption": OnePart(Corruption, optional=True),
+        "neighborhood": OnePart(Neighborhood, optional=True),
+        "scaling": OnePart(Scaling, optional=True),
+        "text": OnePart(Text, optional=True),
+        "penalties": ManyParts(Penalty),
+        "columns": ColumnKinds(),
+        **REPEATED_TRAINING,
+        "tied": Flag(),
+        "init": Choice((None, "pca")),
+    }
 
     @on_device
     def fit(
@@ -181,6 +178,8 @@ class Autoencoder(Reconstructor):
         y: Any = None,
         sample_weight: Any = None,
         checkpoint: str | os.PathLike[str] | None = None,
+        *,
+        expects_missing: bool = False,
     ) -> Self:
         """Train on a table.
 
@@ -189,11 +188,13 @@ class Autoencoder(Reconstructor):
         X : array [n, d], nested lists, SciPy sparse matrix, pandas or polars frame, or the path of a CSV, Parquet,
             NPY or NPZ file. Of a file, `transform` and the others take the columns they need by name. A frame or a
             file may hold categories, dates and booleans too, and cells may be missing: the encoder sees that they are,
-            and nothing is asked of them. Or texts: a list, an array or a series of them, or a frame of one column.
-        y : labels [n], where a part needs them; -1 marks a row without one. Else they only tell `sample` the classes.
+            and they add nothing to the loss. Or texts: a list, an array or a series of them, or a frame of one column.
+        y : labels [n], where a part needs them; -1 marks a row without one. Else they are only the classes of `sample`.
         sample_weight : [n], at least 0; a row of weight 2 counts as the row twice.
         checkpoint : a file to keep the progress in. Where it is there already, training goes on from it, bit for
             bit as if it had not been interrupted.
+        expects_missing : later rows will lack cells, whatever these do: the encoder is given a missing-value
+            indicator of each cell. Without it that depends on the rows of the fit.
 
         Raises
         ------
@@ -208,11 +209,13 @@ class Autoencoder(Reconstructor):
         -----
         Ctrl-C ends training and keeps what was learned.
         """
-        self._check_settings()
-        source = self._open(X, reset=not self._continues)
-        rows = (self._continue if self._continues else self._begin)(source, y, sample_weight)
-        job = self._job(rows, self._validation_share(rows))
-        self._train(job, loop.start(job, self._first_weights(job)), checkpoint)
+        self.check_parameters()
+        former = self._fitted if self.warm_start else None
+        prepared = self._prepare(X, y, sample_weight, former, expects_missing)
+        job = self._build_job(prepared, self._validation_share(prepared))
+        start = loop.start(job, self._first_weights(prepared, job, former))
+        result = run_training(job, start, prepared.reader.row, self.to_json(), self, checkpoint)
+        self._fitted = self._finish(prepared, y, job, result)
         return self
 
     @on_device
@@ -220,165 +223,203 @@ class Autoencoder(Reconstructor):
         """Train for one more epoch, on the rows given.
 
         The first call fits the scaling and draws the weights; later ones keep both, and the optimizer's memory.
-        No rows are held out, and stops are not asked.
+        No rows are kept for validation, and stops are not asked.
         """
-        self._check_settings()
-        is_first = not self.__sklearn_is_fitted__()
-        source = self._open(X, reset=is_first)
-        last = self._settings if not is_first else None
-        job = self._job((self._begin if is_first else self._continue)(source, y, sample_weight), 0.0)
+        self.check_parameters()
+        former = self._fitted
+        prepared = self._prepare(X, y, sample_weight, former)
+        job = self._build_job(prepared, share=0.0)
         check_slopes(job.model)
-        start = self._last_progress(job, last) or loop.start(job, self._first_weights(job))
+        start = None if former is None else last_progress(former, self.to_json(), job)
+        start = start or loop.start(job, self._first_weights(prepared, job, former))
         job = replace(job, max_epochs=start.epoch + 1, stops=())
-        self._train(job, replace(start, reasons=(None,) * len(job.seeds)), None)
+        start = replace(start, reasons=(None,) * len(job.seeds))
+        result = run_training(job, start, prepared.reader.row, self.to_json(), self)
+        self._fitted = self._finish(prepared, y, job, result)
         return self
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = not self.tied
-        return tags
-
-    def _check_settings(self) -> None:
-        super()._check_settings()
-        neighborhood, likelihood, rival = (
-            self.part("neighborhood"),
-            self.part("likelihood"),
-            self.part("bottleneck").discriminator_optimizer,
+    def resolve_parts(self) -> AutoencoderParts:
+        """Return what the parameters describe, every part resolved."""
+        return AutoencoderParts(
+            bottleneck=self.part("bottleneck"),
+            encoder=self.part("encoder"),
+            decoder=self.part("decoder"),
+            likelihood=self.part("likelihood"),
+            corruption=self.part("corruption"),
+            penalties=self.part("penalties"),
+            neighborhood=self.part("neighborhood"),
+            tied=bool(self.tied),
+            scaling=self.part("scaling"),
+            text=self.part("text"),
+            optimizer=self.part("optimizer"),
+            stops=self.part("stops"),
         )
-        if likelihood.is_ranking:
+
+    def check_combination(self) -> None:
+        """Raise `InvalidPart` for parts that do not go together."""
+        parts = self.resolve_parts()
+        likelihood, neighborhood = parts.likelihood, parts.neighborhood
+        if likelihood.explains == "order":
             raise InvalidPart(
                 f"the likelihood {likelihood.name} explains the order of rows and no row: use "
                 "likelihood='squared_error'."
             )
-        if neighborhood is not None and neighborhood.repels and not likelihood.bears_repulsion:
+        if neighborhood is not None and neighborhood.repels and not likelihood.is_bounded_below:
             raise InvalidPart(
                 f"the neighborhood {neighborhood.name} counts some rows negatively, and the loss of the likelihood "
                 f"{likelihood.name} then has no lower bound: use likelihood='squared_error'."
             )
-        if rival is not None and self.part("optimizer").full_batch:
+        if parts.bottleneck.discriminator_optimizer is not None and parts.optimizer.full_batch:
             raise InvalidPart(STEP_BY_STEP)
-        for penalty in self.parts("penalties"):
-            if penalty.step_by_step and self.part("optimizer").full_batch:
+        for penalty in parts.penalties:
+            if penalty.step_by_step and parts.optimizer.full_batch:
                 raise InvalidPart(f"the penalty {penalty.name} needs an optimizer that goes step by step, as 'adam'.")
-        require(isinstance(self.tied, bool | np.bool_), "tied", "True or False", self.tied)
-        require(self.init in (None, "pca"), "init", "None or 'pca'", self.init)
 
-    def _build(self, row: Row, bottleneck: Bottleneck | None = None) -> Model:
-        if self.tied and row.is_table:
-            raise InvalidPart("tied weights need rows of numbers, none of them NaN (missing): use tied=False.")
-        encoder = self.part("encoder")
-        decoder = self.part("decoder") or encoder
-        model = build(row, encoder, bottleneck or self.part("bottleneck"), decoder, self._likelihood(row))
-        return tie(model) if self.tied else model
+    @property
+    def dead_units_(self) -> np.ndarray:
+        """The units of a sparse code that are zero in every training row."""
+        return self._finding("dead_units")
 
-    def _backbones(self) -> list[Backbone]:
-        down, up = self.part("encoder"), self.part("decoder")
-        return [down] if up is None else [down, up]
+    @property
+    def explained_variance_ratio_(self) -> np.ndarray:
+        """The share of the variance that each unit of an ordered code explains beyond those before it."""
+        return self._finding("explained_variance_ratio")
 
-    def _plan(self) -> Plan:
-        rival = self.part("bottleneck").discriminator_optimizer
-        return Plan(self.part("corruption"), self.parts("penalties"), self.part("optimizer"), rival)
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = not self.tied
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
 
-    def _row_likelihood(self) -> Likelihood | None:
-        return self._likelihood(self._row)
+    def _finding(self, name: str) -> np.ndarray:
+        findings = self.fitted_.findings
+        if name not in findings:
+            raise AttributeError(f"{type(self).__name__} has no {name}_: its bottleneck learns no such value.")
+        return findings[name]
 
-    def _likelihood(self, row: Row) -> Likelihood:
-        return with_categories(self.part("likelihood"), row)
+    def labelled_parts(self) -> list[Part | None]:
+        """Return the parts that may need labels."""
+        parts = self.resolve_parts()
+        return [
+            *(parts.bottleneck, parts.encoder, parts.decoder, parts.likelihood, parts.corruption),
+            *(parts.neighborhood, *parts.penalties),
+        ]
 
-    def _labels_of(self, y: Any, rows: int) -> np.ndarray | None:
-        one = [self.part(name) for name in self.one_part]
-        needs = [part for part in (*one, *self.parts("penalties")) if part is not None and part.needs_labels]
-        if not needs:
-            return None
-        labels, classes = check_labels(y, rows, f"the {singular(needs[0].room)} {needs[0].name}")
-        for part in needs:
-            if part.most_classes is not None and len(classes) > part.most_classes:
-                raise InvalidData(
-                    f"y holds {len(classes)} classes, and the {singular(part.room)} {part.name} has places for "
-                    f"{part.most_classes}."
-                )
-        return labels
+    def table_options(self) -> TableOptions:
+        """Return what the parameters say of tables."""
+        parts = self.resolve_parts()
+        return TableOptions(self.columns, parts.text, parts.default_text)
 
-    def _begin(self, source: Source, y: Any, sample_weight: Any) -> Rows:
-        rows = super()._begin(source, y, sample_weight)
-        bottleneck = self.part("bottleneck")
-        # Numbers can be copied through, codes of many values cannot.
-        is_bound = (
-            self._row.codes is None and bottleneck.room_for_identity(source.row.size) and not self.parts("penalties")
-        )
-        if is_bound and self.part("corruption") is None and self.part("neighborhood") is None:
+    def _prepare(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        former: FittedAutoencoder | None,
+        expects_missing: bool = False,
+    ) -> Prepared:
+        """Read a table as `former` has read its own, or as a new one, and build the network for it."""
+        parts = self.resolve_parts()
+        known: KnownCategories = {}
+        if former is None:
+            reader, source = learn_reader(X, self.table_options()._replace(expects_missing=expects_missing))
+        else:
+            reader, source = former.reader, self.open_rows(X)
+        weight = check_weight(sample_weight, source.n_rows)
+        check_size(source, weight, LEAST_COLUMNS)
+        rows = Rows(source, weight, check_part_labels(self.labelled_parts(), y, source.n_rows))
+        if former is None:
+            reader = reader.with_categories(parts.read_categories(reader.row))
+            check_categories(reader.row, parts.row_likelihood(reader.row))
+            reader = reader.fit_scaling(parts.scaling, rows)
+        else:
+            known = former.reader.fitted_scaling.known
+            reader = reader.with_known({})  # new categories are accepted
+        skeleton = parts.build(reader.row)
+        if former is not None:
+            check_same_network(skeleton, former)
+        elif _can_copy(parts, reader.row):
             warnings.warn(
-                f"a code of {bottleneck.size} numbers for {source.row.size} columns leaves nothing to learn: the row "
-                "can be copied. Use a smaller code, penalties, a corruption, or top_k.",
+                f"a code of {parts.bottleneck.size} numbers for {reader.row.size} columns leaves nothing to learn: the "
+                "row can be copied. Use a smaller code, penalties, a corruption, or top_k.",
                 stacklevel=4,
             )
-        return rows
+        return Prepared(parts, reader, source, rows, skeleton, known)
 
-    def _keep(self, last: Progress, job: Job, reason: str | None) -> None:
-        super()._keep(last, job, reason)
-        if self.part("bottleneck").is_sparse:
-            self.dead_units_ = self._dead_units(job)
-        if self.part("bottleneck").keeps is not None and reason != "rehearsed":
-            self._put_in_order(self.part("bottleneck"))
+    def _validation_share(self, prepared: Prepared) -> float:
+        # The validation loss does not show which weights are best where rows explain others, or beside a discriminator.
+        parts = prepared.parts
+        if parts.neighborhood is not None or parts.bottleneck.discriminator_optimizer is not None:
+            require(not self.validation_fraction, "validation_fraction", NO_VALIDATION, self.validation_fraction)
+            return 0.0
+        return validation_share(self.validation_fraction, prepared.rows, VALIDATION_FROM)
 
-    def _put_in_order(self, bottleneck: Bottleneck) -> None:
-        """Set what each unit explains of the training rows, and cut the code to the first that explain enough."""
-        assert self._sketch is not None and bottleneck.keeps is not None  # noqa: S101, PT018 -- `_keep` has seen to it
-        ratio = explained_shares(self._weights, self._skeleton, self._sketch.rows)
-        count = bottleneck.size if bottleneck.keeps == 1 else count_units(ratio, bottleneck.keeps)
-        self.explained_variance_ratio_ = ratio[:count]
-        if count < bottleneck.size:
-            part: Any = bottleneck.replace(size=count)
-            model = self._build(self._row, part)
-            self._weights = cut_code(self._skeleton, np.asarray(self._weights), model)
-            self._skeleton, self._progress = model, None
-            self._settings["bottleneck"] = part.to_json()
-            self.n_components_ = count + len(model.condition)
+    def _build_job(self, prepared: Prepared, share: float) -> Job:
+        parts, reader = prepared.parts, prepared.reader
+        return build_job(
+            prepared.skeleton,
+            parts.plan(),
+            prepared.rows,
+            reader,
+            parts.row_likelihood(reader.row),
+            self,
+            ValidationSplit(share, seed_of(self.random_state)),
+            n_starts=self.n_starts,
+            stops=parts.stops,
+            known=prepared.known,
+            neighborhood=parts.neighborhood,
+        )
 
-    def _dead_units(self, job: Job) -> np.ndarray:
-        """Return which units of the code are zero in every training row."""
-        weights, is_active = jax.device_put(self._weights), np.zeros(self.n_components_, bool)
-        encode = partial(inference.encode, weights, job.model)
-        for codes in inference.blockwise(encode, iter([np.asarray(job.table.x)[: int(job.table.rows)]])):
-            is_active |= (codes != 0).any(axis=0)
-        return np.flatnonzero(~is_active)
-
-    def _facts(self) -> dict[str, Any]:
-        own = {"dead_units": self.dead_units_.tolist()} if self.part("bottleneck").is_sparse else {}
-        if self.part("bottleneck").keeps is not None:
-            own["explained_variance_ratio"] = self.explained_variance_ratio_.tolist()
-        return super()._facts() | own
-
-    def _take_facts(self, facts: dict[str, Any]) -> None:
-        rest = dict(facts)
-        if self.part("bottleneck").is_sparse:
-            units: Any = rest.pop("dead_units", None)
-            is_list = isinstance(units, list) and all(type(unit) is int and unit >= 0 for unit in units)
-            require(is_list and units == sorted(set(units)), "dead_units", "places of units, in order", units)
-            self.dead_units_ = np.array(units, np.intp)
-        if self.part("bottleneck").keeps is not None:
-            ratio: Any = rest.pop("explained_variance_ratio", None)
-            is_list = isinstance(ratio, list) and {type(each) for each in ratio} == {float}
-            size = self.part("bottleneck").size
-            require(is_list and len(ratio) == size, "explained_variance_ratio", f"{size} numbers", ratio)
-            self.explained_variance_ratio_ = np.array(ratio)
-        super()._take_facts(rest)
-
-    def _job(self, rows: Rows, share: float) -> Job:
-        return replace(super()._job(rows, share), neighborhood=self.part("neighborhood"))
-
-    def _validation_share(self, rows: Rows) -> float:
-        # The loss of rows held out does not tell which weights are best where rows explain others, or two sides play.
-        is_other = self.part("neighborhood") is not None or self.part("bottleneck").discriminator_optimizer is not None
-        if is_other:
-            require(not self.validation_fraction, "validation_fraction", BESIDE_A_RIVAL, self.validation_fraction)
-        return 0.0 if is_other else super()._validation_share(rows)
-
-    def _first_weights(self, job: Job) -> np.ndarray:
-        if self.init is None or self._weights is not None:
-            return super()._first_weights(job)
-        if self._row.is_table:
+    def _first_weights(self, prepared: Prepared, job: Job, former: FittedAutoencoder | None) -> np.ndarray:
+        """Return the weights to start from, [starts, weights]: those of the last fit, near PCA, or drawn."""
+        skeleton, row, parts = prepared.skeleton, prepared.reader.row, prepared.parts
+        if former is not None:
+            return np.repeat(former.weights[None], len(job.seeds), axis=0)
+        if self.init is None:
+            weights = np.stack([draw_weights(skeleton, seed) for seed in job.seeds])
+        elif row.is_table:
             raise InvalidPart("init='pca' needs numbers, and none missing: use init=None for this table.")
-        x, weight = (np.asarray(array)[: int(job.table.rows)] for array in (job.table.x, job.table.weight))
-        near = [pca_weights(self._skeleton, x, weight, self.part("likelihood"), seed) for seed in job.seeds]
-        return self._seen_from(job, np.stack(near))
+        else:
+            x, weight = (np.asarray(array)[: int(job.table.rows)] for array in (job.table.x, job.table.weight))
+            weights = np.stack([pca_weights(skeleton, x, weight, parts.likelihood, seed) for seed in job.seeds])
+        return start_from_rows(skeleton, job, row, parts.row_likelihood(row), weights)
+
+    def _finish(self, prepared: Prepared, y: Any, job: Job, result: TrainingResult) -> FittedAutoencoder:
+        """Return the fitted state that a training leaves."""
+        parts, row = prepared.parts, prepared.reader.row
+        fitted = FittedAutoencoder(
+            settings=self.to_json(),
+            reader=prepared.reader.with_known(known_categories(job, list(parts.read_categories(row)))),
+            skeleton=prepared.skeleton,
+            weights=result.weights,
+            history=result.history,
+            stop_reason=result.stop_reason,
+            n_samples=prepared.source.n_rows,
+            progress=result.progress,
+            sampler=sampler_of_training(prepared.rows, y, job, prepared.reader),
+            is_category=category_mask(parts, row),
+        )
+        if result.is_dry:
+            return fitted
+        sketch, rows = fitted.sampler.sketch, np.asarray(job.table.x)[: int(job.table.rows)]
+        assert sketch is not None  # noqa: S101 -- it has just been drawn
+        network = inference.trained_network(fitted.weights, fitted.skeleton, rows, sketch.rows)
+        facts, bottleneck = parts.bottleneck.finish(network)
+        fitted = replace(fitted, findings=facts)
+        if bottleneck == parts.bottleneck:
+            return fitted
+        short = parts.build(row, bottleneck)
+        return replace(
+            fitted,
+            settings=fitted.settings | {"bottleneck": bottleneck.to_json()},
+            skeleton=short,
+            weights=cut_code(fitted.skeleton, fitted.weights, short),
+            progress=None,
+        )
+
+
+def _can_copy(parts: AutoencoderParts, row: Row) -> bool:
+    """Say whether a network can learn to copy its rows: numbers can be, categories of many values not."""
+    is_bound = parts.corruption is None and parts.neighborhood is None and not parts.penalties
+    return row.categories is None and is_bound and parts.bottleneck.can_copy(row.size)

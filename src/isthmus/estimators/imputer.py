@@ -1,71 +1,88 @@
-"""Filling what is missing in a table, as a scikit-learn transformer."""
+"""`Imputer`: missing cells of a table filled, as a scikit-learn transformer."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Self
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple, Self
 
 import jax
 import numpy as np
-from sklearn.base import OneToOneFeatureMixin, TransformerMixin, clone
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import OneToOneFeatureMixin, clone
 
-from isthmus.core.parameter_specs import as_data
-from isthmus.data.rows import scaled_blocks
+from isthmus.core.constraints import Constraint, Seed, Whole
 from isthmus.data.source import Source
-from isthmus.data.sources import find_source
+from isthmus.data.sources import open_table
 from isthmus.data.tokens import are_texts
 from isthmus.data.validation import check_weight
 from isthmus.errors import InvalidData, ModelFileError, require
 from isthmus.estimators._device import on_device
-from isthmus.estimators._kept import Kept, compare_shapes, field
-from isthmus.estimators._seeds import check_seed, seed_of
-from isthmus.estimators._storing import loaded, nested
+from isthmus.estimators._estimator import Estimator, Estimators
+from isthmus.estimators._seeds import seed_of
+from isthmus.estimators._sklearn import TransformerMixin
 from isthmus.estimators.autoencoder import Autoencoder
 from isthmus.model import inference
 from isthmus.storage.container import Opened
+from isthmus.storage.state import State, compare_shapes, header_field, load_state, named_state
 
 RANKS = np.concatenate([[0.0025], np.linspace(0.005, 0.995, 199), [0.9975]])  # of the residuals that are kept
 LEAST_CELLS = 40  # of a column whose residuals stand for themselves; of fewer, those of all columns do
-LEAST_ROWS = 500  # from which on rows are kept apart to see how far fillings are off
-MOST_ROWS = 5000  # kept apart, or looked at
-NO_CELLS = "an imputer fills the cells of a table of columns, and X has none: texts, images and sequences are no such."
+LEAST_ROWS = 500  # from which on rows are kept apart to measure the error of fillings
+MOST_ROWS = 5000  # that the error of fillings is measured on
+NO_CELLS = "X: expected a table of columns, whose cells can be filled; got texts, images or sequences."
 STEPS = 3000  # of the training of an imputer that is given no autoencoder
 HIDINGS = 4  # times that cells of these rows are hidden
 
 
-class Seen(NamedTuple):
-    """What the model tells of every cell of scaled rows, [n, d] each."""
+@dataclass(frozen=True)
+class FittedImputer:
+    """What a fit leaves of an imputer."""
 
-    mean: np.ndarray  # of a number its expectation, of a category its most probable code
+    settings: dict[str, Any]  # the parameters of the fit as JSON
+    autoencoder: Autoencoder
+    residuals: np.ndarray  # [ranks, d]: quantiles of (x − x̂) / σ̂ of cells that were hidden
+
+    @property
+    def is_category(self) -> np.ndarray:
+        """Say of each column whether it holds categories, [d]."""
+        return np.array(self.autoencoder.model_.categories) > 0
+
+
+class CellPrediction(NamedTuple):
+    """The prediction of every cell of scaled rows, [n, d] each."""
+
+    mean: np.ndarray  # of a number its expectation, of a category its most probable category
     uncertainty: (
         np.ndarray
-    )  # of a number its deviation (1 where the model tells none), of a category its chance to be wrong
-    draw: np.ndarray  # of a category a code drawn by its probability
+    )  # of a number its deviation, 1 where the model has none; of a category, the chance to be wrong
+    draw: np.ndarray  # of a category one drawn by its probability
 
 
-class Imputer(OneToOneFeatureMixin, TransformerMixin, Kept):
+@dataclass(kw_only=True, eq=False, repr=False)
+class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
     """Fill the missing cells of a table, numbers and categories, with what an autoencoder makes of the others.
 
-    The autoencoder learns from rows of which more cells are hidden at random, so it knows rows of any holes, and new
-    rows are filled without another fit. A number is filled with its expectation, a category with the most probable one.
-    Cells that are there stay as they are, to the bit.
+    The autoencoder learns from rows of which more cells are hidden at random, so it knows any pattern of missing cells,
+    and new rows are filled without another fit. A number is filled with its expectation, a category with the most
+    probable one. All other cells stay as they are, to the bit.
 
-    How far fillings are off is seen from cells that were hidden in rows kept apart (a tenth, from 500 rows on; else in
-    the rows of the fit): quantiles by column of (x − x̂) / σ̂, σ̂ what the model says itself where its likelihood tells.
-    Draws and intervals are made with these.
+    The error of fillings is measured on cells that were hidden in rows kept apart (a tenth, from 500 rows on; else in
+    the rows of the fit): quantiles by column of (x − x̂) / σ̂, σ̂ the standard deviation of the model where its likelihood
+    has one. Draws and intervals are made with these.
 
     Parameters
     ----------
     autoencoder : an `Autoencoder`, cloned and fitted; None takes one of 64 numbers, hidden layers of 256 and 128
         units, `corruption="varied_masking(0, 0.5)"`, and 10 to 300 epochs, the fewer the more rows there are.
     n_imputations : how many tables `impute` draws.
-    sweeps : how often `impute` draws half of the missing cells anew, seeing the others, so that they go together.
+    sweeps : how often `impute` draws half of the missing cells again, given the others, so that they go together.
     random_state : seed of the hidden cells and of the draws.
 
     Attributes
     ----------
     autoencoder_ : the fitted autoencoder.
-    n_features_in_, feature_names_in_ : as it has seen them.
+    n_features_in_, feature_names_in_ : as of the table of `fit`.
 
     References
     ----------
@@ -76,26 +93,25 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Kept):
     Examples
     --------
     >>> X = np.random.default_rng(0).normal(size=(200, 1)) @ np.ones((1, 4))
-    >>> holes = np.random.default_rng(1).random(X.shape) < 0.1
+    >>> is_missing = np.random.default_rng(1).random(X.shape) < 0.1
     >>> filled = Imputer(Autoencoder(2, encoder=(16,), corruption="varied_masking")).fit_transform(
-    ...     np.where(holes, np.nan, X)
+    ...     np.where(is_missing, np.nan, X)
     ... )
-    >>> bool((filled[~holes] == X[~holes]).all()), bool(np.isfinite(filled).all())
+    >>> bool((filled[~is_missing] == X[~is_missing]).all()), bool(np.isfinite(filled).all())
     (True, True)
     """
 
-    def __init__(
-        self,
-        autoencoder: Any = None,
-        *,
-        n_imputations: int = 5,
-        sweeps: int = 2,
-        random_state: int | np.random.RandomState | None = 0,
-    ) -> None:
-        self.autoencoder = autoencoder
-        self.n_imputations = n_imputations
-        self.sweeps = sweeps
-        self.random_state = random_state
+    autoencoder: Any = field(default=None, kw_only=False)
+    n_imputations: int = 5
+    sweeps: int = 2
+    random_state: int | np.random.RandomState | None = 0
+
+    constraints: ClassVar[Mapping[str, Constraint]] = {
+        "autoencoder": Estimators(Autoencoder, "an Autoencoder, or None", optional=True),
+        "n_imputations": Whole(1),
+        "sweeps": Whole(0),
+        "random_state": Seed(),
+    }
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Train on a table, its missing cells NaN or null.
@@ -113,25 +129,24 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Kept):
         InvalidData
             If the table cannot be used as it is; the message names the place.
         """
-        self._check_settings()
+        self.check_parameters()
         if are_texts(X):
             raise InvalidData(NO_CELLS)
-        given = self.autoencoder
-        rows = find_source(X).n_rows
-        model = default_autoencoder(rows, self.random_state) if given is None else clone(given)
-        model.expects_missing = True
+        source = open_table(X)
+        rows = source.n_rows
+        template = default_autoencoder(rows, self.random_state) if self.autoencoder is None else self.autoencoder
         weight = check_weight(sample_weight, rows) if rows else None
-        apart = self._apart(rows)
+        apart = self._rows_apart(rows)
         if weight is not None and len(apart) and (weight[np.setdiff1d(np.arange(rows), apart)] > 0).sum() >= 2:
             weight[apart] = 0
         else:
             apart = np.arange(min(rows, MOST_ROWS))
-        model.fit(X, sample_weight=weight)
-        if not model._row.is_table:
+        model = clone(template).fit(source, sample_weight=weight, expects_missing=True)
+        if not model.fitted_.row.is_table:
             raise InvalidData(NO_CELLS)
-        self.autoencoder_ = model
-        self._take_names()
-        self._residuals, self._settings = self._residuals_of(X, apart), self.to_json()
+        self._fitted = FittedImputer(
+            self.to_json(), model, self._fit_residuals(model, model.scaled_rows(source)[apart])
+        )
         return self
 
     @on_device
@@ -143,9 +158,9 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Kept):
         InvalidData
             If it has other columns than that of the fit, or a cell that is infinite.
         """
-        source, x = self._opened(X)
-        filled = np.where(np.isnan(x), self._seen(x, None).mean, x)
-        return self._completed(source, x, filled)
+        fitted, (source, x) = self.fitted_, self._open(X)
+        filled = np.where(np.isnan(x), _predict(fitted.autoencoder, x, None).mean, x)
+        return self._complete(source, x, filled)
 
     @on_device
     def impute(self, X: Any, n_imputations: int | None = None, random_state: Any = None) -> list[Any]:
@@ -158,64 +173,40 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Kept):
         random_state : seed of the draws; None takes that of the constructor.
         """
         count = self.n_imputations if n_imputations is None else n_imputations
-        _check_count(count)
+        Whole(1).check("n_imputations", count)
         seed = self.random_state if random_state is None else random_state
-        check_seed(seed)
-        source, x = self._opened(X)
+        Seed().check("random_state", seed)
+        source, x = self._open(X)
         random = np.random.Generator(np.random.Philox([seed_of(seed), 2]))
-        return [self._completed(source, x, self._drawn(x, random)) for _ in range(count)]
+        return [self._complete(source, x, self._draw(x, random)) for _ in range(count)]
 
     @on_device
     def uncertainty(self, X: Any) -> np.ndarray:
-        """Return how uncertain each filled cell is, [n, d] float64, 0 where a cell was there.
+        """Return how uncertain each filled cell is, [n, d] float64, 0 where a cell is not missing.
 
         Of a number it is half of what holds 68 % of the draws, in its units (a date's in seconds); of a category the
         chance that another one is true.
         """
-        low, high = self._bounds(X, 0.6827)
-        _, x = self._opened(X)
-        is_code = np.array(self.autoencoder_.model_.mixed) > 0
-        return np.where(np.isnan(x), np.where(is_code, self._seen(x, None).uncertainty, (high - low) / 2), 0.0)
+        fitted, (_, x) = self.fitted_, self._open(X)
+        low, high = self._bounds(x, 0.6827)
+        uncertainty = _predict(fitted.autoencoder, x, None).uncertainty
+        return np.where(np.isnan(x), np.where(fitted.is_category, uncertainty, (high - low) / 2), 0.0)
 
     @on_device
     def interval(self, X: Any, coverage: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
         """Return between which ends each missing number lies with the chance `coverage`, [n, d] float64 each.
 
-        A number that is there is both ends; a column of categories is NaN.
+        A number that is not missing is both ends; a column of categories is NaN.
         """
         require(0 < coverage < 1, "coverage", "in (0, 1)", coverage)
-        is_code = np.array(self._fitted.model_.mixed) > 0
-        low, high = self._bounds(X, coverage)
-        return np.where(is_code, np.nan, low), np.where(is_code, np.nan, high)
+        low, high = self._bounds(self._open(X)[1], coverage)
+        is_category = self.fitted_.is_category
+        return np.where(is_category, np.nan, low), np.where(is_category, np.nan, high)
 
     @on_device
     def missing(self, X: Any) -> np.ndarray:
         """Say of each cell whether it is missing, [n, d]."""
-        return np.isnan(self._opened(X)[1])
-
-    def _told(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        header, tensors = nested("model", self.autoencoder_)
-        return {"parameters": self._settings} | header, tensors | {"residuals": self._residuals}
-
-    @classmethod
-    def _taken(cls, opened: Opened) -> Self:
-        made = cls.from_json(field(opened, "parameters", dict))
-        made._check_settings()
-        model = loaded(opened.inside("model"))
-        if not isinstance(model, Autoencoder) or not model._row.is_table:
-            raise ModelFileError(f"{opened.path} is damaged: the model in it is none of a table with holes.")
-        own = {name: is_ for name, is_ in opened.tensors.items() if not name.startswith("model.")}
-        due = {"residuals": ("F64", (len(RANKS), model.n_features_in_))}
-        compare_shapes(Opened(opened.path, opened.header, own), due)
-        residuals = opened.read()["residuals"]
-        if not np.isfinite(residuals).all():
-            raise ModelFileError(f"{opened.path} is damaged: residuals holds values that are not finite.")
-        made.autoencoder_, made._residuals, made._settings = model, residuals, made.to_json()
-        made._take_names()
-        return made
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return "autoencoder_" in vars(self)
+        return np.isnan(self._open(X)[1])
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -224,110 +215,134 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Kept):
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
-    def _check_settings(self) -> None:
-        is_known = self.autoencoder is None or isinstance(self.autoencoder, Autoencoder)
-        require(is_known, "autoencoder", "an Autoencoder, or None", self.autoencoder)
-        _check_count(self.n_imputations)
-        is_whole = isinstance(self.sweeps, int | np.integer) and not isinstance(self.sweeps, bool)
-        require(is_whole and self.sweeps >= 0, "sweeps", "a whole number of at least 0", self.sweeps)
-        check_seed(self.random_state)
+    @property
+    def autoencoder_(self) -> Autoencoder:
+        """The fitted autoencoder."""
+        return self.fitted_.autoencoder
 
     @property
-    def _fitted(self) -> Autoencoder:
-        check_is_fitted(self)
-        return self.autoencoder_
+    def n_features_in_(self) -> int:
+        """How many columns a row has."""
+        return self.fitted_.autoencoder.n_features_in_
+
+    @property
+    def feature_names_in_(self) -> np.ndarray:
+        """The names of the columns, where all of them are text."""
+        return self.fitted_.autoencoder.feature_names_in_
 
     @property
     def device(self) -> str | None:
         """Where the autoencoder computes."""
-        found: str | None = getattr(self.autoencoder, "device", None)
-        return found
+        return self.autoencoder.device if isinstance(self.autoencoder, Autoencoder) else None
 
-    def _take_names(self) -> None:
-        self.n_features_in_ = self.autoencoder_.n_features_in_
-        if "feature_names_in_" in vars(self.autoencoder_):
-            self.feature_names_in_ = self.autoencoder_.feature_names_in_
+    def check_combination(self) -> None:
+        """Nothing forbids any combination of the parameters."""
 
-    def _apart(self, rows: int) -> np.ndarray:
-        """Return the rows that are kept apart from training, to see how far fillings are off."""
+    def to_state(self) -> State:
+        """Return all that a file must hold of this estimator."""
+        fitted = self.fitted_
+        state = State({"parameters": fitted.settings}, {"residuals": fitted.residuals})
+        return state | named_state(fitted.autoencoder).inside("model")
+
+    @classmethod
+    def from_state(cls, stored: Opened) -> Self:
+        """Return the fitted estimator of a file, which may hold anything."""
+        imputer = cls.from_json(header_field(stored, "parameters", dict))
+        imputer.check_parameters()
+        model = load_state(stored.inside("model"))
+        if not isinstance(model, Autoencoder) or not model.fitted_.row.is_table:
+            raise ModelFileError(f"{stored.path} is damaged: its model is not that of a table with missing values.")
+        own = {name: described for name, described in stored.tensors.items() if not name.startswith("model.")}
+        shapes = {"residuals": ("F64", (len(RANKS), model.n_features_in_))}
+        compare_shapes(Opened(stored.path, stored.header, own), shapes)
+        residuals = stored.read()["residuals"]
+        if not np.isfinite(residuals).all():
+            raise ModelFileError(f"{stored.path} is damaged: residuals holds values that are not finite.")
+        imputer._fitted = FittedImputer(imputer.to_json(), model, residuals)
+        return imputer
+
+    def _rows_apart(self, rows: int) -> np.ndarray:
+        """Return the rows that are kept apart from training, to measure the error of fillings."""
         if rows < LEAST_ROWS:
             return np.empty(0, np.intp)
         random = np.random.Generator(np.random.Philox([seed_of(self.random_state), 1]))
         return np.sort(random.permutation(rows)[: min(rows // 10, MOST_ROWS)])
 
-    def _opened(self, X: Any) -> tuple[Source, np.ndarray]:
-        """Return the source of a table and its rows as the model sees them, [n, d], NaN where nothing is."""
-        model = self._fitted
-        source = model._open(X, reset=False)
-        blocks = list(scaled_blocks(source, model._scaling, model._learned))
-        return source, np.concatenate(blocks).astype(np.float64)
+    def _open(self, X: Any) -> tuple[Source, np.ndarray]:
+        """Return the source of a table and its rows as the model sees them, [n, d], NaN where a value is missing."""
+        model = self.fitted_.autoencoder
+        source = model.open_rows(X)
+        return source, np.concatenate(list(model.fitted_.reader.scale(source))).astype(np.float64)
 
-    def _seen(self, x: np.ndarray, seed: int | None) -> Seen:
-        """Return what the model tells of every cell of scaled rows `x` [n, d]; with a seed it draws categories."""
-        weights = jax.device_put(self._fitted._weights)
-        key, model, number = jax.random.key(seed or 0), as_data(self._fitted._skeleton), iter(range(2**31))
-
-        def told(block: np.ndarray) -> Any:
-            return inference.told(weights, model, block, jax.random.fold_in(key, next(number)))
-
-        blocks = list(inference.blockwise(told, iter([x.astype(np.float32)])))
-        return Seen(*(np.concatenate(each).astype(np.float64) for each in zip(*blocks, strict=True)))
-
-    def _drawn(self, x: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """Return scaled rows `x` [n, d] with what is missing drawn: all at once, then half of it anew in each sweep."""
+    def _draw(self, x: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """Return scaled rows `x` [n, d] with missing values drawn: all of them, then half of them in each sweep."""
         is_missing = np.isnan(x)
-        filled = np.where(is_missing, self._one_draw(x, random), x)
+        filled = np.where(is_missing, self._draw_cells(x, random), x)
         for _ in range(self.sweeps):
             is_hidden = is_missing & (random.random(x.shape) < 0.5)
             hidden = np.where(is_hidden, np.nan, filled)
-            filled = np.where(is_hidden, self._one_draw(hidden, random), filled)
+            filled = np.where(is_hidden, self._draw_cells(hidden, random), filled)
         return filled
 
-    def _one_draw(self, x: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        seen = self._seen(x, int(random.integers(2**31)))
+    def _draw_cells(self, x: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        fitted = self.fitted_
+        cells = _predict(fitted.autoencoder, x, int(random.integers(2**31)))
         ranks = random.random(x.shape)
-        noise = np.stack([np.interp(r, RANKS, q) for r, q in zip(ranks.T, self._residuals.T, strict=True)], axis=1)
-        is_code = np.array(self._fitted.model_.mixed) > 0
-        return np.where(is_code, seen.draw, seen.mean + seen.uncertainty * noise)
+        columns = zip(ranks.T, fitted.residuals.T, strict=True)
+        noise = np.stack([np.interp(rank, RANKS, quantiles) for rank, quantiles in columns], axis=1)
+        return np.where(fitted.is_category, cells.draw, cells.mean + cells.uncertainty * noise)
 
-    def _bounds(self, X: Any, coverage: float) -> tuple[np.ndarray, np.ndarray]:
-        """Return the ends of the interval of every cell, in its units, [n, d] each."""
-        _, x = self._opened(X)
-        seen, found = self._seen(x, None), []
+    def _bounds(self, x: np.ndarray, coverage: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return the ends of the interval of every cell of scaled rows `x` [n, d], in its units, [n, d] each."""
+        fitted = self.fitted_
+        cells, ends = _predict(fitted.autoencoder, x, None), []
         for rank in ((1 - coverage) / 2, (1 + coverage) / 2):
-            noise = np.array([np.interp(rank, RANKS, column) for column in self._residuals.T])
-            end = np.where(np.isnan(x), seen.mean + seen.uncertainty * noise, x)
-            found.append(np.asarray(self._fitted._unscaled(end)))
-        return found[0], found[1]
+            noise = np.array([np.interp(rank, RANKS, quantiles) for quantiles in fitted.residuals.T])
+            end = np.where(np.isnan(x), cells.mean + cells.uncertainty * noise, x)
+            ends.append(np.asarray(fitted.autoencoder.fitted_.reader.unscale(end)))
+        return ends[0], ends[1]
 
-    def _residuals_of(self, X: Any, chosen: np.ndarray) -> np.ndarray:
-        """Return quantiles of (x − x̂) / σ̂ of cells hidden in the chosen rows, [ranks, d]."""
-        _, x = self._opened(X)
-        x = x[chosen]
+    def _fit_residuals(self, model: Autoencoder, rows: np.ndarray) -> np.ndarray:
+        """Return quantiles of (x − x̂) / σ̂ of cells hidden in scaled rows [n, d], [ranks, d]."""
+        x = rows.astype(np.float64)
         random = np.random.Generator(np.random.Philox([seed_of(self.random_state), 3]))
         share = max(float(np.isnan(x).mean()), 0.1)
-        is_code = np.array(self._fitted.model_.mixed) > 0
-        found: list[list[np.ndarray]] = [[] for _ in range(x.shape[1])]
+        is_category = np.array(model.model_.categories) > 0
+        ratios: list[list[np.ndarray]] = [[] for _ in range(x.shape[1])]
         for _ in range(HIDINGS):
             is_hidden = (random.random(x.shape) < share) & ~np.isnan(x)
-            seen = self._seen(np.where(is_hidden, np.nan, x), None)
-            ratio = (x - seen.mean) / np.where(is_code, 1.0, seen.uncertainty)
-            for column, place in zip(found, range(x.shape[1]), strict=True):
+            cells = _predict(model, np.where(is_hidden, np.nan, x), None)
+            ratio = (x - cells.mean) / np.where(is_category, 1.0, cells.uncertainty)
+            for place, column in enumerate(ratios):
                 column.append(ratio[is_hidden[:, place], place])
-        columns = [np.zeros(1) if code else np.concatenate(each) for each, code in zip(found, is_code, strict=True)]
-        every = np.concatenate([np.zeros(0), *(c for c, code in zip(columns, is_code, strict=True) if not code)])
-        every = every if len(every) else np.zeros(1)
-        kept = [
-            column if code or len(column) >= LEAST_CELLS else every
-            for column, code in zip(columns, is_code, strict=True)
+        columns = [
+            np.zeros(1) if category else np.concatenate(column)
+            for column, category in zip(ratios, is_category, strict=True)
         ]
-        return np.stack([np.quantile(column, RANKS) for column in kept], axis=1)
+        numbers = [column for column, category in zip(columns, is_category, strict=True) if not category]
+        pooled = np.concatenate([np.zeros(0), *numbers])
+        pooled = pooled if len(pooled) else np.zeros(1)
+        own = [
+            column if category or len(column) >= LEAST_CELLS else pooled
+            for column, category in zip(columns, is_category, strict=True)
+        ]
+        return np.stack([np.quantile(column, RANKS) for column in own], axis=1)
 
-    def _completed(self, source: Source, x: np.ndarray, filled: np.ndarray) -> Any:
+    def _complete(self, source: Source, x: np.ndarray, filled: np.ndarray) -> Any:
         """Return the table with its missing cells taken from scaled rows `filled` [n, d]."""
-        model, is_missing = self._fitted, np.isnan(x)
-        rows = model._unscaled(filled)
-        return source.completed(model._framed(source.kind, rows, source, source.row.shape), is_missing)
+        reader = self.fitted_.autoencoder.fitted_.reader
+        return source.complete(reader.restore(reader.unscale(filled), source), np.isnan(x))
+
+
+def _predict(model: Autoencoder, x: np.ndarray, seed: int | None) -> CellPrediction:
+    """Return the prediction of every cell of scaled rows `x` [n, d]; with a seed it draws categories."""
+    key, numbers = jax.random.key(seed or 0), itertools.count()
+    predict = model.fitted_.bind(inference.expectation_and_uncertainty)
+    blocks = inference.blockwise(
+        lambda block: predict(block, jax.random.fold_in(key, next(numbers))), iter([x.astype(np.float32)])
+    )
+    columns = zip(*list(blocks), strict=True)
+    return CellPrediction(*(np.concatenate(arrays).astype(np.float64) for arrays in columns))
 
 
 def default_autoencoder(rows: int, random_state: Any) -> Autoencoder:
@@ -347,11 +362,6 @@ def default_autoencoder(rows: int, random_state: Any) -> Autoencoder:
         batch_size=batch,
         max_epochs=epochs,
         stops=None,
-        validation_fraction=0.0,  # the loss of whole rows held out does not tell how well holes are filled
+        validation_fraction=0.0,  # the loss of whole validation rows does not show how well missing cells are filled
         random_state=random_state,
     )
-
-
-def _check_count(count: Any) -> None:
-    is_whole = isinstance(count, int | np.integer) and not isinstance(count, bool)
-    require(is_whole and count >= 1, "n_imputations", "a whole number of at least 1", count)

@@ -1,4 +1,4 @@
-"""What a regressor tells of targets: a distribution for each row, in their own units."""
+"""The predictive distribution of a regressor: one for each row, in the units of the target."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ class Distribution:
     Raises
     ------
     InvalidPart
-        If the outcome is no density.
+        If the outcome is not a density.
 
     Examples
     --------
-    >>> from isthmus.likelihoods.gaussian import GaussianOutcome
-    >>> scaled = GaussianOutcome(np.array([[0.0], [1.0]]), np.array([[1.0], [0.5]]))
-    >>> found = Distribution(scaled, np.array([10.0]), np.array([2.0]), is_flat=True)
-    >>> found.mean().tolist(), found.std().tolist(), found.quantile(0.5).tolist()
+    >>> from isthmus.distributions.normal import NormalOutcome
+    >>> scaled = NormalOutcome(np.array([[0.0], [1.0]]), np.array([[1.0], [0.5]]))
+    >>> predicted = Distribution(scaled, np.array([10.0]), np.array([2.0]), is_flat=True)
+    >>> predicted.mean().tolist(), predicted.std().tolist(), predicted.quantile(0.5).tolist()
     ([10.0, 12.0], [2.0, 1.0], [10.0, 12.0])
-    >>> found.cdf(12.0).round(4).tolist()
+    >>> predicted.cdf(12.0).round(4).tolist()
     [0.8413, 0.5]
     """
 
@@ -61,22 +61,25 @@ class Distribution:
 
     def mean(self) -> np.ndarray:
         """Return the expected values, [n] or [n, outputs]."""
-        return self._shaped(self._center + self._spread * self._told("mean"))
+        return self._reshape(self._center + self._spread * self._evaluate("mean"))
 
     def std(self) -> np.ndarray:
         """Return the standard deviations, [n] or [n, outputs]."""
-        return self._shaped(self._spread * np.sqrt(self._told("variance")))
+        return self._reshape(self._spread * np.sqrt(self._evaluate("variance")))
 
     def quantile(self, q: Any) -> np.ndarray:
         """Return the values that targets stay below with probability `q`, between 0 and 1.
 
         For several `q` [m], the answer is [m, n] or [m, n, outputs].
         """
-        each = np.asarray(q, np.float64)
-        require(each.ndim < 2 and bool(np.all((each > 0) & (each < 1))), "q", "one or several numbers in (0, 1)", q)
-        found = [self._told("quantile", np.full((self._n, len(self._center)), value)) for value in np.atleast_1d(each)]
-        values = [self._shaped(self._center + self._spread * scaled) for scaled in found]
-        return np.stack(values) if each.ndim else values[0]
+        levels = np.asarray(q, np.float64)
+        require(
+            levels.ndim < 2 and bool(np.all((levels > 0) & (levels < 1))), "q", "one or several numbers in (0, 1)", q
+        )
+        shape = (self._n, len(self._center))
+        quantiles = [self._evaluate("quantile", np.full(shape, level)) for level in np.atleast_1d(levels)]
+        values = [self._reshape(self._center + self._spread * scaled) for scaled in quantiles]
+        return np.stack(values) if levels.ndim else values[0]
 
     def interval(self, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
         """Return the ends of the central interval that holds a target with probability `level`, lower and upper."""
@@ -86,28 +89,28 @@ class Distribution:
 
     def pdf(self, y: Any) -> np.ndarray:
         """Return the density of each output at `y`, [n] or [n, outputs]."""
-        return self._shaped(np.exp(self._told("log_density", self._scaled(y))) / self._spread)
+        return self._reshape(np.exp(self._evaluate("marginal_log_prob", self._scale(y))) / self._spread)
 
     def cdf(self, y: Any) -> np.ndarray:
         """Return how probable it is that a target is at most `y`, [n] or [n, outputs]."""
-        return self._shaped(self._told("cdf", self._scaled(y)))
+        return self._reshape(self._evaluate("cdf", self._scale(y)))
 
     def log_prob(self, y: Any) -> np.ndarray:
         """Return the log-density of all outputs together at `y`, [n]; those that are NaN there are integrated out.
 
         Where all outputs of a row are NaN, so is the answer.
         """
-        scaled = self._scaled(y)
+        scaled = self._scale(y)
         is_known = ~np.isnan(scaled)
-        found = self._told("log_joint", scaled, is_known) - is_known @ np.log(self._spread)
-        return np.where(is_known.any(axis=1), found, np.nan)
+        density = self._evaluate("joint_log_prob", scaled, is_known) - is_known @ np.log(self._spread)
+        return np.where(is_known.any(axis=1), density, np.nan)
 
     def crps(self, y: Any) -> np.ndarray:
         """Return the continuous ranked probability score ∫ (F(t) − [t ≥ y])² dt of each output, [n] or [n, outputs].
 
         In the units of the target, lower is better; of a distribution that is sure it is the absolute error.
         """
-        return self._shaped(self._spread * self._told("crps", self._scaled(y)))
+        return self._reshape(self._spread * self._evaluate("crps", self._scale(y)))
 
     def sample(self, n: int = 1, random_state: Any = 0) -> np.ndarray:
         """Return `n` draws of the targets of every row, [draws, n] or [draws, n, outputs]."""
@@ -117,7 +120,7 @@ class Distribution:
         draws = np.empty((int(n), self._n, len(self._center)))
         seeds = np.random.SeedSequence(seed_of(random_state)).generate_state(int(n))
         for draw, seed in zip(draws, seeds, strict=True):
-            draw[:] = self._by_block(partial(self._drawn, seed))
+            draw[:] = self._by_block(partial(self._draw_block, seed))
         draws = self._center + self._spread * draws
         return draws[..., 0] if self._is_flat else draws
 
@@ -127,12 +130,12 @@ class Distribution:
         Near `level` for a distribution that knows what it does not know.
         """
         low, high = self.interval(level)
-        value = self._shaped(self._rows(y))
+        value = self._reshape(self._rows(y))
         is_known = ~np.isnan(value)
         count = np.sum(is_known, axis=0)
         share = np.sum((low <= value) & (value <= high), axis=0) / np.maximum(count, 1)
-        found = np.where(count > 0, share, math.nan)
-        return float(found) if self._is_flat else found
+        share = np.where(count > 0, share, math.nan)
+        return float(share) if self._is_flat else share
 
     def _rows(self, y: Any) -> np.ndarray:
         """Return `y` as [n, outputs]."""
@@ -141,35 +144,35 @@ class Distribution:
         if given.shape == shape[:1] and shape[1] == 1:
             given = given[:, None]
         if given.shape not in ((), shape):
-            due = list(shape[:1] if self._is_flat else shape)
-            raise InvalidData(f"y has the shape {list(given.shape)}, and {due} or one number is due.")
+            expected = list(shape[:1] if self._is_flat else shape)
+            raise InvalidData(f"y: expected shape {expected}, or one number; got shape {list(given.shape)}.")
         return np.broadcast_to(given, shape)
 
-    def _scaled(self, y: Any) -> np.ndarray:
+    def _scale(self, y: Any) -> np.ndarray:
         return (self._rows(y) - self._center) / self._spread
 
-    def _shaped(self, rows: np.ndarray) -> np.ndarray:
+    def _reshape(self, rows: np.ndarray) -> np.ndarray:
         return rows[..., 0] if self._is_flat else rows
 
     def _block(self, number: int) -> Density:
         return jax.tree.map(lambda array: _block(array, number), self._outcome)
 
-    def _drawn(self, seed: int, number: int) -> Any:
+    def _draw_block(self, seed: int, number: int) -> Any:
         return _draw(self._block(number), seed, number)
 
-    def _told(self, name: str, *rows: np.ndarray) -> np.ndarray:
+    def _evaluate(self, name: str, *rows: np.ndarray) -> np.ndarray:
         """Return what a method of the outcome says of `rows`."""
-        return self._by_block(lambda k: _tell(self._block(k), name, *(_block(array, k) for array in rows)))
+        return self._by_block(lambda k: _call(self._block(k), name, *(_block(array, k) for array in rows)))
 
     def _by_block(self, function: Callable[[int], Any]) -> np.ndarray:
         """Return `function` of the numbers of all blocks of rows, in float64: few shapes are few programs."""
         with jax.enable_x64(True):
-            found = [np.asarray(function(number)) for number in range(-(-self._n // BLOCK))]
-        return np.concatenate(found)[: self._n]
+            blocks = [np.asarray(function(number)) for number in range(-(-self._n // BLOCK))]
+        return np.concatenate(blocks)[: self._n]
 
 
 @partial(jax.jit, static_argnames="name")
-def _tell(outcome: Density, name: str, *rows: Any) -> Any:
+def _call(outcome: Density, name: str, *rows: Any) -> Any:
     method: Callable[..., Any] = getattr(outcome, name)
     return method(*rows)
 

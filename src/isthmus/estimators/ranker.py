@@ -1,41 +1,39 @@
-"""A ranker: an encoder whose code says what comes before what."""
+"""`NetworkRanker`: an encoder whose code gives each row a score."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Any, Self
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from jaxtyping import Array
 from sklearn.metrics import ndcg_score
-from sklearn.utils.validation import check_is_fitted
 
-from isthmus.contracts import Head, Likelihood, Row
-from isthmus.data.rows import Rows
+from isthmus.core.constraints import Constraint
 from isthmus.data.validation import check_targets, check_weight, is_missing
 from isthmus.errors import InvalidData, require
 from isthmus.estimators._device import on_device
-from isthmus.estimators._supervised import Answers, Supervised
-from isthmus.training.epoch import Job
+from isthmus.estimators._supervised import SUPERVISED, Supervised, Targets
+from isthmus.estimators._targets import RankTarget, Target
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class NetworkRanker(Supervised):
     """An encoder whose code gives each row a score, so that in each group more relevant rows score higher.
 
-    A batch holds whole groups, as far as they fit into it; larger ones are cut by chance at each epoch. Groups are held
-    out as a whole. With `pretrained`, training has three stages, as in `NetworkClassifier`.
+    A batch holds whole groups, as far as they fit into it; larger ones are cut by chance at each epoch. Groups are kept
+    for validation as a whole. With `pretrained`, training has three stages, as in `NetworkClassifier`.
 
     Parameters
     ----------
-    encoder : the road from a row to the code, of `isthmus.backbones`; not used with `pretrained`.
+    encoder : from a row to the code, of `isthmus.backbones`; not used with `pretrained`.
     target : the loss, of `isthmus.likelihoods`: `"pairwise"` (of every pair in a group), `"listwise"` (of the whole).
     pretrained, frozen_epochs, corruption, scaling, text, columns : as in `NetworkClassifier`.
     reconstruction : weight of explaining the row beside its rank, at least 0.
     combine : what is made of several starts: `"best"`, or `"average"` of the scores of all.
     penalties, optimizer, batch_size, max_epochs, stops, validation_fraction, n_starts, warm_start, random_state,
-    device, verbose : as in `Autoencoder`; rows are held out from 200 on, and max_epochs counts
+    device, verbose : as in `Autoencoder`; a tenth of the rows is kept for validation from 200 on, and max_epochs counts
     the epochs in which all layers learn.
 
     Attributes
@@ -57,32 +55,10 @@ class NetworkRanker(Supervised):
     ((200,), True)
     """
 
-    def __init__(
-        self,
-        encoder: Any = "mlp",
-        *,
-        target: Any = "pairwise",
-        pretrained: Any = None,
-        frozen_epochs: int = 0,
-        reconstruction: float = 0.0,
-        corruption: Any = None,
-        penalties: Any = (),
-        scaling: Any = "standard",
-        text: Any = None,
-        columns: dict[str, Any] | None = None,
-        optimizer: Any = "adam",
-        batch_size: int | None = None,
-        max_epochs: int = 100,
-        stops: Any = "patience(10)",
-        validation_fraction: float | None = None,
-        n_starts: int = 1,
-        combine: str = "best",
-        warm_start: bool = False,
-        random_state: int | np.random.RandomState | None = 0,
-        device: str | None = None,
-        verbose: int = 0,
-    ) -> None:
-        self._store(locals())
+    target: Any = "pairwise"
+
+    target_type: ClassVar[type[Target]] = RankTarget
+    constraints: ClassVar[Mapping[str, Constraint]] = SUPERVISED
 
     @on_device
     def fit(
@@ -114,22 +90,23 @@ class NetworkRanker(Supervised):
         Diverged
             If the loss leaves the numbers and smaller steps do not help.
         """
-        self._check_settings()
-        source = self._open(X, reset=not self._continues)
-        target, place = self._ranked(y, groups, source.n_rows)
+        self.check_parameters()
+        former = self._fitted if self.warm_start else None
+        reader, source = self._open(X, former)
+        relevance, place = _read_relevance(y, groups, source.n_rows)
         if np.bincount(place.astype(int)).max() < 2:
             count = source.n_rows
-            one = "X has 1 sample" if count == 1 else f"groups holds {count} groups of one row each"
-            raise InvalidData(f"{one}: nothing is ranked.")
-        answers = Answers(np.column_stack([target, place]), np.ones(len(target)))
-        self._fit(X, source, answers, sample_weight, checkpoint)
+            reason = "X has 1 sample" if count == 1 else f"groups holds {count} groups of one row each"
+            raise InvalidData(f"{reason}: nothing is ranked.")
+        targets = Targets(np.column_stack([relevance, place]), np.ones(len(relevance)))
+        self._fitted = self._train(X, source, reader, RankTarget(), targets, sample_weight, checkpoint, former)
         return self
 
     @on_device
     def predict(self, X: Any) -> np.ndarray:
         """Return the score of each row, [n]: higher comes first; scores compare within a group."""
-        check_is_fitted(self)
-        return self._expected(self._open(X, reset=False), 1)[:, 0]
+        fitted = self.fitted_
+        return fitted.expect(self.open_rows(X), 1)[:, 0]
 
     def score(self, X: Any, y: Any, groups: Any = None, sample_weight: Any = None) -> float:
         """Return the mean over groups of the normalised discounted cumulative gain, in [0, 1]: higher is better.
@@ -142,7 +119,7 @@ class NetworkRanker(Supervised):
         Järvelin and Kekäläinen (2002), Cumulated gain-based evaluation of IR techniques.
         """
         scores = self.predict(X)
-        relevance, place = self._ranked(y, groups, len(scores))
+        relevance, place = _read_relevance(y, groups, len(scores))
         if relevance.min() < 0:
             raise InvalidData(f"y holds the relevance {relevance.min():g}, and score needs values of at least 0.")
         weight = check_weight(sample_weight, len(scores))
@@ -156,46 +133,36 @@ class NetworkRanker(Supervised):
             raise InvalidData("no group has two rows that count: nothing is ranked.")
         return float(np.average(gains, weights=weights))
 
-    def _ranked(self, y: Any, groups: Any, rows: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return relevance and group number of each row, [n] both."""
-        target = check_targets(y, rows, type(self).__name__)
-        if target.shape[1] != 1:
-            raise InvalidData(
-                f"y has shape {np.asarray(y).shape}, expected ({rows},): one relevance for each row is due."
-            )
-        if groups is None:
-            return target[:, 0], np.zeros(rows)
-        array = np.asarray(groups)
-        if array.shape != (rows,):
-            raise InvalidData(f"groups has shape {array.shape}, expected ({rows},): one group for each row is due.")
-        missing = is_missing(array)
-        if missing.any():
-            count, first = missing.sum(), np.flatnonzero(missing)[0]
-            raise InvalidData(f"groups holds no group in {count} row{'s' if count > 1 else ''} (first: {first}).")
-        try:
-            place = np.unique(array, return_inverse=True)[1]
-        except TypeError as error:
-            raise InvalidData("groups mixes values of several types: name all groups alike.") from error
-        return target[:, 0], place.astype(np.float64)
+    def check_combination(self) -> None:
+        """Raise `InvalidPart` for a target that does not explain orders."""
+        require(self.part("target").explains == "order", "target", "'pairwise' or 'listwise'", self.target)
 
-    def _check_settings(self) -> None:
-        super()._check_settings()
-        require(self.part("target").is_ranking, "target", "'pairwise' or 'listwise'", self.target)
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.target_tags.required = True
+        return tags
 
-    def _groups(self, rows: Rows) -> np.ndarray | None:
-        return None if rows.target is None else rows.target[:, 1].astype(int)
 
-    def _job(self, rows: Rows, share: float) -> Job:
-        job = super()._job(rows, share)
-        count = int(job.table.rows)
-        return replace(job, groups=np.asarray(job.table.target)[:count, 1].astype(int))
-
-    def _encoded(self, target: np.ndarray, weight: np.ndarray) -> Any:
-        return np.column_stack([target, weight]).astype(np.float32)
-
-    def _target_row(self) -> Row:
-        return Row((3,))
-
-    def _head(self, target_layer: Callable[[int], Callable[[Array], Array]]) -> Head:
-        likelihood: Likelihood = self.part("target")
-        return likelihood.build(self._target_row(), target_layer)
+def _read_relevance(y: Any, groups: Any, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return relevance and group number of each row, [n] both."""
+    target = check_targets(y, rows, NetworkRanker.__name__)
+    if target.shape[1] != 1:
+        raise InvalidData(f"y has shape {np.asarray(y).shape}, expected ({rows},): one relevance for each row.")
+    if groups is None:
+        return target[:, 0], np.zeros(rows)
+    array = np.asarray(groups)
+    if array.shape != (rows,):
+        raise InvalidData(f"groups has shape {array.shape}, expected ({rows},): one group for each row.")
+    missing = is_missing(array)
+    if missing.any():
+        count, first = missing.sum(), np.flatnonzero(missing)[0]
+        where = f"{count} row{'s' if count > 1 else ''} (first: {first})"
+        raise InvalidData(f"groups: expected a group in every row; got none in {where}.")
+    try:
+        place = np.unique(array, return_inverse=True)[1]
+    except TypeError as error:
+        raise InvalidData("groups mixes values of several types: name all groups alike.") from error
+    return target[:, 0], place.astype(np.float64)

@@ -1,35 +1,59 @@
-"""Autoencoders on top of each other: trained layer by layer, then as a whole."""
+"""`StackedAutoencoder`: autoencoders on top of each other, trained layer by layer, then as a whole."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from sklearn.base import clone
 
-from isthmus.contracts import Likelihood, Optimizer, Row, Stop
-from isthmus.core.parameter_specs import assemble, join_weights, spec_arrays
-from isthmus.core.part import Part
+from isthmus.core.constraints import Constraint
+from isthmus.core.parameter_specs import join_weights, spec_arrays
+from isthmus.data.reader import TableOptions
 from isthmus.data.rows import Rows
+from isthmus.data.split import ValidationSplit
+from isthmus.data.validation import check_weight
 from isthmus.errors import InvalidPart, require
+from isthmus.estimators._code_sampler import sampler_of_training
 from isthmus.estimators._device import on_device
-from isthmus.estimators._reconstructor import Reconstructor
-from isthmus.estimators.autoencoder import BESIDE_A_RIVAL, STEP_BY_STEP, Autoencoder
+from isthmus.estimators._encoder import learn_reader
+from isthmus.estimators._estimator import Estimators
+from isthmus.estimators._network_parts import StackParts
+from isthmus.estimators._reconstructor import FittedAutoencoder, Reconstructor, category_mask
+from isthmus.estimators._seeds import seed_of
+from isthmus.estimators._training import (
+    TRAINING,
+    TrainingParameters,
+    build_job,
+    known_categories,
+    run_training,
+    validation_share,
+)
+from isthmus.estimators._validation import check_categories, check_part_labels, check_size
+from isthmus.estimators.autoencoder import LEAST_COLUMNS, NO_VALIDATION, STEP_BY_STEP, VALIDATION_FROM, Autoencoder
 from isthmus.model.model import Model
-from isthmus.model.stack import Rescale, rescale, stack_models
+from isthmus.model.stack import Rescale, stack_models
 from isthmus.training import loop
-from isthmus.training.objective import Plan
 
 
-class StackedAutoencoder(Reconstructor):
+@dataclass(frozen=True)
+class FittedStack(FittedAutoencoder):
+    """The fitted state of a stack."""
+
+    layers: tuple[Autoencoder, ...] = ()  # as they were before the fine-tuning; a model file does not hold them
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class StackedAutoencoder(Reconstructor, TrainingParameters):
     """Autoencoders trained greedily, each on the clean codes of the one below, then fine-tuned as a whole.
 
     Each layer is an `Autoencoder` of any kind: its corruption, penalties, likelihood, epochs and stops hold while it
     is trained. Codes are fed up without noise. Fine-tuning trains the whole, down to the likelihood of the bottom
-    layer, with the terms of the top layer's code (a KL, a rival); noise and penalties of the layers are not in it.
-    Ctrl-C while a layer is trained leaves the layers so far in `layers_`; in the fine-tuning it keeps the whole.
+    layer, with the terms of the top layer's code (a KL, a discriminator); noise and penalties of the layers are not in
+    it. Ctrl-C while a layer is trained leaves the layers so far in `layers_`; in the fine-tuning it keeps the whole.
 
     Parameters
     ----------
@@ -59,32 +83,13 @@ class StackedAutoencoder(Reconstructor):
     ((200, 1), (200, 6))
     """
 
-    one_part: ClassVar[dict[str, type[Part]]] = {"optimizer": Optimizer}
-    many_parts: ClassVar[dict[str, type[Part]]] = {"stops": Stop}
-    n_starts = 1
+    layers: Sequence[Autoencoder] = field(default=(), kw_only=False)
 
-    def __init__(
-        self,
-        layers: Sequence[Autoencoder] = (),
-        *,
-        optimizer: Any = "adam",
-        batch_size: int | None = None,
-        max_epochs: int = 100,
-        stops: Any = "patience(10)",
-        validation_fraction: float | None = None,
-        random_state: int | np.random.RandomState | None = 0,
-        device: str | None = None,
-        verbose: int = 0,
-    ) -> None:
-        self.layers = layers
-        self.optimizer = optimizer
-        self.batch_size = batch_size
-        self.max_epochs = max_epochs
-        self.stops = stops
-        self.validation_fraction = validation_fraction
-        self.random_state = random_state
-        self.device = device
-        self.verbose = verbose
+    _unfinished = cast("tuple[Autoencoder, ...]", ())  # the layers so far, where Ctrl-C has ended their training
+    constraints: ClassVar[Mapping[str, Constraint]] = {
+        "layers": Estimators(Autoencoder, "a list of at least one Autoencoder", "list"),
+        **TRAINING,
+    }
 
     @on_device
     def fit(
@@ -112,18 +117,36 @@ class StackedAutoencoder(Reconstructor):
         Diverged
             If the loss leaves the numbers and smaller steps do not help.
         """
-        self._check_settings()
-        source = self._open(X, reset=True)
-        self.layers_: list[Autoencoder] = []
-        codes = X
-        for layer in self.layers:
-            self.layers_.append(clone(layer).fit(codes, y, sample_weight))
-            if self.layers_[-1].stop_reason_ == "interrupted":
-                raise KeyboardInterrupt  # what was learned is in `layers_`, and no whole can be made of it
-            codes = self.layers_[-1].transform(codes)
-        rows = self._begin(source, y, sample_weight)
-        job = self._job(rows, self._validation_share(rows))
-        self._train(job, loop.start(job, self._grown()[None]), checkpoint)
+        self.check_parameters()
+        parts = self.resolve_parts()
+        reader, source = learn_reader(X, self.table_options())
+        weight = check_weight(sample_weight, source.n_rows)
+        layers = self._fit_layers(X, y, sample_weight)
+        check_size(source, weight, LEAST_COLUMNS)
+        needing = [*self.layers[-1].labelled_parts()] if parts.bottleneck.needs_labels else []
+        rows = Rows(source, weight, check_part_labels(needing, y, source.n_rows))
+        reader = reader.with_categories(parts.read_categories(reader.row))
+        check_categories(reader.row, parts.row_likelihood(reader.row))
+        reader = reader.fit_scaling(parts.scaling, rows)
+        skeleton, row = parts.build(reader.row), reader.row
+        split = ValidationSplit(self._validation_share(rows, parts), seed_of(self.random_state))
+        likelihood = parts.row_likelihood(row)
+        job = build_job(skeleton, parts.plan(), rows, reader, likelihood, self, split, stops=parts.stops)
+        start = loop.start(job, _join_layers(parts, layers, skeleton)[None])
+        result = run_training(job, start, row, self.to_json(), self, checkpoint)
+        self._fitted = FittedStack(
+            settings=self.to_json(),
+            reader=reader.with_known(known_categories(job, list(parts.read_categories(row)))),
+            skeleton=skeleton,
+            weights=result.weights,
+            history=result.history,
+            stop_reason=result.stop_reason,
+            n_samples=source.n_rows,
+            progress=result.progress,
+            sampler=sampler_of_training(rows, y, job, reader),
+            is_category=category_mask(parts, row),
+            layers=layers,
+        )
         return self
 
     def to_classifier(self, head: str = "softmax", **settings: Any) -> Any:
@@ -146,83 +169,72 @@ class StackedAutoencoder(Reconstructor):
         return NetworkClassifier(target=target, pretrained=self, **({"frozen_epochs": 50} | settings))
 
     @property
-    def columns(self) -> Any:
-        """What the columns of the table hold, as the bottom layer is told."""
-        return self.layers[0].columns
+    def layers_(self) -> list[Autoencoder]:
+        """The autoencoders as they were before the fine-tuning; those so far, where Ctrl-C ended their training."""
+        if isinstance(self._fitted, FittedStack) and self._fitted.layers:
+            return list(self._fitted.layers)
+        if not self._unfinished:
+            raise AttributeError("layers_ is known once a stack is fitted; a model file does not hold it.")
+        return list(self._unfinished)
 
-    def part(self, name: str) -> Any:
-        """Return the part of the whole: the input is that of the bottom layer."""
-        if name in self.one_part:
-            return super().part(name)
-        return self.layers[0].part(name)
+    def resolve_parts(self) -> StackParts:
+        """Return what the parameters describe, every part resolved."""
+        layers = tuple(layer.resolve_parts() for layer in self.layers)
+        return StackParts(layers, self.part("optimizer"), self.part("stops"))
 
-    def parts(self, name: str) -> tuple[Any, ...]:
-        """Return the parts of a parameter that lists some; the whole has no penalties."""
-        return super().parts(name) if name in self.many_parts else ()
+    def table_options(self) -> TableOptions:
+        """Return what the parameters say of tables: what those of the bottom layer say."""
+        return TableOptions(self.layers[0].columns)
+
+    def check_combination(self) -> None:
+        """Raise `InvalidPart` for layers that do not go together."""
+        parts = self.resolve_parts()
+        for i, layer in enumerate(parts.layers[1:], 2):
+            if layer.scaling is not None and not layer.scaling.is_affine:
+                raise InvalidPart(
+                    f"the scaling {layer.scaling.name} of layer {i} cannot become a layer of the whole: use "
+                    "'standard', 'minmax' or None above the first layer."
+                )
+        if parts.bottleneck.discriminator_optimizer is not None and parts.optimizer.full_batch:
+            raise InvalidPart(STEP_BY_STEP)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         bottom = self.layers[0] if isinstance(self.layers, list | tuple) and self.layers else None
-        tags.input_tags.allow_nan = (
-            not isinstance(bottom, Autoencoder) or bottom.__sklearn_tags__().input_tags.allow_nan
-        )
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = not isinstance(bottom, Autoencoder) or not bottom.tied
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
-    def _check_settings(self) -> None:
-        is_list = isinstance(self.layers, list | tuple) and len(self.layers) > 0
-        is_list = is_list and all(isinstance(layer, Autoencoder) for layer in self.layers)
-        require(is_list, "layers", "a list of at least one Autoencoder", self.layers)
+    def _fit_layers(self, X: Any, y: Any, sample_weight: Any) -> tuple[Autoencoder, ...]:
+        """Return the layers, each trained on the codes of the one below."""
+        layers: list[Autoencoder] = []
+        codes = X
         for layer in self.layers:
-            layer._check_settings()
-        for i, layer in enumerate(self.layers[1:], 2):
-            scaling = layer.part("scaling")
-            if scaling is not None and not scaling.is_affine:
-                raise InvalidPart(
-                    f"the scaling {scaling.name} of layer {i} cannot become a layer of the whole: use 'standard', "
-                    "'minmax' or None above the first layer."
-                )
-        super()._check_settings()
-        if self.layers[-1].part("bottleneck").discriminator_optimizer is not None and self.part("optimizer").full_batch:
-            raise InvalidPart(STEP_BY_STEP)
+            layers.append(clone(layer).fit(codes, y, sample_weight))
+            if layers[-1].is_interrupted_:
+                self._fitted, self._unfinished = None, tuple(layers)
+                raise KeyboardInterrupt  # what was learned is in `layers_`, and no whole can be made of it
+            codes = layers[-1].transform(codes)
+        return tuple(layers)
 
-    def _plan(self) -> Plan:
-        return Plan(None, (), self.part("optimizer"), self.layers[-1].part("bottleneck").discriminator_optimizer)
-
-    def _row_likelihood(self) -> Likelihood | None:
-        return self.layers[0]._likelihood(self._row)
-
-    def _labels_of(self, y: Any, rows: int) -> np.ndarray | None:
-        top = self.layers[-1]
-        return top._labels_of(y, rows) if top.part("bottleneck").needs_labels else None
-
-    def _validation_share(self, rows: Rows) -> float:
-        if self.layers[-1].part("bottleneck").discriminator_optimizer is None:
-            return super()._validation_share(rows)
-        require(not self.validation_fraction, "validation_fraction", BESIDE_A_RIVAL, self.validation_fraction)
+    def _validation_share(self, rows: Rows, parts: StackParts) -> float:
+        if parts.bottleneck.discriminator_optimizer is None:
+            return validation_share(self.validation_fraction, rows, VALIDATION_FROM)
+        require(not self.validation_fraction, "validation_fraction", NO_VALIDATION, self.validation_fraction)
         return 0.0
 
-    def _build(self, row: Row) -> Model:
-        models, scales = [], []
-        for layer in self.layers:
-            models.append(layer._build(row))
-            row = Row((models[-1].size,))
-            scales.append(rescale(models[-1].size))
-        return stack_models(models, [s if self._is_scaled(i) else None for i, s in enumerate(scales[:-1], 1)])
 
-    def _is_scaled(self, number: int) -> bool:
-        scaling = self.layers[number].part("scaling")
-        return scaling is not None and bool(scaling.learned)
-
-    def _grown(self) -> np.ndarray:
-        """Return the weights of the whole that computes what the fitted layers compute, [weights]."""
-        models = [assemble(layer._skeleton, layer._weights) for layer in self.layers_]
-        scales = [_scale(layer) if self._is_scaled(i) else None for i, layer in enumerate(self.layers_[1:], 1)]
-        return np.asarray(join_weights(spec_arrays(self._skeleton, stack_models(models, scales))), np.float32)
+def _join_layers(parts: StackParts, layers: tuple[Autoencoder, ...], skeleton: Model) -> np.ndarray:
+    """Return the weights of the whole that computes what the fitted layers compute, [weights]."""
+    models = [layer.fitted_.model for layer in layers]
+    scales = [_rescale(layer) if parts.is_scaled(i) else None for i, layer in enumerate(layers[1:], 1)]
+    return np.asarray(join_weights(spec_arrays(skeleton, stack_models(models, scales))), np.float32)
 
 
-def _scale(layer: Autoencoder) -> Rescale:
-    """Return the scaling that a layer has learned."""
-    size = layer.n_features_in_
-    center = layer._scaling.undo(layer._learned, np.zeros((1, size)))[0]
-    spread = layer._scaling.undo(layer._learned, np.ones((1, size)))[0] - center
+def _rescale(layer: Autoencoder) -> Rescale:
+    """Return the scaling that a layer has learned, as a layer of its own."""
+    fitted = layer.fitted_
+    center = fitted.reader.unscale(np.zeros((1, fitted.row.size)))[0]
+    spread = fitted.reader.unscale(np.ones((1, fitted.row.size)))[0] - center
     return Rescale(center.astype(np.float32), spread.astype(np.float32))

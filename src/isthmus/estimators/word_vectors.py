@@ -1,25 +1,28 @@
-"""Word vectors: words as rows of pointwise mutual information, and their codes."""
+"""`WordVectors`: words as rows of pointwise mutual information, and their codes."""
 
 from __future__ import annotations
 
-import numbers
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import scipy.sparse as sp
 import scipy.stats
-from sklearn.utils.validation import check_is_fitted
 
-from isthmus.contracts import Backbone, Corruption, Likelihood, Optimizer, Penalty
+from isthmus.contracts import Backbone, Corruption, Likelihood, Penalty
 from isthmus.core.coercion import short
-from isthmus.core.part import Part
-from isthmus.data.tokens import check_words, counts, most_frequent, numbered, split, texts_of
+from isthmus.core.constraints import Choice, Constraint, Flag, Interval, ManyParts, OnePart, Whole
+from isthmus.data.tokens import check_words, counts, most_frequent, number_tokens, split, texts_of
 from isthmus.errors import InvalidData, ModelFileError, require, suggestion
 from isthmus.estimators._cooccurrence import cooccurrence, pointwise_information
-from isthmus.estimators._kept import Kept, compare_shapes, field, finite
+from isthmus.estimators._estimator import Estimator
+from isthmus.estimators._fitted import UNSAVED
+from isthmus.estimators._training import TRAINING
 from isthmus.estimators.autoencoder import Autoencoder
 from isthmus.storage.container import Opened
+from isthmus.storage.state import Shapes, State, header_field, read_tensors
 
 MOST = 2**31  # numbers in a vector, and words, that a file may claim
 PARTS = ("encoder", "likelihood", "corruption", "penalties", "optimizer")
@@ -34,7 +37,29 @@ class Agreement(NamedTuple):
     pairs: int
 
 
-class WordVectors(Kept):
+@dataclass(frozen=True)
+class FittedVectors:
+    """What a fit leaves of word vectors."""
+
+    settings: dict[str, Any]  # the parameters of the fit as JSON
+    words: list[str]  # the frequent first
+    counts: np.ndarray  # [words] int64
+    vectors: np.ndarray  # [words, size] float32
+    autoencoder: Autoencoder | None = None  # a model file does not hold it
+
+    @cached_property
+    def directions(self) -> np.ndarray:
+        """The vectors at length 1."""
+        return _unit(self.vectors)
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Where each word stands."""
+        return {word: i for i, word in enumerate(self.words)}
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class WordVectors(Estimator[FittedVectors]):
     """Vectors in which words that stand in the same contexts are near: an autoencoder of their mutual information.
 
     1. Count how often each word stands within `window` words of each other one.
@@ -51,9 +76,9 @@ class WordVectors(Kept):
     max_words : the most frequent words that have vectors; None for all.
     max_contexts : the most frequent words that are contexts; None for all that have vectors. Rows are dense in
         training: words x contexts x 4 bytes.
-    weighting : `"ppmi"` sets negative information to 0, `"pmi"` keeps it; pairs that were never seen are 0 in both.
+    weighting : `"ppmi"` sets negative information to 0, `"pmi"` keeps it; pairs that never occur are 0 in both.
     shift : log shift is subtracted, as word vectors by so many negative samples do; at least 1.
-    smoothing : a context's share is its count to this power, so that rare contexts tell less.
+    smoothing : a context's share is its count to this power, so that rare contexts count less.
     lower : take words in lower case.
     power : the codes, centered, are U σ in their principal directions; vectors are U σ^power. 1 keeps all distances
         between codes, less weighs the directions more evenly.
@@ -81,60 +106,47 @@ class WordVectors(Kept):
     ((11, 2), ['truck'])
     """
 
-    one_part: ClassVar[dict[str, type[Part]]] = {
-        "encoder": Backbone,
-        "likelihood": Likelihood,
-        "corruption": Corruption,
-        "optimizer": Optimizer,
-    }
-    many_parts: ClassVar[dict[str, type[Part]]] = {"penalties": Penalty}
+    size: int = field(default=100, kw_only=False)
+    window: int = 5
+    harmonic: bool = True
+    min_count: int = 5
+    max_words: int | None = 20_000
+    max_contexts: int | None = 5_000
+    weighting: str = "ppmi"
+    shift: float = 1.0
+    smoothing: float = 0.75
+    lower: bool = True
+    power: float = 0.5
+    encoder: Any = "mlp(())"
+    likelihood: Any = "categorical"
+    corruption: Any = "masking(0.5)"
+    penalties: Any = "laplacian(0.1)"
+    optimizer: Any = "adam(0.003)"
+    batch_size: int | None = 256
+    max_epochs: int = 30
+    random_state: int | np.random.RandomState | None = 0
+    device: str | None = None
+    verbose: int = 0
 
-    def __init__(
-        self,
-        size: int = 100,
-        *,
-        window: int = 5,
-        harmonic: bool = True,
-        min_count: int = 5,
-        max_words: int | None = 20_000,
-        max_contexts: int | None = 5_000,
-        weighting: str = "ppmi",
-        shift: float = 1.0,
-        smoothing: float = 0.75,
-        lower: bool = True,
-        power: float = 0.5,
-        encoder: Any = "mlp(())",
-        likelihood: Any = "categorical",
-        corruption: Any = "masking(0.5)",
-        penalties: Any = "laplacian(0.1)",
-        optimizer: Any = "adam(0.003)",
-        batch_size: int | None = 256,
-        max_epochs: int = 30,
-        random_state: int | np.random.RandomState | None = 0,
-        device: str | None = None,
-        verbose: int = 0,
-    ) -> None:
-        self.size = size
-        self.window = window
-        self.harmonic = harmonic
-        self.min_count = min_count
-        self.max_words = max_words
-        self.max_contexts = max_contexts
-        self.weighting = weighting
-        self.shift = shift
-        self.smoothing = smoothing
-        self.lower = lower
-        self.power = power
-        self.encoder = encoder
-        self.likelihood = likelihood
-        self.corruption = corruption
-        self.penalties = penalties
-        self.optimizer = optimizer
-        self.batch_size = batch_size
-        self.max_epochs = max_epochs
-        self.random_state = random_state
-        self.device = device
-        self.verbose = verbose
+    constraints: ClassVar[Mapping[str, Constraint]] = {
+        "size": Whole(1),
+        "window": Whole(1),
+        "harmonic": Flag(),
+        "min_count": Whole(1),
+        "max_words": Whole(2, optional=True),
+        "max_contexts": Whole(2, optional=True),
+        "weighting": Choice(("ppmi", "pmi")),
+        "shift": Interval(1),
+        "smoothing": Interval(0, 1, closed="high"),
+        "lower": Flag(),
+        "power": Interval(0, 1),
+        "encoder": OnePart(Backbone),
+        "likelihood": OnePart(Likelihood),
+        "corruption": OnePart(Corruption, optional=True),
+        "penalties": ManyParts(Penalty),
+        "optimizer": TRAINING["optimizer"],
+        **{name: TRAINING[name] for name in ("batch_size", "max_epochs", "random_state", "device", "verbose")},
+    }
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the vectors of the words of texts.
@@ -151,14 +163,37 @@ class WordVectors(Kept):
         InvalidData
             If these are no texts, or too few words stand often enough in them.
         """
-        self._check_settings()
-        information = self._information(texts_of(X))
+        self.check_parameters()
+        words, counts, information = self._information(texts_of(X))
         largest = abs(information).max()
         rows = sp.csr_array(information / largest if largest else information, dtype=np.float32)
         passed = {name: getattr(self, name) for name in PASSED_ON}
-        self.autoencoder_ = Autoencoder(self.size, scaling=None, stops=None, validation_fraction=0, **passed)
-        self._keep(_weighed(self.autoencoder_.fit(rows).transform(rows), self.power))
+        autoencoder = Autoencoder(self.size, scaling=None, stops=None, validation_fraction=0, **passed).fit(rows)
+        vectors = _weigh_directions(autoencoder.transform(rows), self.power)
+        self._fitted = FittedVectors(self.to_json(), words, counts, vectors, autoencoder)
         return self
+
+    @property
+    def vectors_(self) -> np.ndarray:
+        """The vectors, [words, size]."""
+        return self.fitted_.vectors
+
+    @property
+    def words_(self) -> list[str]:
+        """The words, the frequent first."""
+        return self.fitted_.words
+
+    @property
+    def counts_(self) -> np.ndarray:
+        """How often each word stands in the texts, [words]."""
+        return self.fitted_.counts
+
+    @property
+    def autoencoder_(self) -> Autoencoder:
+        """The trained autoencoder; a model file does not hold it."""
+        if self.fitted_.autoencoder is None:
+            raise AttributeError("autoencoder_ is known once word vectors are fitted; a model file does not hold it.")
+        return self.fitted_.autoencoder
 
     def vector(self, word: str) -> np.ndarray:
         """Return the vector of a word, [size].
@@ -168,7 +203,6 @@ class WordVectors(Kept):
         InvalidData
             If it has none.
         """
-        check_is_fitted(self)
         place: np.ndarray = self.vectors_[self._place(word)]
         return place
 
@@ -189,21 +223,20 @@ class WordVectors(Kept):
         InvalidData
             If a word has no vector, or a vector is not [size] finite numbers.
         """
-        check_is_fitted(self)
-        require(_is_whole(n, 1), "n", "a whole number of at least 1", n)
-        away = [self._place(each) for each in ([minus] if isinstance(minus, str) else minus)]
+        Whole(1).check("n", n)
+        away = [self._place(other) for other in ([minus] if isinstance(minus, str) else minus)]
         given: list[int] = []
         if isinstance(word, np.ndarray) and word.dtype.kind in "fiu":
             if word.shape != (self.size,) or not np.isfinite(word).all():
                 raise InvalidData(f"a vector must be {self.size} finite numbers. Got {short(word)}.")
             towards = _unit(word[None].astype(np.float64))[0]
         else:
-            given = [self._place(each) for each in ([word] if isinstance(word, str) else word)]
-            towards = self._unit[given].sum(axis=0)
-        cosine = self._unit @ _unit((towards - self._unit[away].sum(axis=0))[None])[0]
+            given = [self._place(other) for other in ([word] if isinstance(word, str) else word)]
+            towards = self.fitted_.directions[given].sum(axis=0)
+        cosine = self.fitted_.directions @ _unit((towards - self.fitted_.directions[away].sum(axis=0))[None])[0]
         order = np.argsort(-cosine, kind="stable")
-        kept = [i for i in order[: n + len(given) + len(away)].tolist() if i not in {*given, *away}]
-        return [(self.words_[i], float(cosine[i])) for i in kept[:n]]
+        places = [i for i in order[: n + len(given) + len(away)].tolist() if i not in {*given, *away}]
+        return [(self.words_[i], float(cosine[i])) for i in places[:n]]
 
     def similarity(self, a: str, b: str) -> float:
         """Return the cosine of the angle between the vectors of two words, in [-1, 1].
@@ -213,8 +246,7 @@ class WordVectors(Kept):
         InvalidData
             If one of them has no vector.
         """
-        check_is_fitted(self)
-        return float(self._unit[self._place(a)] @ self._unit[self._place(b)])
+        return float(self.fitted_.directions[self._place(a)] @ self.fitted_.directions[self._place(b)])
 
     def evaluate(self, pairs: Iterable[tuple[str, str, float]]) -> Agreement:
         """Return how similarities agree with judgements, by Spearman's rank correlation.
@@ -223,115 +255,86 @@ class WordVectors(Kept):
         ----------
         pairs : two words and how similar people find them. Pairs with a word that has no vector are left out.
         """
-        check_is_fitted(self)
-        judged = [(*map(self._written, pair[:2]), float(pair[2])) for pair in pairs]
-        covered = [(a, b, score) for a, b, score in judged if a in self._places and b in self._places]
+        judgements = [(*map(self._spell, pair[:2]), float(pair[2])) for pair in pairs]
+        covered = [(a, b, score) for a, b, score in judgements if a in self.fitted_.places and b in self.fitted_.places]
         if len(covered) < 2:
-            return Agreement(float("nan"), len(covered), len(judged))
-        found = [self.similarity(a, b) for a, b, _ in covered]
-        told = scipy.stats.spearmanr(found, [score for *_, score in covered])
-        return Agreement(float(told.statistic), len(covered), len(judged))
+            return Agreement(float("nan"), len(covered), len(judgements))
+        similarities = [self.similarity(a, b) for a, b, _ in covered]
+        correlation = scipy.stats.spearmanr(similarities, [score for *_, score in covered])
+        return Agreement(float(correlation.statistic), len(covered), len(judgements))
 
-    def __sklearn_is_fitted__(self) -> bool:
-        return "vectors_" in vars(self)
-
-    def _keep(self, vectors: np.ndarray) -> None:
-        self.vectors_, self._unit = vectors, _unit(vectors)
-        self._settings = self.to_json()  # what the vectors belong to, whatever is set afterwards
-
-    def _told(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        header = {"parameters": self._settings | {"device": None, "verbose": 0}, "words": self.words_}
-        return header, {"vectors": self.vectors_, "counts": self.counts_.astype(np.float64)}
+    def to_state(self) -> State:
+        """Return all that a file must hold of this estimator."""
+        fitted = self.fitted_
+        json = {"parameters": fitted.settings | UNSAVED, "words": fitted.words}
+        return State(json, {"vectors": fitted.vectors, "counts": fitted.counts.astype(np.float64)})
 
     @classmethod
-    def _taken(cls, opened: Opened) -> Self:
-        model = cls.from_json(field(opened, "parameters", dict))
-        model._check_settings()
+    def from_state(cls, stored: Opened) -> Self:
+        """Return the fitted estimator of a file, which may hold anything."""
+        model = cls.from_json(header_field(stored, "parameters", dict))
+        model.check_parameters()
         require(model.size < MOST, "size", f"below {MOST}", short(model.size))
-        words = field(opened, "words", list)
+        words = header_field(stored, "words", list)
         check_words(words, MOST)
-        compare_shapes(opened, {"vectors": ("F32", (len(words), model.size)), "counts": ("F64", (len(words),))})
-        tensors = finite(opened)
+        shapes: Shapes = {"vectors": ("F32", (len(words), model.size)), "counts": ("F64", (len(words),))}
+        tensors = read_tensors(stored, shapes)
         times = tensors["counts"]
         is_sound = (times % 1 == 0).all() and times[-1] >= 1 and (np.diff(times) <= 0).all() and times[0] < 2**53
         if not is_sound:
-            raise ModelFileError(f"{opened.path} is damaged: counts holds what are no counts, the largest first.")
-        model._know(words, times.astype(np.int64))
-        model._keep(np.array(tensors["vectors"]))
+            raise ModelFileError(f"{stored.path} is damaged: expected counts, the largest first, in counts.")
+        model._fitted = FittedVectors(model.to_json(), words, times.astype(np.int64), np.array(tensors["vectors"]))
         return model
 
-    def _know(self, words: list[str], counts: np.ndarray) -> None:
-        self.words_, self.counts_ = words, counts
-        self._places = {word: i for i, word in enumerate(words)}
-
-    def _check_settings(self) -> None:
-        for name, lowest in {"size": 1, "window": 1, "min_count": 1, "max_words": 2, "max_contexts": 2}.items():
-            value: Any = getattr(self, name)
-            may_be_none = name.startswith("max_")
-            allowed = f"a whole number of at least {lowest}{', or None' if may_be_none else ''}"
-            require(_is_whole(value, lowest) or (may_be_none and value is None), name, allowed, value)
-        require(self.weighting in ("ppmi", "pmi"), "weighting", "'ppmi' or 'pmi'", self.weighting)
-        require(_is_number(self.shift) and self.shift >= 1, "shift", "a number of at least 1", self.shift)
-        is_power = _is_number(self.smoothing) and 0 < self.smoothing <= 1
-        require(is_power, "smoothing", "in (0, 1]", self.smoothing)
-        require(_is_number(self.power) and 0 <= self.power <= 1, "power", "in [0, 1]", self.power)
-        require(self.likelihood is not None, "likelihood", "a Likelihood, or its spelling", None)
+    def check_combination(self) -> None:
+        """Raise `InvalidPart` for a likelihood that cannot explain the rows of the weighting."""
         is_fit = self.weighting == "ppmi" or self.part("likelihood").support[0] < 0
         require(is_fit, "likelihood", "one of any numbers with weighting='pmi', as 'squared_error'", self.likelihood)
 
-    def _information(self, texts: Sequence[str]) -> sp.csr_array:
-        """Return the mutual information of words and contexts, [words, contexts], and keep the words."""
+    def _information(self, texts: Sequence[str]) -> tuple[list[str], np.ndarray, sp.csr_array]:
+        """Return the words, how often each stands there, and their information about contexts, [words, contexts]."""
         tokens = [split(text, lower=self.lower) for text in texts]
-        found = counts(tokens)
-        words = most_frequent(found, self.max_words, self.min_count)
+        totals = counts(tokens)
+        words = most_frequent(totals, self.max_words, self.min_count)
         if len(words) < 2:
             raise InvalidData(
-                f"{len(words)} of the {len(found)} words of {len(texts)} texts stand there at least "
-                f"{self.min_count} times, and 2 are due: pass more texts, or use a smaller min_count."
+                f"expected at least 2 words that stand {self.min_count} times or more in the texts; got {len(words)} "
+                f"of the {len(totals)} words of {len(texts)} texts. Pass more texts, or use a smaller min_count."
             )
-        self._know(words, np.array([found[word] for word in words], np.int64))
-        ids, text = numbered(tokens, self.words_)
-        near = cooccurrence(ids, text, len(self.words_), self.window, harmonic=self.harmonic)
+        ids, text = number_tokens(tokens, words)
+        near = cooccurrence(ids, text, len(words), self.window, harmonic=self.harmonic)
         contexts = sp.csr_array(near[:, : self.max_contexts])
         if not contexts.nnz:
             raise InvalidData(
-                f"no two of the {len(self.words_)} words ever stand within {self.window} words of each other: "
+                f"no two of the {len(words)} words ever stand within {self.window} words of each other: "
                 "pass longer texts, or use a larger window."
             )
         is_positive = self.weighting == "ppmi"
-        return pointwise_information(contexts, smoothing=self.smoothing, shift=self.shift, positive=is_positive)
+        information = pointwise_information(contexts, smoothing=self.smoothing, shift=self.shift, positive=is_positive)
+        return words, np.array([totals[word] for word in words], np.int64), information
 
-    def _written(self, word: str) -> str:
+    def _spell(self, word: str) -> str:
         return word.lower() if self.lower else word
 
     def _place(self, word: Any) -> int:
         if not isinstance(word, str):
             raise InvalidData(f"a word must be text. Got {short(word)}.")
-        written = self._written(word)
-        if written not in self._places:
+        spelled = self._spell(word)
+        if spelled not in self.fitted_.places:
             raise InvalidData(
-                f"the word {short(word)} is none of the {len(self.words_)} that have vectors."
-                f"{suggestion(written, self.words_)}"
+                f"expected one of the {len(self.words_)} words that have vectors; got {short(word)}."
+                f"{suggestion(spelled, self.words_)}"
             )
-        return self._places[written]
+        return self.fitted_.places[spelled]
 
 
-def _is_whole(value: Any, lowest: int) -> bool:
-    is_whole = isinstance(value, numbers.Integral) and value is not True
-    return is_whole and int(value) >= lowest
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and value is not True and bool(np.isfinite(float(value)))
-
-
-def _weighed(codes: np.ndarray, power: float) -> np.ndarray:
+def _weigh_directions(codes: np.ndarray, power: float) -> np.ndarray:
     """Return U σ^power of centered codes U σ Vᵀ, [n, size], directions in which all are equal as 0."""
     left, length, _ = np.linalg.svd(codes - codes.mean(axis=0), full_matrices=False)
-    is_there = length > length[0] * len(codes) * np.finfo(codes.dtype).eps
-    found = np.zeros_like(codes)
-    found[:, : len(length)] = left * np.where(is_there, length, 0) ** power * is_there
-    return found
+    is_wide = length > length[0] * len(codes) * np.finfo(codes.dtype).eps
+    vectors = np.zeros_like(codes)
+    vectors[:, : len(length)] = left * np.where(is_wide, length, 0) ** power * is_wide
+    return vectors
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ def dropout(hidden: Array, rate: float | Array, key: Array) -> Array:
 
     Examples
     --------
-    >>> sorted(set(dropped(jnp.ones((4, 8)), 0.5, jax.random.key(0)).ravel().tolist()))
+    >>> sorted(set(dropout(jnp.ones((4, 8)), 0.5, jax.random.key(0)).ravel().tolist()))
     [0.0, 2.0]
     """
     stays = jax.random.bernoulli(key, 1 - rate, hidden.shape)
@@ -48,7 +48,7 @@ def dropconnect(layer: Affine, x: Array, rate: float | Array, key: Array) -> Arr
     Examples
     --------
     >>> layer = Affine(matrix=jnp.ones((1, 8)), bias=jnp.zeros(8))
-    >>> sorted(set(thinned(layer, jnp.ones((4, 1)), 0.5, jax.random.key(0)).ravel().tolist()))
+    >>> sorted(set(dropconnect(layer, jnp.ones((4, 1)), 0.5, jax.random.key(0)).ravel().tolist()))
     [0.0, 2.0]
     """
     if x.shape[0] * layer.matrix.size <= MOST_MASKED:

@@ -1,4 +1,4 @@
-"""Modules of others as roads: any Equinox module that computes one row."""
+"""Modules of Equinox as encoders and decoders: any that computes one row."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from isthmus.errors import InvalidPart
 class EquinoxModule(BackboneModule):
     """A module for one row, mapped over rows; in inference without noise."""
 
-    weights: Any  # the module's arrays, as slots until they are filled
+    weights: Any  # the module's arrays, as parameter specs until they are filled
     rest: Any = eqx.field(static=True)  # its structure, and what in it is no array
     takes_key: bool = eqx.field(static=True)
 
@@ -36,7 +36,7 @@ class EquinoxModule(BackboneModule):
 
 
 def from_equinox(module: Callable[..., Any]) -> BackboneModule:
-    """Return an Equinox module for one row, [d] to [width], as a road of a backbone, [n, d] to [n, width].
+    """Return an Equinox module for one row, [d] to [width], as a module of a backbone, [n, d] to [n, width].
 
     Its weights start anew for each `random_state`: uniform, with the mean and the deviation of the array they
     replace. Arrays of one value start as they are.
@@ -52,8 +52,8 @@ def from_equinox(module: Callable[..., Any]) -> BackboneModule:
 
     Examples
     --------
-    >>> road = from_equinox(eqx.nn.Linear(3, 2, key=jax.random.key(0)))
-    >>> road.weights.weight.shape
+    >>> module = from_equinox(eqx.nn.Linear(3, 2, key=jax.random.key(0)))
+    >>> module.weights.weight.shape
     (2, 3)
     """
     if not callable(module):

@@ -1,6 +1,6 @@
 """Hypernetworks: networks that make the weights of another one, from a task or from a number.
 
-The weights that learn are those of the hypernetwork; the other network is structure, and no slot of it is found.
+The weights that learn are those of the hypernetwork; the other network is structure, and no spec of it is found.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Generator(eqx.Module):
 
 
 def generator(inputs: int, count: int, form: Form, variance: float) -> Generator:
-    """Return a generator of slots whose numbers start with this variance, for every condition and every chunk."""
+    """Return a generator of specs whose numbers start with this variance, for every condition and every chunk."""
     widths = [inputs + form.embedding, *form.hidden]
     chunk = min(form.chunk or -(-count // widths[-1]), count)
     layers = tuple(
@@ -92,16 +92,16 @@ def generator(inputs: int, count: int, form: Form, variance: float) -> Generator
 
 
 class Hypernetwork(eqx.Module):
-    """Makes the weights of a module: each is its slot's value + its slot's limit · u.
+    """Makes the weights of a module: each is its parameter spec's value + its parameter spec's limit · u.
 
-    Of the slots that start at random u starts with variance 1/3, as the uniform draw that it stands for has; of those
+    Of the specs that start at random u starts with variance 1/3, as the uniform draw that it stands for has; of those
     that start at a value it starts as 0, and a limit is lent to it, so that it moves at the others' pace.
     """
 
     tasks: Array | None  # [tasks, embedding]; None where the condition is a number
-    drawn: Generator | None  # of the slots that start at random
-    held: Generator | None  # of the slots that start at a value
-    numbers: tuple[Any, ...]  # of the module, beside its slots: its settings
+    drawn: Generator | None  # of the parameter specs that start at random
+    held: Generator | None  # of the parameter specs that start at a value
+    numbers: tuple[Any, ...]  # of the module, beside its parameter specs: its settings
     frame: Any = eqx.field(static=True)  # the module's structure
     column: int = eqx.field(static=True)  # of the row, that holds the condition
 
@@ -115,7 +115,7 @@ class Hypernetwork(eqx.Module):
 
     @property
     def skeleton(self) -> Any:
-        """Return the module of slots."""
+        """Return the module of parameter specs."""
         return jax.tree.unflatten(self.frame, self.numbers)
 
     @property
@@ -124,21 +124,21 @@ class Hypernetwork(eqx.Module):
 
     def _arrays(self, condition: Array) -> list[Array]:
         found = list(parameter_specs(self.skeleton).values())
-        lent = max((slot.limit for slot in found), default=0.0) or 1.0
+        lent = max((spec.limit for spec in found), default=0.0) or 1.0
         kinds = {True: self.drawn, False: self.held}
         numbers = {kind: make(condition) for kind, make in kinds.items() if make is not None}
         arrays, offsets = [], {True: 0, False: 0}
-        for slot in found:
-            kind = slot.limit > 0
-            u = numbers[kind][offsets[kind] : offsets[kind] + slot.size].reshape(slot.shape)
-            arrays.append(slot.value + (slot.limit or lent) * u)
-            offsets[kind] += slot.size
+        for spec in found:
+            kind = spec.limit > 0
+            u = numbers[kind][offsets[kind] : offsets[kind] + spec.size].reshape(spec.shape)
+            arrays.append(spec.value + (spec.limit or lent) * u)
+            offsets[kind] += spec.size
         return arrays
 
 
 def hypernetwork(skeleton: Any, column: int, form: Form) -> Hypernetwork:
-    """Return a hypernetwork of slots that makes the weights of `skeleton`, a module of slots."""
-    limits = [(slot.limit, slot.size) for slot in parameter_specs(skeleton).values()]
+    """Return a hypernetwork of parameter specs that makes the weights of `skeleton`, a module of parameter specs."""
+    limits = [(spec.limit, spec.size) for spec in parameter_specs(skeleton).values()]
     drawn = sum(size for limit, size in limits if limit > 0)
     held = sum(size for limit, size in limits if limit <= 0)
     inputs = 1 if form.tasks is None else form.embedding
@@ -165,7 +165,7 @@ def hypernetworks(model: Any) -> list[Hypernetwork]:
 
 
 def made(model: Any) -> list[Any]:
-    """Return the modules of slots whose weights the hypernetworks of a model make, also those inside others."""
+    """Return the modules of specs whose weights the hypernetworks of a model make, also those inside others."""
 
     def is_one(node: Any) -> bool:
         return isinstance(node, Hypernetwork)
@@ -230,7 +230,7 @@ class Generated(BackboneModule):
 
 
 class Last(BackboneModule):
-    """One affine layer, as a road."""
+    """One affine layer, as a module of a backbone."""
 
     affine: Affine
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Affinity, Pass
+from isthmus.contracts import Affinity, ForwardPass
 
 
 def squared_distances(points: Array) -> Array:
@@ -45,9 +45,9 @@ def mean_over_pairs(each: Array, weight: Array) -> Array:
     return jnp.mean(jnp.sum(counts * each, axis=(-2, -1))) / jnp.where(total > 0, total, 1)
 
 
-def related(seen: Pass, affinity: Affinity) -> tuple[Array, Array]:
+def related(forward: ForwardPass, affinity: Affinity) -> tuple[Array, Array]:
     """Return φ [n, n] of a batch, and the rows' weights [n], 0 where the affinity needs a label and there is none."""
-    batch, weight = seen.batch, seen.batch.weight
+    batch, weight = forward.batch, forward.batch.weight
     if affinity.needs_labels and batch.label is not None:
         weight = jnp.where(batch.label >= 0, weight, 0)
     return affinity(batch.x, weight, batch.label), weight

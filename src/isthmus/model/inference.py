@@ -14,14 +14,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.core.parameter_specs import assemble
+from isthmus.contracts import TrainedNetwork
+from isthmus.core.parameter_specs import as_data, assemble
 
 BLOCK = 512  # rows
 
 
 @jax.jit
 def encode(weights: Array, model: Any, x: Array) -> Array:
-    """Return the point code of `x` [n, d], followed by what the roads up must know beside it, [n, size + c]."""
+    """Return the point code of `x` [n, d], followed by what the decoder must know beside it, [n, size + c]."""
     code = assemble(model, weights).encode(x)
     return code.point if code.condition is None else jnp.concatenate([code.point, code.condition], axis=1)
 
@@ -55,16 +56,20 @@ def expect(weights: Array, model: Any, x: Array) -> Array:
 
 @jax.jit
 def explain(weights: Array, model: Any, x: Array) -> Array:
-    """Return the log-likelihood of `x` [n, d] by column, [n, d]; 0 where it holds nothing."""
+    """Return the log-likelihood of `x` [n, d] by column, [n, d]; 0 where a value is missing."""
     outcome = _outcome(assemble(model, weights), x)
-    return (outcome.marginal(x, ~jnp.isnan(x)) if model.may_be_missing else outcome.log_prob_by_column(x))[0]
+    return outcome.log_prob_by_column(x, ~jnp.isnan(x) if model.may_be_missing else None)[0]
 
 
 @jax.jit
-def told(weights: Array, model: Any, x: Array, key: Array) -> tuple[Array, Array, Array]:
-    """Return the expected rows of `x` [n, d], how uncertain each entry is (1 where that is not known), and a draw."""
+def expectation_and_uncertainty(weights: Array, model: Any, x: Array, key: Array) -> tuple[Array, Array, Array]:
+    """Return the expected rows of `x` [n, d], how uncertain each entry is (1 where that is not known), and a draw.
+
+    An entry that is not there is expected given those that are, where the likelihood has columns go together; those are
+    themselves. The other two are of each column by itself.
+    """
     outcome = _outcome(assemble(model, weights), x)
-    mean, uncertainty = outcome.mean()[0], outcome.uncertainty()
+    mean, uncertainty = outcome.conditional_mean(x, ~jnp.isnan(x))[0], outcome.uncertainty()
     uncertainty = (
         jnp.ones_like(mean) if uncertainty is None else jnp.where(jnp.isnan(uncertainty[0]), 1, uncertainty[0])
     )
@@ -73,7 +78,7 @@ def told(weights: Array, model: Any, x: Array, key: Array) -> tuple[Array, Array
 
 @jax.jit
 def error(weights: Array, model: Any, x: Array) -> Array:
-    """Return the squared difference between `x` [n, d] and its expected rows, [n, d]; 0 where it holds nothing."""
+    """Return the squared difference between `x` [n, d] and its expected rows, [n, d]; 0 where a value is missing."""
     difference = reconstruct(weights, model, x) - x
     return (jnp.nan_to_num(difference) if model.may_be_missing else difference) ** 2
 
@@ -81,6 +86,33 @@ def error(weights: Array, model: Any, x: Array) -> Array:
 def _outcome(network: Any, x: Array) -> Any:
     code = network.encode(x)
     return network.decode(code.draws, None, code.condition)
+
+
+def trained_network(weights: Any, model: Any, rows: np.ndarray, sample: np.ndarray) -> TrainedNetwork:
+    """Return what a bottleneck may ask of a model after training.
+
+    Parameters
+    ----------
+    model : the skeleton of the weights.
+    rows : training rows [n, d], scaled.
+    sample : some of them [m, d], for what is computed more than once.
+    """
+    flat = np.asarray(weights)  # put together from arrays of the device, a network would compile every piece
+    weights, data = jax.device_put(weights), as_data(model)
+
+    def by_block(compute: Callable[..., Array], rows: np.ndarray) -> Iterator[np.ndarray]:
+        return blockwise(lambda block: compute(weights, data, block), iter([rows]))
+
+    def baseline(codes: np.ndarray) -> np.ndarray:
+        return np.asarray(assemble(model, flat).neck.baseline(jnp.asarray(codes[:, : model.size])))
+
+    return TrainedNetwork(
+        codes=lambda: by_block(encode, rows),
+        sample=sample,
+        encode=lambda rows: np.concatenate(list(by_block(encode, rows))),
+        decode=lambda codes: np.concatenate(list(by_block(decode, codes))),
+        baseline=baseline,
+    )
 
 
 def blockwise(function: Callable[[np.ndarray], Any], blocks: Iterator[np.ndarray]) -> Iterator[Any]:

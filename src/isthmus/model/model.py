@@ -1,8 +1,9 @@
-"""The model: a road down, a code, a road up, an outcome. It names no variant."""
+"""The model: encoder, code, decoder, outcome. It names no variant."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from enum import IntEnum
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,17 @@ from isthmus.errors import InvalidPart
 from isthmus.model.mixed_input import mixed_input
 
 
+class Noise(IntEnum):
+    """By which number the key of a step is folded for each of its uses."""
+
+    ENCODER = 0
+    NECK = 1
+    DECODER = 2
+    CORRUPTION = 3
+    NECK_TERMS = 4
+    PENALTIES = 5  # and for each of them by its place
+
+
 class Model(eqx.Module):
     """A network around a code: rows are explained by it, or a target is, or both. With `key=None` it has no noise."""
 
@@ -27,15 +39,15 @@ class Model(eqx.Module):
     target: Any = None  # a Head; None where no target is explained
     shape: tuple[int, ...] = eqx.field(static=True, default=())  # of a row
     size: int = eqx.field(static=True, default=0)  # of the code
-    condition: tuple[int, ...] = eqx.field(static=True, default=())  # columns that the roads up know beside the code
+    condition: tuple[int, ...] = eqx.field(static=True, default=())  # columns that the decoder knows beside the code
     may_be_missing: bool = eqx.field(static=True, default=False)  # rows may hold NaN
     target_may_be_missing: bool = eqx.field(static=True, default=False)
-    mixed: tuple[int, ...] | None = eqx.field(static=True, default=None)  # by column of a mixed row: how many codes
+    categories: tuple[int, ...] | None = eqx.field(static=True, default=None)  # of rows of a table: how many by column
 
     def encode(self, x: Array, key: Array | None = None, step: Array = LAST_STEP) -> Code:
         """Return the code of `x` [n, d]."""
-        seen = jnp.nan_to_num(x) if self.may_be_missing and not self.encoder.reads_missing else x
-        code = self.neck(self.encoder(seen, _fold(key, 0)), _fold(key, 1), step)
+        rows = jnp.nan_to_num(x) if self.may_be_missing and not self.encoder.reads_missing else x
+        code = self.neck(self.encoder(rows, fold(key, Noise.ENCODER)), fold(key, Noise.NECK), step)
         if not self.condition:
             return code
         return code._replace(condition=x.reshape(x.shape[0], -1)[:, np.array(self.condition)])
@@ -43,7 +55,7 @@ class Model(eqx.Module):
     def decode(self, draws: Array, key: Array | None = None, condition: Array | None = None) -> Outcome:
         """Return the outcome of rows, arrays [k, n, d], of codes `draws` [k, n, size] and their condition [n, c]."""
         k, n, _ = draws.shape
-        return _by_draw(self.head(self.decoder(append_condition(draws, condition), _fold(key, 2))), k, n)
+        return _by_draw(self.head(self.decoder(append_condition(draws, condition), fold(key, Noise.DECODER))), k, n)
 
     def answer(self, draws: Array, condition: Array | None = None) -> Outcome:
         """Return the outcome of targets, arrays [k, n, t], of codes `draws` [k, n, size] and their condition [n, c]."""
@@ -64,7 +76,7 @@ def _by_draw(outcome: Outcome, k: int, n: int) -> Outcome:
 
 
 def build(row: Row, encoder: Backbone, bottleneck: Bottleneck, decoder: Backbone, likelihood: Likelihood) -> Model:
-    """Return the model of these parts, its weights still slots."""
+    """Return the model of these parts, its weights still parameter specs."""
     condition = tuple(sorted({*encoder.condition(row), *decoder.condition(row)}))
     if decoder.condition(row) not in ((), condition):
         raise InvalidPart(
@@ -75,30 +87,33 @@ def build(row: Row, encoder: Backbone, bottleneck: Bottleneck, decoder: Backbone
     up, end = decoder.decoder(row, bottleneck.size + len(condition))
     head = likelihood.build(row, partial(decoder.output_layer, row, end))
     neck = bottleneck.build(width)
-    mixed = category_counts(row)
-    return Model(down, neck, up, head, None, row.shape, bottleneck.size, condition, row.may_be_missing, mixed=mixed)
+    categories = category_counts(row)
+    return Model(
+        down, neck, up, head, None, row.shape, bottleneck.size, condition, row.may_be_missing, categories=categories
+    )
 
 
 def category_counts(row: Row) -> tuple[int, ...] | None:
-    """Return how many codes each column of a mixed row may hold, 0 where it holds numbers; None for other rows."""
-    return (row.codes or (0,) * row.size) if row.is_table else None
+    """Return how many categories each column of a table may hold, 0 where it holds numbers; None for other rows."""
+    return (row.categories or (0,) * row.size) if row.is_table else None
 
 
 def build_encoder(row: Row, encoder: Backbone) -> tuple[BackboneModule, int]:
-    """Return the road down, behind an entrance where rows are mixed, and the width at its end."""
+    """Return the encoder, behind a `MixedInput` where rows are those of a table, and its width."""
     if not row.is_table:
         return encoder.encoder(row)
-    entry, shown = mixed_input(row, encoder.codes(row))
+    entry, inner = mixed_input(row, encoder.categories(row))
     known = [row.column(column) for column in encoder.condition(row)]
-    if known != [shown.column(column) for column in encoder.condition(shown)]:
+    if known != [inner.column(column) for column in encoder.condition(inner)]:
         raise InvalidPart(f"in a table of numbers and categories the encoder {encoder.name} must name its column.")
-    road, width = encoder.encoder(shown)
-    return replace(entry, road=road), width
+    module, width = encoder.encoder(inner)
+    return replace(entry, road=module), width
 
 
 def _named(row: Row, columns: tuple[int, ...]) -> str:
     return " and ".join(map(row.column, columns))
 
 
-def _fold(key: Array | None, number: int) -> Array | None:
+def fold(key: Array | None, number: int) -> Array | None:
+    """Return the key for one use of those that a key has, None for None."""
     return None if key is None else jax.random.fold_in(key, number)

@@ -1,4 +1,4 @@
-"""A start near principal components: the last layer of each road is solved for, not drawn."""
+"""A start near principal components: the last layers of encoder and decoder are solved for, not drawn."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def pca_weights(model: Model, x: np.ndarray, weight: np.ndarray, likelihood: Lik
 
 
 def _features(network: Model, x: Any) -> Any:
-    """Return what the decoder's road gives for rows, [n, width]."""
+    """Return what the decoder gives for rows, [n, width]."""
     code = network.encode(x)
     return network.decoder(append_condition(code.draws, code.condition), None)
 
 
 def _places(model: Model) -> list[str]:
-    """Return the paths of the affine layers that end the two roads."""
+    """Return the paths of the affine layers that end encoder and decoder."""
     paths = list(parameter_specs(model))
     found = [
         next((path for path in paths if path.startswith(f"{end}.") and path.endswith(".matrix")), "")
@@ -86,10 +86,10 @@ def _regression(features: np.ndarray, target: np.ndarray, weight: np.ndarray) ->
 
 def _put(model: Model, weights: np.ndarray, place: str, layer: tuple[np.ndarray, np.ndarray]) -> None:
     """Write a layer into the flat vector of weights, in place."""
-    for (path, slot), view in zip(parameter_specs(model).items(), split_weights(model, weights), strict=True):
+    for (path, spec), view in zip(parameter_specs(model).items(), split_weights(model, weights), strict=True):
         if path == f"{place}.matrix":
-            if slot.size != layer[0].size:  # one layer for every step of a sequence, as
+            if spec.size != layer[0].size:  # one layer for every step of a sequence, as
                 raise InvalidPart(NO_PLACE)
-            view[...] = layer[0].reshape(slot.shape)
+            view[...] = layer[0].reshape(spec.shape)
         elif path == f"{place}.bias":
             view[...] = layer[1]

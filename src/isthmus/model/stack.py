@@ -16,7 +16,7 @@ from isthmus.model.model import Model
 
 
 class Rescale(eqx.Module):
-    """The scaling between two storeys, (x − center) / spread by unit; it learns on with the rest."""
+    """The scaling between two levels, (x − center) / spread by unit; it learns on with the rest."""
 
     center: Array  # [size]
     spread: Array  # [size]
@@ -29,12 +29,12 @@ class Rescale(eqx.Module):
 
 
 def rescale(size: int) -> Rescale:
-    """Return a scaling of slots that starts as the identity."""
+    """Return a scaling of parameter specs that starts as the identity."""
     return Rescale(constant((size,)), constant((size,), 1.0))
 
 
-class Storey(eqx.Module):
-    """The way up one storey: from rows of the model below to its clean codes, scaled."""
+class EncoderLevel(eqx.Module):
+    """One level of the encoder: from rows of the model below to its codes without noise, scaled."""
 
     encoder: BackboneModule
     neck: Neck
@@ -45,8 +45,8 @@ class Storey(eqx.Module):
         return code if self.scale is None else self.scale(code)
 
 
-class Stairs(eqx.Module):
-    """The way down one storey: from a code to the expected row of its model, unscaled."""
+class DecoderLevel(eqx.Module):
+    """One level of the decoder: from a code to the expected row of its model, unscaled."""
 
     decoder: BackboneModule
     head: Head
@@ -57,13 +57,13 @@ class Stairs(eqx.Module):
         return row if self.scale is None else self.scale.undo(row)
 
 
-class Climb(BackboneModule):
-    storeys: tuple[Storey, ...]
+class StackedEncoder(BackboneModule):
+    storeys: tuple[EncoderLevel, ...]
     top: BackboneModule
 
     def __call__(self, x: Array, key: Array | None) -> Array:
-        for i, storey in enumerate(self.storeys):
-            x = storey(x, None if key is None else jax.random.fold_in(key, i))
+        for i, level in enumerate(self.storeys):
+            x = level(x, None if key is None else jax.random.fold_in(key, i))
         return self.top(x, key)
 
     @property
@@ -71,13 +71,13 @@ class Climb(BackboneModule):
         return (self.storeys[0].encoder if self.storeys else self.top).reads_missing
 
 
-class Descent(BackboneModule):
-    stairs: tuple[Stairs, ...]  # from the top
+class StackedDecoder(BackboneModule):
+    stairs: tuple[DecoderLevel, ...]  # from the top
     bottom: BackboneModule
 
     def __call__(self, x: Array, key: Array | None) -> Array:
-        for i, stairs in enumerate(self.stairs):
-            x = stairs(x, None if key is None else jax.random.fold_in(key, i))
+        for i, level in enumerate(self.stairs):
+            x = level(x, None if key is None else jax.random.fold_in(key, i))
         return self.bottom(x, key)
 
 
@@ -86,38 +86,47 @@ def stack_models(models: Sequence[Model], scales: Sequence[Rescale | None]) -> M
 
     Parameters
     ----------
-    models : skeletons of slots, or filled models; the rows of each are the codes of the one before.
+    models : skeletons of parameter specs, or filled models; the rows of each are the codes of the one before.
     scales : of the codes between them, one fewer than models.
     """
     if any(model.condition for model in models):
-        raise InvalidPart("a stack cannot hand a condition on from storey to storey: use backbones without one.")
-    # Where a slot of one model stands in the whole is seen from a whole of numbered marks.
-    marks = _joined([_marked(model, number) for number, model in enumerate(models)], scales)
-    order = [slot.shape for slot in parameter_specs(marks).values()]
-    return _joined([_turned(model, number, order) for number, model in enumerate(models)], scales)
+        raise InvalidPart("a stack cannot hand a condition on from level to level: use backbones without one.")
+    # Where a parameter spec of one model stands in the whole is found in a whole of numbered specs.
+    numbered = _join([_number_specs(model, number) for number, model in enumerate(models)], scales)
+    order = [spec.shape for spec in parameter_specs(numbered).values()]
+    return _join([_renumber_tied(model, number, order) for number, model in enumerate(models)], scales)
 
 
-def _joined(models: Sequence[Model], scales: Sequence[Rescale | None]) -> Model:
+def _join(models: Sequence[Model], scales: Sequence[Rescale | None]) -> Model:
     bottom, top = models[0], models[-1]
-    storeys = [Storey(m.encoder, m.neck, s) for m, s in zip(models, scales, strict=False)]
-    stairs = [Stairs(m.decoder, m.head, s) for m, s in zip(models[1:], scales, strict=True)]
-    up = Climb(tuple(storeys), top.encoder)
-    down = Descent(tuple(reversed(stairs)), bottom.decoder)
+    storeys = [EncoderLevel(m.encoder, m.neck, s) for m, s in zip(models, scales, strict=False)]
+    stairs = [DecoderLevel(m.decoder, m.head, s) for m, s in zip(models[1:], scales, strict=True)]
+    up = StackedEncoder(tuple(storeys), top.encoder)
+    down = StackedDecoder(tuple(reversed(stairs)), bottom.decoder)
     return Model(
-        up, top.neck, down, bottom.head, None, bottom.shape, top.size, (), bottom.may_be_missing, mixed=bottom.mixed
+        up,
+        top.neck,
+        down,
+        bottom.head,
+        None,
+        bottom.shape,
+        top.size,
+        (),
+        bottom.may_be_missing,
+        categories=bottom.categories,
     )
 
 
-def _marked(model: Model, number: int) -> Model:
-    """Return the model with its slots numbered: their shapes are (model, place, 0)."""
+def _number_specs(model: Model, number: int) -> Model:
+    """Return the model with its parameter specs numbered: their shapes are (model, place, 0)."""
     places = count()
     return jax.tree.map(
         lambda leaf: ParameterSpec((number, next(places), 0)) if is_spec(leaf) else leaf, model, is_leaf=is_leaf
     )
 
 
-def _turned(model: Model, number: int, order: list[tuple[int, ...]]) -> Model:
-    """Return the model with its mirrors turned to where their slots stand in the whole."""
+def _renumber_tied(model: Model, number: int, order: list[tuple[int, ...]]) -> Model:
+    """Return the model with its tied matrices pointing to where their parameter specs stand in the whole."""
     return jax.tree.map(
         lambda leaf: TransposedSpec(order.index((number, leaf.index, 0))) if isinstance(leaf, TransposedSpec) else leaf,
         model,

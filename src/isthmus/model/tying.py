@@ -13,15 +13,15 @@ from isthmus.model.model import Model
 
 
 def tie(model: Model) -> Model:
-    """Return the model with every matrix on the way up the transpose of its mirror image on the way down.
+    """Return the model with every matrix of the decoder the transpose of its counterpart in the encoder.
 
     Raises
     ------
     InvalidPart
-        If the way up does not mirror the way down, matrix by matrix.
+        If the decoder is not the encoder reversed, matrix by matrix.
     """
     placed = [
-        (i, path, slot.shape) for i, (path, slot) in enumerate(parameter_specs(model).items()) if len(slot.shape) > 1
+        (i, path, spec.shape) for i, (path, spec) in enumerate(parameter_specs(model).items()) if len(spec.shape) > 1
     ]
     own = [entry for entry in placed if not entry[1].startswith("neck.rival.")]
     down = [(i, shape) for i, path, shape in own if path.startswith(("encoder.", "neck."))]

@@ -1,4 +1,4 @@
-"""Figures: one function draws one and returns it. They need matplotlib, and say so at the door."""
+"""Figures: one function draws one and returns it. They need matplotlib, and say so when they are imported."""
 
 from isthmus.errors import MissingExtra
 

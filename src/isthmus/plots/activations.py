@@ -1,4 +1,4 @@
-"""How strongly each unit answers to each row."""
+"""Activations: a table of rows by units."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def activations(codes: Any, rows: Any = None, title: str = "") -> Figure:
 
     array = np.asarray(codes, float)
     if array.ndim != 2:
-        raise InvalidData(f"codes are [n, units]. Got shape {array.shape}.")
+        raise InvalidData(f"expected codes [n, units]; got shape {array.shape}.")
     names = [str(name) for name in (getattr(codes, "index", range(len(array))) if rows is None else rows)]
     if len(names) != len(array):
-        raise InvalidData(f"one name for each of {len(array)} rows is due. Got {len(names)}.")
+        raise InvalidData(f"expected one name for each of {len(array)} rows; got {len(names)}.")
     units = [str(name) for name in getattr(codes, "columns", range(array.shape[1]))]
     figure = Figure(
         figsize=(min(2 + 0.6 * array.shape[1], 14), min(1.5 + 0.3 * len(array), 12)), layout="constrained", dpi=150

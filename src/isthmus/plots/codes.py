@@ -1,4 +1,4 @@
-"""Codes of two or three numbers as points."""
+"""Latent codes of two or three numbers, as points."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def codes(points: Any, labels: Any = None, title: str = "") -> Figure:
 
     array = np.asarray(points, float)
     if array.ndim != 2 or array.shape[1] not in (2, 3):
-        raise InvalidData(f"points of 2 or 3 numbers are due, [n, 2] or [n, 3]. Got shape {array.shape}.")
+        raise InvalidData(f"expected points of 2 or 3 numbers, [n, 2] or [n, 3]; got shape {array.shape}.")
     if labels is not None and np.shape(labels) != array.shape[:1]:
-        raise InvalidData(f"one label for each of {len(array)} points is due. Got shape {np.shape(labels)}.")
+        raise InvalidData(f"expected one label for each of {len(array)} points; got shape {np.shape(labels)}.")
     is_space = array.shape[1] == 3
     figure = Figure(figsize=(7, 5.5), layout="constrained", dpi=150)
     panel = figure.subplots(subplot_kw={"projection": "3d"} if is_space else {})

@@ -1,4 +1,4 @@
-"""Which columns are told badly."""
+"""The mean reconstruction error of each column."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def error_by_column(errors: Any, names: Any = None, count: int = 30, title: str 
 
     array = np.asarray(errors, float)
     if array.ndim != 2:
-        raise InvalidData(f"errors by column are [n, d]. Got shape {array.shape}.")
+        raise InvalidData(f"expected errors by column, [n, d]; got shape {array.shape}.")
     columns = [str(name) for name in (getattr(errors, "columns", range(array.shape[1])) if names is None else names)]
     if len(columns) != array.shape[1]:
-        raise InvalidData(f"one name for each of {array.shape[1]} columns is due. Got {len(columns)}.")
+        raise InvalidData(f"expected one name for each of {array.shape[1]} columns; got {len(columns)}.")
     mean = array.mean(axis=0)
     worst = np.argsort(-mean, kind="stable")[:count]
     low, high = np.quantile(array[:, worst], [0.25, 0.75], axis=0)

@@ -1,4 +1,4 @@
-"""The rows that excite each unit most."""
+"""The rows at which each unit is highest, as pictures."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def exciting_rows(codes: Any, pictures: Any, count: int = 6, units: Any = None, 
     array, images = np.asarray(codes, float), np.asarray(pictures, float)
     if images.ndim != 3 or array.ndim != 2 or len(images) != len(array):
         raise InvalidData(
-            f"codes [n, units] and pictures [n, height, width] are due. Got shapes {array.shape} and {images.shape}."
+            f"expected codes [n, units] and pictures [n, height, width]; got shapes {array.shape} and {images.shape}."
         )
     chosen = list(range(min(array.shape[1], 12))) if units is None else list(units)
     count = min(count, len(array))

@@ -1,4 +1,4 @@
-"""What each unit looks for, as pictures."""
+"""The filters of units, as pictures."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def filters(weights: Any, shape: tuple[int, int] | None = None, title: str = "")
         shape = array.shape[1:] if array.ndim == 3 else (1, int(np.prod(array.shape[1:])))
     assert shape is not None  # noqa: S101
     if array.ndim < 2 or int(np.prod(array.shape[1:])) != shape[0] * shape[1]:
-        raise InvalidData(f"weights of shape {array.shape} are no pictures of {shape[0]} x {shape[1]}.")
+        raise InvalidData(f"expected pictures of {shape[0]} x {shape[1]}; got weights of shape {array.shape}.")
     pictures = array.reshape(len(array), *shape)
     across = math.ceil(math.sqrt(len(pictures) * (1 if shape[0] > 1 else 0.25)))
     down = math.ceil(len(pictures) / across)

@@ -1,4 +1,4 @@
-"""The terms of a loss, epoch by epoch."""
+"""The history of a training: the loss and its terms, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ NO_TERMS = ("epoch", "loss", "validation_loss", "weight_change", "changed_links"
 
 
 def history(records: Sequence[Mapping[str, Any]], title: str = "") -> Figure:
-    """Return a figure: the loss, that of rows held out, and every term by name against epochs.
+    """Return a figure: the loss, the validation loss, and every term by name against epochs.
 
-    The loss is black, that of rows held out dashed; terms are coloured, and left out where the loss has but one. Losses
+    The loss is black, the validation loss dashed; terms are coloured, and left out where the loss has but one. Losses
     are drawn on a logarithmic axis where all of them are above 0.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Losses as they fall in training."""
+"""Learning curves: losses against epochs and against seconds, by optimizer."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STYLES: dict[str, Any] = {"loss": "-", "validation_loss": "--"}
-STYLED = {"loss": "in training", "validation_loss": "held out"}
+STYLED = {"loss": "in training", "validation_loss": "in validation"}
 
 
 def learning_curves(histories: pd.DataFrame, title: str = "") -> Figure:
     """Return a figure: losses against epochs on the left, against seconds on the right, one colour an optimizer.
 
-    Losses held out are dashed. Seconds are drawn on a logarithmic axis, losses where all of them are above 0.
+    Validation losses are dashed. Seconds are drawn on a logarithmic axis, losses where all of them are above 0.
 
     Parameters
     ----------
     histories : a row for each epoch of each optimizer: `optimizer`, `epoch`, `seconds`, `loss`, and `validation_loss`
-        where rows are held out.
+        where there is one.
     title : above the panels.
 
     Examples

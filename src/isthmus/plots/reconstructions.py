@@ -1,4 +1,4 @@
-"""Pictures beside what models make of them, and their codes of two numbers."""
+"""Pictures beside their reconstructions, and their codes of two numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How scores are distributed, and where the threshold lies."""
+"""A histogram of scores, with the threshold."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def score_histogram(
 ) -> Figure:
     """Return a figure: how many rows have which score, by class where labels are given, and the threshold as a line.
 
-    Counts are on a logarithmic axis, so that few odd rows are seen beside many usual ones.
+    Counts are on a logarithmic axis, so that few outliers are seen beside many usual rows.
 
     Parameters
     ----------
@@ -37,10 +37,10 @@ def score_histogram(
 
     array = np.asarray(scores, float)
     if array.ndim != 1 or not len(array) or not np.isfinite(array).all():
-        raise InvalidData(f"scores are finite numbers, one for each row. Got shape {array.shape}.")
+        raise InvalidData(f"expected finite scores, one for each row; got shape {array.shape}.")
     kinds = np.zeros(len(array), int) if labels is None else np.asarray(labels)
     if kinds.shape != array.shape:
-        raise InvalidData(f"one label for each of {len(array)} scores is due. Got shape {kinds.shape}.")
+        raise InvalidData(f"expected one label for each of {len(array)} scores; got shape {kinds.shape}.")
     figure = Figure(figsize=(7, 4), layout="constrained", dpi=150)
     panel = figure.subplots()
     edges = np.histogram_bin_edges(array, bins)

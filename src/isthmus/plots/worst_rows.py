@@ -1,4 +1,4 @@
-"""The rows that are told worst, and by which columns."""
+"""The rows of the largest reconstruction error, by column."""
 
 from __future__ import annotations
 
@@ -35,11 +35,13 @@ def worst_rows(errors: Any, count: int = 12, names: Any = None, rows: Any = None
 
     array = np.asarray(errors, float)
     if array.ndim != 2:
-        raise InvalidData(f"errors by column are [n, d]. Got shape {array.shape}.")
+        raise InvalidData(f"expected errors by column, [n, d]; got shape {array.shape}.")
     columns = [str(name) for name in (getattr(errors, "columns", range(array.shape[1])) if names is None else names)]
     labels = [str(name) for name in (getattr(errors, "index", range(len(array))) if rows is None else rows)]
     if len(columns) != array.shape[1] or len(labels) != len(array):
-        raise InvalidData(f"names of {array.shape[1]} columns and {len(array)} rows are due.")
+        raise InvalidData(
+            f"expected names of {array.shape[1]} columns and {len(array)} rows; got {len(columns)} and {len(labels)}."
+        )
     worst = np.argsort(-array.sum(axis=1), kind="stable")[:count]
     chosen = array[worst]
     most = np.argsort(-chosen.sum(axis=0), kind="stable")[:6]

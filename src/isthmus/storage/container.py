@@ -1,4 +1,4 @@
-"""The model file: one safetensors file, whose JSON header names registered parts and whose tensors are numbers.
+"""The model file: a safetensors file, whose JSON header names registered parts and whose tensors are numbers.
 
 Nothing in a file is executed. The header is checked before a tensor is read, and the tensors' shapes are
 compared with the model that the header describes before memory is taken for them.
@@ -50,12 +50,12 @@ class Opened:
         Raises
         ------
         ModelFileError
-            If the header tells of none.
+            If the header describes none.
         """
         header, prefix = self.header.get(name), f"{name}."
         if not isinstance(header, dict):
             raise ModelFileError(f"{self.path} is damaged: there is no model {name!r} in it.")
-        own = {each.removeprefix(prefix): is_ for each, is_ in self.tensors.items() if each.startswith(prefix)}
+        own = {key.removeprefix(prefix): shape for key, shape in self.tensors.items() if key.startswith(prefix)}
         return Opened(self.path, header, own, self, prefix)
 
     def read(self) -> dict[str, np.ndarray]:
@@ -111,7 +111,7 @@ def write(path: str | os.PathLike[str], header: dict[str, Any], tensors: Mapping
         ) from error
 
 
-def described(arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[str, tuple[int, ...]]]:
+def describe_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[str, tuple[int, ...]]]:
     """Return the type and the shape of arrays by name, as `Opened.tensors` has them."""
     kinds = {np.dtype(kind): name for name, kind in TYPES.items()}
     return {name: (kinds[array.dtype], array.shape) for name, array in arrays.items()}
@@ -172,8 +172,7 @@ def _table(path: Path, prefix: bytes, file: Any, total: int) -> dict[str, Any]:
         end = _check_tensor(path, name, entry, end)
     if end != total - 8 - length:
         raise ModelFileError(
-            f"{path} is cut short or has been added to: its tensors take {end} bytes, and {total - 8 - length} are "
-            "there."
+            f"{path} is cut short or has been added to: expected {end} bytes of tensors; got {total - 8 - length}."
         )
     return table
 
@@ -222,7 +221,7 @@ def _header(path: Path, metadata: Any, kind: str) -> dict[str, Any]:
             f"up to {FORMAT}: install a newer isthmus."
         )
     if header.get("kind") != kind:
-        raise ModelFileError(f"{path} is a {short(header.get('kind'))} file; a {kind!r} file is due.")
+        raise ModelFileError(f"{path} is a {short(header.get('kind'))} file; expected a {kind!r} file.")
     if not isinstance(header.get("checksum"), str):
         raise ModelFileError(f"{path} is damaged: it has no checksum.")
     return header
@@ -232,10 +231,10 @@ def _parse(path: Path, text: str | bytes) -> dict[str, Any]:
     """Return a JSON object; refuse what JSON itself allows but a model file never holds."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
+        values = dict(pairs)
+        if len(values) < len(pairs):
             raise ValueError("a key stands twice")
-        return found
+        return values
 
     def refuse(constant: str) -> None:
         raise ValueError(f"it holds {constant}")

@@ -69,7 +69,7 @@ def resume(path: str | os.PathLike[str], job: Job, progress: Progress, fingerpri
             f"{path} is the checkpoint of another fit, with other data or settings: delete it, or name another file."
         )
     start = _arrays(progress)
-    if opened.tensors != modelfile.described(start):
+    if opened.tensors != modelfile.describe_arrays(start):
         raise ModelFileError(f"{path} is damaged: its tensors are not those of this fit.")
     histories, reasons = _told(path, header, len(job.seeds))
     found = opened.read()

@@ -20,7 +20,7 @@ from isthmus.training.step import TrainingState
 class Job:
     """What does not change in training."""
 
-    model: Any  # the skeleton of slots
+    model: Any  # the skeleton of parameter specs
     plan: Plan
     table: DeviceTable
     held_out: DeviceTable | None
@@ -45,7 +45,7 @@ class Progress:
     state: TrainingState
     good: TrainingState  # before the epoch of the lowest training loss: kept for when the loss is not finite
     good_loss: np.ndarray  # [starts]
-    best_weights: np.ndarray  # [starts, weights], at the lowest held-out loss, else the last
+    best_weights: np.ndarray  # [starts, weights], at the lowest validation loss, else the last
     best_loss: np.ndarray  # [starts]
     factor: np.ndarray  # [starts], on the learning rate: lowered when an epoch fails
     histories: tuple[tuple[Record, ...], ...]
@@ -63,17 +63,17 @@ class Progress:
 
 
 def run_epoch(job: Job, before: Progress) -> tuple[TrainingState, dict[str, np.ndarray], np.ndarray]:
-    """Return the state after one epoch, what it tells by name, [starts] each, and which starts have settled."""
+    """Return the state after one epoch, its values by name, [starts] each, and which starts have settled."""
     before = replace(
         before, state=refresh_neighbors(before.state, job.neighborhood, job.model, job.table, job.seeds, before.epoch)
     )
-    state, seen, settled = _by_rounds(job, before) if job.plan.optimizer.full_batch else _by_steps(job, before)
-    found = {"loss": seen.loss, **seen.terms, "weight_change": seen.weight_change}
+    state, result, settled = _by_rounds(job, before) if job.plan.optimizer.full_batch else _by_steps(job, before)
+    values = {"loss": result.loss, **result.terms, "weight_change": result.weight_change}
     if state.changed is not None:
-        found["changed_links"] = np.asarray(state.changed)
+        values["changed_links"] = np.asarray(state.changed)
     if job.held_out is not None:
-        found["validation_loss"] = steps.validation_loss(state.weights, job.model, job.plan, job.held_out)
-    return state, found, settled
+        values["validation_loss"] = steps.validation_loss(state.weights, job.model, job.plan, job.held_out)
+    return state, values, settled
 
 
 def _by_steps(job: Job, before: Progress) -> tuple[TrainingState, steps.EpochResult, np.ndarray]:
@@ -85,13 +85,13 @@ def _by_steps(job: Job, before: Progress) -> tuple[TrainingState, steps.EpochRes
     if isinstance(rate, Schedule):
         factor = factor * np.array([rate.factor(history) for history in before.histories], np.float32)
     batches = np.int32((order >= 0).any(axis=(0, 2)).sum())
-    state, seen = steps.epoch(before.state, order, key, factor, job.model, job.plan, job.table, batches)
-    return state, jax.device_get(seen), np.zeros(len(job.seeds), bool)
+    state, result = steps.epoch(before.state, order, key, factor, job.model, job.plan, job.table, batches)
+    return state, jax.device_get(result), np.zeros(len(job.seeds), bool)
 
 
 def _by_rounds(job: Job, before: Progress) -> tuple[TrainingState, steps.EpochResult, np.ndarray]:
     """Take one round of a full-batch optimizer, one start after the other; the noise is that of epoch 0."""
-    weights, found, settled = [], [], []
+    weights, results, settled = [], [], []
     for start, seed in enumerate(job.seeds):
         order, key = shuffled_batches(job, seed, 0), np.array([seed, 0], np.uint32)
         origin = jax.tree.map(lambda array, start=start: np.asarray(array)[start], before.state)
@@ -104,8 +104,8 @@ def _by_rounds(job: Job, before: Progress) -> tuple[TrainingState, steps.EpochRe
             with jax.enable_x64(True):
                 state = origin._replace(weights=flat)
                 batches = np.int32((order >= 0).any(axis=1).sum())
-                found = steps.gradient(state, order, key, job.model, job.plan, job.table, batches)
-                return jax.device_get(found)
+                result = steps.gradient(state, order, key, job.model, job.plan, job.table, batches)
+                return jax.device_get(result)
 
         def value_and_gradient(flat: np.ndarray, evaluate: Any = evaluate) -> tuple[float, np.ndarray]:
             loss, _, gradient = evaluate(flat)
@@ -115,11 +115,11 @@ def _by_rounds(job: Job, before: Progress) -> tuple[TrainingState, steps.EpochRe
         loss, terms, _ = evaluate(end)
         change = np.linalg.norm(end - begin) / np.linalg.norm(begin)
         weights.append(end.astype(np.float32))
-        found.append(steps.EpochResult(loss, terms, np.float32(change)))
+        results.append(steps.EpochResult(loss, terms, np.float32(change)))
         settled.append(is_settled)
-    seen = jax.tree.map(lambda *values: np.stack(values), *found)
+    result = jax.tree.map(lambda *values: np.stack(values), *results)
     after = before.state._replace(weights=np.stack(weights), step=before.state.step + 1)
-    return after, seen, np.array(settled)
+    return after, result, np.array(settled)
 
 
 def shuffled_batches(job: Job, seed: int, number: int) -> np.ndarray:

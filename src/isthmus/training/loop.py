@@ -18,7 +18,7 @@ from isthmus.training.epoch import Job, Progress, run_epoch
 from isthmus.training.neighbors import find_neighbors
 
 RETRIES = 9  # of an epoch whose loss is not finite, each with a quarter of the step before
-MOST_CHANGE = 1e4  # an epoch that moves the weights further, in their own lengths, has left the numbers
+MOST_CHANGE = 1e4  # an epoch that moves the weights further, in their own lengths, has diverged
 
 
 def start(job: Job, weights: np.ndarray | None = None) -> Progress:
@@ -56,21 +56,21 @@ def train(job: Job, progress: Progress) -> Generator[Progress, None, None]:
 
 
 def _next(job: Job, before: Progress) -> Progress:
-    """Take an epoch; where the loss leaves the numbers, again from the last good state with smaller steps."""
+    """Take an epoch; where the loss is not finite, again from the last good state with smaller steps."""
     began = time.perf_counter()
     running = np.array([reason is None for reason in before.reasons])
     origin, factor = before.state, before.factor
     for _ in range(RETRIES):
-        state, found, settled = run_epoch(job, replace(before, state=origin, factor=factor))
-        is_lost = running & ~_is_sound(found)
+        state, values, settled = run_epoch(job, replace(before, state=origin, factor=factor))
+        is_lost = running & ~_is_finite(values)
         if not is_lost.any():
             break
         origin = _choose(~is_lost, origin, before.good)
         factor = np.where(is_lost, factor / 4, factor).astype(np.float32)
     keeps = running & ~is_lost
-    losses = found.get("validation_loss", found["loss"])
+    losses = values.get("validation_loss", values["loss"])
     histories = tuple(
-        (*past, _record(past, {name: float(value[i]) for name, value in found.items()}, began)) if keeps[i] else past
+        (*past, _record(past, {name: float(value[i]) for name, value in values.items()}, began)) if keeps[i] else past
         for i, past in enumerate(before.histories)
     )
     reasons = tuple(
@@ -79,12 +79,12 @@ def _next(job: Job, before: Progress) -> Progress:
     )
     if all(reason is not None and reason.stop == "diverged" for reason in reasons):
         raise Diverged("the loss is not finite, and smaller steps did not help")
-    is_good = keeps & (found["loss"] < before.good_loss)
+    is_good = keeps & (values["loss"] < before.good_loss)
     is_best = keeps & (losses < before.best_loss) if job.held_out is not None else keeps
     return Progress(
         state=_choose(keeps, state, before.state),
         good=_choose(is_good, origin, before.good),
-        good_loss=np.where(is_good, found["loss"], before.good_loss),
+        good_loss=np.where(is_good, values["loss"], before.good_loss),
         best_weights=_choose(is_best, state.weights, before.best_weights),
         best_loss=np.where(is_lost, np.inf, np.where(is_best, losses, before.best_loss)),
         factor=factor,
@@ -93,14 +93,14 @@ def _next(job: Job, before: Progress) -> Progress:
     )
 
 
-def _is_sound(found: dict[str, np.ndarray]) -> np.ndarray:
-    """Say which starts are still among the numbers."""
-    return np.isfinite(sum(found.values())) & (found["weight_change"] < MOST_CHANGE)
+def _is_finite(values: dict[str, np.ndarray]) -> np.ndarray:
+    """Say which starts have a finite loss, and weights near those before."""
+    return np.isfinite(sum(values.values())) & (values["weight_change"] < MOST_CHANGE)
 
 
-def _record(past: tuple[Record, ...], found: dict[str, float], began: float) -> Record:
+def _record(past: tuple[Record, ...], values: dict[str, float], began: float) -> Record:
     seconds = time.perf_counter() - began + (past[-1]["seconds"] if past else 0.0)
-    return {"epoch": len(past) + 1, **found, "seconds": seconds}
+    return {"epoch": len(past) + 1, **values, "seconds": seconds}
 
 
 def why_end(job: Job, history: tuple[Record, ...], is_settled: bool = False) -> End | None:

@@ -34,7 +34,7 @@ def refresh_neighbors(
     seeds: tuple[int, ...],
     number: int,
 ) -> TrainingState:
-    """Return the state with links among the codes, where a search is due before epoch `number`."""
+    """Return the state with links among the codes, where they are searched again before epoch `number`."""
     if neighborhood is None or not number or not neighborhood.every or number % neighborhood.every:
         return state
     label, rows = _label(table), int(table.rows)

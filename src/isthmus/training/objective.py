@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import Batch, Code, Corruption, KnownCategories, Optimizer, Outcome, Pass, Penalty, at
-from isthmus.core.part import unique_names
-from isthmus.model.model import Model
+from isthmus.contracts import Batch, Code, Corruption, ForwardPass, KnownCategories, Optimizer, Outcome, Penalty, at
+from isthmus.core.spelling import unique_names
+from isthmus.model.model import Model, Noise, fold
 
 RESERVED = (
     "loss",
@@ -30,15 +30,15 @@ class Plan(NamedTuple):
     corruption: Corruption | None
     penalties: tuple[Penalty, ...]
     optimizer: Optimizer
-    rival: Optimizer | None = None
+    discriminator: Optimizer | None = None
     reconstruction: Any = 1.0  # weight of explaining rows beside a target
     step_scale: Any = None  # [weights], factors on their steps: 0 holds a weight; None lets all move
 
 
 class LossTerms(NamedTuple):
-    """What one pass found."""
+    """The loss terms of one forward pass."""
 
-    loss: Array  # scalar: without the terms of a rival
+    loss: Array  # scalar: without the terms of a discriminator
     terms: dict[str, Array]  # scalars
     memory: tuple[Any, ...]  # of each penalty
 
@@ -51,9 +51,9 @@ def start_memory(plan: Plan, model: Model, known: KnownCategories) -> tuple[Any,
 def loss(
     model: Model, plan: Plan, batch: Batch, step: Array, key: Array | None, memory: tuple[Any, ...] | None = None
 ) -> tuple[Array, LossTerms]:
-    """Return what to minimise, and what was found: means over rows, weighted; `key=None` computes without noise.
+    """Return what to minimise, and the terms: means over rows, weighted; `key=None` computes without noise.
 
-    Where the neck has a rival, the sum holds its terms too: its weights, and nothing else, learn from them.
+    Where the neck has a discriminator, the sum holds its terms too: its weights, and nothing else, learn from them.
     """
     before = start_memory(plan, model, {}) if memory is None else memory
     observed = ~jnp.isnan(batch.x) if model.may_be_missing else None
@@ -61,27 +61,28 @@ def loss(
     corrupted = _corrupted(model, plan, batch.x, observed, key)
     code = model.encode(corrupted, key, step)
     outcome = None if model.head is None else model.decode(code.draws, key, code.condition)
-    seen = Pass(batch, corrupted, code, outcome, model, step, key)
-    found = {} if outcome is None else model.neck.terms(_log_likelihood(outcome, batch, observed), seen)
+    forward = ForwardPass(batch, corrupted, code, outcome, model, step, fold(key, Noise.NECK_TERMS), decoder_key=key)
+    terms = {} if outcome is None else model.neck.terms(_log_likelihood(outcome, batch, observed), forward)
     if model.target is not None:
-        found = {name: plan.reconstruction * term for name, term in found.items()}
-        found["target"] = -_explained(model, batch, batch.target, code)
-    after, shown = [], seen._replace(code=model.neck.shown(code), model=_without_rival(model))
-    for name, penalty, kept in zip(unique_names(plan.penalties), plan.penalties, before, strict=True):
-        own = shown._replace(memory=kept)
-        is_taken = name in found or name in RESERVED
-        found[f"{name}_penalty" if is_taken else name] = at(penalty.weight, step) * penalty(own)
-        after.append(jax.lax.stop_gradient(penalty.remember(own)))
-    means = {name: _mean(term, batch.weight) for name, term in found.items()}
+        terms = {name: plan.reconstruction * term for name, term in terms.items()}
+        terms["target"] = -_explained(model, batch, batch.target, code)
+    memories, visible = [], forward._replace(code=model.neck.for_penalties(code), model=_without_discriminator(model))
+    named = zip(unique_names(plan.penalties), plan.penalties, before, strict=True)
+    for place, (name, penalty, memory) in enumerate(named):
+        own = visible._replace(memory=memory, key=fold(fold(key, Noise.PENALTIES), place))
+        is_used = name in terms or name in RESERVED
+        terms[f"{name}_penalty" if is_used else name] = at(penalty.weight, step) * penalty(own)
+        memories.append(jax.lax.stop_gradient(penalty.remember(own)))
+    means = {name: _mean(term, batch.weight) for name, term in terms.items()}
     total = sum(means.values(), start=jnp.zeros(()))
-    against = {} if key is None else model.neck.discriminator_terms(seen)
+    against = {} if key is None else model.neck.discriminator_terms(forward)
     other = {name: _mean(term, batch.weight) for name, term in against.items()}
     everything = sum(other.values(), start=total)
-    return everything, LossTerms(total, means | other, tuple(after))
+    return everything, LossTerms(total, means | other, tuple(memories))
 
 
-def _without_rival(model: Model) -> Model:
-    """Return the model as penalties see it: no gradient of theirs reaches a rival."""
+def _without_discriminator(model: Model) -> Model:
+    """Return the model as penalties see it: no gradient of theirs reaches a discriminator."""
 
     def held(path: Any, leaf: Any) -> Any:
         place = jax.tree_util.keystr(path, simple=True, separator=".")
@@ -91,13 +92,13 @@ def _without_rival(model: Model) -> Model:
 
 
 def _corrupted(model: Model, plan: Plan, x: Array, observed: Array | None, key: Array | None) -> Array:
-    """Return `x` [n, d] with noise, and NaN again where nothing is."""
-    if model.mixed is not None and observed is not None:
+    """Return `x` [n, d] with noise, and NaN again where a value is missing."""
+    if model.categories is not None and observed is not None:
         return _mixed(model, plan, jnp.where(observed, x, jnp.nan), key)
     if key is not None and plan.corruption is not None:
         rows = x.reshape(-1, *model.shape)
-        noisy = plan.corruption(rows, jax.random.fold_in(key, 3)).reshape(x.shape)
-        if model.condition:  # what the roads must know has no noise
+        noisy = plan.corruption(rows, jax.random.fold_in(key, Noise.CORRUPTION)).reshape(x.shape)
+        if model.condition:  # what encoder and decoder must know has no noise
             known = np.array(model.condition)
             noisy = noisy.at[:, known].set(x[:, known])
         x = noisy
@@ -105,10 +106,10 @@ def _corrupted(model: Model, plan: Plan, x: Array, observed: Array | None, key: 
 
 
 def _mixed(model: Model, plan: Plan, x: Array, key: Array | None) -> Array:
-    """Return mixed rows `x` [n, d], NaN where nothing is, with noise."""
+    """Return mixed rows `x` [n, d], NaN where a value is missing, with noise."""
     if key is None or plan.corruption is None:
         return x
-    noisy = plan.corruption.mixed(x, jax.random.fold_in(key, 3), np.array(model.mixed) > 0)
+    noisy = plan.corruption.on_table(x, jax.random.fold_in(key, Noise.CORRUPTION), np.array(model.categories) > 0)
     known = np.array(model.condition, int)
     return noisy.at[:, known].set(x[:, known]) if model.condition else noisy
 
@@ -128,8 +129,8 @@ def _log_prob(outcome: Outcome, x: Array, may_be_missing: bool) -> Array:
 def _explained(model: Model, batch: Batch, target: Any, code: Code) -> Array:
     """Return the log-likelihood of each target, [n], the mean over draws, by its weight."""
     observed = ~jnp.isnan(target) if model.target_may_be_missing else None
-    found = jnp.mean(model.answer(code.draws, code.condition).log_prob(target, observed), axis=0)
-    return found if batch.target_weight is None else found * batch.target_weight
+    log_prob = jnp.mean(model.answer(code.draws, code.condition).log_prob(target, observed), axis=0)
+    return log_prob if batch.target_weight is None else log_prob * batch.target_weight
 
 
 def _mean(term: Array, weight: Array) -> Array:

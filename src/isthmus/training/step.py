@@ -19,14 +19,14 @@ from isthmus.core.parameter_specs import assemble, fill_specs, join_weights, spl
 from isthmus.data.device_table import DeviceTable
 from isthmus.training.objective import LossTerms, Plan, loss, start_memory
 
-RIVAL = "neck.rival"  # the path of a rival's weights
+DISCRIMINATOR = "neck.rival"  # the path of a discriminator's weights
 
 
 class TrainingState(NamedTuple):
     """What training changes; with several starts every array has them as its first axis."""
 
     weights: Any  # [weights]
-    optimizer: Any  # the memory of the optimizer, and that of the rival's
+    optimizer: Any  # the memory of the optimizer, and that of the discriminator's
     step: Any  # scalar
     memory: tuple[Any, ...] = ()  # of each penalty
     links: Links | None = None  # for every row of the table, where rows explain others
@@ -34,7 +34,7 @@ class TrainingState(NamedTuple):
 
 
 class EpochResult(NamedTuple):
-    """What an epoch tells."""
+    """The means of an epoch."""
 
     loss: Any  # scalar
     terms: dict[str, Any]
@@ -42,7 +42,7 @@ class EpochResult(NamedTuple):
 
 
 class _Sums(NamedTuple):
-    """What an epoch gathers."""
+    """The sums of an epoch so far."""
 
     rows: Any  # scalar
     loss: Any  # scalar
@@ -59,9 +59,9 @@ def begin(plan: Plan, model: Any, weights: np.ndarray, known: KnownCategories) -
 @jax.jit
 def _begin(weights: Array, plan: Plan, model: Any) -> Any:
     def one(weights: Array) -> tuple[Any, Any]:
-        low, high = weight_range(model, RIVAL)
-        rival = None if plan.rival is None else plan.rival.direction().init(weights[low:high])
-        return plan.optimizer.direction().init(weights), rival
+        low, high = weight_range(model, DISCRIMINATOR)
+        other = None if plan.discriminator is None else plan.discriminator.direction().init(weights[low:high])
+        return plan.optimizer.direction().init(weights), other
 
     return jax.vmap(one)(weights)
 
@@ -85,7 +85,7 @@ def epoch(
     order : rows of the table by batch, [starts, most batches, batch size]; -1 fills the last batch.
     key : the epoch's randomness, [starts, 2] of uint32.
     factor : on the learning rate, [starts].
-    model : the skeleton of slots.
+    model : the skeleton of parameter specs.
     """
 
     def one(state: TrainingState, order: Array, key: Array, factor: Array) -> tuple[TrainingState, EpochResult]:
@@ -93,7 +93,7 @@ def epoch(
             return _step(*carry, i, order, key, factor, model, plan, table)
 
         end, sums = jax.lax.fori_loop(0, batches, step, (state, _nothing(model, plan, table, order, state)))
-        return end, _seen(state.weights, end.weights, sums)
+        return end, _result(state.weights, end.weights, sums)
 
     return _over_starts(one, order.shape[0])(state, order, key, factor)
 
@@ -110,23 +110,23 @@ def _step(
     table: DeviceTable,
 ) -> tuple[TrainingState, _Sums]:
     batch = _take(table, order[i], state.links)
-    gradient, found = _gradient(state.weights, batch, _key(key, i), model, plan, state.step, state.memory)
+    gradient, result = _gradient(state.weights, batch, _key(key, i), model, plan, state.step, state.memory)
     change, optimizer = _change(gradient, state, model, plan)
     weights = state.weights - factor * change
-    after = state._replace(weights=weights, optimizer=optimizer, step=state.step + 1, memory=found.memory)
-    return after, _add(sums, found, order[i])
+    after = state._replace(weights=weights, optimizer=optimizer, step=state.step + 1, memory=result.memory)
+    return after, _add(sums, result, order[i])
 
 
 def _change(gradient: Array, state: TrainingState, model: Any, plan: Plan) -> tuple[Array, Any]:
-    """Return the change of the weights, the rival's by its own optimizer, and the memory of both."""
-    memory, rival = state.optimizer
+    """Return the change of the weights, the discriminator's by its own optimizer, and the memory of both."""
+    memory, other = state.optimizer
     direction, memory = plan.optimizer.direction().update(gradient, memory, state.weights)
     change = at(plan.optimizer.learning_rate, state.step) * direction
-    if plan.rival is not None:
-        low, high = weight_range(model, RIVAL)
-        own, rival = plan.rival.direction().update(gradient[low:high], rival, state.weights[low:high])
-        change = change.at[low:high].set(at(plan.rival.learning_rate, state.step) * own)
-    return (change if plan.step_scale is None else change * plan.step_scale), (memory, rival)
+    if plan.discriminator is not None:
+        low, high = weight_range(model, DISCRIMINATOR)
+        own, other = plan.discriminator.direction().update(gradient[low:high], other, state.weights[low:high])
+        change = change.at[low:high].set(at(plan.discriminator.learning_rate, state.step) * own)
+    return (change if plan.step_scale is None else change * plan.step_scale), (memory, other)
 
 
 @jax.jit
@@ -138,8 +138,8 @@ def gradient(
     def add(i: Array, carry: tuple[Array, _Sums]) -> tuple[Array, _Sums]:
         total, sums = carry
         batch = _take(table, order[i], state.links)
-        slope, found = _gradient(state.weights, batch, _key(key, i), model, plan, state.step, state.memory)
-        return total + slope * jnp.sum(order[i] >= 0), _add(sums, found, order[i])
+        slope, result = _gradient(state.weights, batch, _key(key, i), model, plan, state.step, state.memory)
+        return total + slope * jnp.sum(order[i] >= 0), _add(sums, result, order[i])
 
     start = (jnp.zeros_like(state.weights), _nothing(model, plan, table, order, state))
     total, sums = jax.lax.fori_loop(0, batches, add, start)
@@ -158,8 +158,8 @@ def _validation_loss(weights: Array, model: Any, plan: Plan, table: DeviceTable,
         def add(i: Array, total: Array) -> Array:
             index = i * size + jnp.arange(size)
             batch = _take(table, jnp.where(index < table.rows, index, -1), None)
-            found = loss(assemble(model, weights), plan, batch, LAST_STEP, None)[1]
-            return total + found.loss * jnp.sum(index < table.rows)
+            result = loss(assemble(model, weights), plan, batch, LAST_STEP, None)[1]
+            return total + result.loss * jnp.sum(index < table.rows)
 
         return jax.lax.fori_loop(0, -(-table.rows // size), add, jnp.zeros(())) / table.rows
 
@@ -175,8 +175,8 @@ def _gradient(
     def of(arrays: list[Array]) -> tuple[Array, LossTerms]:
         return loss(fill_specs(model, arrays), plan, batch, step, key, memory)
 
-    slopes, found = jax.grad(of, has_aux=True)(split_weights(model, weights))
-    return join_weights(slopes), found
+    slopes, result = jax.grad(of, has_aux=True)(split_weights(model, weights))
+    return join_weights(slopes), result
 
 
 def _take(table: DeviceTable, index: Array, links: Links | None) -> Batch:
@@ -201,24 +201,24 @@ def _key(key: Array, number: Array) -> Array:
 def _nothing(model: Any, plan: Plan, table: DeviceTable, order: Array, state: TrainingState) -> _Sums:
     """Return zero for the sum of every term."""
 
-    def found() -> LossTerms:
+    def terms() -> LossTerms:
         batch = _take(table, order[0], state.links)
         return _gradient(state.weights, batch, jax.random.key(0), model, plan, jnp.int32(0), state.memory)[1]
 
-    return _Sums(jnp.zeros(()), jnp.zeros(()), {name: jnp.zeros(()) for name in jax.eval_shape(found).terms})
+    return _Sums(jnp.zeros(()), jnp.zeros(()), {name: jnp.zeros(()) for name in jax.eval_shape(terms).terms})
 
 
-def _add(sums: _Sums, found: LossTerms, index: Array) -> _Sums:
+def _add(sums: _Sums, result: LossTerms, index: Array) -> _Sums:
     rows = jnp.sum(index >= 0)
-    terms = {name: sums.terms[name] + rows * value for name, value in found.terms.items()}
-    return _Sums(sums.rows + rows, sums.loss + rows * found.loss, terms)
+    terms = {name: sums.terms[name] + rows * value for name, value in result.terms.items()}
+    return _Sums(sums.rows + rows, sums.loss + rows * result.loss, terms)
 
 
 def _means(sums: _Sums) -> tuple[Array, dict[str, Array]]:
     return sums.loss / sums.rows, {name: value / sums.rows for name, value in sums.terms.items()}
 
 
-def _seen(before: Array, after: Array, sums: _Sums) -> EpochResult:
+def _result(before: Array, after: Array, sums: _Sums) -> EpochResult:
     return EpochResult(*_means(sums), jnp.linalg.norm(after - before) / jnp.linalg.norm(before))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from isthmus import InvalidData
-from isthmus.data.sources import open_source
+from isthmus.data.sources import open_numbers
 
 GRAY = np.arange(7 * 2 * 3, dtype=np.float64).reshape(7, 2, 3)
 COLOR = np.arange(7 * 3 * 2 * 4, dtype=np.float32).reshape(7, 3, 2, 4)
@@ -38,7 +38,7 @@ FORMS: dict[str, Callable[[Path, np.ndarray], Any]] = {
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("x", [GRAY, COLOR], ids=["gray", "color"])
 def test_images_are_read_as_rows_that_know_their_shape(form: str, x: np.ndarray, tmp_path: Path) -> None:
-    source = open_source(FORMS[form](tmp_path, x))
+    source = open_numbers(FORMS[form](tmp_path, x))
     assert source.row.shape == x.shape[1:]
     assert source.row.size == x[0].size
     assert (source.n_rows, source.row.columns) == (7, None)
@@ -50,30 +50,30 @@ def test_images_are_read_as_rows_that_know_their_shape(form: str, x: np.ndarray,
 
 
 def test_a_table_stays_a_table() -> None:
-    source = open_source(GRAY[:, 0])
+    source = open_numbers(GRAY[:, 0])
     assert source.row.shape == (3,)
     np.testing.assert_array_equal(next(source.blocks(7)), GRAY[:, 0])
 
 
 def test_no_images_are_no_blocks() -> None:
-    source = open_source(GRAY[:0])
+    source = open_numbers(GRAY[:0])
     assert (source.n_rows, source.row.shape) == (0, (2, 3))
     assert list(source.blocks(5)) == []
 
 
 def test_more_axes_are_refused() -> None:
     with pytest.raises(InvalidData) as caught:
-        open_source(GRAY.reshape(7, 1, 1, 2, 3))
+        open_numbers(GRAY.reshape(7, 1, 1, 2, 3))
     assert str(caught.value) == (
-        "X has 5 dimensions (7 x 1 x 1 x 2 x 3) where 2 are due, 3 or 4 for images: X.reshape(len(X), -1) makes each "
-        "item one row."
+        "X: expected 2 dimensions, or 3 or 4 for images; got 5 (7 x 1 x 1 x 2 x 3). Pass X.reshape(len(X), -1) to make "
+        "each item one row."
     )
 
 
 def test_text_in_an_image_is_refused_by_its_place_in_the_flat_row() -> None:
     x = GRAY.astype(object)
     x[4, 1, 0] = "dark"
-    with pytest.raises(InvalidData, match=r"^column 3 holds text \('dark', row 4\), and numbers are due"):
-        open_source(x)
+    with pytest.raises(InvalidData, match=r"^column 3: expected numbers; got text \('dark', row 4\)"):
+        open_numbers(x)
     x[4, 1, 0] = "0.5"
-    assert next(open_source(x).blocks(7))[4, 3] == 0.5
+    assert next(open_numbers(x).blocks(7))[4, 3] == 0.5

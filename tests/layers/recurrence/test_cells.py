@@ -20,7 +20,7 @@ X = RANDOM.normal(size=(STEPS, ROWS, WIDTH))
 
 
 def numbers(skeleton: Any, seed: int = 1) -> np.ndarray:
-    return np.random.default_rng(seed).normal(size=sum(slot.size for slot in parameter_specs(skeleton).values()))
+    return np.random.default_rng(seed).normal(size=sum(spec.size for spec in parameter_specs(skeleton).values()))
 
 
 def split(flat: np.ndarray, gates: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

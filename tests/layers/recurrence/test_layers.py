@@ -30,7 +30,7 @@ def stack(kind: Any, bidirectional: bool, dropout: float = 0.0) -> Stack:
 
 
 def weights(skeleton: Any, seed: int = 1) -> np.ndarray:
-    return 0.7 * np.random.default_rng(seed).normal(size=sum(slot.size for slot in parameter_specs(skeleton).values()))
+    return 0.7 * np.random.default_rng(seed).normal(size=sum(spec.size for spec in parameter_specs(skeleton).values()))
 
 
 @both

@@ -33,7 +33,7 @@ SHAPES = ((1, 7, 9), (1, 28, 28), (2, 5, 5), (3, 64, 64))
 
 def filled(module: Any, seed: int = 0) -> tuple[Any, np.ndarray]:
     """Return the module with random weights, its biases too, and the weights."""
-    size = sum(slot.size for slot in parameter_specs(module).values())
+    size = sum(spec.size for spec in parameter_specs(module).values())
     flat = np.random.default_rng(seed).normal(size=size)
     return assemble(module, flat), flat
 
@@ -232,7 +232,7 @@ def model_of(part: Conv, shape: tuple[int, ...], size: int = 3) -> Any:
 )
 def test_the_gradient_is_the_slope(part: Conv) -> None:
     skeleton = model_of(part, (1, 7, 9))
-    x, count = RANDOM.normal(size=(3, 63)), sum(slot.size for slot in parameter_specs(skeleton).values())
+    x, count = RANDOM.normal(size=(3, 63)), sum(spec.size for spec in parameter_specs(skeleton).values())
     plan = Plan(None, (), Adam())
     with jax.enable_x64(True):
         flat = 0.3 * np.random.default_rng(1).normal(size=count)
@@ -255,7 +255,7 @@ def test_tied_kernels_are_each_others_transposes() -> None:
     free = model_of(part, (1, 7, 9))
     skeleton = tie(free)
     assert len(parameter_specs(skeleton)) == len(parameter_specs(free)) - 3
-    flat = np.random.default_rng(0).normal(size=sum(slot.size for slot in parameter_specs(skeleton).values()))
+    flat = np.random.default_rng(0).normal(size=sum(spec.size for spec in parameter_specs(skeleton).values()))
     with jax.enable_x64(True):
         model = assemble(skeleton, flat)
         down = jax.jit(jax.jacfwd(lambda x: model.encode(x[None]).point[0]))(np.zeros(63))
@@ -292,8 +292,8 @@ def test_weights_start_within_the_limit_of_their_fans(activation: str, gain: flo
     }
     for (fan_in, fan_out), limit in starts.items():
         assert limit == pytest.approx(np.sqrt(6 / (fan_in + fan_out)))
-    biases = [slot for path, slot in parameter_specs(up).items() if path.endswith("bias")]
-    assert all((slot.limit, slot.value) == (0, 0) for slot in biases)
+    biases = [spec for path, spec in parameter_specs(up).items() if path.endswith("bias")]
+    assert all((spec.limit, spec.value) == (0, 0) for spec in biases)
 
 
 def test_a_flat_row_with_a_shape_is_the_image() -> None:

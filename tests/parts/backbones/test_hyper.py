@@ -87,7 +87,7 @@ def test_a_number_for_a_condition_enters_the_hypernetwork_itself() -> None:
         matrix, bias = layer_of(own, row[1:2])
         due.append(np.tanh(row[[0, 2, 3]] @ matrix + bias))
     np.testing.assert_allclose(walk(skeleton, flat, x), due, rtol=1e-4, atol=1e-5)
-    assert part.codes(ROW) == {}
+    assert part.categories(ROW) == {}
 
 
 def test_nothing_but_hypernetworks_learns() -> None:
@@ -122,10 +122,10 @@ def test_weights_start_with_the_scale_of_their_slots(hidden: tuple[int, ...], ch
         np.stack([draw_weights(plain, seed) for seed in range(12)])
     )
     offset = 0
-    for slot in parameter_specs(plain).values():
-        found = np.asarray(weights)[:, :, offset : offset + slot.size]  # [starts, tasks, weights]
-        assert np.sqrt(np.mean(found**2)) == pytest.approx(slot.limit / np.sqrt(3), rel=0.04, abs=0)
-        offset += slot.size
+    for spec in parameter_specs(plain).values():
+        found = np.asarray(weights)[:, :, offset : offset + spec.size]  # [starts, tasks, weights]
+        assert np.sqrt(np.mean(found**2)) == pytest.approx(spec.limit / np.sqrt(3), rel=0.04, abs=0)
+        offset += spec.size
     assert rms(ends) / rms(plain_ends) == pytest.approx(1, rel=0.15)
 
 
@@ -224,7 +224,7 @@ def test_a_road_without_layers_only_loses_the_condition() -> None:
 def test_what_a_penalty_finds() -> None:
     assert [network.column for network in hypernetworks(MODEL)] == [1, 1, 1]
     assert hypernetworks(build(ROW, MLP(()), Deterministic(2), MLP(()), SquaredError())) == []
-    assert PART.codes(ROW) == {1: TASKS}
+    assert PART.categories(ROW) == {1: TASKS}
     assert PART.condition(ROW) == (1,)
 
 
@@ -272,7 +272,7 @@ def test_a_decoder_with_another_condition_is_refused() -> None:
 def test_a_stack_refuses_a_condition() -> None:
     with pytest.raises(InvalidPart) as caught:
         stack_models([MODEL], [])
-    assert str(caught.value) == ("a stack cannot hand a condition on from storey to storey: use backbones without one.")
+    assert str(caught.value) == ("a stack cannot hand a condition on from level to level: use backbones without one.")
 
 
 def test_weights_are_joined_as_slots_stand() -> None:

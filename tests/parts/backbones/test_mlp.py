@@ -19,12 +19,12 @@ X = np.random.default_rng(0).normal(size=(6, 5))
 
 
 def shapes(module: Any) -> list[tuple[int, ...]]:
-    return [slot.shape for name, slot in parameter_specs(module).items() if name.endswith("matrix")]
+    return [spec.shape for name, spec in parameter_specs(module).items() if name.endswith("matrix")]
 
 
 def filled(module: Any, seed: int = 0) -> tuple[Any, np.ndarray]:
     """Return the module with random weights, its biases too, and the weights."""
-    flat = np.random.default_rng(seed).normal(size=sum(slot.size for slot in parameter_specs(module).values()))
+    flat = np.random.default_rng(seed).normal(size=sum(spec.size for spec in parameter_specs(module).values()))
     return assemble(module, flat), flat
 
 

@@ -22,7 +22,7 @@ RANDOM = np.random.default_rng(0)
 
 
 def filled(module: Any, seed: int = 0) -> tuple[Any, np.ndarray]:
-    flat = np.random.default_rng(seed).normal(size=sum(slot.size for slot in parameter_specs(module).values()))
+    flat = np.random.default_rng(seed).normal(size=sum(spec.size for spec in parameter_specs(module).values()))
     return assemble(module, flat.astype(np.float32)), flat
 
 

@@ -33,7 +33,7 @@ def started(skeleton: Any) -> Any:
 
 def filled(skeleton: Any) -> tuple[Any, dict[str, np.ndarray]]:
     """Return the module with random weights, its biases too, and the weights by path."""
-    flat = 0.5 * np.random.default_rng(0).normal(size=sum(slot.size for slot in parameter_specs(skeleton).values()))
+    flat = 0.5 * np.random.default_rng(0).normal(size=sum(spec.size for spec in parameter_specs(skeleton).values()))
     arrays = split_weights(skeleton, flat)
     return fill_specs(skeleton, arrays), dict(zip(parameter_specs(skeleton), arrays, strict=True))
 
@@ -121,7 +121,7 @@ def test_the_way_up_goes_through_the_sizes_of_the_way_down(shape: tuple[int, ...
 def test_the_gradient_is_the_slope() -> None:
     part = Residual((2, 3), activation="tanh")
     skeleton = build(Row((1, 7, 9)), part, Deterministic(3), part, SquaredError())
-    x, count = RANDOM.normal(size=(3, 63)), sum(slot.size for slot in parameter_specs(skeleton).values())
+    x, count = RANDOM.normal(size=(3, 63)), sum(spec.size for spec in parameter_specs(skeleton).values())
     with jax.enable_x64(True):
         flat, batch = 0.3 * np.random.default_rng(1).normal(size=count), Batch(jnp.array(x), jnp.ones(3))
 

@@ -21,7 +21,7 @@ PART, ROW = SqueezeExcite((4, 6), reduction=2, activation="tanh"), Row((1, 7, 9)
 
 
 def filled(skeleton: Any, scale: float = 0.5) -> Any:
-    size = sum(slot.size for slot in parameter_specs(skeleton).values())
+    size = sum(spec.size for spec in parameter_specs(skeleton).values())
     return assemble(skeleton, scale * np.random.default_rng(0).normal(size=size))
 
 
@@ -70,7 +70,7 @@ def test_it_starts_as_the_residual_network_of_the_same_start() -> None:
     x = RANDOM.normal(size=(2, 63)).astype(np.float32)
     gated, plain = PART.encoder(ROW), Residual((4, 6), activation="tanh").encoder(ROW)
     assert gated[1] == plain[1]
-    arrays = {path: RANDOM.normal(size=slot.shape) * slot.limit for path, slot in parameter_specs(gated[0]).items()}
+    arrays = {path: RANDOM.normal(size=spec.shape) * spec.limit for path, spec in parameter_specs(gated[0]).items()}
     ends = [
         np.asarray(assemble(road, np.concatenate([arrays[path].ravel() for path in parameter_specs(road)]))(x, None))
         for road, _ in (gated, plain)
@@ -92,9 +92,9 @@ def test_every_weight_of_a_block_learns() -> None:
         flat = flat - 0.01 * np.asarray(slope(flat))
     moved = np.abs(flat - draw_weights(skeleton, 0))
     offset = 0
-    for path, slot in start.items():
-        assert moved[offset : offset + slot.size].any(), path
-        offset += slot.size
+    for path, spec in start.items():
+        assert moved[offset : offset + spec.size].any(), path
+        offset += spec.size
 
 
 def test_training_lowers_the_loss_on_digits() -> None:

@@ -15,7 +15,7 @@ from isthmus.core.parameter_specs import assemble, draw_weights, with_values
 from isthmus.layers.recurrence.windows import window
 from isthmus.parts.backbones import Text
 
-ROW = Row((6,), codes=(9,) * 6, may_be_missing=True)
+ROW = Row((6,), categories=(9,) * 6, may_be_missing=True)
 NAN = np.nan
 X = np.array([[3, 4, 0, NAN, NAN, NAN], [5, 2, 8, 7, 1, 0]], np.float32)
 ROADS = [{"road": "conv"}, {"road": "recurrent"}, {"road": "recurrent", "bidirectional": True}]
@@ -44,7 +44,7 @@ def test_an_even_kernel_sees_one_step_more_ahead() -> None:
 
 def test_the_largest_of_each_unit_by_hand() -> None:
     part = Text((2,), embedding=1, kernel=1, activation="identity")
-    skeleton, width = part.encoder(Row((3,), codes=(4,) * 3, may_be_missing=True))
+    skeleton, width = part.encoder(Row((3,), categories=(4,) * 3, may_be_missing=True))
     values = {"vectors": np.array([[0.5], [-1.0], [2.0], [-3.0]]), "layers.layers.0.affine.matrix": [[1.0, -1.0]]}
     module = assemble(skeleton, with_values(skeleton, draw_weights(skeleton, 0), values))
     assert width == 2
@@ -56,7 +56,7 @@ def test_the_largest_of_each_unit_by_hand() -> None:
 def test_what_lies_behind_the_end_changes_nothing(settings: dict[str, Any], pooling: str) -> None:
     part = Text((4, 3), embedding=5, pooling=pooling, **settings)
     long = built(part.encoder(ROW))
-    short = built(part.encoder(Row((3,), codes=(9,) * 3, may_be_missing=True)))
+    short = built(part.encoder(Row((3,), categories=(9,) * 3, may_be_missing=True)))
     np.testing.assert_allclose(long(jnp.array(X), None)[0], short(jnp.array(X[:1, :3]), None)[0], rtol=1e-6, atol=1e-7)
     assert long.reads_missing
 
@@ -106,7 +106,7 @@ def test_one_output_layer_serves_all_steps() -> None:
         part.output_layer(ROW, 24, 7)
 
 
-@pytest.mark.parametrize("row", [Row((6,)), Row((2,), codes=(3, 0)), Row((2, 3), codes=(3,) * 6)])
+@pytest.mark.parametrize("row", [Row((6,)), Row((2,), categories=(3, 0)), Row((2, 3), categories=(3,) * 6)])
 def test_rows_that_are_no_tokens_are_refused(row: Row) -> None:
     for road in (lambda: Text().encoder(row), lambda: Text().decoder(row, 2)):
         with pytest.raises(InvalidPart, match=r"^Text reads tokens in order, and these rows hold no such: pass texts"):

@@ -12,7 +12,7 @@ import pytest
 
 import isthmus
 from isthmus import Autoencoder
-from isthmus.contracts import Batch, Code, Pass, Row
+from isthmus.contracts import Batch, Code, ForwardPass, Row
 from isthmus.core.parameter_specs import assemble, parameter_specs, weight_range
 from isthmus.errors import InvalidData, InvalidPart
 from isthmus.model.model import build
@@ -21,6 +21,7 @@ from isthmus.parts.bottlenecks import Adversarial
 from isthmus.parts.likelihoods import SquaredError
 from isthmus.parts.optimizers import Sgd
 from isthmus.training.objective import Plan, loss
+from tiny import weight_arrays, weights_of
 
 POINT = np.array([[0.5, -1.0], [2.0, 0.3], [-3.0, 4.0]])
 LABEL = np.array([1, -1, 0], np.int32)
@@ -38,10 +39,10 @@ def neck(part: Adversarial, rival: np.ndarray) -> Any:
     return assemble(part.build(4), jnp.array(np.concatenate([np.zeros(4 * 2 + 2), rival])))
 
 
-def seen(key: Any, label: Any = None, step: int = 0, point: np.ndarray = POINT) -> Pass:
+def seen(key: Any, label: Any = None, step: int = 0, point: np.ndarray = POINT) -> ForwardPass:
     batch = Batch(jnp.zeros((len(point), 3)), jnp.ones(len(point)), label)
     code = Code(jnp.array(point)[None], jnp.array(point))
-    return Pass(batch, batch.x, code, None, None, jnp.int32(step), key)  # type: ignore[arg-type]
+    return ForwardPass(batch, batch.x, code, None, None, jnp.int32(step), key)  # type: ignore[arg-type]
 
 
 def terms(net: Any, key: Any, **what: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
@@ -157,7 +158,7 @@ WEIGHT = np.array([2.0, 0.5, 1.0, 1.5, 0.0])
 @pytest.mark.parametrize("prior", ["normal", "mixture(3, by_label=True)"])
 def test_each_side_learns_from_its_own_terms_only(prior: str) -> None:
     skeleton = build(Row((3,)), ROAD, Adversarial(2, prior, **SETTINGS), ROAD, SquaredError())
-    count = sum(slot.size for slot in parameter_specs(skeleton).values())
+    count = sum(spec.size for spec in parameter_specs(skeleton).values())
     low, high = weight_range(skeleton, "neck.rival")
     weights = 0.7 * np.random.default_rng(2).normal(size=count)
     with jax.enable_x64(True):
@@ -201,9 +202,9 @@ def test_one_loop_moves_each_side_by_its_own_optimizer(optimizer: str, rival: st
     part = Adversarial(2, hidden=(3,), rival=rival)
     ae = fitted(part, optimizer=optimizer)
     start = fitted(part, optimizer=optimizer, max_epochs=0)
-    low, high = weight_range(ae._skeleton, "neck.rival")
-    has_moved = np.abs(ae._weights - start._weights) > 1e-20
-    is_rival = (np.arange(len(has_moved)) >= low) & (np.arange(len(has_moved)) < high)
+    before, after = weight_arrays(start), weight_arrays(ae)
+    has_moved = np.concatenate([np.ravel(np.abs(after[name] - before[name]) > 1e-20) for name in after])
+    is_rival = np.concatenate([np.full(array.size, name.startswith("neck.rival.")) for name, array in after.items()])
     should_move = is_rival if moves == "rival" else ~is_rival
     assert has_moved[should_move].mean() > 0.5  # not where a rectifier sleeps
     assert not has_moved[~should_move].any()
@@ -213,8 +214,8 @@ def test_the_same_seed_gives_the_same_weights_and_a_file_gives_them_back(tmp_pat
     part = Adversarial(2, "mixture(3, by_label=True)", hidden=(3,), noise=0.1)
     y = np.arange(64) % 3
     one, other, third = (fitted(part, y, random_state=seed) for seed in (5, 5, 6))
-    assert one._weights.tobytes() == other._weights.tobytes()
-    assert one._weights.tobytes() != third._weights.tobytes()
+    assert weights_of(one).tobytes() == weights_of(other).tobytes()
+    assert weights_of(one).tobytes() != weights_of(third).tobytes()
     assert set(one.history_[-1]) >= {"loss", "reconstruction", "adversarial", "rival", "rival_slope"}
     record = one.history_[-1]
     assert record["loss"] == pytest.approx(record["reconstruction"] + record["adversarial"], rel=1e-5)
@@ -222,7 +223,7 @@ def test_the_same_seed_gives_the_same_weights_and_a_file_gives_them_back(tmp_pat
     loaded = isthmus.load(tmp_path / "model.safetensors")
     assert loaded.bottleneck == part
     np.testing.assert_array_equal(loaded.transform(TABLE), one.transform(TABLE))
-    assert loaded._weights.tobytes() == one._weights.tobytes()
+    assert weights_of(loaded).tobytes() == weights_of(one).tobytes()
 
 
 def test_the_prior_says_whether_labels_are_needed() -> None:

@@ -34,7 +34,7 @@ def test_the_code_by_hand(part: Deterministic, expected: np.ndarray) -> None:
 
 
 def test_a_row_can_be_copied_where_the_code_is_as_wide() -> None:
-    assert [Deterministic(8).room_for_identity(columns) for columns in (7, 8, 9)] == [True, True, False]
+    assert [Deterministic(8).can_copy(columns) for columns in (7, 8, 9)] == [True, True, False]
 
 
 def test_a_code_of_nothing_is_refused() -> None:

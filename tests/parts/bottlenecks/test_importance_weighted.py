@@ -36,7 +36,7 @@ def model(part: ImportanceWeighted) -> Any:
 
 
 SKELETON = model(ImportanceWeighted(SIZE))
-COUNT = sum(slot.size for slot in parameter_specs(SKELETON).values())
+COUNT = sum(spec.size for spec in parameter_specs(SKELETON).values())
 DECODER = weight_range(SKELETON, "decoder")[0]
 """Where the weights of the way up begin; before stand those of the way down."""
 WEIGHTS = 0.7 * np.random.default_rng(1).normal(size=COUNT)
@@ -170,7 +170,7 @@ def test_without_noise_it_is_the_likelihood_at_the_mean_and_the_divergence() -> 
 
 
 def test_it_leaves_no_room_for_identity() -> None:
-    assert not ImportanceWeighted(8).room_for_identity(4)
+    assert not ImportanceWeighted(8).can_copy(4)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_penalties_on_the_draws_keep_their_gradient() -> None:
     def slopes(gradient: str, penalties: Any) -> np.ndarray:
         skeleton = build(Row((3,)), road, ImportanceWeighted(2, draws=5, gradient=gradient), road, Gaussian())
         weights = 0.3 * np.random.default_rng(4).normal(
-            size=sum(slot.size for slot in parameter_specs(skeleton).values())
+            size=sum(spec.size for spec in parameter_specs(skeleton).values())
         )
 
         @jax.jit

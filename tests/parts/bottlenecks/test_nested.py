@@ -13,10 +13,11 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
 import isthmus
-from isthmus import Autoencoder, InvalidPart, explained_variance_ratio
+from isthmus import Autoencoder, InvalidPart, ModelFileError, explained_variance_ratio
 from isthmus.core.parameter_specs import assemble
 from isthmus.errors import InvalidData
 from isthmus.parts.bottlenecks import Nested
+from tiny import forged
 
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.normal(size=(400, 6)) @ (GENERATOR.normal(size=(6, 6)) * [3, 2, 1, 0.5, 0.3, 0.1]) + 5
@@ -124,7 +125,7 @@ def test_what_cannot_be_is_refused() -> None:
     }.items():
         with pytest.raises(InvalidPart, match=message):
             Autoencoder(spelling).fit(X)
-    with pytest.raises(InvalidData, match=r"^explained variance compares rows: at least 2 are due\. Got 1\.$"):
+    with pytest.raises(InvalidData, match=r"^explained variance compares rows: expected at least 2; got 1\.$"):
         explained_variance_ratio(Autoencoder(1, encoder=(), max_epochs=0).fit(X), X[:1])
     with pytest.raises(InvalidPart, match=r"^estimator must be an autoencoder\. Got PCA\(\)\.$"):
         explained_variance_ratio(PCA(), X)  # type: ignore[arg-type]
@@ -132,5 +133,5 @@ def test_what_cannot_be_is_refused() -> None:
 
 @pytest.mark.parametrize("ratio", [None, [], [0.5], [0.5, 0.3, 0.1, "x"], "x", [1, 2, 3, 4]])
 def test_a_file_with_other_shares_is_refused(linear: Autoencoder, ratio: Any) -> None:
-    with pytest.raises(InvalidPart, match="explained_variance_ratio must be 4 numbers"):
-        Autoencoder("nested(4)")._take_facts({"explained_variance_ratio": ratio})
+    with pytest.raises(ModelFileError, match="explained_variance_ratio must be 4 numbers"):
+        forged(linear, {}, {"facts": {"explained_variance_ratio": ratio}})

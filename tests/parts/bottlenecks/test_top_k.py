@@ -16,12 +16,12 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from isthmus import Autoencoder, load
-from isthmus.contracts import LAST_STEP, Bottleneck
+from isthmus.contracts import LAST_STEP, Bottleneck, TrainedNetwork
 from isthmus.core.parameter_specs import assemble, draw_weights
-from isthmus.core.part import resolve
+from isthmus.core.spelling import resolve
 from isthmus.errors import InvalidPart
+from isthmus.layers.largest import BLOCK, keep_largest, largest
 from isthmus.parts.bottlenecks import TopK
-from isthmus.parts.bottlenecks.top_k import BLOCK, keep_largest, largest
 from isthmus.parts.schedules import Linear
 
 keep = jax.jit(keep_largest, static_argnums=2)
@@ -135,7 +135,7 @@ def test_a_schedule_may_rise() -> None:
 )
 def test_transform_keeps_alpha_times_as_many_as_are_decoded(spelling: str, kept: int, encoded: int) -> None:
     code = neck_of(resolve(Bottleneck, spelling))(HIDDEN, None)
-    linear = np.asarray(code.posterior)
+    linear = np.asarray(code.dense)
     assert np.count_nonzero(linear) == linear.size
     np.testing.assert_array_equal(code.draws[0], kept_by_sorting(linear, kept))
     np.testing.assert_array_equal(code.point, kept_by_sorting(linear, encoded))
@@ -160,9 +160,9 @@ def test_an_autoencoder_reconstructs_from_k_units_and_encodes_alpha_k(tmp_path: 
 
 def test_a_row_can_be_copied_where_k_reaches_its_columns() -> None:
     part = TopK(64, k=8)
-    assert [part.room_for_identity(columns) for columns in (7, 8, 9, 64)] == [True, True, False, False]
+    assert [part.can_copy(columns) for columns in (7, 8, 9, 64)] == [True, True, False, False]
     falling = TopK(64, k="linear(20, 8, steps=10)")  # what is left at its end counts
-    assert [falling.room_for_identity(columns) for columns in (8, 9, 20)] == [True, False, False]
+    assert [falling.can_copy(columns) for columns in (8, 9, 20)] == [True, False, False]
 
 
 def test_spellings_and_parts_are_the_same_schedule() -> None:
@@ -224,3 +224,19 @@ def test_the_published_recipe_gives_features_that_are_better_than_pixels() -> No
     assert error(codes, 100) < 0.85 * min(error(pixels, strength) for strength in (1, 10))
     alive = np.any(codes[train] != 0, axis=0)
     assert alive.mean() > 0.9
+
+
+def test_units_are_dead_that_are_zero_in_every_row_of_every_block() -> None:
+    blocks = [np.array([[0.0, 1.0, 0.0, 0.0]]), np.array([[0.0, 0.0, 0.0, -2.0], [0.0, 3.0, 0.0, 0.0]])]
+    network = TrainedNetwork(lambda: iter(blocks), np.zeros((1, 2)), np.array, np.array, np.array)
+    facts, part = TopK(4, k=1).finish(network)
+    assert facts["dead_units"].tolist() == [0, 2]
+    assert part == TopK(4, k=1)
+    beside = TrainedNetwork(lambda: iter([np.zeros((3, 5))]), np.zeros((1, 2)), np.array, np.array, np.array)
+    assert TopK(4, k=1).finish(beside).facts["dead_units"].tolist() == [0, 1, 2, 3]  # the fifth is no unit
+
+
+@pytest.mark.parametrize("units", [None, [1, 0], [0, 0], [-1], [1.0], ["x"], "x", {}])
+def test_a_file_with_other_dead_units_is_refused(units: Any) -> None:
+    with pytest.raises(InvalidPart, match=r"^dead_units must be places of units, in order"):
+        TopK(4, k=1).check_facts({"dead_units": units})

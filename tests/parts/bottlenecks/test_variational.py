@@ -12,11 +12,12 @@ from scipy import integrate, stats
 from sklearn.datasets import load_digits
 
 from isthmus import Autoencoder
-from isthmus.contracts import LAST_STEP, Batch, Code, Pass
+from isthmus.contracts import LAST_STEP, Batch, Code, ForwardPass
 from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs
 from isthmus.errors import InvalidPart
 from isthmus.parts.bottlenecks import Variational
-from isthmus.parts.bottlenecks._normal_code import Normal
+from isthmus.parts.bottlenecks._normal_code import NormalPosterior
+from tiny import scaled
 
 RANDOM = np.random.default_rng(0)
 HIDDEN = RANDOM.normal(size=(6, 2))
@@ -49,12 +50,12 @@ def divergences() -> np.ndarray:
 
 def terms(part: Variational, step: Any = 0, mean: Any = MEANS) -> dict[str, np.ndarray]:
     """Return the terms of a batch whose third row only fills it up, the likelihood of its draws 1 and 3."""
-    posterior = Normal(jnp.asarray(mean), jnp.array(LOG_VARIANCES))
+    posterior = NormalPosterior(jnp.asarray(mean), jnp.array(LOG_VARIANCES))
     batch = Batch(jnp.zeros((3, 4)), jnp.array(WEIGHT))
     code = Code(posterior.mean[None], posterior.mean, posterior)
-    seen = Pass(batch, batch.x, code, None, None, jnp.asarray(step), None)  # type: ignore[arg-type]
+    forward = ForwardPass(batch, batch.x, code, None, None, jnp.asarray(step), None)  # type: ignore[arg-type]
     log_likelihood = jnp.array([[1.0, 2.0, 3.0], [3.0, 2.0, 0.0]])
-    return assemble(part.build(2), draw_weights(part.build(2), 0)).terms(log_likelihood, seen)
+    return assemble(part.build(2), draw_weights(part.build(2), 0)).terms(log_likelihood, forward)
 
 
 def test_the_posterior_by_hand() -> None:
@@ -102,19 +103,19 @@ def test_training_begins_below_a_unit_deviation() -> None:
 
 
 def test_the_divergence_is_the_integral() -> None:
-    posterior = Normal(jnp.array(MEANS), jnp.array(LOG_VARIANCES))
-    np.testing.assert_allclose(posterior.divergence(), divergences(), rtol=1e-5, atol=1e-7)
+    posterior = NormalPosterior(jnp.array(MEANS), jnp.array(LOG_VARIANCES))
+    np.testing.assert_allclose(posterior.kl(), divergences(), rtol=1e-5, atol=1e-7)
 
 
 def test_the_divergence_is_the_mean_over_draws_of_the_log_ratio() -> None:
     count = 20_000
-    posterior = Normal(jnp.array(MEANS), jnp.array(LOG_VARIANCES))
+    posterior = NormalPosterior(jnp.array(MEANS), jnp.array(LOG_VARIANCES))
     draws = np.asarray(posterior.sample(jax.random.key(1), count), np.float64)
     log_q = stats.norm(MEANS, np.exp(0.5 * LOG_VARIANCES)).logpdf(draws).sum(axis=-1)
     np.testing.assert_allclose(posterior.log_prob(jnp.array(draws)), log_q, rtol=1e-4, atol=1e-3)
     ratio = log_q - stats.norm.logpdf(draws).sum(axis=-1)
     error = ratio.std(axis=0) / np.sqrt(count)
-    assert (np.abs(ratio.mean(axis=0) - np.asarray(posterior.divergence()).sum(axis=-1)) < 4.5 * error + 1e-5).all()
+    assert (np.abs(ratio.mean(axis=0) - np.asarray(posterior.kl()).sum(axis=-1)) < 4.5 * error + 1e-5).all()
 
 
 def test_the_terms_by_hand() -> None:
@@ -153,12 +154,12 @@ def test_with_defaults_the_code_does_not_collapse_on_digits(likelihood: str, sca
     total = ae.history_[-1]["kl"] + ae.history_[-1]["reconstruction"]
     assert losses[-1] == pytest.approx(total, rel=1e-5)
     network = ae.model_
-    hidden = network.encoder(jnp.array(ae._scaling.apply(ae._learned, x), jnp.float32), None)
+    hidden = network.encoder(jnp.array(scaled(ae, x)), None)
 
     @jax.jit
     @jax.grad
     def slope(neck: Any) -> Any:
-        return jnp.mean(jnp.sum(neck.information(neck(hidden, None)), axis=1))
+        return jnp.mean(jnp.sum(neck(hidden, None).posterior.kl(), axis=1))
 
     gradient = slope(network.neck)
     assert all(np.abs(array).max() > 1e-3 for array in (gradient.mean.matrix, gradient.log_variance.matrix))
@@ -172,9 +173,9 @@ def test_samples_come_from_the_prior() -> None:
 
 def test_a_row_can_be_copied_only_where_noise_costs_nothing() -> None:
     free = Variational(8, beta=0.0)
-    assert [free.room_for_identity(columns) for columns in (8, 9)] == [True, False]
-    assert not Variational(8).room_for_identity(8)
-    assert not Variational(8, beta="linear(0.0, 1.0, steps=10)").room_for_identity(8)  # type: ignore[arg-type]
+    assert [free.can_copy(columns) for columns in (8, 9)] == [True, False]
+    assert not Variational(8).can_copy(8)
+    assert not Variational(8, beta="linear(0.0, 1.0, steps=10)").can_copy(8)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

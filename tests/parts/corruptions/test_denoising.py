@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 
 import isthmus
 from isthmus.contracts import Corruption
-from isthmus.core.part import resolve
+from isthmus.core.spelling import resolve
 
 X = load_digits().data / 16
 TRAIN, TEST = X[:1400], X[1400:]

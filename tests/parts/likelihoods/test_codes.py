@@ -43,7 +43,7 @@ def test_what_is_not_there_costs_nothing() -> None:
 
 
 def test_the_head_takes_all_numbers_of_the_first_code_first() -> None:
-    head = built(Row((2,), codes=(3, 3)))
+    head = built(Row((2,), categories=(3, 3)))
     features = jnp.array(RANDOM.normal(size=(4, 6)), jnp.float32)
     numbers = np.asarray(head.affine(features))  # [4, 3 · 2]
     np.testing.assert_array_equal(head(features).logit[:, 1, 0], numbers[:, 2])
@@ -51,7 +51,7 @@ def test_the_head_takes_all_numbers_of_the_first_code_first() -> None:
 
 
 def test_a_column_with_fewer_codes_never_has_the_others() -> None:
-    head = built(Row((2,), codes=(2, 4)))
+    head = built(Row((2,), categories=(2, 4)))
     outcome = head(jnp.array(RANDOM.normal(size=(200, 6)), jnp.float32))
     share = np.exp(np.asarray(outcome.log_prob_by_column(jnp.array([[1.0, 3.0]] * 200))))
     assert ((share > 0) & (share < 1)).all()
@@ -76,7 +76,7 @@ def test_samples_have_the_shares_of_the_softmax() -> None:
     ("row", "place"),
     [
         (Row((2,)), "column 0"),
-        (Row((2,), columns=("a", "b"), codes=(3, 0)), "column 'b'"),
+        (Row((2,), columns=("a", "b"), categories=(3, 0)), "column 'b'"),
     ],
 )
 def test_numbers_are_refused(row: Row, place: str) -> None:

@@ -17,7 +17,7 @@ from isthmus.core.affine import affine
 from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs, with_values
 from isthmus.parts.likelihoods import Columns
 
-ROW = Row((5,), codes=(3, 0, 2, 0, 9), may_be_missing=True, is_table=True)
+ROW = Row((5,), categories=(3, 0, 2, 0, 9), may_be_missing=True, is_table=True)
 WIDTH, ROWS = 4, 7
 RANDOM = np.random.default_rng(0)
 FEATURES = RANDOM.normal(size=(ROWS, WIDTH)).astype(np.float32)
@@ -111,7 +111,7 @@ def test_the_balance_is_what_the_marginal_distributions_cost() -> None:
 def test_a_model_of_the_marginal_distributions_costs_one_by_column() -> None:
     """Told the shares and the means, whatever the scale of a column, each column of a mean row costs 1."""
     x = np.column_stack([np.arange(40) % 3 % 2, 100 * RANDOM.normal(size=40), np.arange(40) % 2, RANDOM.random(40)])
-    row = Row((4,), codes=(2, 0, 2, 0))
+    row = Row((4,), categories=(2, 0, 2, 0))
     part = Columns()
     skeleton = part.build(row, partial(affine, WIDTH))
     shares = [np.bincount(x[:, column].astype(int)) / 40 for column in (0, 2)]
@@ -130,7 +130,7 @@ def test_a_model_of_the_marginal_distributions_costs_one_by_column() -> None:
 def test_what_hardly_ever_differs_weighs_at_most_ten_times() -> None:
     x = np.zeros((1000, 2))
     x[0, 0] = 1
-    assert Columns().start(Row((2,), codes=(2, 0)), x, np.ones(1000))["scale"].tolist() == [0.1, 1.0]
+    assert Columns().start(Row((2,), categories=(2, 0)), x, np.ones(1000))["scale"].tolist() == [0.1, 1.0]
 
 
 def test_without_balance_the_loss_is_the_joint_density() -> None:
@@ -150,8 +150,8 @@ def test_a_missing_cell_changes_nothing_whatever_it_holds(numbers: str) -> None:
     part = Columns(numbers)
     _, outcome = built(part, part.start(ROW, X, np.ones(ROWS)))
     observed = RANDOM.random(X.shape) < 0.6
-    one = outcome.marginal(jnp.where(observed, X, 0), observed)
-    other = outcome.marginal(jnp.where(observed, X, 7), observed)
+    one = outcome.log_prob_by_column(jnp.where(observed, X, 0), observed)
+    other = outcome.log_prob_by_column(jnp.where(observed, X, 7), observed)
     np.testing.assert_array_equal(one, other)
     assert (np.asarray(one)[~observed] == 0).all()
     assert np.isfinite(one).all()
@@ -159,7 +159,7 @@ def test_a_missing_cell_changes_nothing_whatever_it_holds(numbers: str) -> None:
 
 def test_numbers_alone_and_codes_alone_are_rows_too() -> None:
     for codes, paths in ((None, {"numbers.affine.matrix"}), ((2, 5), {"codes.matrix"})):
-        row = Row((2,), codes=codes)
+        row = Row((2,), categories=codes)
         found = parameter_specs(Columns().build(row, partial(affine, WIDTH)))
         assert {path for path in found if path.endswith("matrix")} == paths
 

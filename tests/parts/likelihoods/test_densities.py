@@ -22,6 +22,7 @@ from isthmus.distributions.histogram import OUTSIDE
 from isthmus.parts.backbones import Conv
 from isthmus.parts.likelihoods import Gaussian, Histogram
 from isthmus.parts.likelihoods.mixture import Mixture
+from tiny import with_weights
 
 RANDOM = np.random.default_rng(0)
 FEATURES = RANDOM.normal(size=(5, 2))
@@ -77,7 +78,7 @@ def test_the_numbers_of_a_histogram_are_cut_bin_by_bin(by: Any) -> None:
 
 def test_the_edges_of_a_histogram_do_not_learn() -> None:
     found = parameter_specs(Histogram().build(Row((3,)), partial(affine, 2)))
-    assert {path: (slot.shape, slot.is_fixed) for path, slot in found.items()} == {
+    assert {path: (spec.shape, spec.is_fixed) for path, spec in found.items()} == {
         "logit.matrix": ((2, 60), False),
         "logit.bias": ((60,), False),
         "edges": ((63,), True),
@@ -118,7 +119,7 @@ def test_what_a_start_from_pca_aims_at_has_the_mean(part: Any) -> None:
 def test_a_model_file_holds_where_it_started(likelihood: str, tmp_path: Path) -> None:
     ae = Autoencoder(1, encoder=(), likelihood=likelihood, scaling=None, max_epochs=0).fit(TABLE)
     values = ae.part("likelihood").start(Row((3,)), TABLE, np.ones(200))
-    ae._weights = with_values(ae._skeleton, ae._weights, {f"head.{path}": value for path, value in values.items()})
+    ae = with_weights(ae, {f"head.{path}": value for path, value in values.items()})
     ae.save(tmp_path / "model.safetensors")
     tensors = safetensors.numpy.load_file(tmp_path / "model.safetensors")
     for path, value in values.items():

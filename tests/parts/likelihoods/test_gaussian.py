@@ -53,7 +53,7 @@ def test_the_defaults_begin_at_a_unit_variance_above_the_floor() -> None:
 
 def test_a_shared_deviation_is_one_number_for_each_column() -> None:
     part = Gaussian(least=0.2)
-    assert [slot.shape for slot in parameter_specs(part.build(Row((4,)), partial(affine, 2))).values()] == [
+    assert [spec.shape for spec in parameter_specs(part.build(Row((4,)), partial(affine, 2))).values()] == [
         (2, 4),
         (4,),
         (4,),
@@ -138,7 +138,7 @@ def test_a_start_from_pca_aims_at_the_mean(covariance: str) -> None:
 
 def test_rows_that_push_away_drive_it_to_the_floor() -> None:
     """−2 log p(0) + log p(3) at its best mean, −3, is −9 / σ² + log σ + log(2π) / 2: no bound but that of the floor."""
-    assert not Gaussian().bears_repulsion
+    assert not Gaussian().is_bounded_below
     x = jnp.array([[0.0], [3.0]])
     for deviation in (1.0, 0.1, 0.01):
         each = NormalOutcome(jnp.full((1, 2, 1), -3.0), jnp.full((1, 2, 1), deviation)).log_prob(x)

@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 
 from isthmus.contracts import Optimizer, Row
 from isthmus.core.parameter_specs import draw_weights, parameter_specs
-from isthmus.core.part import resolve
+from isthmus.core.spelling import resolve
 from isthmus.data.device_table import DeviceTable
 from isthmus.model.model import build
 from isthmus.parts.activations import Tanh
@@ -24,7 +24,7 @@ from isthmus.training.objective import Plan
 
 ROWS = np.random.default_rng(1).normal(size=(7, 4)).astype(np.float32)
 MODEL = build(Row((4,)), MLP((3,), activation=Tanh()), Deterministic(2), MLP((3,), activation=Tanh()), SquaredError())
-SHAPES = [slot.shape for slot in parameter_specs(MODEL).values()]
+SHAPES = [spec.shape for spec in parameter_specs(MODEL).values()]
 START = draw_weights(MODEL, 7).astype(np.float64)
 WHOLE = np.arange(7)
 

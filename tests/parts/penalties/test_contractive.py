@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from isthmus import Autoencoder
 from isthmus.contracts import Backbone, Batch, Bottleneck, Row
 from isthmus.core.parameter_specs import assemble, parameter_specs
-from isthmus.core.part import resolve
+from isthmus.core.spelling import resolve
 from isthmus.errors import InvalidPart
 from isthmus.model.model import build
 from isthmus.parts.corruptions import Masking
@@ -30,7 +30,7 @@ DIGITS = load_digits().data[:400] / 16
 def skeleton_of(encoder: str, bottleneck: str) -> tuple[Any, np.ndarray]:
     road = resolve(Backbone, encoder)
     skeleton = build(Row((3,)), road, resolve(Bottleneck, bottleneck), road, SquaredError())
-    count = sum(slot.size for slot in parameter_specs(skeleton).values())
+    count = sum(spec.size for spec in parameter_specs(skeleton).values())
     return skeleton, 0.7 * np.random.default_rng(2).normal(size=count)
 
 

@@ -11,9 +11,9 @@ import pytest
 from sklearn.datasets import load_digits
 
 from isthmus import Autoencoder
-from isthmus.contracts import Backbone, Batch, Bottleneck, Pass, Row
+from isthmus.contracts import Backbone, Batch, Bottleneck, ForwardPass, Row
 from isthmus.core.parameter_specs import assemble, parameter_specs
-from isthmus.core.part import resolve
+from isthmus.core.spelling import resolve
 from isthmus.errors import InvalidPart
 from isthmus.model.model import build
 from isthmus.parts.likelihoods import SquaredError
@@ -28,7 +28,7 @@ DIGITS = load_digits().data[:400] / 16
 def model_of(encoder: str, bottleneck: str) -> tuple[Any, np.ndarray]:
     road = resolve(Backbone, encoder)
     skeleton = build(Row((3,)), road, resolve(Bottleneck, bottleneck), road, SquaredError())
-    count = sum(slot.size for slot in parameter_specs(skeleton).values())
+    count = sum(spec.size for spec in parameter_specs(skeleton).values())
     return skeleton, np.random.default_rng(2).normal(size=count)
 
 
@@ -36,7 +36,7 @@ def compiled(penalty: Curvature, skeleton: Any, weights: np.ndarray) -> Any:
     @jax.jit
     def term(x: Any, key: Any) -> Any:
         model = assemble(skeleton, weights)
-        return penalty(Pass(Batch(x, jnp.ones(len(x))), x, model.encode(x), None, model, jnp.int32(0), key))  # type: ignore[arg-type]
+        return penalty(ForwardPass(Batch(x, jnp.ones(len(x))), x, model.encode(x), None, model, jnp.int32(0), key))  # type: ignore[arg-type]
 
     return term
 

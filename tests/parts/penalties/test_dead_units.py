@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from isthmus import Autoencoder
-from isthmus.contracts import Batch, Code, Pass, Row
+from isthmus.contracts import Batch, Code, ForwardPass, Row
 from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs
 from isthmus.data.device_table import DeviceTable
 from isthmus.errors import InvalidPart
@@ -31,8 +31,8 @@ DEEP = build(Row((COLUMNS,)), ROAD, TopK(SIZE, k=K), MLP((4,), activation="tanh"
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(ROWS, COLUMNS))
 WEIGHT = np.array([1.0, 2.0, 0.0, 0.5, 1.0, 3.0])
-FLAT = RANDOM.normal(size=sum(slot.size for slot in parameter_specs(SKELETON).values()))
-DEEP_FLAT = RANDOM.normal(size=sum(slot.size for slot in parameter_specs(DEEP).values()))
+FLAT = RANDOM.normal(size=sum(spec.size for spec in parameter_specs(SKELETON).values()))
+DEEP_FLAT = RANDOM.normal(size=sum(spec.size for spec in parameter_specs(DEEP).values()))
 SINCE = np.array([3, 10, 0, 12, 9, 0, 11], np.int32)  # rows; units 1, 3 and 6 have been idle for 10 or more
 
 
@@ -41,14 +41,14 @@ def penalty_of(penalty: Any, flat: Any, since: Any, x: Any = X, skeleton: Any = 
     model = assemble(skeleton, flat)
     code = model.encode(x)
     batch = Batch(x, jnp.asarray(WEIGHT))
-    return penalty(Pass(batch, x, code, model.decode(code.draws), model, jnp.int32(0), None, since))
+    return penalty(ForwardPass(batch, x, code, model.decode(code.draws), model, jnp.int32(0), None, since))
 
 
 def named(flat: Any) -> dict[str, np.ndarray]:
     found, offset = {}, 0
-    for name, slot in parameter_specs(SKELETON).items():
-        found[name] = np.asarray(flat[offset : offset + slot.size]).reshape(slot.shape)
-        offset += slot.size
+    for name, spec in parameter_specs(SKELETON).items():
+        found[name] = np.asarray(flat[offset : offset + spec.size]).reshape(spec.shape)
+        offset += spec.size
     return found
 
 
@@ -114,7 +114,7 @@ def test_the_bias_is_not_counted_twice_where_a_decoder_has_layers() -> None:
     with jax.enable_x64(True):
         model = assemble(DEEP, DEEP_FLAT)
         code = model.encode(X)
-        extra = np.where(np.isin(np.arange(SIZE), [1, 3, 6]), code.posterior, 0)
+        extra = np.where(np.isin(np.arange(SIZE), [1, 3, 6]), code.dense, 0)
         base, more = (np.asarray(model.decode(z[None]).mean()[0]) for z in (code.point, code.point + extra))
         found = penalty_of(DeadUnits(revived=3, after=10), DEEP_FLAT, SINCE, skeleton=DEEP)
     ratio = np.asarray(found) / ((X - base - (more - base)) ** 2).sum(axis=1)
@@ -147,8 +147,8 @@ def test_it_is_exactly_zero_and_never_not_a_number(case: str) -> None:
         model = assemble(SKELETON, flat)
         code = model.encode(x)
         outcome = model.decode(code.draws)
-        seen = Pass(Batch(x, weight), x, code, outcome, model, jnp.int32(0), None, since)  # type: ignore[arg-type]
-        return jnp.sum(DeadUnits(after=10)(seen))
+        forward = ForwardPass(Batch(x, weight), x, code, outcome, model, jnp.int32(0), None, since)  # type: ignore[arg-type]
+        return jnp.sum(DeadUnits(after=10)(forward))
 
     value, slope = jax.value_and_grad(evaluate)(flat)
     assert float(value) == 0
@@ -164,8 +164,8 @@ def test_rows_are_counted_since_a_unit_was_last_active() -> None:
     batch = Batch(jnp.zeros((4, 2)), jnp.array([1.0, 0.5, 2.0, 0.0]))
     memory, counts = penalty.start(SimpleNamespace(size=3), {}), []
     for _ in range(4):
-        seen = Pass(batch, batch.x, code, None, None, jnp.int32(0), None, memory)  # type: ignore[arg-type]
-        memory = penalty.remember(seen)
+        forward = ForwardPass(batch, batch.x, code, None, None, jnp.int32(0), None, memory)  # type: ignore[arg-type]
+        memory = penalty.remember(forward)
         counts.append(np.asarray(memory).tolist())
     assert counts == [[0, 3, 3], [0, 6, 6], [0, 9, 9], [0, 10, 10]]  # three rows a step, and no more than matters
     assert memory.dtype == penalty.start(SimpleNamespace(size=3), {}).dtype
@@ -192,9 +192,9 @@ def trained(penalties: tuple[Any, ...]) -> tuple[np.ndarray, float]:
     )
     for number in range(300):
         key, factor = np.array([[0, number]], np.uint32), np.ones(1, np.float32)
-        state, seen = epoch(state, order, key, factor, skeleton, plan, table, np.int32(2))
+        state, result = epoch(state, order, key, factor, skeleton, plan, table, np.int32(2))
     code = assemble(skeleton, state.weights[0]).encode(rows).point
-    return np.flatnonzero(np.any(np.asarray(code) != 0, axis=0)), float(seen.terms["reconstruction"][0])
+    return np.flatnonzero(np.any(np.asarray(code) != 0, axis=0)), float(result.terms["reconstruction"][0])
 
 
 def test_dead_units_come_back_to_life_and_help_and_stay_dead_without() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from isthmus.contracts import Backbone, Bottleneck, Row
 from isthmus.core.parameter_specs import assemble, parameter_specs
-from isthmus.core.part import resolve
+from isthmus.core.spelling import resolve
 from isthmus.errors import InvalidPart
 from isthmus.model.model import Model, build
 from isthmus.parts.likelihoods import SquaredError
@@ -35,7 +35,7 @@ SIZES = [2, 2, 5, 2, 5, 2, 5, 2, 5]
 def model_of(encoder: str, bottleneck: str) -> Model:
     road = resolve(Backbone, encoder)
     skeleton = build(Row((COLUMNS,)), road, resolve(Bottleneck, bottleneck), road, SquaredError())
-    count = sum(slot.size for slot in parameter_specs(skeleton).values())
+    count = sum(spec.size for spec in parameter_specs(skeleton).values())
     return assemble(skeleton, np.random.default_rng(0).normal(size=count))
 
 

@@ -17,7 +17,7 @@ from sklearn.manifold import trustworthiness
 from sklearn.neighbors import KNeighborsClassifier
 
 from isthmus import Autoencoder
-from isthmus.contracts import Batch, Code, Pass
+from isthmus.contracts import Batch, Code, ForwardPass
 from isthmus.errors import InvalidData, InvalidPart
 from isthmus.layers.pairs import root, squared_distances
 from isthmus.parts.penalties import Distances, Laplacian, Margin
@@ -34,7 +34,7 @@ LABEL = np.array([0, 1, 0, -1, 1, 0, 1], np.int32)
 @jax.value_and_grad
 def compiled(draws: Any, penalty: Any, x: Any, weight: Any, label: Any) -> Any:
     code = Code(draws, draws[0])
-    return penalty(Pass(Batch(x, weight, label), x, code, None, None, jnp.int32(0), None))  # type: ignore[arg-type]
+    return penalty(ForwardPass(Batch(x, weight, label), x, code, None, None, jnp.int32(0), None))  # type: ignore[arg-type]
 
 
 def term(penalty: Any, draws: np.ndarray = CODES[None], x: Any = X, weight: Any = WEIGHT, label: Any = LABEL) -> Any:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from isthmus.contracts import Batch, Code, Pass, Row
+from isthmus.contracts import Batch, Code, ForwardPass, Row
 from isthmus.core.parameter_specs import assemble, parameter_specs
 from isthmus.errors import InvalidPart
 from isthmus.model.model import build
@@ -23,22 +23,22 @@ from isthmus.training.objective import Plan, loss
 
 ROAD = MLP((5,), activation="prelu")
 SKELETON = build(Row((3,)), ROAD, Deterministic(2), ROAD, SquaredError())
-WEIGHTS = np.random.default_rng(0).normal(size=sum(slot.size for slot in parameter_specs(SKELETON).values()))
+WEIGHTS = np.random.default_rng(0).normal(size=sum(spec.size for spec in parameter_specs(SKELETON).values()))
 X = np.random.default_rng(1).normal(size=(4, 3))
 DRAWS = np.array([[[1.0, -2.0], [0.0, 0.5], [3.0, 0.0]], [[3.0, 2.0], [0.0, -0.5], [0.0, 0.0]]])
 
 
-def seen(draws: np.ndarray, model: Any = None) -> Pass:
+def seen(draws: np.ndarray, model: Any = None) -> ForwardPass:
     """Return a pass of which only codes and model are known."""
     code = Code(jnp.array(draws), jnp.array(draws[0]))
-    return Pass(None, None, code, None, model, jnp.int32(0), None)  # type: ignore[arg-type]
+    return ForwardPass(None, None, code, None, model, jnp.int32(0), None)  # type: ignore[arg-type]
 
 
 def matrices() -> list[np.ndarray]:
     found, start = [], 0
-    for slot in parameter_specs(SKELETON).values():
-        found += [WEIGHTS[start : start + slot.size]] if len(slot.shape) == 2 else []
-        start += slot.size
+    for spec in parameter_specs(SKELETON).values():
+        found += [WEIGHTS[start : start + spec.size]] if len(spec.shape) == 2 else []
+        start += spec.size
     return found
 
 
@@ -78,10 +78,10 @@ def test_weight_decay_is_the_sum_of_squares_of_all_matrices() -> None:
 def test_weight_decay_pulls_at_matrices_and_never_at_biases_or_slopes() -> None:
     _, gradient = decay_and_gradient(WEIGHTS)
     start = 0
-    for name, slot in parameter_specs(SKELETON).items():
-        own, weights = gradient[start : start + slot.size], WEIGHTS[start : start + slot.size]
+    for name, spec in parameter_specs(SKELETON).items():
+        own, weights = gradient[start : start + spec.size], WEIGHTS[start : start + spec.size]
         np.testing.assert_allclose(own, 2 * weights if name.endswith("matrix") else 0 * weights, rtol=1e-5)
-        start += slot.size
+        start += spec.size
 
 
 @pytest.mark.parametrize(

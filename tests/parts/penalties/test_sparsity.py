@@ -12,7 +12,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from isthmus import Autoencoder
-from isthmus.contracts import Batch, Code, Pass, Row
+from isthmus.contracts import Batch, Code, ForwardPass, Row
 from isthmus.core.parameter_specs import assemble, parameter_specs
 from isthmus.errors import InvalidPart
 from isthmus.model.model import build
@@ -40,8 +40,8 @@ def slope(rho: float, mean: np.ndarray) -> np.ndarray:
 def _evaluate(part: Any, draws: Any, weight: Any, memory: Any) -> Any:
     def term(draws: Any) -> Any:
         batch = Batch(weight[:, None], weight)
-        seen = Pass(batch, None, Code(draws, draws[0]), None, None, None, None, memory)  # type: ignore[arg-type]
-        return part(seen), part.remember(seen)
+        forward = ForwardPass(batch, None, Code(draws, draws[0]), None, None, None, None, memory)  # type: ignore[arg-type]
+        return part(forward), part.remember(forward)
 
     (value, after), gradient = jax.value_and_grad(term, has_aux=True)(draws)
     return value, gradient[0], after
@@ -67,7 +67,7 @@ def test_its_defaults_by_hand_in_the_loss() -> None:
     """3 · Σ_j KL(0.05 ‖ ρ̂_j), ρ̂_j a weighted mean over rows; rows of weight 0 do not count."""
     road = MLP(())
     skeleton = build(Row((3,)), road, Deterministic(2, "sigmoid"), road, SquaredError())
-    flat = np.random.default_rng(0).normal(size=sum(slot.size for slot in parameter_specs(skeleton).values()))
+    flat = np.random.default_rng(0).normal(size=sum(spec.size for spec in parameter_specs(skeleton).values()))
     x, weight = np.random.default_rng(1).normal(size=(4, 3)), np.array([2.0, 0.5, 1.0, 0.0])
     mean = weight @ (1 / (1 + np.exp(-(x @ flat[:6].reshape(3, 2) + flat[6:8])))) / 3.5
     plan, batch = Plan(None, (Sparsity(),), Sgd()), Batch(jnp.array(x), jnp.array(weight))

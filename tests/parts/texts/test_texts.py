@@ -19,7 +19,7 @@ def test_tokens_by_hand() -> None:
     learned = part.fit(TEXTS)
     assert learned == {"words": ["the", "a", "dog"], "length": 6}
     row = part.row(learned)
-    assert (row.shape, row.codes, row.may_be_missing) == ((6,), (5,) * 6, True)
+    assert (row.shape, row.categories, row.may_be_missing) == ((6,), (5,) * 6, True)
     expected = [[2, 1, 1, 2, 4, 0], [3, 4, 1, 0, NAN, NAN]]
     np.testing.assert_array_equal(part.apply(learned, TEXTS[:2]), expected)
     assert part.undo(learned, np.array(expected)) == ["the <unk> <unk> the dog", "a dog <unk>"]

@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.data.arrays import are_sequences, as_rows, flat_blocks, float_type, row_of
+from isthmus.data.arrays import as_rows, flat_blocks, float_type, row_of
 from isthmus.data.source import Source
 
 
 class Array(Source):
     """A NumPy array, a JAX array, nested lists; rows along the first axis, images along further ones."""
+
+    priority = -2  # NumPy makes an array of anything, so all others are asked before
 
     def __init__(self, data: Any) -> None:
         self._array = as_rows(data)
@@ -24,16 +26,12 @@ class Array(Source):
 
     @classmethod
     def accepts(cls, data: Any) -> bool:
-        kind = type(data)
-        if data is None or isinstance(data, dict | set | bytes | numbers.Number) or are_sequences(data):
-            return False
-        is_other = kind.__module__.partition(".")[0] in ("pandas", "polars") and kind.__name__ != "Series"
-        return not is_other and not kind.__module__.startswith("scipy.sparse") and not isinstance(data, str | Path)
+        return not (data is None or isinstance(data, dict | set | bytes | str | Path | numbers.Number))
 
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
         return flat_blocks(self._array, rows, self.dtype)
 
-    def completed(self, answer: Any, is_missing: np.ndarray) -> Any:
-        found = np.array(self._array, self.dtype)
-        found[is_missing] = answer[is_missing]
-        return found
+    def complete(self, answer: Any, is_missing: np.ndarray) -> Any:
+        filled = np.array(self._array, self.dtype)
+        filled[is_missing] = answer[is_missing]
+        return filled

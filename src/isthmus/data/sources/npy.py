@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from isthmus.data.arrays import as_rows, flat_blocks, float_type, row_of
+from isthmus.data.files import is_one_file
 from isthmus.data.source import Source
 from isthmus.errors import InvalidData
 
@@ -27,7 +28,7 @@ class Npy(Source):
             if isinstance(error, InvalidData):
                 raise
             # NumPy takes what it does not know for a pickle, and advises to open it as one.
-            why = "it is none, or holds objects" if "ickle" in str(error) else str(error).splitlines()[0]
+            why = "it is not one, or holds objects" if "ickle" in str(error) else str(error).splitlines()[0]
             raise InvalidData(f"{path} cannot be read as a NumPy file: {why}") from error
         self._array = as_rows(array)
         self.row = row_of(self._array)
@@ -36,15 +37,15 @@ class Npy(Source):
 
     @classmethod
     def accepts(cls, data: Any) -> bool:
-        return isinstance(data, str | Path) and Path(data).suffix.lower() in cls.suffixes
+        return is_one_file(data, cls.suffixes)
 
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
         return flat_blocks(self._array, rows, self.dtype)
 
-    def completed(self, answer: Any, is_missing: np.ndarray) -> Any:
-        found = np.array(self._array, self.dtype)
-        found[is_missing] = answer[is_missing]
-        return found
+    def complete(self, answer: Any, is_missing: np.ndarray) -> Any:
+        filled = np.array(self._array, self.dtype)
+        filled[is_missing] = answer[is_missing]
+        return filled
 
 
 def _read(path: Path) -> np.ndarray:
@@ -60,5 +61,5 @@ def _pick(path: Path, archive: Any) -> np.ndarray:
     names = list(archive)
     chosen = "X" if "X" in names else names[0] if len(names) == 1 else None
     if chosen is None:
-        raise InvalidData(f"{path} holds the arrays {', '.join(names) or '(none)'}: one, or one called X, is due.")
+        raise InvalidData(f"{path}: expected one array, or one called X; got {', '.join(names) or 'none'}.")
     return archive[chosen]

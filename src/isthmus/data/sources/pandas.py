@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -26,34 +26,29 @@ class Pandas(ColumnSource):
                 ) from error
         self._table = pa.Table.from_arrays(fields, names=names)
         self.index = data.index
-        self._labels, self._frame = list(data.columns), data
-        self._types = list(data.dtypes)
+        self._frame = data
         self.schema = self._table.schema
         self.n_rows = len(data)
 
     def labels(self) -> list[str | int] | None:
-        is_plain = all(type(label) in (str, int) for label in self._labels)
-        return self._labels if is_plain else super().labels()
+        labels = list(self.whole().columns)
+        return labels if all(type(label) in (str, int) for label in labels) else super().labels()
 
     def whole(self) -> Any:
-        return self._frame
+        names, all_names = self.schema.names, self._table.column_names
+        return self._frame if names == all_names else self._frame.iloc[:, [all_names.index(name) for name in names]]
 
     def own_types(self) -> dict[str, str]:
-        found = {}
-        for name, kind in zip(self.schema.names, self._types, strict=True):
+        types = {}
+        for name, kind in zip(self.schema.names, self.whole().dtypes, strict=True):
             is_category = kind.name == "category"
-            found[name] = f"category[{kind.categories.dtype}]" if is_category else str(kind)
-        return found
-
-    def pick(self, columns: Sequence[str] | None) -> None:
-        types = dict(zip(self.schema.names, self._types, strict=True))
-        super().pick(columns)
-        self._types = [types[name] for name in self.schema.names]
+            types[name] = f"category[{kind.categories.dtype}]" if is_category else str(kind)
+        return types
 
     @classmethod
     def accepts(cls, data: Any) -> bool:
         kind = type(data)
         return kind.__module__.partition(".")[0] == "pandas" and kind.__name__ == "DataFrame"
 
-    def record_batches(self, rows: int) -> Iterator[pa.RecordBatch]:
+    def _read(self, rows: int) -> Iterator[pa.RecordBatch]:
         yield from self._table.to_batches(max_chunksize=rows)

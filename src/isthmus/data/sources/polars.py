@@ -17,7 +17,6 @@ class Polars(ColumnSource):
     def __init__(self, data: Any) -> None:
         frame = data.collect() if type(data).__name__ == "LazyFrame" else data
         self._frame, self._table = frame, frame.to_arrow()
-        self._types = {name: str(kind.base_type()) for name, kind in frame.schema.items()}
         self.schema = self._table.schema
         self.n_rows = self._table.num_rows
 
@@ -26,24 +25,27 @@ class Polars(ColumnSource):
         kind = type(data)
         return kind.__module__.partition(".")[0] == "polars" and kind.__name__ in ("DataFrame", "LazyFrame")
 
-    def record_batches(self, rows: int) -> Iterator[pa.RecordBatch]:
+    def _read(self, rows: int) -> Iterator[pa.RecordBatch]:
         yield from self._table.to_batches(max_chunksize=rows)
 
-    def completed(self, answer: Any, is_missing: np.ndarray) -> Any:
+    def complete(self, answer: Any, is_missing: np.ndarray) -> Any:
         import polars as pl
 
-        found = self._frame
-        for name, mask in zip(found.columns, is_missing.T, strict=True):
+        filled = self._frame.select(self.schema.names)
+        for name, mask in zip(filled.columns, is_missing.T, strict=True):
             if mask.any():
-                column = found[name]
-                found = found.with_columns(column.zip_with(pl.Series(~mask), answer[name].cast(column.dtype)))
-        return found
+                column = filled[name]
+                filled = filled.with_columns(column.zip_with(pl.Series(~mask), answer[name].cast(column.dtype)))
+        return filled
 
     def own_types(self) -> dict[str, str]:
-        return {name: kind for name, kind in self._types.items() if kind in ("Enum", "Categorical")}
+        types = {name: str(self._frame.schema[name].base_type()) for name in self.schema.names}
+        return {name: kind for name, kind in types.items() if kind in ("Enum", "Categorical")}
 
     @classmethod
-    def typed(cls, table: pa.Table, own: Mapping[str, Any], labels: Sequence[str | int], index: Any = None) -> Any:
+    def build_frame(
+        cls, table: pa.Table, own: Mapping[str, Any], labels: Sequence[str | int], index: Any = None
+    ) -> Any:
         import polars as pl
 
         frame: Any = pl.from_arrow(table)

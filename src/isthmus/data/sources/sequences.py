@@ -1,4 +1,4 @@
-"""Sequences of differing lengths."""
+"""Sequences of differing lengths, a list of arrays."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ class Sequences(Source):
     """
 
     def __init__(self, data: Any) -> None:
-        self._sequences = [_checked(i, _array(i, each)) for i, each in enumerate(data)]
-        self.index = [each.shape for each in self._sequences]
+        self._sequences = [_check_sequence(i, _array(i, item)) for i, item in enumerate(data)]
+        self.index = [sequence.shape for sequence in self._sequences]
         lengths = {shape[0] for shape in self.index}
         features = _features(self.index)
         self.row = Row((max(lengths), features), is_sequence=True, may_be_missing=len(lengths) > 1)
         self.n_rows = len(self._sequences)
-        self.dtype = np.result_type(*{float_type(each) for each in self._sequences})
+        self.dtype = np.result_type(*{float_type(sequence) for sequence in self._sequences})
 
     @classmethod
     def accepts(cls, data: Any) -> bool:
         return are_sequences(data)
 
     @classmethod
-    def again(cls, data: Any, row: Row) -> Any:
+    def convert(cls, data: Any, row: Row) -> Any:
         """Return nested lists, and arrays [steps] that happen to be of one length, as sequences; refuse one alone."""
         is_list = isinstance(data, list | tuple)
         if not depth(data) or not len(data) or not row.is_sequence:
             return data
-        if is_list and all(isinstance(each, ARRAYS) and each.ndim == 1 for each in data):
+        if is_list and all(isinstance(item, ARRAYS) and item.ndim == 1 for item in data):
             return cls(data)
         if _is_one(data, row):
-            raise InvalidData(f"X is one sequence, of length {len(data)}, where a list of them is due: pass [X].")
+            raise InvalidData(f"X: expected a list of sequences; got one sequence, of length {len(data)}. Pass [X].")
         is_flat = depth(data) == 2 and row.size == row.shape[0]  # lists of numbers, and one feature
         return cls(data) if is_list and (depth(data) == 3 or is_flat) else data
 
-    def fill(self, row: Row) -> None:
+    def shaped_like(self, row: Row) -> Source:
         if not row.is_sequence:
-            return
+            return self
         features, most = row.size // row.shape[0], row.shape[0]
         if self.row.shape[1] != features:
             raise InvalidData(
@@ -63,17 +63,17 @@ class Sequences(Source):
                 )
             if steps < most and not row.may_be_missing:
                 raise InvalidData(
-                    f"sequence {i} has length {steps}, and all that the model was fitted with have length {most}: fit "
+                    f"sequence {i} has length {steps}, and all of the fit have length {most}: fit "
                     "a model on sequences of differing lengths."
                 )
-        self.row = replace(self.row, shape=row.shape, may_be_missing=row.may_be_missing)
+        return self.with_row(replace(self.row, shape=row.shape, may_be_missing=row.may_be_missing))
 
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
         for start in range(0, self.n_rows, rows):
-            some = self._sequences[start : start + rows]
-            block = np.full((len(some), self.row.size), np.nan, self.dtype)
-            for line, each in zip(block, some, strict=True):
-                line[: each.size] = each.ravel()
+            sequences = self._sequences[start : start + rows]
+            block = np.full((len(sequences), self.row.size), np.nan, self.dtype)
+            for line, sequence in zip(block, sequences, strict=True):
+                line[: sequence.size] = sequence.ravel()
             yield block
 
     @classmethod
@@ -106,7 +106,7 @@ def _features(shapes: list[tuple[int, ...]]) -> int:
                 "the same ones."
             )
     if counts[0] == 0:
-        raise InvalidData("sequence 0 has 0 features: numbers are due at each step.")
+        raise InvalidData("sequence 0: expected numbers at each step; got 0 features.")
     return counts[0]
 
 
@@ -119,14 +119,14 @@ def _array(number: int, sequence: Any) -> np.ndarray:
     except ValueError as error:
         widths = [len(step) if depth(step) else 1 for step in sequence]
         step = next((i for i, width in enumerate(widths) if width != widths[0]), 0)
-        told = f"holds {widths[step]} features at step {step} and {widths[0]} at step 0" if step else "is not even"
-        raise InvalidData(f"sequence {number} {told}: each step of each sequence holds the same ones.") from error
+        reason = f"holds {widths[step]} features at step {step} and {widths[0]} at step 0" if step else "is not even"
+        raise InvalidData(f"sequence {number} {reason}: each step of each sequence holds the same ones.") from error
     if array.ndim not in (1, 2):
-        raise InvalidData(f"sequence {number} has {array.ndim} axes where 2 are due, steps and features, or 1, steps.")
+        raise InvalidData(f"sequence {number}: expected 2 axes, steps and features, or 1, steps; got {array.ndim}.")
     return array
 
 
-def _checked(number: int, sequence: np.ndarray) -> np.ndarray:
+def _check_sequence(number: int, sequence: np.ndarray) -> np.ndarray:
     """Return a sequence as numbers, or say what is wrong with it."""
     if len(sequence) == 0:
         raise InvalidData(f"sequence {number} has length 0: leave it out, or give it a step.")
@@ -143,12 +143,12 @@ def _checked(number: int, sequence: np.ndarray) -> np.ndarray:
 
 
 def _numbers(number: int, sequence: np.ndarray) -> np.ndarray:
-    found = np.empty(sequence.shape)
+    values = np.empty(sequence.shape)
     for place in np.ndindex(sequence.shape):
         try:
-            found[place] = sequence[place]
+            values[place] = sequence[place]
         except (TypeError, ValueError) as error:
             raise InvalidData(
-                f"sequence {number} holds {sequence[place]!r} at step {place[0]}, and numbers are due."
+                f"sequence {number}: expected numbers; got {sequence[place]!r} at step {place[0]}."
             ) from error
-    return found
+    return values

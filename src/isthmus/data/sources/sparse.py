@@ -17,7 +17,7 @@ class Sparse(Source):
 
     def __init__(self, data: Any) -> None:
         if data.ndim != 2:
-            raise InvalidData(f"X has {data.ndim} dimension(s) where 2 are due: [rows, columns].")
+            raise InvalidData(f"X: expected 2 dimensions, [rows, columns]; got {data.ndim}.")
         if np.iscomplexobj(data):
             raise InvalidData("Complex data not supported: split real and imaginary parts into columns.")
         self._matrix = data.tocsr()
@@ -36,7 +36,7 @@ class Sparse(Source):
         for start in range(0, self.n_rows, rows):
             yield self._matrix[start : start + rows].toarray().astype(self.dtype, copy=False)
 
-    def completed(self, answer: Any, is_missing: np.ndarray) -> Any:
-        found = np.array(self._matrix.toarray(), self.dtype)
-        found[is_missing] = answer[is_missing]
-        return found
+    def complete(self, answer: Any, is_missing: np.ndarray) -> Any:
+        filled = np.array(self._matrix.toarray(), self.dtype)
+        filled[is_missing] = answer[is_missing]
+        return filled

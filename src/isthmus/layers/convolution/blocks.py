@@ -1,4 +1,4 @@
-"""Residual blocks, and the roads made of them."""
+"""Residual blocks, and encoders and decoders of them."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Step(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Residual roads: a convolution to the first channels, then stages of blocks, each beginning with a stride.
+    """Encoder and decoder: a convolution to the first channels, then stages of blocks, each beginning with a stride.
 
     The way up goes through the same shapes: for a block with a stride, one whose second layer is transposed.
     """
@@ -97,8 +97,8 @@ class Plan(NamedTuple):
         steps, start = self._steps(), self._end
         blocks = [self._up(step) for step in reversed(steps)]
         end = steps[0].before
-        road = ConvolutionDecoder(affine(size, start.size), (*blocks, self.activation.build(end.channels)), start)
-        return road, end.size
+        decoder = ConvolutionDecoder(affine(size, start.size), (*blocks, self.activation.build(end.channels)), start)
+        return decoder, end.size
 
     def output_layer(self, purposes: int) -> Callable[[Array], Array]:
         wanted = self.image._replace(channels=purposes * self.image.channels)

@@ -59,7 +59,7 @@ class Down(eqx.Module):
 
 
 class Up(eqx.Module):
-    """The way back from `Down`: each pixel repeated, transposed convolution, activation but at the outlet."""
+    """A layer of the decoder: each pixel repeated, transposed convolution, activation but in the last layer."""
 
     transposed: Transposed
     activation: Callable[[Array], Array] | None

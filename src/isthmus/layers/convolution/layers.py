@@ -53,7 +53,7 @@ class Transposed(eqx.Module):
 
 
 def convolution(window: Window, inputs: int, outputs: int, gain: float = 1.0) -> Convolution:
-    """Return a convolution of slots: K starts uniform in ±gain · sqrt(6 / (fan in + fan out)), b as 0.
+    """Return a convolution of parameter specs: K starts uniform in ±gain · sqrt(6 / (fan in + fan out)), b as 0.
 
     The fans are the inputs that an output sees, k² · inputs, and the outputs that an input reaches,
     k² · outputs / stride², as Glorot and Bengio (2010) count them for `weights.affine`.
@@ -64,7 +64,7 @@ def convolution(window: Window, inputs: int, outputs: int, gain: float = 1.0) ->
 
 
 def transposed(window: Window, inputs: int, image: Image, gain: float = 1.0) -> Transposed:
-    """Return a transposed convolution of slots that gives images of a shape; its fans are turned round."""
+    """Return a transposed convolution of parameter specs that gives images of a shape; its fans are turned round."""
     area, outputs = window.kernel**2, image.channels
     limit = gain * math.sqrt(6 / (area * inputs / window.stride**2 + area * outputs))
     shape = (image.height, image.width)

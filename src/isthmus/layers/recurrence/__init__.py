@@ -1,1 +1,1 @@
-"""Recurrence: what the backbones for sequences share. Cells, layers that run them over all steps, roads."""
+"""Recurrence: cells, layers that run them over all steps, and the encoders and decoders made of them."""

@@ -121,7 +121,7 @@ CELLS: dict[str, type[Cell]] = {"simple": Simple, "gru": Gru, "lstm": Lstm}
 
 
 def cell(kind: Kind, inputs: int, hidden: int, activation: Activation) -> Cell:
-    """Return a cell of slots: U starts as in `weights.affine`, gate by gate, b as 0, W uniform in ±sqrt(3 / hidden).
+    """Return a cell of specs: U starts as in `weights.affine`, gate by gate, b as 0, W uniform in ±sqrt(3 / hidden).
 
     The entries of W then have variance 1 / hidden, so that the eigenvalues of each gate's square fill the disc of
     radius 1 (the circular law): near an orthogonal start, states neither die out nor grow.

@@ -52,6 +52,6 @@ class TokenOutput(BackboneModule):
 
 
 def vectors(values: int, width: int) -> Array:
-    """Return the slot of a vector for each code, that starts uniform with variance 1 / width."""
-    slot: Array = uniform((values, width), math.sqrt(3 / width))
-    return slot
+    """Return the parameter spec of a vector for each code, that starts uniform with variance 1 / width."""
+    spec: Array = uniform((values, width), math.sqrt(3 / width))
+    return spec

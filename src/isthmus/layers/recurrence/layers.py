@@ -87,7 +87,7 @@ class Unroll(eqx.Module):
 def layer(
     kind: Kind, inputs: int, hidden: int, activation: Activation, bidirectional: bool = False, dropout: float = 0.0
 ) -> Layer:
-    """Return a layer of slots; it is `hidden` wide, or twice that where it is bidirectional."""
+    """Return a layer of parameter specs; it is `hidden` wide, or twice that where it is bidirectional."""
     cells = [cell(kind, inputs, hidden, activation) for _ in range(1 + bidirectional)]
     # A rate of exactly zero is structure: no random bits are drawn for it.
     return Layer(cells[0], cells[1] if bidirectional else None, dropout or None)

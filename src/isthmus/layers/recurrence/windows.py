@@ -49,7 +49,7 @@ class Windows(eqx.Module):
 
 
 def window(kernel: int, inputs: int, outputs: int, activation: Activation) -> Window:
-    """Return a convolution of slots: K starts uniform in ±gain · sqrt(6 / (kernel · (inputs + outputs))), b as 0."""
+    """Return a convolution of specs: K starts uniform in ±gain · sqrt(6 / (kernel · (inputs + outputs))), b as 0."""
     limit = activation.gain * math.sqrt(6 / (kernel * (inputs + outputs)))
     affine = Affine(uniform((kernel * inputs, outputs), limit), constant((outputs,)))
     return Window(affine, activation.build(outputs), kernel)

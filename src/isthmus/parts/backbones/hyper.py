@@ -18,11 +18,11 @@ class Hyper(Backbone):
     """Roads whose weights θ = g(condition, chunk) another network g makes; only g learns.
 
     A column of the table is the condition: the number of a task, for which an embedding is learned, or any number. The
-    roads do not see it; they have other weights for another condition. All their weights are made, by one hypernetwork
-    for each road and each last layer: in chunks, g([condition, embedding of the chunk]), what the last chunk has too
-    many cut off. They start with exactly the scale that the layers ask for, whatever g is: its last layer is given
-    features of mean square 1 and starts so that it gives numbers of the variance that is due. The last layer of the
-    way up is affine; what a bottleneck adds of its own is shared by all conditions.
+    encoder and the decoder are not given it; they have other weights for another condition. All their weights are made,
+    by one hypernetwork for each of them and each last layer: in chunks, g([condition, embedding of the chunk]), the
+    surplus of the last chunk cut off. They start with exactly the scale that the layers ask for, whatever g is: its
+    last layer is given features of mean square 1 and starts so that it gives numbers of the variance needed. The last
+    layer of the decoder is affine; what a bottleneck adds of its own is shared by all conditions.
 
     With tasks, a batch costs as much as if the rows of each task in it came through a network of their own; one task
     costs nothing beside making the weights once. With a number for a condition, or more tasks than rows, weights are
@@ -66,12 +66,12 @@ class Hyper(Backbone):
         require(self.chunk is None or self.chunk >= 1, "Hyper.chunk", "at least 1, or None", self.chunk)
 
     def encoder(self, row: Row) -> tuple[BackboneModule, int]:
-        road, width = self.backbone.encoder(self._rest(row))
-        return self._generated(road, row, self._place(row)), width
+        module, width = self.backbone.encoder(self._rest(row))
+        return self._generated(module, row, self._place(row)), width
 
     def decoder(self, row: Row, size: int) -> tuple[BackboneModule, int]:
-        road, width = self.backbone.decoder(self._rest(row), size - 1)
-        return self._generated(road, row, size - 1, hands_on=True), width + 1
+        module, width = self.backbone.decoder(self._rest(row), size - 1)
+        return self._generated(module, row, size - 1, hands_on=True), width + 1
 
     def output_layer(self, row: Row, width: int, total: int) -> Callable[[Array], Array]:
         return self._generated(Last(affine(width - 1, total)), row, width - 1)
@@ -82,16 +82,16 @@ class Hyper(Backbone):
     def condition(self, row: Row) -> tuple[int, ...]:
         return (self._place(row),)
 
-    def codes(self, row: Row) -> dict[int, int]:
+    def categories(self, row: Row) -> dict[int, int]:
         place = self._place(row)
-        inner = self.backbone.codes(self._rest(row))
+        inner = self.backbone.categories(self._rest(row))
         own = {} if self.tasks is None else {place: self.tasks}
         return own | {other + (other >= place): count for other, count in inner.items()}
 
-    def _generated(self, road: Any, row: Row, place: int, hands_on: bool = False) -> Generated:
-        """Return a road whose weights are made; the condition stands at `place` in what it is given."""
+    def _generated(self, module: Any, row: Row, place: int, hands_on: bool = False) -> Generated:
+        """Return a module whose weights are made; the condition stands at `place` in what it is given."""
         form = Form(self.tasks, self.embedding, self.hidden, self.chunk, self.activation)
-        return Generated(hypernetwork(road, self._place(row), form), place, hands_on)
+        return Generated(hypernetwork(module, self._place(row), form), place, hands_on)
 
     def _place(self, row: Row) -> int:
         """Return where the condition stands in a row."""
@@ -105,13 +105,13 @@ class Hyper(Backbone):
         return names.index(self.column)
 
     def _rest(self, row: Row) -> Row:
-        """Return a row without its condition, as the roads see it: flat."""
+        """Return a row without its condition, as the backbone sees it: flat."""
         place = self._place(row)
         if row.size < 2:
             raise InvalidPart("hyper needs columns beside its condition: the table has no other.")
         columns = None if row.columns is None else row.columns[:place] + row.columns[place + 1 :]
-        codes = None if row.codes is None else row.codes[:place] + row.codes[place + 1 :]
-        rest = replace(row, shape=(row.size - 1,), columns=columns, codes=codes, is_sequence=False)
+        categories = None if row.categories is None else row.categories[:place] + row.categories[place + 1 :]
+        rest = replace(row, shape=(row.size - 1,), columns=columns, categories=categories, is_sequence=False)
         is_free = not self.backbone.condition(rest)
         require(is_free, "Hyper.backbone", "a backbone without a condition of its own", str(self.backbone))
         return rest

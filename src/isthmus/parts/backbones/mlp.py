@@ -58,10 +58,10 @@ class MLP(Backbone):
         require(all(width >= 1 for width in self.hidden or ()), "MLP.hidden", "widths of at least 1", self.hidden)
 
     def encoder(self, row: Row) -> tuple[BackboneModule, int]:
-        return self._road([row.size, *self._widths(row)])
+        return self._layers([row.size, *self._widths(row)])
 
     def decoder(self, row: Row, size: int) -> tuple[BackboneModule, int]:
-        return self._road([size, *reversed(self._widths(row))])
+        return self._layers([size, *reversed(self._widths(row))])
 
     def _widths(self, row: Row) -> Sequence[int]:
         if self.hidden is not None:
@@ -69,7 +69,7 @@ class MLP(Backbone):
         first = min(max(2 ** round(math.log2(4 * row.size)), 64), 512)
         return first, first // 2
 
-    def _road(self, widths: Sequence[int]) -> tuple[BackboneModule, int]:
+    def _layers(self, widths: Sequence[int]) -> tuple[BackboneModule, int]:
         layers = tuple(
             Layer(
                 affine(inputs, outputs, self.activation.gain),
@@ -80,7 +80,7 @@ class MLP(Backbone):
             )
             for inputs, outputs in pairwise(widths)
         )
-        return Road(layers), widths[-1]
+        return Layers(layers), widths[-1]
 
 
 class Layer(eqx.Module):
@@ -99,7 +99,7 @@ class Layer(eqx.Module):
         return dropout(hidden, self.dropout, key)
 
 
-class Road(BackboneModule):
+class Layers(BackboneModule):
     layers: tuple[Layer, ...]
 
     def __call__(self, x: Array, key: Array | None) -> Array:

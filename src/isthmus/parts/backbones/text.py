@@ -48,7 +48,7 @@ class Text(Backbone):
 
     Examples
     --------
-    >>> encoder, width = Text((32,), embedding=16).encoder(Row((8,), codes=(100,) * 8, has_holes=True))
+    >>> encoder, width = Text((32,), embedding=16).encoder(Row((8,), categories=(100,) * 8, may_be_missing=True))
     >>> width, encoder.vectors.shape, encoder.layers.layers[0].affine.matrix.shape
     (32, (100, 16), (48, 32))
     """
@@ -110,9 +110,9 @@ class Text(Backbone):
 
     def _values(self, row: Row) -> int:
         """Return how many tokens there are."""
-        if row.codes is None or 0 in row.codes or len(row.shape) > 1:
+        if row.categories is None or 0 in row.categories or len(row.shape) > 1:
             raise InvalidPart(
                 "Text reads tokens in order, and these rows hold no such: pass texts with text='tokens', or use the "
                 "backbone 'mlp'."
             )
-        return max(row.codes)
+        return max(row.categories)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import abc
 import math
+from typing import cast
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import LAST_STEP, Code, Neck
+from isthmus.contracts import LAST_STEP, Code, Neck, Posterior
 from isthmus.core.affine import Affine, affine
 from isthmus.core.parameter_specs import constant
 
@@ -19,8 +19,8 @@ FIRST = -1.0  # the log-variance that training begins near: a standard deviation
 NARROW = 0.1  # the gain of the layer that gives it
 
 
-class Normal(eqx.Module):
-    """N(mean, diag exp(log_variance)) for each row."""
+class NormalPosterior(Posterior):
+    """N(mean, diag exp(log_variance)) for each row, under the prior N(0, I)."""
 
     mean: Array  # [n, size]
     log_variance: Array  # [n, size]
@@ -35,41 +35,32 @@ class Normal(eqx.Module):
         each = (z - self.mean) ** 2 * jnp.exp(-self.log_variance) + self.log_variance + math.log(2 * math.pi)
         return -0.5 * jnp.sum(each, axis=-1)
 
-    def divergence(self) -> Array:
+    def prior_log_prob(self, z: Array) -> Array:
+        return -0.5 * jnp.sum(z**2 + math.log(2 * math.pi), axis=-1)
+
+    def kl(self) -> Array:
         """Return KL(N(mean, variance) ‖ N(0, 1)) = (mean² + variance − 1 − log variance) / 2 by unit, [n, size]."""
         return 0.5 * (self.mean**2 + jnp.expm1(self.log_variance) - self.log_variance)
 
 
 class NormalNeck(Neck):
-    """A code that is normal, under the prior N(0, I). What is minimised says the variant."""
+    """A code that is normal, under the prior N(0, I). The variant says what is minimised."""
 
     mean: Affine
     log_variance: Affine
 
-    def posterior(self, hidden: Array) -> Normal:
+    def posterior(self, hidden: Array) -> NormalPosterior:
         """Return q(z | x); the log-variance stays within ±20 by 20 tanh(·/20), which never loses its gradient."""
-        return Normal(self.mean(hidden), MOST * jnp.tanh(self.log_variance(hidden) / MOST))
+        return NormalPosterior(self.mean(hidden), MOST * jnp.tanh(self.log_variance(hidden) / MOST))
 
     @abc.abstractmethod
     def __call__(self, hidden: Array, key: Array | None, step: Array = LAST_STEP) -> Code: ...
 
-    def still(self, hidden: Array) -> Code:
-        """Return the code without noise: its one draw is the mean."""
+    def code(self, hidden: Array, key: Array | None, count: int) -> Code:
+        """Return the code with `count` draws; without a key its one draw is the mean."""
         posterior = self.posterior(hidden)
-        return Code(posterior.mean[None], posterior.mean, posterior)
-
-    def draw(self, hidden: Array, key: Array, count: int) -> Code:
-        posterior = self.posterior(hidden)
-        return Code(posterior.sample(key, count), posterior.mean, posterior)
-
-    def log_weights(self, log_likelihood: Array, code: Code) -> Array:
-        z = code.draws
-        log_prior = -0.5 * jnp.sum(z**2 + math.log(2 * math.pi), axis=-1)
-        return log_likelihood + log_prior - code.posterior.log_prob(z)
-
-    def information(self, code: Code) -> Array:
-        found: Array = code.posterior.divergence()
-        return found
+        draws = posterior.mean[None] if key is None else posterior.sample(key, count)
+        return Code(draws, posterior.mean, posterior)
 
     def sample(self, key: Array, n: int, label: Array | None = None) -> Array | None:
         if label is not None:
@@ -77,6 +68,11 @@ class NormalNeck(Neck):
         return jax.random.normal(key, (n, self.mean.bias.shape[0]), self.mean.bias.dtype)
 
 
+def posterior_of(code: Code) -> Posterior:
+    """Return the posterior of a code that is a distribution."""
+    return cast(Posterior, code.posterior)
+
+
 def layers(width: int, size: int) -> tuple[Affine, Affine]:
-    """Return the layers of mean and log-variance, their weights slots; the latter starts nearly the same for all."""
+    """Return the layers of mean and log-variance, their weights specs; the latter starts nearly the same for all."""
     return affine(width, size), Affine(affine(width, size, NARROW).matrix, constant((size,), FIRST))

@@ -1,4 +1,4 @@
-"""A code whose distribution is matched to a prior by a rival."""
+"""A code whose distribution is matched to a prior by a discriminator."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from isthmus.contracts import (
     Affine,
     Bottleneck,
     Code,
+    ForwardPass,
     Neck,
     Optimizer,
-    Pass,
     Prior,
     Schedule,
     affine,
@@ -29,21 +29,21 @@ from isthmus.layers.discriminator import Discriminator, discriminator
 class Adversarial(Bottleneck):
     """A linear code z whose rows together come to lie as the draws p of a prior do.
 
-    A rival D learns to tell the two apart, one logit a row, and the encoder learns to deceive it, both in the same step
-    of training. With s(t) = ln(1 + eᵗ) the rival minimises `rival`, s(−D(p)) + s(D(z)), and `rival_slope`, smoothness /
-    2 · (‖∇D(p)‖² + ‖∇D(z)‖²), which lets the game settle; the encoder `reconstruction` and `adversarial`, weight ·
-    s(−D(z)). Once D = 0 everywhere, rival = 2 ln 2 and adversarial = weight · ln 2. Where the prior goes by label, the
-    rival also sees each row's label, or a mark of its own for none.
+    A discriminator D learns to tell the two apart, one logit a row, and the encoder learns to deceive it, both in the
+    same step of training. With s(t) = ln(1 + eᵗ) the discriminator minimises `rival`, s(−D(p)) + s(D(z)), and
+    `rival_slope`, smoothness / 2 · (‖∇D(p)‖² + ‖∇D(z)‖²), which lets the game settle; the encoder `reconstruction` and
+    `adversarial`, weight · s(−D(z)). Once D = 0 everywhere, rival = 2 ln 2 and adversarial = weight · ln 2. Where the
+    prior goes by label, the discriminator is also given each row's label, one more class standing for none.
 
     Parameters
     ----------
     size : numbers in the code, at least 1.
     prior : of `isthmus.priors`; `sample` draws from it.
-    hidden : widths of the rival's layers, leaky rectifiers of slope 0.2; `()` is an affine rival.
-    rival : how the rival learns, an optimizer that goes step by step.
+    hidden : widths of the discriminator's layers, leaky rectifiers of slope 0.2; `()` is an affine one.
+    rival : how the discriminator learns, an optimizer that goes step by step.
     weight : a number of at least 0, or a schedule; about half the number of columns where the match counts most.
-    smoothness : of the rival, at least 0.
-    noise : standard deviation of what is added, in training, to codes and draws where the rival sees them.
+    smoothness : of the discriminator, at least 0.
+    noise : standard deviation of what is added, in training, to the codes and draws that the discriminator is given.
 
     References
     ----------
@@ -99,17 +99,22 @@ class AdversarialNeck(Neck):
         point = self.affine(hidden)
         return Code(draws=point[None], point=point)
 
-    def terms(self, log_likelihood: Array, seen: Pass) -> dict[str, Array]:
-        code = seen.code.point if seen.key is None else self._shaken(seen.code.point, seen.key, 10)
-        deceit = jax.nn.softplus(-jax.lax.stop_gradient(self.rival)(code, seen.batch.label))
-        return {**super().terms(log_likelihood, seen), "adversarial": at(self.part.weight, seen.step) * deceit}
+    def terms(self, log_likelihood: Array, forward: ForwardPass) -> dict[str, Array]:
+        code = (
+            forward.code.point
+            if forward.key is None
+            else self._noisy(forward.code.point, jax.random.split(forward.key, 4)[0])
+        )
+        deceit = jax.nn.softplus(-jax.lax.stop_gradient(self.rival)(code, forward.batch.label))
+        return {**super().terms(log_likelihood, forward), "adversarial": at(self.part.weight, forward.step) * deceit}
 
-    def discriminator_terms(self, seen: Pass) -> dict[str, Array]:
-        key, label = seen.key, seen.batch.label
+    def discriminator_terms(self, forward: ForwardPass) -> dict[str, Array]:
+        key, label = forward.key, forward.batch.label
         if key is None:
             return {}
-        code = self._shaken(jax.lax.stop_gradient(seen.code.point), key, 11)
-        drawn = self._shaken(self.part.prior(jax.random.fold_in(key, 12), len(code), self.part.size, label), key, 13)
+        _, of_code, of_prior, of_drawn = jax.random.split(key, 4)  # the first is that of `terms`
+        code = self._noisy(jax.lax.stop_gradient(forward.code.point), of_code)
+        drawn = self._noisy(self.part.prior(of_prior, len(code), self.part.size, label), of_drawn)
         loss = jax.nn.softplus(-self.rival(drawn, label)) + jax.nn.softplus(self.rival(code, label))
         steepness = self.rival.steepness(drawn, label) + self.rival.steepness(code, label)
         return {"rival": loss, "rival_slope": self.part.smoothness / 2 * steepness}
@@ -119,7 +124,6 @@ class AdversarialNeck(Neck):
             return None
         return self.part.prior(key, n, self.part.size, label)
 
-    def _shaken(self, code: Array, key: Array, number: int) -> Array:
+    def _noisy(self, code: Array, key: Array) -> Array:
         """Return codes with the noise of training."""
-        noise = jax.random.normal(jax.random.fold_in(key, number), code.shape)
-        return code + self.part.noise * noise
+        return code + self.part.noise * jax.random.normal(key, code.shape)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import LAST_STEP, Bottleneck, Code, Neck, Pass
+from isthmus.contracts import LAST_STEP, Bottleneck, Code, ForwardPass, Neck, Posterior
 from isthmus.errors import require
-from isthmus.parts.bottlenecks._normal_code import Normal, NormalNeck, layers
+from isthmus.parts.bottlenecks._normal_code import NormalNeck, layers, posterior_of
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class ImportanceWeighted(Bottleneck):
     With v_k = w_k / Σ w, the plain gradient Σ_k v_k ∇ log w_k tells the encoder the less the more draws there are;
     the doubly reparametrized one, Σ_k v_k² (∂ log w_k / ∂z_k) ∇z_k for the encoder and as before for the decoder, is
     the same on average. Penalties on the draws keep their own gradient.
-    Rows held out are judged without noise: by the likelihood at z = μ and the KL in closed form.
+    Validation rows are judged without noise: by the likelihood at z = μ and the KL in closed form.
 
     Parameters
     ----------
@@ -53,17 +53,17 @@ class ImportanceWeighted(Bottleneck):
         require(self.size >= 1, "ImportanceWeighted.size", "at least 1", self.size)
         require(self.draws >= 1, "ImportanceWeighted.draws", "at least 1", self.draws)
 
-    def room_for_identity(self, columns: int) -> bool:
+    def can_copy(self, columns: int) -> bool:
         return False
 
     def build(self, width: int) -> Neck:
         return ImportanceWeightedNeck(*layers(width, self.size), draws=self.draws, gradient=self.gradient)
 
 
-class Marked(Normal):
-    """A posterior with the zeros of `marked`, and the draws [k, n, size] as they were before."""
+class GradientChannel(NamedTuple):
+    """The zeros of `scaled_backwards`, and the draws as they were before."""
 
-    draws: Array
+    draws: Array  # [k, n, size]
     channel: Array  # [k, n]
     scale: Array  # [k, n]
 
@@ -73,33 +73,31 @@ class ImportanceWeightedNeck(NormalNeck):
     gradient: str = eqx.field(static=True)
 
     def __call__(self, hidden: Array, key: Array | None, step: Array = LAST_STEP) -> Code:
-        if key is None:
-            return self.still(hidden)
-        code = self.draw(hidden, key, self.draws)
-        if self.gradient == "plain":
+        code = self.code(hidden, key, self.draws)
+        if key is None or self.gradient == "plain":
             return code
-        draws, channel, scale = marked(code.draws)
-        return Code(draws, code.point, Marked(code.point, code.posterior.log_variance, code.draws, channel, scale))
+        draws, channel, scale = scaled_backwards(code.draws)
+        return code._replace(draws=draws, own=GradientChannel(code.draws, channel, scale))
 
-    def shown(self, code: Code) -> Code:
-        return code._replace(draws=code.posterior.draws) if isinstance(code.posterior, Marked) else code
+    def for_penalties(self, code: Code) -> Code:
+        return code if code.own is None else code._replace(draws=code.own.draws)
 
-    def terms(self, log_likelihood: Array, seen: Pass) -> dict[str, Array]:
-        code = seen.code
-        if seen.key is None:
-            return {"bound": jnp.sum(self.information(code), axis=1) - log_likelihood[0]}
+    def terms(self, log_likelihood: Array, forward: ForwardPass) -> dict[str, Array]:
+        code, posterior = forward.code, posterior_of(forward.code)
+        if forward.key is None:
+            return {"bound": jnp.sum(posterior.kl(), axis=1) - log_likelihood[0]}
         is_plain = self.gradient == "plain"
-        held = code if is_plain else code._replace(posterior=jax.lax.stop_gradient(code.posterior))
-        log_weights = self.log_weights(log_likelihood, held)  # [k, n]
+        held: Posterior = posterior if is_plain else jax.lax.stop_gradient(posterior)
+        log_weights = held.log_weights(log_likelihood, code.draws)  # [k, n]
         bound = jax.nn.logsumexp(log_weights - math.log(len(log_weights)), axis=0)
         if is_plain:
             return {"bound": -bound}
         share = jax.lax.stop_gradient(jax.nn.softmax(log_weights, axis=0))
-        return {"bound": jnp.sum(code.posterior.channel * share + code.posterior.scale, axis=0) - bound}
+        return {"bound": jnp.sum(code.own.channel * share + code.own.scale, axis=0) - bound}
 
 
 @jax.custom_vjp
-def marked(draws: Array) -> tuple[Array, Array, Array]:
+def scaled_backwards(draws: Array) -> tuple[Array, Array, Array]:
     """Return `draws` [k, n, size] and two zeros for each, channel and scale [k, n].
 
     Backwards the gradient of the draws is multiplied by that of the channel over that of the scale: a loss that adds
@@ -116,4 +114,4 @@ def _backward(_: None, slopes: tuple[Array, Array, Array]) -> tuple[Array]:
     return (draws * factor[..., None],)
 
 
-marked.defvjp(lambda draws: (marked(draws), None), _backward)
+scaled_backwards.defvjp(lambda draws: (scaled_backwards(draws), None), _backward)

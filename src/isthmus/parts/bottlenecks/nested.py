@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import LAST_STEP, Affine, Bottleneck, Code, Neck, affine
+from isthmus.contracts import LAST_STEP, Affine, Arrays, Bottleneck, Code, Finish, Neck, TrainedNetwork, affine
 from isthmus.errors import require
+from isthmus.layers.ordered_code import count_units, explained_shares
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,9 @@ class Nested(Bottleneck):
 
     Examples
     --------
-    >>> from isthmus.core.parameter_specs import assemble, draw
+    >>> from isthmus.core.parameter_specs import assemble, draw_weights
     >>> skeleton = Nested(3, draws=3).build(width=2)
-    >>> code = assemble(skeleton, draw(skeleton, 0) + 1)(jnp.ones((1, 2)), jax.random.key(0))
+    >>> code = assemble(skeleton, draw_weights(skeleton, 0) + 1)(jnp.ones((1, 2)), jax.random.key(0))
     >>> (code.draws != 0)[:, 0].astype(int).tolist()
     [[1, 0, 0], [1, 1, 0], [1, 1, 1]]
     """
@@ -48,16 +52,30 @@ class Nested(Bottleneck):
     keeps: float = 1.0
     draws: int = 4
 
+    fact_names = ("explained_variance_ratio",)
+
     def __post_init__(self) -> None:
         require(self.size >= 1, "Nested.size", "at least 1", self.size)
         require(0 < self.keeps <= 1, "Nested.keeps", "in (0, 1]", self.keeps)
         require(self.draws >= 1, "Nested.draws", "at least 1", self.draws)
 
-    def room_for_identity(self, columns: int) -> bool:
+    def can_copy(self, columns: int) -> bool:
         return False  # the order is to be learned, whatever the size
 
     def build(self, width: int) -> Neck:
         return NestedNeck(affine(width, self.size), draws=min(self.draws, self.size))
+
+    def finish(self, network: TrainedNetwork) -> Finish:
+        """Return what each unit explains of the sample, and the bottleneck of the first that explain enough."""
+        ratio = explained_shares(network)
+        count = self.size if self.keeps == 1 else count_units(ratio, self.keeps)
+        return Finish({"explained_variance_ratio": ratio[:count]}, self.replace(size=count))
+
+    def check_facts(self, facts: Mapping[str, Any]) -> Arrays:
+        ratio: Any = facts["explained_variance_ratio"]
+        is_list = isinstance(ratio, list) and {type(share) for share in ratio} == {float}
+        require(is_list and len(ratio) == self.size, "explained_variance_ratio", f"{self.size} numbers", ratio)
+        return {"explained_variance_ratio": np.array(ratio)}
 
 
 class NestedNeck(Neck):
@@ -76,5 +94,5 @@ class NestedNeck(Neck):
     def slopes(self, hidden: Array) -> tuple[Array, Array]:
         return jnp.ones((len(hidden), self.affine.matrix.shape[1])), self.affine.matrix
 
-    def absent(self, code: Array) -> Array:
+    def baseline(self, code: Array) -> Array:
         return jnp.zeros(code.shape[1])

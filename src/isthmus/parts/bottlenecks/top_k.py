@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import LAST_STEP, Affine, Bottleneck, Code, Neck, Schedule, affine, at
+from isthmus.contracts import (
+    LAST_STEP,
+    Affine,
+    Arrays,
+    Bottleneck,
+    Code,
+    Finish,
+    Neck,
+    Schedule,
+    TrainedNetwork,
+    affine,
+    at,
+)
 from isthmus.errors import require
-
-BLOCK = 16  # units of which only the largest is looked at first
+from isthmus.layers.largest import keep_largest
 
 
 @dataclass(frozen=True)
@@ -45,7 +58,7 @@ class TopK(Bottleneck):
     k: int | Schedule = 8
     alpha: float = 1.0
 
-    is_sparse = True
+    fact_names = ("dead_units",)
 
     def __post_init__(self) -> None:
         require(self.size >= 1, "TopK.size", "at least 1", self.size)
@@ -58,7 +71,7 @@ class TopK(Bottleneck):
         """Return k before the first step and after the last."""
         return float(at(self.k, jnp.int32(0))), float(at(self.k, jnp.int32(LAST_STEP)))
 
-    def room_for_identity(self, columns: int) -> bool:
+    def can_copy(self, columns: int) -> bool:
         return round(self._ends()[1]) >= columns
 
     def build(self, width: int) -> Neck:
@@ -66,10 +79,19 @@ class TopK(Bottleneck):
         encoded = min(round(self.alpha * last), self.size)
         return TopKNeck(affine(width, self.size), self.k, most=max(first, last), encoded=encoded)
 
+    def finish(self, network: TrainedNetwork) -> Finish:
+        """Return the dead units: those that are zero in every training row."""
+        is_active = np.any([(codes[:, : self.size] != 0).any(axis=0) for codes in network.codes()], axis=0)
+        return Finish({"dead_units": np.flatnonzero(~is_active)}, self)
+
+    def check_facts(self, facts: Mapping[str, Any]) -> Arrays:
+        units: Any = facts["dead_units"]
+        is_list = isinstance(units, list) and all(type(unit) is int and unit >= 0 for unit in units)
+        require(is_list and units == sorted(set(units)), "dead_units", "places of units, in order", units)
+        return {"dead_units": np.array(units, np.intp)}
+
 
 class TopKNeck(Neck):
-    """Its codes' posterior is what the units were before the largest were chosen, [n, size]."""
-
     affine: Affine
     k: float | Schedule
     most: int = eqx.field(static=True)  # units that stay at any step
@@ -78,7 +100,7 @@ class TopKNeck(Neck):
     def __call__(self, hidden: Array, key: Array | None, step: Array = LAST_STEP) -> Code:
         linear = self.affine(hidden)
         draws = keep_largest(linear, self._units(step), self.most)[None]
-        return Code(draws, keep_largest(linear, self.encoded, self.encoded), posterior=linear)
+        return Code(draws, keep_largest(linear, self.encoded, self.encoded), dense=linear)
 
     def nearest(self, code: Array) -> Array:
         return keep_largest(code, self._units(LAST_STEP), self.most)
@@ -86,32 +108,3 @@ class TopKNeck(Neck):
     def _units(self, step: Array) -> Array:
         """Return how many units stay at a step."""
         return jnp.clip(jnp.round(at(self.k, step)), 1, self.most).astype(jnp.int32)
-
-
-def keep_largest(x: Array, k: Array | int, most: int) -> Array:
-    """Return `x` [n, size] with all but the k largest entries of each row set to zero; k, at most `most`, may be data.
-
-    A mask, not a scatter: what stays is found from the place and the value of the last of them.
-    """
-    # XLA computes a slice of top_k, seen as such, by sorting whole rows: 40 times as slow.
-    places = jax.lax.optimization_barrier(largest(jax.lax.stop_gradient(x), most))
-    last = jax.lax.dynamic_index_in_dim(places, k - 1, axis=1)  # [n, 1]
-    least = jnp.take_along_axis(x, last, axis=1)
-    falls = (x < least) | ((x == least) & (jnp.arange(x.shape[1]) > last))
-    return jnp.where(falls, 0, x)
-
-
-def largest(x: Array, k: int) -> Array:
-    """Return the places [n, k] of the k largest entries of each row, from large to small, the first of equals first.
-
-    They stand in the k blocks with the largest maxima, of equal ones the first: k entries come before any other.
-    Where the blocks are many, only those are looked at.
-    """
-    n, size = x.shape
-    if size % BLOCK or size < 8 * BLOCK * k:
-        return jax.lax.top_k(x, k)[1]
-    blocks = x.reshape(n, -1, BLOCK)
-    chosen = jnp.sort(jax.lax.top_k(jnp.max(blocks, axis=2), k)[1], axis=1)  # [n, k]
-    candidates = jnp.take_along_axis(blocks, chosen[:, :, None], axis=1).reshape(n, k * BLOCK)
-    place = jax.lax.top_k(candidates, k)[1]
-    return jnp.take_along_axis(chosen, place // BLOCK, axis=1) * BLOCK + place % BLOCK

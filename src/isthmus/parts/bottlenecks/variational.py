@@ -8,9 +8,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import LAST_STEP, Bottleneck, Code, Neck, Pass, Schedule, at
+from isthmus.contracts import LAST_STEP, Bottleneck, Code, ForwardPass, Neck, Schedule, at
 from isthmus.errors import require
-from isthmus.parts.bottlenecks._normal_code import NormalNeck, layers
+from isthmus.parts.bottlenecks._normal_code import NormalNeck, layers, posterior_of
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Variational(Bottleneck):
     the first over `draws` draws z = μ + σ ε, the second in closed form. Without noise z is μ, and so is what
     `transform` answers. The bound is one on a density where the likelihood is one: `gaussian`, or `bernoulli` on bits.
 
-    Rows held out, and `score_samples`, are judged without noise: by the likelihood at z = μ, which is no bound.
+    Validation rows, and `score_samples`, are judged without noise: by the likelihood at z = μ, which is no bound.
     `isthmus.log_likelihood` estimates log p(x).
 
     Parameters
@@ -62,7 +62,7 @@ class Variational(Bottleneck):
         require(self.free_bits >= 0, "Variational.free_bits", "at least 0", self.free_bits)
         require(self.draws >= 1, "Variational.draws", "at least 1", self.draws)
 
-    def room_for_identity(self, columns: int) -> bool:
+    def can_copy(self, columns: int) -> bool:
         return self.beta == 0 and self.size >= columns
 
     def build(self, width: int) -> Neck:
@@ -80,14 +80,14 @@ class VariationalNeck(NormalNeck):
     draws: int = eqx.field(static=True)
 
     def __call__(self, hidden: Array, key: Array | None, step: Array = LAST_STEP) -> Code:
-        return self.still(hidden) if key is None else self.draw(hidden, key, self.draws)
+        return self.code(hidden, key, self.draws)
 
-    def terms(self, log_likelihood: Array, seen: Pass) -> dict[str, Array]:
-        divergence = self.information(seen.code)  # [n, size]
+    def terms(self, log_likelihood: Array, forward: ForwardPass) -> dict[str, Array]:
+        divergences = posterior_of(forward.code).kl()  # [n, size]
         if self.free_bits is None:
-            kl = jnp.sum(divergence, axis=1)
+            kl = jnp.sum(divergences, axis=1)
         else:
-            weight = seen.batch.weight
-            mean = weight @ divergence / jnp.maximum(jnp.sum(weight > 0), 1)  # [size]
+            weight = forward.batch.weight
+            mean = weight @ divergences / jnp.maximum(jnp.sum(weight > 0), 1)  # [size]
             kl = jnp.sum(jnp.maximum(mean, self.free_bits))
-        return {**super().terms(log_likelihood, seen), "kl": at(self.beta, seen.step) * kl}
+        return {**super().terms(log_likelihood, forward), "kl": at(self.beta, forward.step) * kl}

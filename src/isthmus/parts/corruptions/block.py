@@ -24,8 +24,8 @@ class Block(Corruption):
     Parameters
     ----------
     share : of the image's area, or of the columns, in [0, 1].
-    value : what is set, in scaled units; 0 is dark where columns are in [0, 1]. In a table with holes or categories
-        the block is missing instead.
+    value : what is set, in scaled units; 0 is dark where columns are in [0, 1]. In a table with missing values or
+        categories the block is missing instead.
     shape : of the image in a flat row, (channels, height, width) or (height, width); None takes the row as it comes.
 
     References
@@ -51,7 +51,7 @@ class Block(Corruption):
     def __call__(self, x: Array, key: Array) -> Array:
         return self._with(jnp.asarray(self.value, x.dtype), x, key)
 
-    def mixed(self, x: Array, key: Array, is_code: np.ndarray) -> Array:
+    def on_table(self, x: Array, key: Array, is_category: np.ndarray) -> Array:
         return self._with(jnp.asarray(jnp.nan, x.dtype), x, key)
 
     def _with(self, value: Array, x: Array, key: Array) -> Array:

@@ -17,7 +17,7 @@ from isthmus.errors import require
 class Masking(Corruption):
     """Set a fraction of each row's entries to zero.
 
-    With `scaling="standard"` zero is the column's mean, with `"minmax"` its minimum. In a table with holes or
+    With `scaling="standard"` zero is the column's mean, with `"minmax"` its minimum. In a table with missing values or
     categories it is masked to "missing", as the encoder sees what is not there.
 
     Parameters
@@ -42,5 +42,5 @@ class Masking(Corruption):
     def __call__(self, x: Array, key: Array) -> Array:
         return jnp.where(jax.random.bernoulli(key, self.fraction, x.shape), 0, x)
 
-    def mixed(self, x: Array, key: Array, is_code: np.ndarray) -> Array:
+    def on_table(self, x: Array, key: Array, is_category: np.ndarray) -> Array:
         return jnp.where(jax.random.bernoulli(key, self.fraction, x.shape), jnp.nan, x)

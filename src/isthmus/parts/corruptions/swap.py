@@ -44,5 +44,5 @@ class Swap(Corruption):
         other = jnp.take_along_axis(x, rows, axis=0)
         return jnp.where(jax.random.bernoulli(which, self.fraction, x.shape), other, x)
 
-    def mixed(self, x: Array, key: Array, is_code: np.ndarray) -> Array:
+    def on_table(self, x: Array, key: Array, is_category: np.ndarray) -> Array:
         return self(x, key)

@@ -17,8 +17,8 @@ from isthmus.errors import require
 class VariedMasking(Corruption):
     """Mask a fraction of each row's entries, the fraction drawn for each row evenly from [least, most].
 
-    What is trained so knows rows with few and with many holes: it is the noise of an `Imputer`. Masked is what
-    `masking` masks: an entry is set to zero, and in a table with holes or categories to "missing".
+    What is trained so knows rows with few and with many missing values: it is the noise of an `Imputer`. Masked is what
+    `masking` masks: an entry is set to zero, and in a table with missing values or categories to "missing".
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class VariedMasking(Corruption):
     def __call__(self, x: Array, key: Array) -> Array:
         return jnp.where(self._is_masked(x, key), 0, x)
 
-    def mixed(self, x: Array, key: Array, is_code: np.ndarray) -> Array:
+    def on_table(self, x: Array, key: Array, is_category: np.ndarray) -> Array:
         return jnp.where(self._is_masked(x, key), jnp.nan, x)
 
     def _is_masked(self, x: Array, key: Array) -> Array:

@@ -10,7 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import Activation, Head, Likelihood, Outcome, OutputLayer, Row, spelling
+from isthmus.contracts import (
+    Activation,
+    Explained,
+    Head,
+    Likelihood,
+    Outcome,
+    OutputLayer,
+    Row,
+    spelling,
+    where_observed,
+)
 from isthmus.distributions.quantiles import quantiles
 
 
@@ -33,6 +43,12 @@ class AbsoluteError(Likelihood):
     """
 
     output: Activation = spelling("identity")
+
+    is_bounded_below = True
+
+    @property
+    def explains(self) -> Explained:
+        return "bits" if self.support == (0.0, 1.0) else "numbers"
 
     @property
     def support(self) -> tuple[float, float]:
@@ -59,8 +75,8 @@ class AbsoluteErrorHead(Head):
 class AbsoluteErrorOutcome(Outcome):
     center: Array  # [k, n, d], the median
 
-    def log_prob_by_column(self, x: Array) -> Array:
-        return -jnp.abs(x - self.center)
+    def log_prob_by_column(self, x: Array, observed: Array | None = None) -> Array:
+        return where_observed(lambda x: -jnp.abs(x - self.center), x, observed)
 
     def mean(self) -> Array:
         return self.center

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import Head, Likelihood, Outcome, OutputLayer, Row
+from isthmus.contracts import Head, Likelihood, Outcome, OutputLayer, Row, where_observed
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ class Bernoulli(Likelihood):
     """
 
     # Rows that count negatively can bring the weighted mean out of [0, 1]: then p runs to 0 or 1 and the loss to -inf.
-    bears_repulsion = False
+    is_bounded_below = False
+    explains = "bits"
 
     @property
     def support(self) -> tuple[float, float]:
@@ -51,9 +52,9 @@ class BernoulliHead(Head):
 class BernoulliOutcome(Outcome):
     logit: Array  # [k, n, d]
 
-    def log_prob_by_column(self, x: Array) -> Array:
+    def log_prob_by_column(self, x: Array, observed: Array | None = None) -> Array:
         # log p = -softplus(-logit) and log(1 - p) = -softplus(logit): finite for every logit.
-        return x * self.logit - jax.nn.softplus(self.logit)
+        return where_observed(lambda x: x * self.logit - jax.nn.softplus(self.logit), x, observed)
 
     def mean(self) -> Array:
         return jax.nn.sigmoid(self.logit)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Head, Likelihood, Outcome, OutputLayer, Row
+from isthmus.contracts import Head, Likelihood, Outcome, OutputLayer, Row, where_observed
 from isthmus.errors import require
 
 
@@ -30,13 +30,14 @@ class BinaryHinge(Likelihood):
 
     Examples
     --------
-    >>> BinaryHingeOutcome(jnp.array([[[2.0, 0.5]]]), jnp.array([[1.0]])).by_column(jnp.array([[1.0, 0.0]])).tolist()
+    >>> outcome = BinaryHingeOutcome(jnp.array([[[2.0, 0.5]]]), jnp.array([[1.0]]))
+    >>> outcome.log_prob_by_column(jnp.array([[1.0, 0.0]])).tolist()
     [[[-0.0, -1.5]]]
     """
 
     margin: float = 1.0
 
-    bears_repulsion = False  # minus the loss has no lower bound
+    explains = "bits"
 
     def __post_init__(self) -> None:
         require(self.margin > 0, "BinaryHinge.margin", "above 0", self.margin)
@@ -62,9 +63,9 @@ class BinaryHingeOutcome(Outcome):
     score: Array  # [k, n, d]
     margin: Array  # [k, n], the same everywhere
 
-    def log_prob_by_column(self, x: Array) -> Array:
+    def log_prob_by_column(self, x: Array, observed: Array | None = None) -> Array:
         of_one, of_zero = self._losses()
-        return -(x * of_one + (1 - x) * of_zero)
+        return where_observed(lambda x: -(x * of_one + (1 - x) * of_zero), x, observed)
 
     def mean(self) -> Array:
         of_one, of_zero = self._losses()

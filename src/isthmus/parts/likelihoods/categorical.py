@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import Head, Likelihood, Outcome, OutputLayer, Row
+from isthmus.contracts import Head, Likelihood, Outcome, OutputLayer, Row, where_observed
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Categorical(Likelihood):
     [-0.2877]
     """
 
-    explains_classes = True
-    bears_repulsion = False  # −log p of a class has no upper bound, so minus it has no lower one
+    explains = "classes"
+    is_bounded_below = False  # −log p of a class has no upper bound, so minus it has no lower one
 
     @property
     def support(self) -> tuple[float, float]:
@@ -49,8 +49,8 @@ class CategoricalHead(Head):
 class CategoricalOutcome(Outcome):
     logit: Array  # [k, n, d]
 
-    def log_prob_by_column(self, x: Array) -> Array:
-        return x * jax.nn.log_softmax(self.logit, axis=-1)
+    def log_prob_by_column(self, x: Array, observed: Array | None = None) -> Array:
+        return where_observed(lambda x: x * jax.nn.log_softmax(self.logit, axis=-1), x, observed)
 
     def mean(self) -> Array:
         return jax.nn.softmax(self.logit, axis=-1)

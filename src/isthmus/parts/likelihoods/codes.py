@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import Head, Likelihood, Outcome, OutputLayer, Row
+from isthmus.contracts import Head, Likelihood, Outcome, OutputLayer, Row, where_observed
 from isthmus.errors import InvalidPart
 
 
@@ -29,15 +29,15 @@ class Codes(Likelihood):
     (-0.2877, [[[1.0]]])
     """
 
-    bears_repulsion = False  # −log p of a code has no upper bound, so minus it has no lower one
-    explains_categories = True
+    is_bounded_below = False  # −log p of a category has no upper bound, so minus it has no lower one
+    explains = "categories"
 
     @property
     def support(self) -> tuple[float, float]:
         return 0.0, math.inf
 
     def build(self, row: Row, output_layer: OutputLayer) -> Head:
-        counts = row.codes or (0,) * row.size
+        counts = row.categories or (0,) * row.size
         if 0 in counts:
             raise InvalidPart(
                 f"the likelihood codes explains codes 0, 1, …, and {row.column(counts.index(0))} holds numbers: use "
@@ -62,7 +62,10 @@ class CodesHead(Head):
 class CodesOutcome(Outcome):
     logit: Array  # [k, n, most codes, d], −inf for a code that a column does not have
 
-    def log_prob_by_column(self, x: Array) -> Array:
+    def log_prob_by_column(self, x: Array, observed: Array | None = None) -> Array:
+        return where_observed(self._log_prob, x, observed)
+
+    def _log_prob(self, x: Array) -> Array:
         code = jnp.broadcast_to(x.astype(jnp.int32), (*self.logit.shape[:-2], x.shape[-1]))
         chosen = jnp.take_along_axis(self.logit, code[..., None, :], axis=-2, mode="clip")[..., 0, :]
         return chosen - jax.scipy.special.logsumexp(self.logit, axis=-2)

@@ -36,22 +36,22 @@ class Columns(Likelihood):
     --------
     >>> part = Columns()
     >>> x = np.array([[0.0, 2.0], [1.0, 2.0], [0.0, 4.0], [1.0, 4.0]])  # a fair coin, and a number of variance 1
-    >>> [round(float(v), 4) for v in part.start(Row((2,), codes=(2, 0)), x, np.ones(4))["scale"]]  # log 2, 1
+    >>> [round(float(v), 4) for v in part.start(Row((2,), categories=(2, 0)), x, np.ones(4))["scale"]]  # log 2, 1
     [0.6931, 1.0]
     """
 
     numbers: Likelihood = spelling("squared_error")
     balanced: bool = True
 
-    bears_repulsion = False  # −log p of a code has no upper bound, so minus it has no lower one
-    explains_categories = True
+    is_bounded_below = False  # −log p of a category has no upper bound, so minus it has no lower one
+    explains = "categories"
 
     @property
     def support(self) -> tuple[float, float]:
         return self.numbers.support
 
     def build(self, row: Row, output_layer: OutputLayer) -> Head:
-        counts = row.codes or (0,) * row.size
+        counts = row.categories or (0,) * row.size
         numbers, groups = numbers_of(counts), groups_of(counts)
         total = sum(size * len(columns) for size, columns in groups)
         return HeterogeneousHead(
@@ -62,7 +62,7 @@ class Columns(Likelihood):
         )
 
     def start(self, row: Row, x: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
-        counts = row.codes or (0,) * row.size
+        counts = row.categories or (0,) * row.size
         numbers = numbers_of(counts)
         inner = _row(row, numbers)
         found = self.numbers.start(inner, x[:, numbers], weight) if numbers else {}
@@ -83,7 +83,7 @@ class Columns(Likelihood):
 
 def _row(row: Row, columns: tuple[int, ...]) -> Row:
     """Return the row of the columns that hold numbers."""
-    if row.codes is None:
+    if row.categories is None:
         return row
     names = None if row.columns is None else tuple(row.columns[column] for column in columns)
     return Row((len(columns),), names, may_be_missing=row.may_be_missing)

@@ -39,12 +39,12 @@ class Gaussian(Likelihood):
 
     Examples
     --------
-    >>> outcome = GaussianOutcome(jnp.array([[[1.0, 2.0]]]), jnp.array([[[1.0, 2.0]]]))
+    >>> outcome = NormalOutcome(jnp.array([[[1.0, 2.0]]]), jnp.array([[[1.0, 2.0]]]))
     >>> [[round(v, 4) for v in row] for row in outcome.log_prob(jnp.array([[4.0, 2.0]])).tolist()]
     [[-7.031]]
     """
 
-    bears_repulsion = False  # with −(x − μ)² left over the loss falls as σ does, and only the floor ends it
+    is_bounded_below = False  # with −(x − μ)² left over the loss falls as σ does, and only the floor ends it
 
     covariance: Covariance = "shared"
     least: float = 1e-3

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Head, Likelihood, Outcome, OutputLayer, Row
+from isthmus.contracts import Head, Likelihood, Outcome, OutputLayer, Row, where_observed
 from isthmus.errors import require
 
 
@@ -42,8 +42,8 @@ class Hinge(Likelihood):
     margin: float = 1.0
     form: Literal["sum", "max"] = "sum"
 
-    explains_classes = True
-    bears_repulsion = False  # minus the loss has no lower bound
+    explains = "classes"
+    is_bounded_below = False  # minus the loss has no lower bound
 
     def __post_init__(self) -> None:
         require(self.margin > 0, "Hinge.margin", "above 0", self.margin)
@@ -71,7 +71,10 @@ class HingeOutcome(Outcome):
     margin: Array  # [k, n], the same everywhere
     form: str = eqx.field(static=True, default="sum")
 
-    def log_prob_by_column(self, x: Array) -> Array:
+    def log_prob_by_column(self, x: Array, observed: Array | None = None) -> Array:
+        return where_observed(self._log_prob, x, observed)
+
+    def _log_prob(self, x: Array) -> Array:
         right = jnp.sum(x * self.score, axis=-1, keepdims=True)
         each = (1 - x) * jax.nn.relu(jnp.asarray(self.margin)[..., None] + self.score - right)
         return -self._counted(each)

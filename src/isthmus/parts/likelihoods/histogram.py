@@ -39,8 +39,8 @@ class Histogram(Likelihood):
     Examples
     --------
     >>> share, ends = jnp.log(jnp.array([[[0.25, 0.75]]])), jnp.array([[[0.0, 1.0, 2.0]]])
-    >>> outcome = BinnedOutcome(share, ends, jnp.zeros(1))
-    >>> [round(v, 3) for v in jnp.exp(outcome.log_density(jnp.array([[0.5], [1.5]]))).ravel().tolist()]
+    >>> outcome = HistogramOutcome(share, ends, jnp.zeros(1))
+    >>> [round(v, 3) for v in jnp.exp(outcome.marginal_log_prob(jnp.array([[0.5], [1.5]]))).ravel().tolist()]
     [0.25, 0.75]
     """
 
@@ -48,7 +48,7 @@ class Histogram(Likelihood):
     edges: Literal["width", "quantile"] = "width"
     smoothing: float = 1.0
 
-    bears_repulsion = False  # minus the loss has no lower bound
+    is_bounded_below = False  # minus the loss has no lower bound
 
     def __post_init__(self) -> None:
         require(self.bins >= 2, "Histogram.bins", "at least 2", self.bins)

@@ -30,8 +30,7 @@ class Listwise(Likelihood):
     [-0.5067, -0.1864]
     """
 
-    bears_repulsion = False
-    is_ranking = True
+    explains = "order"
 
     def build(self, row: Row, output_layer: OutputLayer) -> Head:
         return RankingHead(output_layer(1), ListwiseLoss())
@@ -45,7 +44,7 @@ class ListwiseLoss(eqx.Module):
 
 
 class ListwiseOutcome(RankingOutcome):
-    def log_prob_by_column(self, x: Array) -> Array:
+    def log_prob_of_targets(self, x: Array) -> Array:
         relevance, group, weight = x[:, 0], x[:, 1], x[:, 2]
         counts = jnp.where(together(group), weight, 0)  # [n, n]
         is_told = jnp.sum(counts, axis=-1) > 0

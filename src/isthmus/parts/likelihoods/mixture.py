@@ -37,7 +37,7 @@ class Mixture(Likelihood):
     Examples
     --------
     >>> one, two = jnp.log(jnp.array([[0.5, 0.5]])), jnp.ones((1, 2, 1))
-    >>> outcome = MixedOutcome(one, jnp.array([[[-1.0], [1.0]]]), two)
+    >>> outcome = NormalMixtureOutcome(one, jnp.array([[[-1.0], [1.0]]]), two)
     >>> round(float(outcome.log_prob(jnp.array([[0.0]]))[0]), 4), outcome.variance().tolist()
     (-1.4189, [[2.0]])
     """
@@ -45,7 +45,7 @@ class Mixture(Likelihood):
     components: int = 5
     least: float = 1e-3
 
-    bears_repulsion = False  # minus the loss has no lower bound
+    is_bounded_below = False  # minus the loss has no lower bound
 
     def __post_init__(self) -> None:
         require(self.components >= 1, "Mixture.components", "at least 1", self.components)
@@ -76,7 +76,7 @@ class Mixture(Likelihood):
 class MixtureHead(Head):
     center: Callable[[Array], Array]  # before the others: a start from PCA fills the first
     spread: Callable[[Array], Array]
-    share: Callable[[Array], Array]  # an outlet gives d numbers for each purpose: the logit is their mean
+    share: Callable[[Array], Array]  # an output layer gives d numbers for each purpose: the logit is their mean
     start: Array  # [components · d], of the means
     least: float
     components: int = eqx.field(static=True)

@@ -42,8 +42,7 @@ class Pairwise(Likelihood):
     form: Literal["logistic", "hinge"] = "logistic"
     margin: float = 1.0
 
-    bears_repulsion = False
-    is_ranking = True
+    explains = "order"
 
     def __post_init__(self) -> None:
         require(self.margin > 0, "Pairwise.margin", "above 0", self.margin)
@@ -64,7 +63,7 @@ class PairwiseOutcome(RankingOutcome):
     margin: Array  # [k, n], the same everywhere
     form: str = eqx.field(static=True)
 
-    def log_prob_by_column(self, x: Array) -> Array:
+    def log_prob_of_targets(self, x: Array) -> Array:
         relevance, group, weight = x[:, 0], x[:, 1], x[:, 2]
         counts = jnp.where(together(group) & (relevance[:, None] > relevance), weight, 0)  # [n, n], by i and j
         lead = self.score - jnp.swapaxes(self.score, -1, -2)  # [k, n, n]

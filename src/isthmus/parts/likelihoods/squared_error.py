@@ -10,7 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import Activation, Head, Likelihood, Outcome, OutputLayer, Row, spelling
+from isthmus.contracts import (
+    Activation,
+    Explained,
+    Head,
+    Likelihood,
+    Outcome,
+    OutputLayer,
+    Row,
+    spelling,
+    where_observed,
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,12 @@ class SquaredError(Likelihood):
     """
 
     output: Activation = spelling("identity")
+
+    is_bounded_below = True
+
+    @property
+    def explains(self) -> Explained:
+        return "bits" if self.support == (0.0, 1.0) else "numbers"
 
     @property
     def support(self) -> tuple[float, float]:
@@ -59,8 +75,8 @@ class SquaredErrorHead(Head):
 class SquaredErrorOutcome(Outcome):
     center: Array  # [k, n, d], the mean
 
-    def log_prob_by_column(self, x: Array) -> Array:
-        return -jnp.square(x - self.center)
+    def log_prob_by_column(self, x: Array, observed: Array | None = None) -> Array:
+        return where_observed(lambda x: -jnp.square(x - self.center), x, observed)
 
     def mean(self) -> Array:
         return self.center

@@ -1,5 +1,5 @@
-"""A room: which rows each row must explain. One file is one variant; the contract stands in `contracts.py`."""
+"""Parts of one kind: which rows each row must explain. One file is one variant."""
 
-from isthmus.core.part import lazy_exports
+from isthmus.core.registry import lazy_exports
 
 __getattr__, __dir__ = lazy_exports(__name__)

@@ -35,12 +35,6 @@ class Adadelta(Optimizer):
     epsilon: float = 1e-6
 
     def __post_init__(self) -> None:
-        require(
-            isinstance(self.learning_rate, Schedule) or self.learning_rate > 0,
-            "Adadelta.learning_rate",
-            "above 0",
-            self.learning_rate,
-        )
         require(0 <= self.decay < 1, "Adadelta.decay", "in [0, 1)", self.decay)
         require(self.epsilon > 0, "Adadelta.epsilon", "above 0", self.epsilon)
 

@@ -33,12 +33,6 @@ class Adagrad(Optimizer):
     epsilon: float = 1e-7
 
     def __post_init__(self) -> None:
-        require(
-            isinstance(self.learning_rate, Schedule) or self.learning_rate > 0,
-            "Adagrad.learning_rate",
-            "above 0",
-            self.learning_rate,
-        )
         require(self.epsilon > 0, "Adagrad.epsilon", "above 0", self.epsilon)
 
     def direction(self) -> optax.GradientTransformation:

@@ -36,12 +36,6 @@ class Adam(Optimizer):
     epsilon: float = 1e-8
 
     def __post_init__(self) -> None:
-        require(
-            isinstance(self.learning_rate, Schedule) or self.learning_rate > 0,
-            "Adam.learning_rate",
-            "above 0",
-            self.learning_rate,
-        )
         require(0 <= self.beta1 < 1, "Adam.beta1", "in [0, 1)", self.beta1)
         require(0 <= self.beta2 < 1, "Adam.beta2", "in [0, 1)", self.beta2)
         require(self.epsilon > 0, "Adam.epsilon", "above 0", self.epsilon)

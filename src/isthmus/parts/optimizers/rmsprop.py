@@ -35,12 +35,6 @@ class Rmsprop(Optimizer):
     epsilon: float = 1e-8
 
     def __post_init__(self) -> None:
-        require(
-            isinstance(self.learning_rate, Schedule) or self.learning_rate > 0,
-            "Rmsprop.learning_rate",
-            "above 0",
-            self.learning_rate,
-        )
         require(0 <= self.decay < 1, "Rmsprop.decay", "in [0, 1)", self.decay)
         require(self.epsilon > 0, "Rmsprop.epsilon", "above 0", self.epsilon)
 

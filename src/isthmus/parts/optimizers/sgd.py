@@ -37,12 +37,6 @@ class Sgd(Optimizer):
     nesterov: bool = False
 
     def __post_init__(self) -> None:
-        require(
-            isinstance(self.learning_rate, Schedule) or self.learning_rate > 0,
-            "Sgd.learning_rate",
-            "above 0",
-            self.learning_rate,
-        )
         require(0 <= self.momentum < 1, "Sgd.momentum", "in [0, 1)", self.momentum)
 
     def direction(self) -> optax.GradientTransformation:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import jax
 from jaxtyping import Array
 
-from isthmus.contracts import Pass, Penalty, Schedule
+from isthmus.contracts import ForwardPass, Penalty, Schedule
 from isthmus.errors import require
 from isthmus.parts.penalties._jacobian import Form, norm
 
@@ -45,9 +44,7 @@ class Contractive(Penalty):
     probes: int = 1
 
     def __post_init__(self) -> None:
-        require(isinstance(self.weight, Schedule) or self.weight >= 0, "Contractive.weight", "at least 0", self.weight)
         require(self.probes >= 1, "Contractive.probes", "at least 1", self.probes)
 
-    def __call__(self, seen: Pass) -> Array:
-        key = None if seen.key is None else jax.random.fold_in(seen.key, 4)
-        return norm(self.form, seen.model, seen.batch.x, None, key, self.probes)
+    def __call__(self, forward: ForwardPass) -> Array:
+        return norm(self.form, forward.model, forward.batch.x, None, forward.key, self.probes)

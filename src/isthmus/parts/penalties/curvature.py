@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Pass, Penalty, Schedule
+from isthmus.contracts import ForwardPass, Penalty, Schedule
 from isthmus.errors import require
 from isthmus.parts.penalties._jacobian import Form, norm
 
@@ -43,15 +43,15 @@ class Curvature(Penalty):
     form: Form = "auto"
 
     def __post_init__(self) -> None:
-        require(isinstance(self.weight, Schedule) or self.weight >= 0, "Curvature.weight", "at least 0", self.weight)
         require(self.deviation > 0, "Curvature.deviation", "greater than 0", self.deviation)
         require(self.draws >= 1, "Curvature.draws", "at least 1", self.draws)
 
-    def __call__(self, seen: Pass) -> Array:
-        x = seen.batch.x
+    def __call__(self, forward: ForwardPass) -> Array:
+        x = forward.batch.x
         # Without a key the noise is the same every time, so that losses without noise can be compared.
-        key = jax.random.key(0) if seen.key is None else jax.random.fold_in(seen.key, 5)
-        others = x + self.deviation * jax.random.normal(key, (self.draws, *x.shape), x.dtype)
-        probes = jax.random.split(jax.random.fold_in(key, 0), self.draws)
-        each = jax.vmap(lambda other, probe: norm(self.form, seen.model, x, other, probe, 1))(others, probes)
+        noise, *probes = jax.random.split(jax.random.key(0) if forward.key is None else forward.key, 1 + self.draws)
+        others = x + self.deviation * jax.random.normal(noise, (self.draws, *x.shape), x.dtype)
+        each = jax.vmap(lambda other, probe: norm(self.form, forward.model, x, other, probe, 1))(
+            others, jnp.stack(probes)
+        )
         return jnp.mean(each, axis=0)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import KnownCategories, Pass, Penalty, Schedule
+from isthmus.contracts import ForwardPass, KnownCategories, Penalty, Schedule
 from isthmus.errors import InvalidPart, require
 
 LEAST = 1e-12  # of the rows' variance: a residual below is rounding
@@ -51,8 +51,6 @@ class DeadUnits(Penalty):
     step_by_step = True
 
     def __post_init__(self) -> None:
-        is_weight = isinstance(self.weight, Schedule) or self.weight >= 0
-        require(is_weight, "DeadUnits.weight", "at least 0", self.weight)
         require(self.revived is None or self.revived >= 1, "DeadUnits.revived", "at least 1, or None", self.revived)
         require(1 <= self.after < 2**30, "DeadUnits.after", "from 1 to 2**30 - 1", self.after)
 
@@ -60,27 +58,30 @@ class DeadUnits(Penalty):
         """Return the rows since each unit was last active, [size]."""
         return np.zeros(model.size, np.int32)
 
-    def remember(self, seen: Pass) -> Any:
-        counts = seen.batch.weight > 0  # [n]
-        is_active = jnp.any((seen.code.draws[0] != 0) & counts[:, None], axis=0)
-        since = jnp.minimum(seen.memory + jnp.sum(counts, dtype=jnp.int32), self.after)
+    def remember(self, forward: ForwardPass) -> Any:
+        counts = forward.batch.weight > 0  # [n]
+        is_active = jnp.any((forward.code.draws[0] != 0) & counts[:, None], axis=0)
+        since = jnp.minimum(forward.memory + jnp.sum(counts, dtype=jnp.int32), self.after)
         return jnp.where(is_active, 0, since)
 
-    def __call__(self, seen: Pass) -> Array:
-        linear, is_dead = _before_choice(seen), jnp.asarray(seen.memory) >= self.after
+    def __call__(self, forward: ForwardPass) -> Array:
+        linear, is_dead = _before_choice(forward), jnp.asarray(forward.memory) >= self.after
         # Its two decodes are spared where no unit is dead.
         return jax.lax.cond(
-            jnp.any(is_dead), lambda: self._term(seen, linear, is_dead), lambda: jnp.zeros_like(linear[:, 0])
+            jnp.any(is_dead), lambda: self._term(forward, linear, is_dead), lambda: jnp.zeros_like(linear[:, 0])
         )
 
-    def _term(self, seen: Pass, linear: Array, is_dead: Array) -> Array:
-        x, held = seen.batch.x, jax.lax.stop_gradient(seen.code.draws)  # [1, n, size]
+    def _term(self, forward: ForwardPass, linear: Array, is_dead: Array) -> Array:
+        if forward.outcome is None:
+            raise InvalidPart("the penalty dead_units needs rows that are explained, and here only a target is.")
+        x, held = forward.batch.x, jax.lax.stop_gradient(forward.code.draws)  # [1, n, size]
         revived = self._largest_dead(linear, is_dead, x.shape[1])
         with_dead, without = (
-            seen.model.decode(z, seen.key, seen.code.condition).mean()[0] for z in (held + revived, held)
+            forward.model.decode(z, forward.decoder_key, forward.code.condition).mean()[0]
+            for z in (held + revived, held)
         )
-        missed = jax.lax.stop_gradient(x - seen.outcome.mean()[0])  # [n, d]
-        variance, left = _variance(x, seen.batch.weight), _variance(missed, seen.batch.weight)
+        missed = jax.lax.stop_gradient(x - forward.outcome.mean()[0])  # [n, d]
+        variance, left = _variance(x, forward.batch.weight), _variance(missed, forward.batch.weight)
         counts = jnp.any(is_dead) & (left > LEAST * variance)
         scale = jnp.where(counts, variance / jnp.where(counts, left, 1), 0)
         return scale * jnp.sum(jnp.square(missed - (with_dead - without)), axis=1)
@@ -93,14 +94,13 @@ class DeadUnits(Penalty):
         return jnp.where(is_dead & (dead >= least), linear, 0)
 
 
-def _before_choice(seen: Pass) -> Array:
+def _before_choice(forward: ForwardPass) -> Array:
     """Return the units before the largest were chosen, [n, size]."""
-    linear = seen.code.posterior
-    if not isinstance(linear, jax.Array | np.ndarray) or linear.shape != seen.code.point.shape:
+    if forward.code.dense is None:
         raise InvalidPart(
             "the penalty dead_units needs a code of which only the largest units pass: use bottleneck='top_k(...)'."
         )
-    return jnp.asarray(linear)
+    return forward.code.dense
 
 
 def _variance(rows: Array, weight: Array) -> Array:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Affinity, Pass, Penalty, Schedule, spelling
-from isthmus.errors import require
+from isthmus.contracts import Affinity, ForwardPass, Penalty, Schedule, spelling
 from isthmus.layers.pairs import mean_over_pairs, related, root, squared_distances
 
 
@@ -38,15 +37,11 @@ class Distances(Penalty):
     weight: float | Schedule = 0.1
     affinity: Affinity = spelling("squared_distance")
 
-    def __post_init__(self) -> None:
-        is_allowed = isinstance(self.weight, Schedule) or self.weight >= 0
-        require(is_allowed, "Distances.weight", "at least 0", self.weight)
-
     @property
     def needs_labels(self) -> bool:
         return self.affinity.needs_labels
 
-    def __call__(self, seen: Pass) -> Array:
-        square, weight = related(seen, self.affinity)
-        apart = root(squared_distances(seen.code.draws))  # [k, n, n]
+    def __call__(self, forward: ForwardPass) -> Array:
+        square, weight = related(forward, self.affinity)
+        apart = root(squared_distances(forward.code.draws))  # [k, n, n]
         return mean_over_pairs(jnp.square(apart - root(square)), weight)

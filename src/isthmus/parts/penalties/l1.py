@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Pass, Penalty, Schedule
-from isthmus.errors import require
+from isthmus.contracts import ForwardPass, Penalty, Schedule
 
 
 @dataclass(frozen=True)
@@ -27,8 +26,5 @@ class L1(Penalty):
 
     weight: float | Schedule = 1e-3
 
-    def __post_init__(self) -> None:
-        require(isinstance(self.weight, Schedule) or self.weight >= 0, "L1.weight", "at least 0", self.weight)
-
-    def __call__(self, seen: Pass) -> Array:
-        return jnp.mean(jnp.sum(jnp.abs(seen.code.draws), axis=-1), axis=0)
+    def __call__(self, forward: ForwardPass) -> Array:
+        return jnp.mean(jnp.sum(jnp.abs(forward.code.draws), axis=-1), axis=0)

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from jaxtyping import Array
 
-from isthmus.contracts import Affinity, Pass, Penalty, Schedule, spelling
-from isthmus.errors import require
+from isthmus.contracts import Affinity, ForwardPass, Penalty, Schedule, spelling
 from isthmus.layers.pairs import mean_over_pairs, related, squared_distances
 
 
@@ -37,15 +36,11 @@ class Laplacian(Penalty):
     weight: float | Schedule = 0.1
     affinity: Affinity = spelling("heat_kernel")
 
-    def __post_init__(self) -> None:
-        is_allowed = isinstance(self.weight, Schedule) or self.weight >= 0
-        require(is_allowed, "Laplacian.weight", "at least 0", self.weight)
-
     @property
     def needs_labels(self) -> bool:
         return self.affinity.needs_labels
 
-    def __call__(self, seen: Pass) -> Array:
-        near, weight = related(seen, self.affinity)
-        apart = squared_distances(seen.code.draws)  # [k, n, n]
+    def __call__(self, forward: ForwardPass) -> Array:
+        near, weight = related(forward, self.affinity)
+        apart = squared_distances(forward.code.draws)  # [k, n, n]
         return mean_over_pairs(near * apart, weight)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Affinity, Pass, Penalty, Schedule, spelling
+from isthmus.contracts import Affinity, ForwardPass, Penalty, Schedule, spelling
 from isthmus.errors import require
 from isthmus.layers.pairs import mean_over_pairs, related, root, squared_distances
 
@@ -46,17 +46,15 @@ class Margin(Penalty):
     form: Literal["weston", "hadsell"] = "weston"
 
     def __post_init__(self) -> None:
-        is_allowed = isinstance(self.weight, Schedule) or self.weight >= 0
-        require(is_allowed, "Margin.weight", "at least 0", self.weight)
         require(self.margin > 0, "Margin.margin", "above 0", self.margin)
 
     @property
     def needs_labels(self) -> bool:
         return self.affinity.needs_labels
 
-    def __call__(self, seen: Pass) -> Array:
-        together, weight = related(seen, self.affinity)
-        square = squared_distances(seen.code.draws)  # [k, n, n]
+    def __call__(self, forward: ForwardPass) -> Array:
+        together, weight = related(forward, self.affinity)
+        square = squared_distances(forward.code.draws)  # [k, n, n]
         if self.form == "weston":
             hinge = jax.nn.relu(self.margin - square)
         else:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import KnownCategories, Pass, Penalty, Schedule
+from isthmus.contracts import ForwardPass, KnownCategories, Penalty, Schedule
 from isthmus.errors import require
 
 EDGE = 1e-3  # of the way from an end of (0, 1) to rho: closer to the end the divergence goes on as a straight line
@@ -62,22 +62,21 @@ class Sparsity(Penalty):
 
     def __post_init__(self) -> None:
         require(0 < self.rho < 1, "Sparsity.rho", "in (0, 1)", self.rho)
-        require(isinstance(self.weight, Schedule) or self.weight >= 0, "Sparsity.weight", "at least 0", self.weight)
         require(0 <= self.memory < 1, "Sparsity.memory", "in [0, 1)", self.memory)
         is_span = len(self.span) == 2 and self.span[0] < self.span[1]
         require(is_span, "Sparsity.span", "the lowest and the highest activation", self.span)
 
-    def __call__(self, seen: Pass) -> Array:
-        mean, sample = self._batch(seen).mean, self.remember(seen)
+    def __call__(self, forward: ForwardPass) -> Array:
+        mean, sample = self._batch(forward).mean, self.remember(forward)
         known = jnp.where(sample.rows > 0, sample.mean, self.rho)
         return jnp.sum(_divergence(self.rho, jax.lax.stop_gradient(known - mean) + mean))
 
     def start(self, model: Any, known: KnownCategories) -> Sample:
         return _nothing(model.size)
 
-    def remember(self, seen: Pass) -> Sample:
-        batch = self._batch(seen)
-        past = _nothing(batch.mean.size) if seen.memory is None else seen.memory
+    def remember(self, forward: ForwardPass) -> Sample:
+        batch = self._batch(forward)
+        past = _nothing(batch.mean.size) if forward.memory is None else forward.memory
         variance = jnp.maximum(past.variance, batch.variance)
         # A past that has strayed by b tells as much as variance / b² rows.
         strayed = jnp.square(batch.mean - past.mean) - CHANCE**2 * variance / jnp.maximum(batch.rows, 1)
@@ -90,12 +89,12 @@ class Sparsity(Penalty):
             variance=past.variance + share * (batch.variance - past.variance),
         )
 
-    def _batch(self, seen: Pass) -> Sample:
+    def _batch(self, forward: ForwardPass) -> Sample:
         """Return what the batch alone tells."""
         low, high = self.span
-        shares = (jnp.mean(seen.code.draws, axis=0) - low) / (high - low)  # [n, size]
-        rows = jnp.sum(seen.batch.weight)
-        weight = seen.batch.weight / jnp.where(rows > 0, rows, 1)
+        shares = (jnp.mean(forward.code.draws, axis=0) - low) / (high - low)  # [n, size]
+        rows = jnp.sum(forward.batch.weight)
+        weight = forward.batch.weight / jnp.where(rows > 0, rows, 1)
         mean = weight @ shares
         return Sample(jnp.full_like(mean, rows), mean, weight @ jnp.square(shares - mean))
 

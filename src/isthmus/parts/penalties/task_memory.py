@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import KnownCategories, Pass, Penalty, Schedule
+from isthmus.contracts import ForwardPass, KnownCategories, Penalty, Schedule
 from isthmus.core.parameter_specs import parameter_specs
-from isthmus.errors import InvalidPart, require
+from isthmus.errors import InvalidPart
 from isthmus.layers.hypernetwork import Hypernetwork, hypernetworks
 
 
@@ -29,7 +29,7 @@ class TaskMemory(Penalty):
 
     g(e_t, θ) are all weights that a hypernetwork makes for task t, their squares summed; θ* are its own weights as the
     fit began. The embedding e_t of an earlier task is not moved by this term; without rows of that task nothing else
-    moves it. 0 in the first fit. Where several hypernetworks make the roads, their terms are summed. In the paper θ is
+    moves it. 0 in the first fit. The terms of several hypernetworks are summed. In the paper θ is
     a step ahead of the present weights; here it is where they are.
 
     Parameters
@@ -48,16 +48,13 @@ class TaskMemory(Penalty):
 
     weight: float | Schedule = 0.01
 
-    def __post_init__(self) -> None:
-        require(isinstance(self.weight, Schedule) or self.weight >= 0, "TaskMemory.weight", "at least 0", self.weight)
-
     def start(self, model: Any, known: KnownCategories) -> tuple[Kept, ...]:
         """Return what each hypernetwork makes now, for the tasks that earlier fits have seen."""
         return tuple(_kept(each, known.get(each.column, ())) for each in _found(model))
 
-    def __call__(self, seen: Pass) -> Array:
-        found = _found(seen.model)
-        return sum((_moved(*each) for each in zip(found, seen.memory, strict=True)), start=jnp.zeros(()))
+    def __call__(self, forward: ForwardPass) -> Array:
+        found = _found(forward.model)
+        return sum((_moved(*each) for each in zip(found, forward.memory, strict=True)), start=jnp.zeros(()))
 
 
 def _found(model: Any) -> list[Hypernetwork]:
@@ -75,7 +72,7 @@ def _kept(network: Hypernetwork, old: tuple[int, ...]) -> Kept:
     is_old = np.isin(np.arange(tasks.shape[0]), old).astype(np.int32)
     if old:
         return Kept(np.where(is_old[:, None], _all(network), np.float32(0)), is_old)
-    size = sum(slot.size for slot in parameter_specs(network.skeleton).values())
+    size = sum(spec.size for spec in parameter_specs(network.skeleton).values())
     return Kept(np.zeros((len(is_old), size), np.float32), is_old)
 
 

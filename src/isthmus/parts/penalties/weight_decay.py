@@ -8,8 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Pass, Penalty, Schedule
-from isthmus.errors import require
+from isthmus.contracts import ForwardPass, Penalty, Schedule
 
 
 @dataclass(frozen=True)
@@ -28,9 +27,6 @@ class WeightDecay(Penalty):
 
     weight: float | Schedule = 1e-4
 
-    def __post_init__(self) -> None:
-        require(isinstance(self.weight, Schedule) or self.weight >= 0, "WeightDecay.weight", "at least 0", self.weight)
-
-    def __call__(self, seen: Pass) -> Array:
-        matrices = [leaf for leaf in jax.tree.leaves(seen.model) if jnp.ndim(leaf) >= 2]
+    def __call__(self, forward: ForwardPass) -> Array:
+        matrices = [leaf for leaf in jax.tree.leaves(forward.model) if jnp.ndim(leaf) >= 2]
         return sum((jnp.sum(jnp.square(matrix)) for matrix in matrices), start=jnp.zeros(()))

@@ -16,7 +16,7 @@ from isthmus.errors import require
 class Plateau(Schedule):
     """`start`, times `rate` whenever the loss has not fallen for `epochs` epochs.
 
-    The held-out loss is watched where rows are held out, else the training loss.
+    The validation loss is watched where there is one, else the training loss.
 
     Parameters
     ----------

@@ -11,9 +11,9 @@ from isthmus.errors import require
 
 @dataclass(frozen=True)
 class Patience(Stop):
-    """Stop when the held-out loss has had no new lowest value for some epochs.
+    """Stop when the validation loss has had no new lowest value for some epochs.
 
-    Where no rows are held out, the training loss is watched.
+    Where there are no validation rows, the training loss is watched.
 
     Parameters
     ----------

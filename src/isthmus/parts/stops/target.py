@@ -11,7 +11,7 @@ from isthmus.errors import require
 
 @dataclass(frozen=True)
 class Target(Stop):
-    """Stop when the loss is at most `loss`: held out where rows are, else in training.
+    """Stop when the loss is at most `loss`: of validation rows where there are some, else in training.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from isthmus.contracts import Row, Text
-from isthmus.data.tokens import check_words, counts, join_tokens, most_frequent, numbered, split
+from isthmus.data.tokens import check_words, counts, join_tokens, most_frequent, number_tokens, split
 from isthmus.errors import require
 
 MOST = 2**20
@@ -54,7 +54,7 @@ class OneHot(Text):
 
     def apply(self, learned: dict[str, Any], texts: Sequence[str]) -> np.ndarray:
         rows = np.zeros((len(texts), len(learned["words"])), np.float32)
-        ids, text = numbered((split(text, self.by, self.lower) for text in texts), learned["words"])
+        ids, text = number_tokens((split(text, self.by, self.lower) for text in texts), learned["words"])
         rows[text[ids >= 0], ids[ids >= 0]] = 1
         return rows
 

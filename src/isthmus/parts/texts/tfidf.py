@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from isthmus.contracts import Row, Text
-from isthmus.data.tokens import check_words, counts, join_tokens, most_frequent, numbered, split
+from isthmus.data.tokens import check_words, counts, join_tokens, most_frequent, number_tokens, split
 from isthmus.errors import require
 
 MOST, SHOWN = 2**20, 20
@@ -68,7 +68,7 @@ class Tfidf(Text):
 
     def apply(self, learned: dict[str, Any], texts: Sequence[str]) -> np.ndarray:
         rows = np.zeros((len(texts), len(learned["words"])), np.float64)
-        ids, text = numbered((split(text, self.by, self.lower) for text in texts), learned["words"])
+        ids, text = number_tokens((split(text, self.by, self.lower) for text in texts), learned["words"])
         np.add.at(rows, (text[ids >= 0], ids[ids >= 0]), 1)
         rows *= learned["rarity"]
         length = np.linalg.norm(rows, axis=1, keepdims=True)

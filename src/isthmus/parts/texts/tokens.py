@@ -66,7 +66,7 @@ class Tokens(Text):
 
     def row(self, learned: dict[str, Any]) -> Row:
         length, values = learned["length"], len(learned["words"]) + FIRST
-        return Row((length,), codes=(values,) * length, may_be_missing=True)
+        return Row((length,), categories=(values,) * length, may_be_missing=True)
 
     def apply(self, learned: dict[str, Any], texts: Sequence[str]) -> np.ndarray:
         place = {word: i for i, word in enumerate(learned["words"], FIRST)}

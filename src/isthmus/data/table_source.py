@@ -1,0 +1,41 @@
+"""A source of heterogeneous tables: numbers, categories, dates and missing values, read as a schema says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from isthmus.data.arrow import ColumnSource
+from isthmus.data.schema import Schema
+from isthmus.data.source import Source
+
+
+class TableSource(Source):
+    """A frame or file whose columns become numbers block by block."""
+
+    form = "mixed"
+
+    def __init__(self, inner: ColumnSource, schema: Schema) -> None:
+        self.inner, self.schema = inner, schema
+        self.row = schema.row()
+        self.n_rows, self.names, self.index = inner.n_rows, inner.names, inner.index
+        self.dtype = np.dtype(np.float64)
+
+    @property
+    def kind(self) -> type[Source]:
+        return self.inner.kind
+
+    def blocks(self, rows: int) -> Iterator[np.ndarray]:
+        for batch in self.inner.record_batches(rows):
+            yield self.schema.apply(batch)
+
+    def whole(self) -> Any:
+        return self.inner.whole()
+
+    def complete(self, answer: Any, is_missing: np.ndarray) -> Any:
+        return self.inner.complete(answer, is_missing)
+
+    def labels(self) -> list[str | int] | None:
+        return self.inner.labels()

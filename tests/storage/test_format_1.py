@@ -1,0 +1,21 @@
+"""Model files of format 1 load for ever, and answer as they did when they were written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from safety_net import kept_cases, wrong_answers
+
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "format_1"
+
+
+def test_the_files_are_there() -> None:
+    assert len(kept_cases(FIXTURES)) >= 79
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+@pytest.mark.parametrize("name", kept_cases(FIXTURES))
+def test_a_model_of_format_1_loads_and_answers_the_same(name: str) -> None:
+    assert wrong_answers(FIXTURES, name) == {}
