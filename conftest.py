@@ -1,7 +1,8 @@
-"""What every test and doctest finds ready: programs compiled quickly, kept for all processes, and dropped in time."""
+"""What every test and doctest finds ready: programs are compiled quickly, and dropped in time."""
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -20,8 +21,8 @@ if "--xla_cpu_use_fusion_emitters" not in os.environ.get("XLA_FLAGS", ""):
 # Several workers share the cores, and the matrices are small: threads of BLAS would wait for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# What one worker, or a process that a test starts, has compiled is there for all others until the tests end. A folder
-# that is set already, as the controller's is for its workers, is taken, and left as it is.
+# What a process that a test starts has compiled is there for all others until the tests end. A folder that is set
+# already, as the controller's is for its workers, is taken, and left as it is.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="isthmus-programs-")
     os.environ["ISTHMUS_PROGRAMS_OWNER"] = str(os.getpid())
@@ -33,7 +34,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-MOST_MAPS = 45_000
+# A worker would write every program and read few again: the folder is for the processes that tests start.
+jax.config.update("jax_enable_compilation_cache", False)
+# What is traced stays, and a collection goes through all of it: seldom is enough.
+gc.set_threshold(100_000, 50, 100)
+
+MOST_MAPS = 30_000
 MAPS = Path("/proc/self/maps")
 
 SLOW = {

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from isthmus.contracts import Row
 from isthmus.data.reader import Reader, TableOptions
@@ -47,7 +47,6 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         InvalidData
             If it is another table.
         """
-        check_is_fitted(self)
         reader = self.fitted_.reader
         source = reader.open(X)
         if reader.text is not None:

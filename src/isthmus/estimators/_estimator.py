@@ -45,8 +45,9 @@ class Estimator(BaseEstimator, Storable, Generic[FittedType]):
     @property
     def fitted_(self) -> FittedType:
         """The fitted state: frozen, so that whoever holds it may read all of it."""
-        check_is_fitted(self)
-        assert self._fitted is not None  # noqa: S101 -- `check_is_fitted` has looked
+        if self._fitted is None:
+            check_is_fitted(self)  # it raises scikit-learn's sentence
+            raise AssertionError
         return self._fitted
 
     def __sklearn_is_fitted__(self) -> bool:
