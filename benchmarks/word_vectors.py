@@ -65,7 +65,7 @@ def main() -> None:
     model, start = WordVectors(chosen.size, max_words=chosen.words), time.perf_counter()
     model.fit(texts)
     print(f"{len(model.words_)} words with vectors of {chosen.size}; fit {time.perf_counter() - start:.0f} s")
-    information = model._information(texts)
+    _, _, information = model._information(texts)
     start = time.perf_counter()
     left, values, _ = randomized_svd(information, chosen.size, n_iter=6, random_state=0)
     whole = information.toarray()
