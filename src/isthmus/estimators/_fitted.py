@@ -112,6 +112,18 @@ def network_weights(skeleton: Model, tensors: dict[str, np.ndarray]) -> np.ndarr
     return np.concatenate([tensors[f"weights.{name}"].ravel() for name in parameter_specs(skeleton)])
 
 
+def stored_network(stored: Opened, reader: Reader, skeleton: Model, tensors: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Return what every fitted network holds but its settings, by the names of its fields, from a file."""
+    return {
+        "reader": reader.with_tensors(tensors),
+        "skeleton": skeleton,
+        "weights": network_weights(skeleton, tensors),
+        "history": stored_history(stored),
+        "stop_reason": header_field(stored, "stop_reason", str),
+        "n_samples": header_field(stored, "n_samples", int),
+    }
+
+
 def shorter_shapes(stored: Opened, longest: dict[str, tuple[int, ...]]) -> Shapes:
     """Return the types and shapes of the tensors that a file holds of some, their first axes as long as it says."""
     shapes: Shapes = {}

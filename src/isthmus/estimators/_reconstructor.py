@@ -22,7 +22,7 @@ from isthmus.estimators._device import on_device
 from isthmus.estimators._diagnosis import diagnose_code
 from isthmus.estimators._encoder import Encoder
 from isthmus.estimators._estimator import Estimator
-from isthmus.estimators._fitted import Fitted, network_shapes, network_weights, stored_facts, stored_history
+from isthmus.estimators._fitted import Fitted, network_shapes, stored_facts, stored_network
 from isthmus.estimators._network_parts import AutoencoderParts, StackParts
 from isthmus.estimators._seeds import seed_of
 from isthmus.model import inference
@@ -264,12 +264,7 @@ class Reconstructor(Encoder, Estimator[FittedAutoencoder]):
         tensors = read_tensors(stored, shapes)
         estimator._fitted = FittedAutoencoder(
             settings=estimator.to_json(),
-            reader=reader.with_tensors(tensors),
-            skeleton=skeleton,
-            weights=network_weights(skeleton, tensors),
-            history=stored_history(stored),
-            stop_reason=header_field(stored, "stop_reason", str),
-            n_samples=header_field(stored, "n_samples", int),
+            **stored_network(stored, reader, skeleton, tensors),
             sampler=CodeSampler.from_state(facts, tensors, size, known),
             findings=findings,
             is_category=category_mask(parts, reader.row),

@@ -27,10 +27,9 @@ from isthmus.estimators._estimator import Estimator, Estimators
 from isthmus.estimators._fitted import (
     Fitted,
     network_shapes,
-    network_weights,
     shorter_shapes,
     stored_facts,
-    stored_history,
+    stored_network,
 )
 from isthmus.estimators._network_parts import SupervisedParts
 from isthmus.estimators._reconstructor import Reconstructor
@@ -198,12 +197,7 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
         tensors = read_tensors(stored, shapes)
         estimator._fitted = FittedSupervised(
             settings=estimator.to_json(),
-            reader=reader.with_tensors(tensors),
-            skeleton=skeleton,
-            weights=network_weights(skeleton, tensors),
-            history=stored_history(stored),
-            stop_reason=header_field(stored, "stop_reason", str),
-            n_samples=header_field(stored, "n_samples", int),
+            **stored_network(stored, reader, skeleton, tensors),
             target=target,
             others=tensors.get("others"),
         )
