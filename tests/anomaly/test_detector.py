@@ -224,6 +224,7 @@ def test_a_model_file_keeps_it_all(tmp_path: Path) -> None:
     ("change", "message"),
     [
         (lambda header, tensors: header.update(offset="low"), "its offset is 'low'"),
+        (lambda header, tensors: header.update(rarity=-1.0), r"its rarity is -1\.0"),
         (lambda header, tensors: header.update(models=[]), "its 'models' is not of type int"),
         (lambda header, tensors: header.update(models=10**9), "expected 1 to 10000 models; got 1000000000"),
         (lambda header, tensors: header.update(models=2), "there is no model 'model1' in it"),
@@ -283,6 +284,16 @@ def test_bad_tables_are_refused(fitted: AnomalyDetector) -> None:
         made().fit(np.where(X > 2, np.inf, X))
     with pytest.raises(ValueError, match="3 features"):
         fitted.predict(X[:, :3])
+
+
+def test_a_cell_beyond_all_numbers_is_the_oddest_and_spares_the_other_rows(fitted: AnomalyDetector) -> None:
+    wild = NEW[:4].copy()
+    wild[1, 2], wild[2, 0], wild[3, 1] = 1e18, np.inf, -1e300
+    scores = fitted.anomaly_score(wild)
+    assert np.isfinite(scores).all()
+    assert scores[0] == fitted.anomaly_score(NEW[:1])[0]
+    assert fitted.predict(wild)[1:].tolist() == [-1, -1, -1]
+    assert fitted.explain(wild[2:3])["contribution"].idxmax(axis=1).tolist() == ["x0"]
 
 
 def test_the_default_finds_what_is_odd() -> None:

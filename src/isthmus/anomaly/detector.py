@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -76,7 +76,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
     squared reconstruction error, each column in units of its spread, and each of the two sums divided by its mean over
     validation rows; so usual rows score about 1. As squares add up over columns, so do scores: `explain` says which
     column adds what. Columns of categories have no distance, and their error is −log p in place of
-    a square.
+    a square. A category that the fit has not had adds more than any row scores that has none.
 
     The default autoencoder removes a little noise, and its code is wide: it need not compress, it pulls a row towards
     where usual rows are dense, and what it changes is anomalous. The error of a narrow code alone is a weaker score.
@@ -253,7 +253,8 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         sources = _open(fitted.scores, X)
         added = np.concatenate(list(_contributions(fitted.scores, sources, is_own=fitted.is_own)))
         first, source = fitted.scores[0].model.fitted_, sources[0]
-        rows = first.reader.unscale(first.apply(inference.reconstruct, source, first.row.size))
+        blocks = (block for block, _ in first.reader.scale_marked(source, is_capped=True))
+        rows = first.reader.unscale(first.run(inference.reconstruct, blocks, source, first.row.size))
         expected = first.reader.restore(rows, source)
         if not isinstance(expected, pd.DataFrame):
             names = first.reader.labels or [f"x{i}" for i in range(added.shape[1])]
@@ -272,9 +273,9 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
 
     def to_state(self) -> State:
         """Return all that a file must hold of this estimator."""
-        fitted = self.fitted_
+        fitted, rarity = self.fitted_, self.fitted_.scores[0].rarity
         state = State(
-            {"parameters": fitted.settings, "offset": fitted.offset, "models": len(fitted.scores)},
+            {"parameters": fitted.settings, "offset": fitted.offset, "models": len(fitted.scores), "rarity": rarity},
             {f"held_out.{name}": array for name, array in fitted.validation._asdict().items()},
         )
         for i, score in enumerate(fitted.scores):
@@ -300,15 +301,14 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
             shapes |= score_shapes(stored, str(i), model.fitted_.row.size)
         compare_shapes(Opened(stored.path, stored.header, own), shapes)
         tensors = read_tensors(stored, dict(stored.tensors))
-        scores = [
-            NeighborScore(
-                model,
-                neighbors=int(detector.neighbors),
-                **{name: tensors[f"oddness{i}.{name}"] for name in TENSORS},
-            )
-            for i, model in enumerate(models)
-        ]
         validation = ValidationScores(tensors["held_out.score"], tensors["held_out.weight"])
+        rarity = stored.header.get("rarity", float(validation.score.max()))  # which earlier files do not hold
+        if type(rarity) is not float or not 0 <= rarity < np.inf:
+            raise ModelFileError(f"{stored.path} is damaged: its rarity is {short(rarity)}.")
+        scores = []
+        for i, model in enumerate(models):
+            arrays = {name: tensors[f"oddness{i}.{name}"] for name in TENSORS}
+            scores.append(NeighborScore(model, neighbors=int(detector.neighbors), rarity=rarity, **arrays))
         _check_values(stored, scores, validation)
         detector._fitted = FittedDetector(detector.to_json(), tuple(scores), validation, offset)
         return detector
@@ -342,21 +342,21 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         near, training, validation = _take(table, own[places]), _take(table, own), _take(table, out)
         templates = self._templates(len(own))
         seeds = np.random.SeedSequence(seed).generate_state(len(templates) * int(self.n_models)).tolist()
-        scores, added = [], []
+        scores, added, unseen = [], [], []
         for i, start in enumerate(seeds):
             model = clone(templates[i % len(templates)]).set_params(random_state=start)
             model.fit(training, sample_weight=weight[own])
-            rows = model.scaled_rows(validation)
-            score = fit_scores(
-                model,
-                (model.scaled_rows(near), mass),
-                (rows, weight[out]),
-                int(self.neighbors),
-                is_own=is_own,
-            )
-            added.append(score.contributions(rows, is_own=is_own))
+            rows, is_unseen = model.marked_rows(validation)
+            near_rows, others = (model.scaled_rows(near), mass), (rows, is_unseen, weight[out])
+            score = fit_scores(model, near_rows, others, int(self.neighbors), is_own=is_own)
+            added.append(score.contributions(rows, is_unseen, is_own=is_own))
+            unseen.append(is_unseen)
             scores.append(score if is_own else score.with_neighbors(rows[spare], spare_mass, int(self.reference)))
-        return tuple(scores), ValidationScores(np.mean(added, axis=0).sum(axis=1), weight[out])
+        total, count = np.mean(added, axis=0).sum(axis=1), np.mean(unseen, axis=0).sum(axis=1)
+        # With it a row of an unseen category scores above all others: so rare is what none of them has.
+        rarity = float(total[count == 0].max(initial=0))
+        validated = ValidationScores(total + rarity * count, weight[out])
+        return tuple(replace(score, rarity=rarity) for score in scores), validated
 
 
 def default_autoencoder(rows: int) -> Autoencoder:
@@ -401,9 +401,9 @@ def _open(scores: Sequence[NeighborScore], X: Any) -> list[Source]:
 def _contributions(scores: Sequence[NeighborScore], sources: Sequence[Source], *, is_own: bool) -> Iterator[np.ndarray]:
     """Yield what columns add to the scores of rows, [rows, d] float64, the mean over models."""
     readers = [score.model.fitted_.reader for score in scores]
-    blocks = [reader.scale(source) for reader, source in zip(readers, sources, strict=True)]
-    for rows in zip(*blocks, strict=True):
-        parts = [score.contributions(block, is_own=is_own) for score, block in zip(scores, rows, strict=True)]
+    blocks = [reader.scale_marked(source, is_capped=True) for reader, source in zip(readers, sources, strict=True)]
+    for marked in zip(*blocks, strict=True):
+        parts = [score.contributions(*block, is_own=is_own) for score, block in zip(scores, marked, strict=True)]
         yield np.mean(parts, axis=0)
 
 

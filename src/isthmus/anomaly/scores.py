@@ -42,6 +42,7 @@ class NeighborScore:
     weight: np.ndarray  # [m] float32, how often each stands
     means: np.ndarray  # [2] float64: a and b; 0 for a part that is not there
     neighbors: int
+    rarity: float = 0.0  # what a category adds that the fit has not had, beside its error
 
     @cached_property
     def _search(self) -> NearestNeighbors:
@@ -54,18 +55,22 @@ class NeighborScore:
         points = np.concatenate([self.points, _points(self.model, rows, self.spread[0])])[:most]
         return replace(self, points=points, weight=np.concatenate([self.weight, weight])[:most].astype(np.float32))
 
-    def contributions(self, rows: np.ndarray, *, is_own: bool) -> np.ndarray:
+    def contributions(self, rows: np.ndarray, is_unseen: np.ndarray | None = None, *, is_own: bool) -> np.ndarray:
         """Return what each column adds to the score of each of the scaled rows [n, d], [n, d] float64.
 
-        `is_own` says that rows may be among the usual ones: then a row does not vouch for itself.
+        Parameters
+        ----------
+        is_unseen : where a category is that the fit has not had, [n, d].
+        is_own : whether rows may be among the usual ones: then a row does not vouch for itself.
         """
         counts = self.means > 0
         factor = np.divide(counts, self.means, out=np.zeros(PARTS), where=counts) / np.count_nonzero(counts)
-        return np.einsum("p,pnd->nd", factor, self.parts(rows, is_own=is_own))
+        added = np.einsum("p,pnd->nd", factor, self.parts(rows, is_unseen, is_own=is_own))
+        return added if is_unseen is None else added + self.rarity * is_unseen
 
-    def parts(self, rows: np.ndarray, *, is_own: bool) -> np.ndarray:
+    def parts(self, rows: np.ndarray, is_unseen: np.ndarray | None = None, *, is_own: bool) -> np.ndarray:
         """Return both parts of the score by column, [2, n, d] float64, not yet in units of their means."""
-        error = self.model.fitted_.column_error(rows).astype(np.float64)
+        error = self.model.fitted_.column_error(rows, is_unseen).astype(np.float64)
         parts = np.stack([np.zeros_like(error), error / np.square(self.spread[1], dtype=np.float64)])
         if len(self.points):
             start = 0
@@ -105,7 +110,7 @@ def _weighted_mean(square: np.ndarray, weight: np.ndarray, mass: float) -> np.nd
 def fit_scores(
     model: Reconstructor,
     usual: tuple[np.ndarray, np.ndarray],
-    validation: tuple[np.ndarray, np.ndarray],
+    validation: tuple[np.ndarray, np.ndarray, np.ndarray],
     neighbors: int,
     *,
     is_own: bool,
@@ -115,20 +120,22 @@ def fit_scores(
     Parameters
     ----------
     usual : scaled rows of the training, no two equal, and the weight of each: the neighbors.
-    validation : scaled rows and their weights that give errors and distances their units.
+    validation : scaled rows, where a category is in them that the training has not had, and their weights; they give
+        errors and distances their units.
     neighbors : how many; 0 for errors only.
     is_own : whether the validation rows are those of the training.
     """
     rows, weight = usual
+    others, is_unseen, other_weight = validation
     size = model.fitted_.row.size
     spread = np.stack([_deviation(model, rows, weight), np.zeros(size)])
-    spread[1] = _root_error(model, *validation) + 0.01 * spread[0]
+    spread[1] = _root_error(model, others, other_weight) + 0.01 * spread[0]
     spread = spread.astype(np.float32)
     has_points = bool(neighbors) and _are_numbers(model.fitted_.row).any()
     points = _points(model, rows, spread[0]) if has_points else np.zeros((0, size), np.float32)
     draft = NeighborScore(model, spread, points, weight[: len(points)].astype(np.float32), np.zeros(PARTS), neighbors)
-    sums = draft.parts(validation[0], is_own=is_own).sum(axis=2)
-    means = np.maximum(np.average(sums, axis=1, weights=validation[1]), LEAST)
+    sums = draft.parts(others, is_unseen, is_own=is_own).sum(axis=2)
+    means = np.maximum(np.average(sums, axis=1, weights=other_weight), LEAST)
     return replace(draft, means=means * [has_points, True])
 
 

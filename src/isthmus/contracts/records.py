@@ -39,10 +39,18 @@ class Row:
     is_sequence: bool = False  # the first axis is time: (steps, features)
     may_be_missing: bool = False  # entries may be NaN: missing, or behind the end of a shorter sequence or text
     is_table: bool = False  # a table of numbers and categories: encoders see it through a `MixedInput`
+    unseen: tuple[int, ...] | None = None  # by column: what stands for a category that the fit has not had; 0 for none
 
     @property
     def size(self) -> int:
         return math.prod(self.shape)
+
+    def is_unseen(self, x: np.ndarray) -> np.ndarray:
+        """Say of each cell of rows [n, d] that are not scaled whether it holds a category that the fit has not had."""
+        if self.unseen is None:
+            return np.zeros(x.shape, bool)
+        numbers = np.array(self.unseen)
+        return (x == numbers) & (numbers > 0)
 
     def column(self, index: int) -> str:
         """Return the name of a column for a message."""

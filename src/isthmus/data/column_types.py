@@ -35,9 +35,14 @@ class Column(abc.ABC):
         """How many categories it may hold; 0 where it holds a number."""
         return 0
 
+    @property
+    def unseen(self) -> int | None:
+        """The number that stands for a category that the fit has not had; None where there is no such thing."""
+        return None
+
     @abc.abstractmethod
     def encode(self, array: pa.Array) -> np.ndarray:
-        """Return the column as float64 [n], NaN for a missing value or a category that the fit did not have."""
+        """Return the column as float64 [n]: NaN where a value is missing, `unseen` for a category not of the fit."""
 
     @abc.abstractmethod
     def decode(self, numbers: np.ndarray) -> pa.Array:
@@ -104,7 +109,10 @@ class Datetime(Column):
 
 
 class Categorical(Column):
-    """Categories, as numbers in the order of `values`; the rare ones share one number more, and so do new ones then."""
+    """Categories, as numbers in the order of `values`; the rare ones share one number more, and so do new ones then.
+
+    Where there are no rare ones that number stands for new ones alone.
+    """
 
     kind = "categorical"
 
@@ -112,10 +120,14 @@ class Categorical(Column):
     def count(self) -> int:
         return len(self.values) + (self.rest is not None)
 
+    @property
+    def unseen(self) -> int | None:
+        return len(self.values) if self.rest is None else None
+
     def encode(self, array: pa.Array) -> np.ndarray:
-        places = self._places(array)
-        is_new = np.isnan(places) & ~np.asarray(array.is_null())
-        return np.where(is_new, len(self.values), places) if self.rest is not None else places
+        array = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+        places, is_missing = self._places(array), np.asarray(array.is_null(nan_is_null=True))
+        return np.where(np.isnan(places) & ~is_missing, len(self.values), places)
 
     def decode(self, numbers: np.ndarray) -> pa.Array:
         known = [*self.values, *([] if self.rest is None else [self.rest])]
@@ -132,7 +144,6 @@ class Categorical(Column):
         """Return the places of the cells among the values, [n], NaN for others."""
         if pa.types.is_null(array.type):
             return np.full(len(array), np.nan)
-        array = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
         try:
             known = pa.array(self.values, type=type_of(self.type)).cast(array.type)
         except pa.ArrowException as error:
@@ -157,9 +168,6 @@ class Ordinal(Categorical):
     @property
     def count(self) -> int:
         return 0
-
-    def encode(self, array: pa.Array) -> np.ndarray:
-        return self._places(array)
 
 
 KINDS: dict[str, type[Column]] = {kind.kind: kind for kind in (Numeric, Boolean, Categorical, Ordinal, Datetime)}

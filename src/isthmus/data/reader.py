@@ -154,7 +154,14 @@ class Reader:
 
     def scale(self, source: Source) -> Iterator[np.ndarray]:
         """Yield the rows of a source as the model sees them, [n, d] float32."""
-        return scaled_blocks(source, self.fitted_scaling, self.learned)
+        return (scaled for scaled, _ in scaled_blocks(source, self.fitted_scaling, self.learned))
+
+    def scale_marked(self, source: Source, *, is_capped: bool = False) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the same, and where a category is that the fit has not had, [n, d] bool.
+
+        `is_capped` says that numbers too large to compute with are cut, not refused.
+        """
+        return scaled_blocks(source, self.fitted_scaling, self.learned, is_capped=is_capped)
 
     def unscale(self, rows: np.ndarray) -> np.ndarray:
         """Return scaled rows [n, d] in the units of the table, of the type they came in."""

@@ -17,8 +17,10 @@ MOST = 1e17  # in float32 the square of a scaled value, summed over columns, is 
 FOLD = 1024  # up to so many rows, equal rows are folded into one with their weight
 
 
-def finite_blocks(source: Source) -> Iterator[np.ndarray]:
+def finite_blocks(source: Source, *, is_capped: bool = False) -> Iterator[np.ndarray]:
     """Yield the source's rows in blocks of about a million cells, each checked.
+
+    `is_capped` says that what is infinite or beyond 1e100 is read as 1e100.
 
     Raises
     ------
@@ -27,7 +29,8 @@ def finite_blocks(source: Source) -> Iterator[np.ndarray]:
         first.
     """
     rows = min(max(CELLS // source.row.size, 256), 8192)
-    for block in source.blocks(rows):
+    for values in source.blocks(rows):
+        block = np.clip(values, -LARGEST, LARGEST) if is_capped else values
         present = np.where(np.isnan(block), 0, block) if source.row.may_be_missing else block
         low, high = float(present.min()), float(present.max())  # NaN where a cell is
         if not (np.isfinite(low) and np.isfinite(high)):
@@ -37,18 +40,23 @@ def finite_blocks(source: Source) -> Iterator[np.ndarray]:
         yield block
 
 
-def scaled_blocks(source: Source, scaling: Scaling | TableScaling, learned: Arrays) -> Iterator[np.ndarray]:
-    """Yield the source's rows in blocks as the model sees them, [n, d] float32.
+def scaled_blocks(
+    source: Source, scaling: Scaling | TableScaling, learned: Arrays, *, is_capped: bool = False
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the source's rows in blocks as the model sees them, and where a category is that the fit has not had.
+
+    Both are [n, d], float32 and bool. `is_capped` says that numbers too large to compute with are cut, not refused.
 
     Raises
     ------
     InvalidData
         As `finite_blocks`, and if a scaled value is too large to be squared.
     """
-    for block in finite_blocks(source):
+    for block in finite_blocks(source, is_capped=is_capped):
         scaled = scaling.apply(learned, block)
+        scaled = np.clip(scaled, -MOST, MOST) if is_capped else scaled
         check_support(block, scaled, None, source)
-        yield scaled.astype(np.float32)
+        yield scaled.astype(np.float32), source.row.is_unseen(block)
 
 
 class Rows:

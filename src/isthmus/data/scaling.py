@@ -19,8 +19,9 @@ class TableScaling:
     """What a part of `isthmus.scalings` does to rows of a kind.
 
     Categories are not scaled, but checked: whole numbers in range, and, where `known` names the column, among those of
-    the training rows. Of a sequence all steps are scaled by the same numbers, one set for each feature; steps that are
-    missing count for nothing. Missing values stay NaN.
+    the training rows. One that the fit has not had becomes NaN: it tells the network nothing. Of a sequence all steps
+    are scaled by the same numbers, one set for each feature; steps that are missing count for nothing. Missing values
+    stay NaN.
     """
 
     part: Scaling
@@ -62,6 +63,7 @@ class TableScaling:
     def apply(self, learned: Arrays, x: np.ndarray) -> np.ndarray:
         if self._is_plain:
             return self.part.apply(learned, x)
+        x = x if self.row.unseen is None else np.where(self.row.is_unseen(x), np.nan, x)
         self._check_categories(x)
         scaled = self._map_numbers(lambda rows: self.part.apply(learned, rows), x)
         return np.where(np.isnan(x), np.nan, scaled) if self.row.may_be_missing else scaled

@@ -38,7 +38,9 @@ class Schema:
         """Return what one row of the table is."""
         counts = tuple(column.count for column in self.columns)
         codes = counts if any(counts) else None
-        return Row((len(counts),), tuple(self.names), codes, may_be_missing=True, is_table=True)
+        numbers = tuple(column.unseen or 0 for column in self.columns)
+        unseen = numbers if any(numbers) else None
+        return Row((len(counts),), tuple(self.names), codes, may_be_missing=True, is_table=True, unseen=unseen)
 
     def apply(self, batch: pa.RecordBatch) -> np.ndarray:
         """Return rows as float64 [n, columns], NaN where a value is missing."""

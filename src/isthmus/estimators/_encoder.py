@@ -60,6 +60,11 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """Return the rows of a table as the model sees them, [n, d] float32."""
         return np.concatenate(list(self.fitted_.reader.scale(self.open_rows(X))))
 
+    def marked_rows(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return the same, and where a category is that the fit has not had, [n, d] bool."""
+        blocks, marks = zip(*self.fitted_.reader.scale_marked(self.open_rows(X)), strict=True)
+        return np.concatenate(blocks), np.concatenate(marks)
+
     @property
     def model_(self) -> Model:
         """The trained model, an Equinox module."""

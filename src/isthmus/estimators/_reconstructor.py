@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import abc
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -39,17 +41,72 @@ class FittedAutoencoder(Fitted):
     is_category: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     """Whether each column is explained as a category, [d]."""
 
-    def column_error(self, rows: np.ndarray) -> np.ndarray:
+    def column_error(self, rows: np.ndarray, is_unseen: np.ndarray | None = None) -> np.ndarray:
         """Return how far each entry of scaled rows [n, d] float32 is from its expectation, [n, d].
 
         It is the squared difference of a number, and −log p of a category, in units of what a balanced likelihood
         divides its column by.
+
+        Parameters
+        ----------
+        is_unseen : where a category is that the fit has not had, [n, d]: it is as far as the furthest one.
         """
-        error = np.concatenate(list(inference.blockwise(self.bind(inference.error), iter([rows]))))
-        if not self.is_category.any():
+        error = self._by_block(inference.error, rows)
+        if self.is_category.any():
+            error = np.where(self.is_category, -self._by_block(inference.explain, rows), error)
+        if is_unseen is None or not is_unseen.any():
             return error
-        log_prob = np.concatenate(list(inference.blockwise(self.bind(inference.explain), iter([rows]))))
-        return np.where(self.is_category, -log_prob, error)
+        among = is_unseen.any(axis=1)
+        x, unseen, furthest = rows[among], is_unseen[among], np.zeros_like(error[among])
+        back = self._by_block(inference.reconstruct, x)
+        for cells in self._categories(unseen):
+            log_prob = self._by_block(inference.explain_as, x, cells)
+            furthest = np.fmax(furthest, np.where(self.is_category, -log_prob, (back - cells) ** 2))
+        error[among] = np.where(unseen, self._at_least_rare(furthest), error[among])
+        return error
+
+    def squared_error(self, rows: np.ndarray, is_unseen: np.ndarray) -> np.ndarray:
+        """Return the squared difference of scaled rows [n, d] to what is expected of them, 1 for a wrong category."""
+        error = self._by_block(inference.error, rows)
+        error = np.where(self.is_category, np.sign(error), error)
+        if not is_unseen.any():
+            return error
+        return np.where(is_unseen, np.where(self.is_category, 1, self.column_error(rows, is_unseen)), error)
+
+    def column_log_prob(self, rows: np.ndarray, is_unseen: np.ndarray) -> np.ndarray:
+        """Return the log-likelihood of scaled rows [n, d] by column, [n, d]; 0 where a value is missing.
+
+        A category that the fit has not had, where `is_unseen` [n, d], is at most as probable as the least probable one
+        of its column, given the row, and as one row among those of the fit and this one.
+        """
+        log_prob = self._by_block(inference.explain, rows)
+        among = is_unseen.any(axis=1)
+        if among.any():
+            x, unseen = rows[among], is_unseen[among]
+            of_each = [self._by_block(inference.explain_as, x, cells) for cells in self._categories(unseen)]
+            least = np.min(of_each, axis=0)
+            log_prob[among] = np.where(unseen, -self._at_least_rare(-least), log_prob[among])
+        return log_prob
+
+    def _at_least_rare(self, error: np.ndarray) -> np.ndarray:
+        """Return −log p, at least that of one row among those of the fit and one more."""
+        return np.maximum(error, np.log(self.n_samples + 1))
+
+    def _categories(self, is_unseen: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield, where `is_unseen` [n, d], each of the categories of a column in turn, scaled [n, d]; NaN elsewhere."""
+        counts = np.array(self.row.unseen)
+        for place in range(int(counts[is_unseen.any(axis=0)].max())):
+            cells = np.where(is_unseen, np.minimum(place, counts - 1), np.nan)
+            scaled = self.reader.fitted_scaling.apply(self.reader.learned, cells)
+            yield scaled.astype(np.float32)
+
+    def _by_block(self, function: Callable[..., Any], rows: np.ndarray, cells: np.ndarray | None = None) -> np.ndarray:
+        """Return a compiled function of scaled rows [n, d], and of other cells [n, d] where they are given, [n, d]."""
+        size = rows.shape[1]
+        beside = rows if cells is None else np.concatenate([rows, cells], axis=1)
+        compute = self.bind(function)
+        of_block = compute if cells is None else lambda block: compute(block[:, :size], block[:, size:])
+        return np.concatenate(list(inference.blockwise(of_block, iter([beside]))))
 
     def to_state(self) -> State:
         """Return what a file holds of the autoencoder."""
@@ -92,7 +149,7 @@ class Reconstructor(Encoder, Estimator[FittedAutoencoder]):
             raise InvalidData(
                 f"the codes have {source.row.size} columns, and those of this model have {fitted.n_components}."
             )
-        codes = scaled_blocks(source, resolve(Scaling, "none"), {})
+        codes = (block for block, _ in scaled_blocks(source, resolve(Scaling, "none"), {}))
         rows = fitted.reader.unscale(fitted.run(inference.decode, codes, source, fitted.row.size))
         if source.row.columns:
             return fitted.reader.restore(rows, source.with_row(Row((fitted.row.size,))))
@@ -111,10 +168,12 @@ class Reconstructor(Encoder, Estimator[FittedAutoencoder]):
 
         It is the sum over columns, in scaled units, without noise; for `squared_error` minus the squared distance
         to the reconstruction. Where the code is a distribution it is log p(x | mean code): `isthmus.log_likelihood`
-        estimates log p(x).
+        estimates log p(x). A category that the fit has not had is at most as probable as the least probable one of
+        its column, and as one row among those of the fit.
         """
         fitted, source = self.fitted_, self.open_rows(X)
-        return fitted.apply(inference.explain, source, fitted.row.size).sum(axis=1)
+        blocks = itertools.starmap(fitted.column_log_prob, fitted.reader.scale_marked(source))
+        return np.concatenate([block.astype(source.dtype).sum(axis=1) for block in blocks])
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return the weighted mean of `score_samples`: higher is better."""
@@ -125,7 +184,7 @@ class Reconstructor(Encoder, Estimator[FittedAutoencoder]):
     def reconstruction_error(self, X: Any, per_feature: bool = False) -> np.ndarray:
         """Return the squared difference between rows and reconstructions in scaled units: higher is more anomalous.
 
-        Of a column of categories it is 1 for each that is wrong.
+        Of a column of categories it is 1 for each that is wrong, as one is that the fit has not had.
 
         Parameters
         ----------
@@ -133,8 +192,8 @@ class Reconstructor(Encoder, Estimator[FittedAutoencoder]):
         per_feature : return it for each column, [n, d]; else the sum over columns, [n].
         """
         fitted, source = self.fitted_, self.open_rows(X)
-        error = fitted.apply(inference.error, source, fitted.row.size)
-        error = np.where(fitted.is_category, np.sign(error), error)
+        blocks = itertools.starmap(fitted.squared_error, fitted.reader.scale_marked(source))
+        error = np.concatenate([block.astype(source.dtype) for block in blocks])
         return error if per_feature else error.sum(axis=1)
 
     def diagnose(self, X: Any) -> Any:

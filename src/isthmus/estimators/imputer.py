@@ -158,9 +158,9 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
         InvalidData
             If it has other columns than that of the fit, or a cell that is infinite.
         """
-        fitted, (source, x) = self.fitted_, self._open(X)
+        fitted, (source, x, is_missing) = self.fitted_, self._open(X)
         filled = np.where(np.isnan(x), _predict(fitted.autoencoder, x, None).mean, x)
-        return self._complete(source, x, filled)
+        return self._complete(source, filled, is_missing)
 
     @on_device
     def impute(self, X: Any, n_imputations: int | None = None, random_state: Any = None) -> list[Any]:
@@ -176,9 +176,9 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
         Whole(1).check("n_imputations", count)
         seed = self.random_state if random_state is None else random_state
         Seed().check("random_state", seed)
-        source, x = self._open(X)
+        source, x, is_missing = self._open(X)
         random = np.random.Generator(np.random.Philox([seed_of(seed), 2]))
-        return [self._complete(source, x, self._draw(x, random)) for _ in range(count)]
+        return [self._complete(source, self._draw(x, random), is_missing) for _ in range(count)]
 
     @on_device
     def uncertainty(self, X: Any) -> np.ndarray:
@@ -187,26 +187,27 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
         Of a number it is half of what holds 68 % of the draws, in its units (a date's in seconds); of a category the
         chance that another one is true.
         """
-        fitted, (_, x) = self.fitted_, self._open(X)
+        fitted, (_, x, is_missing) = self.fitted_, self._open(X)
         low, high = self._bounds(x, 0.6827)
         uncertainty = _predict(fitted.autoencoder, x, None).uncertainty
-        return np.where(np.isnan(x), np.where(fitted.is_category, uncertainty, (high - low) / 2), 0.0)
+        return np.where(is_missing, np.where(fitted.is_category, uncertainty, (high - low) / 2), 0.0)
 
     @on_device
     def interval(self, X: Any, coverage: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
         """Return between which ends each missing number lies with the chance `coverage`, [n, d] float64 each.
 
-        A number that is not missing is both ends; a column of categories is NaN.
+        A number that is not missing is both ends; a column of categories is NaN, and so is a rank never seen.
         """
         require(0 < coverage < 1, "coverage", "in (0, 1)", coverage)
-        low, high = self._bounds(self._open(X)[1], coverage)
-        is_category = self.fitted_.is_category
-        return np.where(is_category, np.nan, low), np.where(is_category, np.nan, high)
+        _, x, is_missing = self._open(X)
+        low, high = self._bounds(x, coverage)
+        is_none = self.fitted_.is_category | (np.isnan(x) & ~is_missing)
+        return np.where(is_none, np.nan, low), np.where(is_none, np.nan, high)
 
     @on_device
     def missing(self, X: Any) -> np.ndarray:
-        """Say of each cell whether it is missing, [n, d]."""
-        return np.isnan(self._open(X)[1])
+        """Say of each cell whether it is missing, [n, d]: one of a category that the fit has not had is not."""
+        return self._open(X)[2]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -268,11 +269,16 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
         random = np.random.Generator(np.random.Philox([seed_of(self.random_state), 1]))
         return np.sort(random.permutation(rows)[: min(rows // 10, MOST_ROWS)])
 
-    def _open(self, X: Any) -> tuple[Source, np.ndarray]:
-        """Return the source of a table and its rows as the model sees them, [n, d], NaN where a value is missing."""
+    def _open(self, X: Any) -> tuple[Source, np.ndarray, np.ndarray]:
+        """Return the source of a table, its rows as the model sees them, [n, d], and which cells are missing, [n, d].
+
+        A category that the fit has not had tells the model nothing, so it is NaN to it, but it is not missing.
+        """
         model = self.fitted_.autoencoder
         source = model.open_rows(X)
-        return source, np.concatenate(list(model.fitted_.reader.scale(source))).astype(np.float64)
+        blocks, marks = zip(*model.fitted_.reader.scale_marked(source), strict=True)
+        x = np.concatenate(blocks).astype(np.float64)
+        return source, x, np.isnan(x) & ~np.concatenate(marks)
 
     def _draw(self, x: np.ndarray, random: np.random.Generator) -> np.ndarray:
         """Return scaled rows `x` [n, d] with missing values drawn: all of them, then half of them in each sweep."""
@@ -328,10 +334,10 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
         ]
         return np.stack([np.quantile(column, RANKS) for column in own], axis=1)
 
-    def _complete(self, source: Source, x: np.ndarray, filled: np.ndarray) -> Any:
-        """Return the table with its missing cells taken from scaled rows `filled` [n, d]."""
+    def _complete(self, source: Source, filled: np.ndarray, is_missing: np.ndarray) -> Any:
+        """Return the table with its missing cells [n, d] taken from scaled rows `filled` [n, d]."""
         reader = self.fitted_.autoencoder.fitted_.reader
-        return source.complete(reader.restore(reader.unscale(filled), source), np.isnan(x))
+        return source.complete(reader.restore(reader.unscale(filled), source), is_missing)
 
 
 def _predict(model: Autoencoder, x: np.ndarray, seed: int | None) -> CellPrediction:

@@ -62,6 +62,13 @@ def explain(weights: Array, model: Any, x: Array) -> Array:
 
 
 @jax.jit
+def explain_as(weights: Array, model: Any, x: Array, cells: Array) -> Array:
+    """Return the log-likelihood of `cells` [n, d] given the code of `x` [n, d], by column; 0 where one is NaN."""
+    outcome = _outcome(assemble(model, weights), x)
+    return outcome.log_prob_by_column(cells, ~jnp.isnan(cells))[0]
+
+
+@jax.jit
 def expectation_and_uncertainty(weights: Array, model: Any, x: Array, key: Array) -> tuple[Array, Array, Array]:
     """Return the expected rows of `x` [n, d], how uncertain each entry is (1 where that is not known), and a draw.
 
