@@ -87,10 +87,11 @@ def test_rare_and_new_categories_share_the_last_code() -> None:
     assert column.decode(np.array([2.0, 0.0])).to_pylist() == ["q", "x"]
 
 
-def test_a_new_category_is_a_hole_where_none_was_rare() -> None:
+def test_a_new_category_has_a_number_beyond_all_where_none_was_rare() -> None:
     column = KINDS["categorical"]("a", "string", values=("x", "y"))
     assert column.count == 2
-    np.testing.assert_array_equal(column.encode(pa.array(["y", "new"])), [1, NAN])
+    assert column.unseen == 2
+    np.testing.assert_array_equal(column.encode(pa.array(["y", "new", None])), [1, 2, NAN])
 
 
 def test_declared_categories_come_back_in_their_order() -> None:
