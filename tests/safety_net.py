@@ -51,7 +51,7 @@ from isthmus import (
 ASKED = 24  # rows of a table that answers are recorded of
 KEPT = 5  # rows of each answer in the fixtures
 TOLERANCE = 1e-5  # of an answer on another machine, relative and absolute
-TIMES = ("epoch", "seconds", "stop")  # what a history holds beside losses
+TIMES = ("epoch", "seconds", "stop", "kept")  # what a history holds beside losses
 COMPILED = "/jax/core/compile/backend_compile_duration"
 
 

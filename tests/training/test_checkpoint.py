@@ -207,6 +207,7 @@ def test_ten_kills_and_a_ctrl_c_change_no_bit(
     finished = teller.outcome()
     assert finished["reason"] == "all epochs that were asked for have been taken: 600"
     assert stopped["history"][-1].pop("stop") == "interrupted"
+    assert 1 <= stopped["history"][-1].pop("kept") <= stopped["epochs"]
     assert stopped["history"] == finished["history"][: stopped["epochs"]]
     assert finished == whole()
     assert [left.name for left in folder.iterdir() if left.name.startswith(".")] == []
@@ -217,6 +218,8 @@ class Press(Stop):
     """Ctrl-C in an epoch, once."""
 
     epoch: int
+
+    compares = False  # it is asked in every epoch
 
     def __call__(self, history: Sequence[Any]) -> str | None:
         if len(history) == self.epoch:
@@ -233,6 +236,7 @@ WAYS = {
     "held out": {"validation_fraction": 0.25},
     "three starts": {"n_starts": 3, "validation_fraction": 0.25},
     "schedule of steps": {"optimizer": "adam(cosine(0.01, steps=50))"},
+    "schedule that ends": {"optimizer": "adam(cosine(0.01, steps=6))", "validation_fraction": 0.25},
     "schedule of losses": {"optimizer": "sgd(plateau(0.2, epochs=1))"},
     "scheduled penalty": {"penalties": "l1(linear(0.0, 0.1, steps=10))"},
     "lbfgs": {"optimizer": "lbfgs(2)"},
@@ -287,6 +291,7 @@ def test_more_epochs_go_on_where_fewer_ended(way: str, tmp_path: Path) -> None:
     assert long.n_iter_ == 8
     first = short.history_
     assert first[-1].pop("stop") == long.history_[-1]["stop"] == "max_epochs"
+    assert first[-1].pop("kept") == 3
     assert long.history_[:3] == first  # their seconds too: they were not taken again
     assert outcome(long) == outcome(autoencoder(**WAYS[way]).fit(X))
 

@@ -35,7 +35,7 @@ class Comparison:
     """The result of `compare_optimizers`; printed, it is its summary."""
 
     histories: pd.DataFrame = field(repr=False)
-    """A row for each epoch of each optimizer: `optimizer`, and the columns of `history_` but `stop`."""
+    """A row for each epoch of each optimizer: `optimizer`, and the columns of `history_` but `stop` and `kept`."""
     summary: pd.DataFrame
     """A row for each optimizer, the lowest loss first, that of the weights kept: the validation loss, if any."""
     models: Mapping[str, Any] = field(repr=False)
@@ -119,7 +119,7 @@ def compare_optimizers(
     histories = {name: _add_up_seconds(run.history) for name, run in runs.items() if run.stop != "refused"}
     records = [{"optimizer": name} | record for name, history in histories.items() for record in history]
     return Comparison(
-        histories=pd.DataFrame(records).drop(columns="stop", errors="ignore"),
+        histories=pd.DataFrame(records).drop(columns=["stop", "kept"], errors="ignore"),
         summary=_summarize(runs, histories),
         models={name: run.model for name, run in runs.items() if run.stop not in ("refused", "diverged")},
     )
@@ -176,8 +176,7 @@ def _summarize(runs: Mapping[str, Run], histories: Mapping[str, list[dict[str, A
     rows = {}
     for name, run in runs.items():
         history = histories.get(name, [])
-        # The weights kept are those of the lowest validation loss, else the last.
-        best = min(history, key=lambda record: record.get("validation_loss", -record["epoch"]), default={})
+        best = next((record for record in history if record["epoch"] == history[-1].get("kept")), {})
         losses = {} if run.stop == "diverged" else {k: best[k] for k in ("loss", "validation_loss") if k in best}
         seconds = history[-1]["seconds"] if history else 0.0
         rows[name] = losses | {"epochs": len(history), "seconds": seconds, "stop": run.stop, "reason": run.reason}

@@ -22,9 +22,12 @@ def of(model: Autoencoder | StackedAutoencoder) -> dict[str, str]:
 
 
 def best_record(history: Sequence[Mapping[str, float]]) -> Mapping[str, float]:
-    """Return the record of the epoch whose weights are kept: of the lowest validation loss, else the last."""
+    """Return the record of the epoch whose weights are kept."""
     if not history:
         return {}
+    if "kept" in history[-1]:
+        return history[int(history[-1]["kept"]) - 1]
+    # In files of earlier versions, that of the lowest validation loss, else the last.
     return min(history, key=lambda record: record.get("validation_loss", -record["epoch"]))
 
 

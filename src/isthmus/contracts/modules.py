@@ -8,6 +8,7 @@ with numbers later. n rows, d columns, k draws of a code, its size, the width of
 from __future__ import annotations
 
 import abc
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -36,6 +37,8 @@ class BackboneModule(eqx.Module):
 
 class Neck(eqx.Module):
     """The module of a bottleneck."""
+
+    is_random: ClassVar[bool] = False  # its draws differ from key to key: a loss is known by the mean over several
 
     @abc.abstractmethod
     def __call__(self, hidden: Array, key: Array | None, step: Array = LAST_STEP) -> Code:

@@ -165,6 +165,16 @@ class Likelihood(Part, kind="likelihoods"):
 class Schedule(Part, kind="schedules"):
     """A number that changes in training; pure."""
 
+    is_endless: ClassVar[bool] = False  # it changes for ever, less and less
+
+    @property
+    def last_step(self) -> int:
+        """Return the step from which on the value is the last one: until then losses cannot be compared.
+
+        Of one that is endless, that from which on less than a hundredth of the way is left.
+        """
+        return 0
+
     @abc.abstractmethod
     def __call__(self, step: Array) -> Array:
         """Return the value at a step; one step is one batch."""
@@ -253,6 +263,8 @@ class Optimizer(Part, kind="optimizers"):
 
 class Stop(Part, kind="stops"):
     """When to stop; pure."""
+
+    compares: ClassVar[bool] = True  # it judges by losses or weights: it is asked of epochs after every schedule's end
 
     @abc.abstractmethod
     def __call__(self, history: Sequence[Record]) -> str | None:

@@ -45,6 +45,7 @@ from isthmus.estimators._training import (
     run_training,
     start_from_rows,
     validation_share,
+    warn_of_schedules,
     with_start_values,
 )
 from isthmus.estimators._validation import check_categories, check_size
@@ -227,12 +228,14 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
         """Train on a table and its targets, and return the fitted state."""
         prepared = self._prepare(X, source, reader, target, targets, sample_weight, former)
         job = self._build_job(prepared)
+        warn_of_schedules(job)
         reader = prepared.reader
         settings = self.to_json()
         if prepared.pretrained is not None:
             settings["scaling"] = reader.fitted_scaling.part.to_json()
         result, before = self._run(prepared, job, settings, checkpoint)
-        later = (record | {"epoch": record["epoch"] + len(before)} for record in result.history)
+        counted = ("epoch", "kept")
+        later = (record | {k: record[k] + len(before) for k in counted if k in record} for record in result.history)
         return FittedSupervised(
             settings=settings,
             reader=reader.with_known(known_categories(job, list(prepared.parts.read_categories(reader.row)))),

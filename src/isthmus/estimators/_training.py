@@ -39,6 +39,7 @@ from isthmus.training.epoch import Job, Progress
 from isthmus.training.neighbors import find_neighbors
 from isthmus.training.objective import Plan
 from isthmus.training.progress_bar import with_progress_bar
+from isthmus.training.selection import kept_epoch
 
 FULL_BATCH = 2048  # rows at a time, where a gradient is gathered over all rows
 NOT_DECISIVE = ("max_epochs", "stops", "verbose", "device")  # of the parameters, for the weights after an epoch
@@ -52,7 +53,7 @@ class TrainingParameters:
     optimizer: Any = "adam"
     batch_size: int | None = None
     max_epochs: int = 100
-    stops: Any = "patience(10)"
+    stops: Any = "patience(20)"
     validation_fraction: float | None = None
     random_state: int | np.random.RandomState | None = 0
     device: str | None = None
@@ -85,6 +86,7 @@ class TrainingResult(NamedTuple):
 
     progress: Progress
     end: End | None  # of the best start
+    kept: int | None = None  # the number of the epoch whose weights are kept
 
     @property
     def weights(self) -> np.ndarray:
@@ -93,8 +95,8 @@ class TrainingResult(NamedTuple):
 
     @property
     def history(self) -> tuple[dict[str, Any], ...]:
-        """The records of the best start; the last one names what ended it."""
-        return history_of(self.progress, self.end)
+        """The records of the best start; the last one names what ended it, and the epoch that is kept."""
+        return history_of(self.progress, self.end, self.kept)
 
     @property
     def stop_reason(self) -> str | None:
@@ -112,11 +114,11 @@ class TrainingResult(NamedTuple):
         return self.end is not None and self.end.stop == DRY_RUN
 
 
-def history_of(progress: Progress, end: End | None) -> tuple[dict[str, Any], ...]:
-    """Return the records of the best start; the last one names what ended it."""
+def history_of(progress: Progress, end: End | None, kept: int | None = None) -> tuple[dict[str, Any], ...]:
+    """Return the records of the best start; the last one names what ended it, and the epoch that is kept."""
     history: list[dict[str, Any]] = [dict(record) for record in progress.histories[progress.best]]
     if history and end is not None:
-        history[-1]["stop"] = end.stop
+        history[-1] |= {"stop": end.stop} | ({} if kept is None else {"kept": kept})
     return tuple(history)
 
 
@@ -184,6 +186,18 @@ def with_start_values(skeleton: Model, weights: np.ndarray, place: str, values: 
     return np.stack([with_values(skeleton, start, values) for start in weights]) if values else weights
 
 
+def warn_of_schedules(job: Job) -> None:
+    """Warn where a schedule of the objective ends after the last epoch: in use, every schedule is at its end."""
+    last, steps = job.plan.last_step(job.model, is_exact=True), job.max_epochs * job.steps_per_epoch
+    if 0 < steps < last:
+        needed = -(-last // job.steps_per_epoch)
+        warnings.warn(
+            f"max_epochs={job.max_epochs} takes {steps} steps, and a schedule ends at step {last}: in use the model is "
+            f"as it would be then, which it is not trained for. Use max_epochs={needed}, or a shorter schedule.",
+            stacklevel=4,
+        )
+
+
 def run_training(
     job: Job,
     start: Progress,
@@ -220,11 +234,11 @@ def run_training(
         if not last.epoch:
             raise
         warnings.warn(f"interrupted after epoch {last.epoch}: what was learned is kept.", stacklevel=4)
-        return TrainingResult(last, End("interrupted", "interrupted"))
+        return TrainingResult(last, End("interrupted", "interrupted"), kept_epoch(job, last.histories[last.best]))
     except Diverged as error:
         message = f"{error}. {likely_cause(row, np.asarray(job.table.x))}"
         raise Diverged(message, history_of(last, End("diverged", str(error)))) from error
-    return TrainingResult(last, last.reasons[last.best])
+    return TrainingResult(last, last.reasons[last.best], kept_epoch(job, last.histories[last.best]))
 
 
 def known_categories(job: Job, columns: list[int]) -> dict[int, tuple[int, ...]]:

@@ -49,6 +49,7 @@ from isthmus.estimators._training import (
     run_training,
     start_from_rows,
     validation_share,
+    warn_of_schedules,
 )
 from isthmus.estimators._validation import check_categories, check_part_labels, check_size, check_slopes
 from isthmus.model import inference
@@ -110,8 +111,12 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
     batch_size : rows in a step; None takes a 32nd of the rows, within 32 and 256.
     max_epochs : how often to go through the rows at most.
     stops : when to stop earlier, a list of `isthmus.stops`.
-    validation_fraction : share of rows kept for validation, in [0, 1); None keeps a tenth from 1,000 rows on. With
-        validation rows the weights of the epoch with the lowest validation loss are kept.
+    validation_fraction : share of rows kept for validation, in [0, 1); None keeps a tenth from 1,000 rows on. They are
+        judged by what is trained: under the noise of `corruption` and code, the same after each epoch, with every
+        schedule at its end. The weights of the epoch of the lowest loss are kept, of validation rows where there are
+        some, else in training; those of the last one where that does not show which is best: under noise, with a
+        neighborhood, an adversarial code, `dead_units`. Epochs are compared, by stops too, once every schedule has
+        ended.
     n_starts : how many seeds to train at once; the one with the lowest loss, of validation rows if any, is kept.
     warm_start : whether `fit` goes on from the weights of the last fit, with its columns and scaling.
     random_state : seed of weights, batches and noise; None draws a new one. The global generators are not touched.
@@ -126,7 +131,7 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
     history_ : one record an epoch: `epoch`, `loss`, every term by name, `validation_loss`, `weight_change`
         (‖w − w₀‖ / ‖w₀‖), `seconds` since the start. Losses are means over rows of sums over columns, scaled.
         The last one holds `stop` too, the name of what ended training: of a stop, as `patience`, or `max_epochs`,
-        `settled`, `interrupted`, `diverged`.
+        `settled`, `interrupted`, `diverged`; and `kept`, the number of the epoch whose weights are kept.
     stop_reason_ : why training ended, a sentence.
     n_iter_ : epochs taken.
     dead_units_ : of a sparse code as `top_k`, the units that are zero in every training row.
@@ -213,6 +218,7 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         former = self._fitted if self.warm_start else None
         prepared = self._prepare(X, y, sample_weight, former, expects_missing)
         job = self._build_job(prepared, self._validation_share(prepared))
+        warn_of_schedules(job)
         start = loop.start(job, self._first_weights(prepared, job, former))
         result = run_training(job, start, prepared.reader.row, self.to_json(), self, checkpoint)
         self._fitted = self._finish(prepared, y, job, result)
@@ -232,7 +238,7 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         check_slopes(job.model)
         start = None if former is None else last_progress(former, self.to_json(), job)
         start = start or loop.start(job, self._first_weights(prepared, job, former))
-        job = replace(job, max_epochs=start.epoch + 1, stops=())
+        job = replace(job, max_epochs=start.epoch + 1, stops=(), compares=False)
         start = replace(start, reasons=(None,) * len(job.seeds))
         result = run_training(job, start, prepared.reader.row, self.to_json(), self)
         self._fitted = self._finish(prepared, y, job, result)

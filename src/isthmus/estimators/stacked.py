@@ -31,6 +31,7 @@ from isthmus.estimators._training import (
     known_categories,
     run_training,
     validation_share,
+    warn_of_schedules,
 )
 from isthmus.estimators._validation import check_categories, check_part_labels, check_size
 from isthmus.estimators.autoencoder import LEAST_COLUMNS, NO_VALIDATION, STEP_BY_STEP, VALIDATION_FROM, Autoencoder
@@ -132,6 +133,7 @@ class StackedAutoencoder(Reconstructor, TrainingParameters):
         split = ValidationSplit(self._validation_share(rows, parts), seed_of(self.random_state))
         likelihood = parts.row_likelihood(row)
         job = build_job(skeleton, parts.plan(), rows, reader, likelihood, self, split, stops=parts.stops)
+        warn_of_schedules(job)
         start = loop.start(job, _join_layers(parts, layers, skeleton)[None])
         result = run_training(job, start, row, self.to_json(), self, checkpoint)
         self._fitted = FittedStack(

@@ -44,10 +44,13 @@ class Model(eqx.Module):
     target_may_be_missing: bool = eqx.field(static=True, default=False)
     categories: tuple[int, ...] | None = eqx.field(static=True, default=None)  # of rows of a table: how many by column
 
-    def encode(self, x: Array, key: Array | None = None, step: Array = LAST_STEP) -> Code:
-        """Return the code of `x` [n, d]."""
+    def encode(
+        self, x: Array, key: Array | None = None, step: Array = LAST_STEP, *, has_layer_noise: bool = True
+    ) -> Code:
+        """Return the code of `x` [n, d]; the noise of a key is also that of the encoder's layers, where they have it."""
         rows = jnp.nan_to_num(x) if self.may_be_missing and not self.encoder.reads_missing else x
-        code = self.neck(self.encoder(rows, fold(key, Noise.ENCODER)), fold(key, Noise.NECK), step)
+        layers_key = fold(key, Noise.ENCODER) if has_layer_noise else None
+        code = self.neck(self.encoder(rows, layers_key), fold(key, Noise.NECK), step)
         if not self.condition:
             return code
         return code._replace(condition=x.reshape(x.shape[0], -1)[:, np.array(self.condition)])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-NO_TERMS = ("epoch", "loss", "validation_loss", "weight_change", "changed_links", "seconds", "stop")
+NO_TERMS = ("epoch", "loss", "validation_loss", "weight_change", "changed_links", "seconds", "stop", "kept")
 
 
 def history(records: Sequence[Mapping[str, Any]], title: str = "") -> Figure:

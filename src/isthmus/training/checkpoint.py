@@ -18,7 +18,7 @@ from isthmus.contracts import End, Record
 from isthmus.errors import CheckpointError, ModelFileError
 from isthmus.storage import container as modelfile
 from isthmus.training.epoch import Job, Progress
-from isthmus.training.loop import why_end
+from isthmus.training.selection import why_end
 
 _ARRAYS = ("state", "good", "good_loss", "best_weights", "best_loss", "factor")
 INTERVAL = 1.0  # seconds between writes

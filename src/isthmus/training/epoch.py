@@ -15,6 +15,8 @@ from isthmus.training.neighbors import refresh_neighbors
 from isthmus.training.objective import Plan
 from isthmus.training.step import TrainingState
 
+VALIDATION_KEY = np.array([0, 2**32 - 1], np.uint32)  # the same after every epoch and for every start
+
 
 @dataclass(frozen=True)
 class Job:
@@ -31,6 +33,30 @@ class Job:
     neighborhood: Neighborhood | None = None
     groups: np.ndarray | None = None  # [rows], numbers: rows of one group come in one batch, as far as it holds them
     known: KnownCategories = field(default_factory=dict)
+    compares: bool = True  # epochs with each other: else each has rows of its own, and the last weights are kept
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Return how many steps an epoch takes, at least where groups are not cut."""
+        return 1 if self.plan.optimizer.full_batch else -(-int(self.table.rows) // self.batch_size)
+
+    @property
+    def first_comparable(self) -> int:
+        """Return how many epochs pass until every schedule has ended: only from then on losses can be compared."""
+        return -(-self.plan.last_step(self.model) // self.steps_per_epoch)
+
+    @property
+    def keeps_best(self) -> bool:
+        """Say whether the weights of the epoch of the lowest loss are kept, else those of the last one.
+
+        The loss in training does not show which weights are best where rows explain others, beside a discriminator,
+        with a penalty that depends on the steps before, or under noise that is another in each epoch.
+        """
+        plan = self.plan
+        is_vague = plan.is_noisy(self.model) and not plan.optimizer.full_batch
+        is_vague |= self.neighborhood is not None or plan.discriminator is not None
+        is_vague |= any(penalty.step_by_step for penalty in plan.penalties)
+        return self.compares and (self.held_out is not None or not is_vague)
 
     @property
     def last(self) -> End:
@@ -45,8 +71,8 @@ class Progress:
     state: TrainingState
     good: TrainingState  # before the epoch of the lowest training loss: kept for when the loss is not finite
     good_loss: np.ndarray  # [starts]
-    best_weights: np.ndarray  # [starts, weights], at the lowest validation loss, else the last
-    best_loss: np.ndarray  # [starts]
+    best_weights: np.ndarray  # [starts, weights], of the epoch that is kept: see `training/selection.py`
+    best_loss: np.ndarray  # [starts], of validation rows, or in training where there are none
     factor: np.ndarray  # [starts], on the learning rate: lowered when an epoch fails
     histories: tuple[tuple[Record, ...], ...]
     reasons: tuple[End | None, ...]  # why each start has ended
@@ -72,7 +98,9 @@ def run_epoch(job: Job, before: Progress) -> tuple[TrainingState, dict[str, np.n
     if state.changed is not None:
         values["changed_links"] = np.asarray(state.changed)
     if job.held_out is not None:
-        values["validation_loss"] = steps.validation_loss(state.weights, job.model, job.plan, job.held_out)
+        values["validation_loss"] = steps.validation_loss(
+            state.weights, job.model, job.plan, job.held_out, VALIDATION_KEY
+        )
     return state, values, settled
 
 
@@ -83,7 +111,7 @@ def _by_steps(job: Job, before: Progress) -> tuple[TrainingState, steps.EpochRes
     key = np.array([[seed, number] for seed in job.seeds], np.uint32)
     rate, factor = job.plan.optimizer.learning_rate, before.factor
     if isinstance(rate, Schedule):
-        factor = factor * np.array([rate.factor(history) for history in before.histories], np.float32)
+        factor = factor * np.array([rate.factor(history[job.first_comparable :]) for history in before.histories], np.float32)
     batches = np.int32((order >= 0).any(axis=(0, 2)).sum())
     state, result = steps.epoch(before.state, order, key, factor, job.model, job.plan, job.table, batches)
     return state, jax.device_get(result), np.zeros(len(job.seeds), bool)
@@ -123,19 +151,19 @@ def _by_rounds(job: Job, before: Progress) -> tuple[TrainingState, steps.EpochRe
 
 
 def shuffled_batches(job: Job, seed: int, number: int) -> np.ndarray:
-    """Return the rows in the epoch's order by batch, [batches, batch size], -1 where there is none."""
+    """Return the rows in the epoch's order by batch, [batches, batch size]; ~i, below 0, is row i that only fills up."""
     generator = np.random.Generator(np.random.Philox([seed, number]))
     rows = generator.permutation(int(job.table.rows))
     batches = -(-len(job.table.x) // job.batch_size)
     if job.groups is not None:
         return pack_groups(rows, job.groups, 2 * batches + 1, job.batch_size)
-    order = np.full((batches, job.batch_size), -1, np.int32)
+    order = ~np.resize(rows, (batches, job.batch_size)).astype(np.int32)
     order.ravel()[: job.table.rows] = rows
     return order
 
 
 def pack_groups(rows: np.ndarray, groups: np.ndarray, batches: int, size: int) -> np.ndarray:
-    """Return rows by batch, [batches, size], -1 where there is none: no group is cut that fits into a batch.
+    """Return rows by batch, [batches, size], ~i for a row that fills up: no group is cut that fits into a batch.
 
     Groups come in the order of their first rows in `rows`; those larger than a batch are cut by chance. Two batches in
     a row hold more than one batch of rows, so that 2 · rows / size + 1 of them are enough.
@@ -143,7 +171,7 @@ def pack_groups(rows: np.ndarray, groups: np.ndarray, batches: int, size: int) -
     _, first, place = np.unique(groups[rows], return_index=True, return_inverse=True)
     rows = rows[np.argsort(first[place], kind="stable")]
     sizes = np.bincount(place)[np.argsort(first)]
-    order, batch, filled, start = np.full((batches, size), -1, np.int32), 0, 0, 0
+    order, batch, filled, start = ~np.resize(rows, (batches, size)).astype(np.int32), 0, 0, 0
     for count in sizes:
         for cut in range(0, count, size):
             piece = rows[start + cut : start + min(cut + size, count)]

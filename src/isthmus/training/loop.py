@@ -16,6 +16,7 @@ from isthmus.errors import Diverged
 from isthmus.training import step as steps
 from isthmus.training.epoch import Job, Progress, run_epoch
 from isthmus.training.neighbors import find_neighbors
+from isthmus.training.selection import why_end
 
 RETRIES = 9  # of an epoch whose loss is not finite, each with a quarter of the step before
 MOST_CHANGE = 1e4  # an epoch that moves the weights further, in their own lengths, has diverged
@@ -79,8 +80,9 @@ def _next(job: Job, before: Progress) -> Progress:
     )
     if all(reason is not None and reason.stop == "diverged" for reason in reasons):
         raise Diverged("the loss is not finite, and smaller steps did not help")
-    is_good = keeps & (values["loss"] < before.good_loss)
-    is_best = keeps & (losses < before.best_loss) if job.held_out is not None else keeps
+    is_first = before.epoch <= job.first_comparable  # none before it can be compared with it
+    is_good = keeps & (is_first | (values["loss"] < before.good_loss))
+    is_best = keeps & (is_first | (not job.keeps_best) | (losses < before.best_loss))
     return Progress(
         state=_choose(keeps, state, before.state),
         good=_choose(is_good, origin, before.good),
@@ -101,14 +103,6 @@ def _is_finite(values: dict[str, np.ndarray]) -> np.ndarray:
 def _record(past: tuple[Record, ...], values: dict[str, float], began: float) -> Record:
     seconds = time.perf_counter() - began + (past[-1]["seconds"] if past else 0.0)
     return {"epoch": len(past) + 1, **values, "seconds": seconds}
-
-
-def why_end(job: Job, history: tuple[Record, ...], is_settled: bool = False) -> End | None:
-    """Return why training ends after these epochs, or None."""
-    if is_settled:
-        return End("settled", f"{job.plan.optimizer.name} has settled")
-    asked = (End(stop.name, reason) for stop in job.stops if (reason := stop(history)))
-    return next(asked, job.last if len(history) >= job.max_epochs else None)
 
 
 def _choose(chosen: np.ndarray, new: Any, old: Any) -> Any:

@@ -9,13 +9,25 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import Batch, Code, Corruption, ForwardPass, KnownCategories, Optimizer, Outcome, Penalty, at
+from isthmus.contracts import (
+    Batch,
+    Code,
+    Corruption,
+    ForwardPass,
+    KnownCategories,
+    Optimizer,
+    Outcome,
+    Penalty,
+    Schedule,
+    at,
+)
 from isthmus.core.spelling import unique_names
 from isthmus.model.model import Model, Noise, fold
 
 RESERVED = (
     "loss",
     "epoch",
+    "kept",
     "validation_loss",
     "weight_change",
     "changed_links",
@@ -34,6 +46,26 @@ class Plan(NamedTuple):
     reconstruction: Any = 1.0  # weight of explaining rows beside a target
     step_scale: Any = None  # [weights], factors on their steps: 0 holds a weight; None lets all move
 
+    def is_noisy(self, model: Any) -> bool:
+        """Say whether the objective of a model is an expectation, over a corruption or the draws of a code."""
+        return self.corruption is not None or model.neck.is_random
+
+    def last_step(self, model: Any, *, is_exact: bool = False) -> int:
+        """Return the step from which on no schedule changes: of the objective of a model, and of learning rates.
+
+        An endless one of the objective counts as ended near its end, and one of a rate is not waited for. `is_exact`
+        asks only for those of the objective that end.
+        """
+        objective, rates = _schedules((self.penalties, model)), _schedules((self.optimizer, self.discriminator))
+        counted = [s for s in objective if not (is_exact and s.is_endless)]
+        counted += [] if is_exact else [s for s in rates if not s.is_endless]
+        return max((schedule.last_step for schedule in counted), default=0)
+
+
+def _schedules(tree: Any) -> list[Schedule]:
+    leaves = jax.tree.leaves(tree, is_leaf=lambda node: isinstance(node, Schedule))
+    return [leaf for leaf in leaves if isinstance(leaf, Schedule)]
+
 
 class LossTerms(NamedTuple):
     """The loss terms of one forward pass."""
@@ -49,19 +81,30 @@ def start_memory(plan: Plan, model: Model, known: KnownCategories) -> tuple[Any,
 
 
 def loss(
-    model: Model, plan: Plan, batch: Batch, step: Array, key: Array | None, memory: tuple[Any, ...] | None = None
+    model: Model,
+    plan: Plan,
+    batch: Batch,
+    step: Array,
+    key: Array | None,
+    memory: tuple[Any, ...] | None = None,
+    *,
+    has_layer_noise: bool = True,
 ) -> tuple[Array, LossTerms]:
     """Return what to minimise, and the terms: means over rows, weighted; `key=None` computes without noise.
 
-    Where the neck has a discriminator, the sum holds its terms too: its weights, and nothing else, learn from them.
+    Without `has_layer_noise` encoder and decoder are those of use, as without dropout; the noise of corruption and code
+    remains. Where the neck has a discriminator, the sum holds its terms too: its weights, and nothing else, learn from
+    them.
     """
     before = start_memory(plan, model, {}) if memory is None else memory
     observed = ~jnp.isnan(batch.x) if model.may_be_missing else None
     batch = batch if observed is None else batch._replace(x=jnp.nan_to_num(batch.x))
     corrupted = _corrupted(model, plan, batch.x, observed, key)
-    code = model.encode(corrupted, key, step)
-    outcome = None if model.head is None else model.decode(code.draws, key, code.condition)
-    forward = ForwardPass(batch, corrupted, code, outcome, model, step, fold(key, Noise.NECK_TERMS), decoder_key=key)
+    layers_key = key if has_layer_noise else None
+    code = model.encode(corrupted, key, step, has_layer_noise=has_layer_noise)
+    outcome = None if model.head is None else model.decode(code.draws, layers_key, code.condition)
+    neck_key = fold(key, Noise.NECK_TERMS)
+    forward = ForwardPass(batch, corrupted, code, outcome, model, step, neck_key, decoder_key=layers_key)
     terms = {} if outcome is None else model.neck.terms(_log_likelihood(outcome, batch, observed), forward)
     if model.target is not None:
         terms = {name: plan.reconstruction * term for name, term in terms.items()}
@@ -82,11 +125,11 @@ def loss(
 
 
 def _without_discriminator(model: Model) -> Model:
-    """Return the model as penalties see it: no gradient of theirs reaches a discriminator."""
+    """Return the model as penalties see it: without the arrays of a discriminator, which learn from its terms alone."""
 
     def held(path: Any, leaf: Any) -> Any:
         place = jax.tree_util.keystr(path, simple=True, separator=".")
-        return jax.lax.stop_gradient(leaf) if place.startswith("neck.rival.") else leaf
+        return None if place.startswith("neck.rival.") else leaf
 
     return jax.tree_util.tree_map_with_path(held, model)
 

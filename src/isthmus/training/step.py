@@ -1,4 +1,4 @@
-"""The compiled steps of training: an epoch over batches, a gradient over all rows, a loss without noise.
+"""The compiled steps of training: an epoch over batches, a gradient over all rows, the loss of validation rows.
 
 Each is compiled once for given parts and shapes. Data are padded to few sizes and the number of batches is an
 argument, so another seed, another float setting, a refit, or a table a little longer run the same program.
@@ -20,6 +20,7 @@ from isthmus.data.device_table import DeviceTable
 from isthmus.training.objective import LossTerms, Plan, loss, start_memory
 
 DISCRIMINATOR = "neck.rival"  # the path of a discriminator's weights
+VALIDATION_DRAWS = 4  # of the noise of each validation row
 
 
 class TrainingState(NamedTuple):
@@ -82,7 +83,7 @@ def epoch(
     Parameters
     ----------
     state : of all starts.
-    order : rows of the table by batch, [starts, most batches, batch size]; -1 fills the last batch.
+    order : rows of the table by batch, [starts, most batches, batch size]; ~i stands for row i that fills a batch up.
     key : the epoch's randomness, [starts, 2] of uint32.
     factor : on the learning rate, [starts].
     model : the skeleton of parameter specs.
@@ -147,21 +148,30 @@ def gradient(
     return *_means(sums), (mean if plan.step_scale is None else mean * plan.step_scale)
 
 
-def validation_loss(weights: Any, model: Any, plan: Plan, table: DeviceTable) -> np.ndarray:
-    """Return the loss without noise over a table, [starts], every schedule at its end."""
-    return np.asarray(_validation_loss(weights, model, plan, table, min(len(table.x), 1024)))
+def validation_loss(weights: Any, model: Any, plan: Plan, table: DeviceTable, key: Any) -> np.ndarray:
+    """Return the loss that is trained over a table, [starts], every schedule at its end.
+
+    Its noise, that of the corruption and of the code, is drawn from `key` [2] of uint32, several times for each row:
+    with one key the losses of several weights are compared under the same noise. Layers are without noise, as in use.
+    """
+    draws = VALIDATION_DRAWS if plan.is_noisy(model) else 1
+    return np.asarray(_validation_loss(weights, model, plan, table, key, min(len(table.x), 1024), draws))
 
 
-@partial(jax.jit, static_argnames="size")
-def _validation_loss(weights: Array, model: Any, plan: Plan, table: DeviceTable, size: int) -> Array:
+@partial(jax.jit, static_argnames=("size", "draws"))
+def _validation_loss(
+    weights: Array, model: Any, plan: Plan, table: DeviceTable, key: Array, size: int, draws: int
+) -> Array:
     def one(weights: Array) -> Array:
         def add(i: Array, total: Array) -> Array:
-            index = i * size + jnp.arange(size)
-            batch = _take(table, jnp.where(index < table.rows, index, -1), None)
-            result = loss(assemble(model, weights), plan, batch, LAST_STEP, None)[1]
+            index = i // draws * size + jnp.arange(size)
+            batch = _take(table, jnp.where(index < table.rows, index, ~(index % table.rows)), None)
+            network = assemble(model, weights)
+            result = loss(network, plan, batch, LAST_STEP, _key(key, i), has_layer_noise=False)[1]
             return total + result.loss * jnp.sum(index < table.rows)
 
-        return jax.lax.fori_loop(0, -(-table.rows // size), add, jnp.zeros(())) / table.rows
+        blocks = -(-table.rows // size)
+        return jax.lax.fori_loop(0, blocks * draws, add, jnp.zeros(())) / (table.rows * draws)
 
     return _over_starts(one, weights.shape[0])(weights)
 
@@ -180,7 +190,7 @@ def _gradient(
 
 
 def _take(table: DeviceTable, index: Array, links: Links | None) -> Batch:
-    place = jnp.maximum(index, 0)
+    place = jnp.where(index < 0, ~index, index)
     x = table.x.at[place].get(mode="promise_in_bounds")
     batch = Batch(x, jnp.where(index >= 0, table.weight[index], 0))
     if table.label is not None:

@@ -255,3 +255,13 @@ def test_a_prior_refuses_a_size_before_training() -> None:
     with pytest.raises(InvalidPart) as caught:
         fitted(Adversarial(1, "swiss_roll"))
     assert str(caught.value) == "the size of a code whose prior is a swiss_roll must be at least 2. Got 1."
+
+
+def test_recorded_weight_decay_leaves_out_the_discriminator() -> None:
+    """Its matrices do not learn from the term: only those of the network are counted."""
+    settings: dict[str, Any] = {"penalties": "weight_decay(1.0)", "optimizer": "sgd(1e-12)", "batch_size": 60}
+    ae = tiny.autoencoder(bottleneck="adversarial(2)", max_epochs=1, **settings).fit(tiny.X)
+    matrices = {name: array for name, array in tiny.weight_arrays(ae).items() if array.ndim == 2}
+    own = sum(float(np.square(array).sum()) for name, array in matrices.items() if not name.startswith("neck.rival"))
+    assert len([name for name in matrices if name.startswith("neck.rival")]) == 3
+    assert ae.history_[0]["weight_decay"] == pytest.approx(own, rel=1e-4)

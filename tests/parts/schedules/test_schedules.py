@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from isthmus.contracts import LAST_STEP
 from isthmus.errors import InvalidPart
 from isthmus.parts.schedules import Cosine, Exponential, InverseTime, Linear, Plateau
 
@@ -35,6 +36,36 @@ STEPS = [0, 1, 5, 10, 20, 1_000_000]
 def test_the_values_by_hand(schedule: Any, values: list[float]) -> None:
     found = jax.jit(jax.vmap(lambda step: schedule(step)))(jnp.array(STEPS))
     np.testing.assert_allclose(found, values, rtol=2e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "step", "left"),
+    [
+        (Linear(1.0, 3.0, 10), 10, 0.0),
+        (Cosine(1.0, 10, end=0.5), 10, 0.0),
+        (Exponential(2.0, steps=10), 67, 0.01),  # 10 ln 100 / ln 2 = 66.4
+        (Exponential(2.0, rate=1.0), 0, 0.0),
+        (InverseTime(1.0, steps=10), 990, 0.01),
+        (Plateau(0.25), 0, 0.0),
+    ],
+    ids=str,
+)
+def test_the_step_at_which_it_ends(schedule: Any, step: int, left: float) -> None:
+    """From then on no more of its way is left than a hundredth, where it is endless, and before it more."""
+    assert schedule.last_step == step
+    assert schedule.is_endless == isinstance(schedule, Exponential | InverseTime)
+    start, end = float(schedule(jnp.int32(0))), float(schedule(jnp.int32(LAST_STEP)))
+
+    def rest(step: int) -> float:
+        return abs(float(schedule(jnp.int32(step))) - end)
+
+    assert rest(step) <= left * abs(start - end) * (1 + 1e-6)
+    if step:
+        assert rest(step - 1) > left * abs(start - end)
+
+
+def test_what_grows_for_ever_never_ends() -> None:
+    assert Exponential(1.0, rate=2.0).last_step == LAST_STEP
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,8 @@ class NormalPosterior(Posterior):
 class NormalNeck(Neck):
     """A code that is normal, under the prior N(0, I). The variant says what is minimised."""
 
+    is_random = True
+
     mean: Affine
     log_variance: Affine
 

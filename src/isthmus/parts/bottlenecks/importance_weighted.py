@@ -26,7 +26,7 @@ class ImportanceWeighted(Bottleneck):
     With v_k = w_k / Σ w, the plain gradient Σ_k v_k ∇ log w_k tells the encoder the less the more draws there are;
     the doubly reparametrized one, Σ_k v_k² (∂ log w_k / ∂z_k) ∇z_k for the encoder and as before for the decoder, is
     the same on average. Penalties on the draws keep their own gradient.
-    Validation rows are judged without noise: by the likelihood at z = μ and the KL in closed form.
+    Validation rows are judged by the bound too, over the same draws after each epoch.
 
     Parameters
     ----------

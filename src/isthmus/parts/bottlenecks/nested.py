@@ -79,6 +79,8 @@ class Nested(Bottleneck):
 
 
 class NestedNeck(Neck):
+    is_random = True
+
     affine: Affine
     draws: int = eqx.field(static=True)
 

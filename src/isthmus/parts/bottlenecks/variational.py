@@ -24,8 +24,8 @@ class Variational(Bottleneck):
     the first over `draws` draws z = μ + σ ε, the second in closed form. Without noise z is μ, and so is what
     `transform` answers. The bound is one on a density where the likelihood is one: `gaussian`, or `bernoulli` on bits.
 
-    Validation rows, and `score_samples`, are judged without noise: by the likelihood at z = μ, which is no bound.
-    `isthmus.log_likelihood` estimates log p(x).
+    Validation rows are judged by the bound too, over the same draws after each epoch. `score_samples` is without noise,
+    the likelihood at z = μ, which is no bound: `isthmus.log_likelihood` estimates log p(x).
 
     Parameters
     ----------

@@ -39,6 +39,10 @@ class Cosine(Schedule):
     def __post_init__(self) -> None:
         require(self.steps >= 1, "Cosine.steps", "at least 1", self.steps)
 
+    @property
+    def last_step(self) -> int:
+        return self.steps
+
     def __call__(self, step: Array) -> Array:
         done = jnp.minimum(step / self.steps, 1)
         return self.end + (self.start - self.end) * (1 + jnp.cos(jnp.pi * done)) / 2

@@ -32,8 +32,14 @@ class InverseTime(Schedule):
     start: float
     steps: int = 1000
 
+    is_endless = True
+
     def __post_init__(self) -> None:
         require(self.steps >= 1, "InverseTime.steps", "at least 1", self.steps)
+
+    @property
+    def last_step(self) -> int:
+        return 99 * self.steps
 
     def __call__(self, step: Array) -> Array:
         return self.start / (1 + step / self.steps)

@@ -33,6 +33,10 @@ class Linear(Schedule):
     def __post_init__(self) -> None:
         require(self.steps >= 1, "Linear.steps", "at least 1", self.steps)
 
+    @property
+    def last_step(self) -> int:
+        return self.steps
+
     def __call__(self, step: Array) -> Array:
         done = jnp.minimum(step / self.steps, 1)
         return self.start + (self.end - self.start) * done

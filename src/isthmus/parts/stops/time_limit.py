@@ -25,6 +25,8 @@ class TimeLimit(Stop):
 
     seconds: float
 
+    compares = False
+
     def __post_init__(self) -> None:
         require(self.seconds > 0, "TimeLimit.seconds", "above 0", self.seconds)
 
