@@ -47,7 +47,7 @@ class Model(eqx.Module):
     def encode(
         self, x: Array, key: Array | None = None, step: Array = LAST_STEP, *, has_layer_noise: bool = True
     ) -> Code:
-        """Return the code of `x` [n, d]; the noise of a key is also that of the encoder's layers, where they have it."""
+        """Return the code of `x` [n, d]; the noise of a key is that of the encoder's layers too, if they have it."""
         rows = jnp.nan_to_num(x) if self.may_be_missing and not self.encoder.reads_missing else x
         layers_key = fold(key, Noise.ENCODER) if has_layer_noise else None
         code = self.neck(self.encoder(rows, layers_key), fold(key, Noise.NECK), step)

@@ -111,7 +111,9 @@ def _by_steps(job: Job, before: Progress) -> tuple[TrainingState, steps.EpochRes
     key = np.array([[seed, number] for seed in job.seeds], np.uint32)
     rate, factor = job.plan.optimizer.learning_rate, before.factor
     if isinstance(rate, Schedule):
-        factor = factor * np.array([rate.factor(history[job.first_comparable :]) for history in before.histories], np.float32)
+        factor = factor * np.array(
+            [rate.factor(history[job.first_comparable :]) for history in before.histories], np.float32
+        )
     batches = np.int32((order >= 0).any(axis=(0, 2)).sum())
     state, result = steps.epoch(before.state, order, key, factor, job.model, job.plan, job.table, batches)
     return state, jax.device_get(result), np.zeros(len(job.seeds), bool)
@@ -151,7 +153,7 @@ def _by_rounds(job: Job, before: Progress) -> tuple[TrainingState, steps.EpochRe
 
 
 def shuffled_batches(job: Job, seed: int, number: int) -> np.ndarray:
-    """Return the rows in the epoch's order by batch, [batches, batch size]; ~i, below 0, is row i that only fills up."""
+    """Return the rows in the epoch's order by batch, [batches, batch size]; ~i is row i that only fills up."""
     generator = np.random.Generator(np.random.Philox([seed, number]))
     rows = generator.permutation(int(job.table.rows))
     batches = -(-len(job.table.x) // job.batch_size)

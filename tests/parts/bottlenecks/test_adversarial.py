@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import isthmus
+import tiny
 from isthmus import Autoencoder
 from isthmus.contracts import Batch, Code, ForwardPass, Row
 from isthmus.core.parameter_specs import assemble, parameter_specs, weight_range
