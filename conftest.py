@@ -34,10 +34,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from isthmus.core import programs
+
 # A worker would write every program and read few again: the folder is for the processes that tests start.
 jax.config.update("jax_enable_compilation_cache", False)
 # What is traced stays, and a collection goes through all of it: seldom is enough.
 gc.set_threshold(100_000, 50, 100)
+# Tests share few shapes: their programs are dropped between modules, by the fixture below.
+programs.MOST_PROGRAMS = 100_000
 
 MOST_MAPS = 30_000
 MAPS = Path("/proc/self/maps")

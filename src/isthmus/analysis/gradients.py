@@ -17,6 +17,7 @@ from jaxtyping import Array
 from isthmus.contracts import LAST_STEP
 from isthmus.core.constraints import Seed, Whole, is_number
 from isthmus.core.parameter_specs import parameter_specs, weight_range
+from isthmus.core.programs import compiled
 from isthmus.errors import InvalidData, require
 from isthmus.estimators._device import on_device
 from isthmus.estimators._dry_run import Stage, dry_run
@@ -210,7 +211,7 @@ def _result(
     )
 
 
-@jax.jit
+@compiled
 def _losses(count: Array, places: Array, moves: Array, arguments: tuple[Any, ...]) -> Array:
     """Return the losses with one weight moved, one after the other: [m, 2], of the model and of its discriminator."""
     state, *rest = arguments

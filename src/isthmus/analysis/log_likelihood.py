@@ -13,6 +13,7 @@ from jaxtyping import Array
 
 from isthmus.core.constraints import Seed, Whole
 from isthmus.core.parameter_specs import assemble
+from isthmus.core.programs import compiled
 from isthmus.data.device_table import padded_size
 from isthmus.errors import InvalidPart
 from isthmus.estimators._device import on_device
@@ -69,7 +70,7 @@ def log_likelihood(estimator: Reconstructor, X: Any, draws: int = 5000, random_s
     return estimator.fitted_.apply(explain, source, 1)[:, 0]
 
 
-@partial(jax.jit, static_argnames="at_once")
+@partial(compiled, static_argnames="at_once")
 def _evidence(weights: Array, model: Any, x: Array, key: Array, draws: int, at_once: int) -> Array:
     """Return the log of the mean weight over `draws` draws of the code of `x` [n, d], [n, 1]."""
     network = assemble(model, weights)

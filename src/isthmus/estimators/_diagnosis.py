@@ -11,6 +11,7 @@ import pandas as pd
 from jaxtyping import Array
 
 from isthmus.core.parameter_specs import assemble
+from isthmus.core.programs import compiled
 from isthmus.errors import InvalidData
 from isthmus.estimators._device import on_device
 
@@ -41,7 +42,7 @@ def diagnose_code(estimator: Reconstructor, X: Any) -> pd.DataFrame:
     return frame
 
 
-@jax.jit
+@compiled
 def _point_and_kl(weights: Array, model: Any, x: Array) -> Array:
     """Return the point code of `x` [n, d] and, where it is a distribution, its KL by unit: [n, size or 2 · size]."""
     network = assemble(model, weights)

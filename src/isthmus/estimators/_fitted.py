@@ -13,6 +13,7 @@ import numpy as np
 from isthmus.contracts import Row
 from isthmus.core.coercion import short
 from isthmus.core.parameter_specs import as_data, assemble, parameter_specs
+from isthmus.core.programs import drop_programs
 from isthmus.data.reader import Reader
 from isthmus.data.source import Source
 from isthmus.errors import ModelFileError
@@ -79,6 +80,7 @@ class Fitted:
 
     def bind(self, function: Callable[..., Any], weights: np.ndarray | None = None) -> Callable[..., Any]:
         """Return a function of the model with its weights given."""
+        drop_programs()
         device = jax.device_put(self.weights if weights is None else weights)
         return partial(function, device, as_data(self.skeleton))
 

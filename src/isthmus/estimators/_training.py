@@ -24,6 +24,7 @@ from isthmus.core.constraints import (
     is_whole,
 )
 from isthmus.core.parameter_specs import as_data, parameter_specs, with_values
+from isthmus.core.programs import drop_programs
 from isthmus.data.device_table import build_tables
 from isthmus.data.reader import Reader
 from isthmus.data.rows import Rows
@@ -213,6 +214,7 @@ def run_training(
     Diverged
         If the loss of every start leaves the numbers; its `history` holds the epochs that came before.
     """
+    drop_programs()
     last = start
     if is_dry_run(job, start):
         return TrainingResult(start, End(DRY_RUN, DRY_RUN))

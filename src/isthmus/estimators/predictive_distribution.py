@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from isthmus.contracts import Density, Outcome
+from isthmus.core.programs import compiled
 from isthmus.errors import InvalidData, InvalidPart, require
 from isthmus.estimators._seeds import check_seed, seed_of
 from isthmus.model.inference import BLOCK
@@ -171,13 +172,13 @@ class Distribution:
         return np.concatenate(blocks)[: self._n]
 
 
-@partial(jax.jit, static_argnames="name")
+@partial(compiled, static_argnames="name")
 def _call(outcome: Density, name: str, *rows: Any) -> Any:
     method: Callable[..., Any] = getattr(outcome, name)
     return method(*rows)
 
 
-@jax.jit
+@compiled
 def _draw(outcome: Density, seed: Any, block: Any) -> Any:
     return outcome.sample(jax.random.fold_in(jax.random.key(seed), block))
 

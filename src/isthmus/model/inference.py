@@ -16,31 +16,32 @@ from jaxtyping import Array
 
 from isthmus.contracts import TrainedNetwork
 from isthmus.core.parameter_specs import as_data, assemble
+from isthmus.core.programs import compiled
 
 BLOCK = 512  # rows
 
 
-@jax.jit
+@compiled
 def encode(weights: Array, model: Any, x: Array) -> Array:
     """Return the point code of `x` [n, d], followed by what the decoder must know beside it, [n, size + c]."""
     code = assemble(model, weights).encode(x)
     return code.point if code.condition is None else jnp.concatenate([code.point, code.condition], axis=1)
 
 
-@jax.jit
+@compiled
 def decode(weights: Array, model: Any, code: Array) -> Array:
     """Return the expected rows [n, d] of `code` [n, size + c]."""
     condition = code[:, model.size :] if model.condition else None
     return assemble(model, weights).decode(code[None, :, : model.size], None, condition).mean()[0]
 
 
-@jax.jit
+@compiled
 def reconstruct(weights: Array, model: Any, x: Array) -> Array:
     """Return the expected rows [n, d] of `x` [n, d]."""
     return _outcome(assemble(model, weights), x).mean()[0]
 
 
-@jax.jit
+@compiled
 def answer(weights: Array, model: Any, x: Array) -> Any:
     """Return the outcome of the targets of `x` [n, d], its arrays [n, t]."""
     network = assemble(model, weights)
@@ -48,27 +49,27 @@ def answer(weights: Array, model: Any, x: Array) -> Any:
     return jax.tree.map(lambda array: array[0], network.answer(code.draws, code.condition))
 
 
-@jax.jit
+@compiled
 def expect(weights: Array, model: Any, x: Array) -> Array:
     """Return the expected targets [n, t] of `x` [n, d]."""
     return answer(weights, model, x).mean()
 
 
-@jax.jit
+@compiled
 def explain(weights: Array, model: Any, x: Array) -> Array:
     """Return the log-likelihood of `x` [n, d] by column, [n, d]; 0 where a value is missing."""
     outcome = _outcome(assemble(model, weights), x)
     return outcome.log_prob_by_column(x, ~jnp.isnan(x) if model.may_be_missing else None)[0]
 
 
-@jax.jit
+@compiled
 def explain_as(weights: Array, model: Any, x: Array, cells: Array) -> Array:
     """Return the log-likelihood of `cells` [n, d] given the code of `x` [n, d], by column; 0 where one is NaN."""
     outcome = _outcome(assemble(model, weights), x)
     return outcome.log_prob_by_column(cells, ~jnp.isnan(cells))[0]
 
 
-@jax.jit
+@compiled
 def expectation_and_uncertainty(weights: Array, model: Any, x: Array, key: Array) -> tuple[Array, Array, Array]:
     """Return the expected rows of `x` [n, d], how uncertain each entry is (1 where that is not known), and a draw.
 
@@ -83,7 +84,7 @@ def expectation_and_uncertainty(weights: Array, model: Any, x: Array, key: Array
     return mean, uncertainty, outcome.sample(key)[0]
 
 
-@jax.jit
+@compiled
 def error(weights: Array, model: Any, x: Array) -> Array:
     """Return the squared difference between `x` [n, d] and its expected rows, [n, d]; 0 where a value is missing."""
     difference = reconstruct(weights, model, x) - x

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import numpy as np
+from jaxtyping import Array
 
 from isthmus.contracts import Likelihood
-from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs, split_weights
+from isthmus.core.parameter_specs import as_data, assemble, draw_weights, parameter_specs, split_weights
+from isthmus.core.programs import compiled
 from isthmus.errors import InvalidPart
 from isthmus.model.model import Model, append_condition
 
@@ -41,17 +42,23 @@ def pca_weights(model: Model, x: np.ndarray, weight: np.ndarray, likelihood: Lik
     rows, weight = x[chosen], weight[chosen].astype(np.float64)
     centered = rows - np.average(rows, axis=0, weights=weight)
     scores = centered @ _components(np.sqrt(weight)[:, None] * centered, model.size)
-    network = assemble(model, weights)
-    hidden = jax.jit(lambda x: network.encoder(x, None))(rows)
+    hidden = _hidden(weights, as_data(model), rows)
     _put(model, weights, places[0], _regression(hidden, scores, weight))
-    network = assemble(model, weights)
-    features = jax.jit(lambda x: _features(network, x))(rows)
+    features = _features(weights, as_data(model), rows)
     _put(model, weights, places[1], _regression(features, likelihood.link(rows), weight))
     return weights
 
 
-def _features(network: Model, x: Any) -> Any:
+@compiled
+def _hidden(weights: Array, model: Any, x: Array) -> Any:
+    """Return what the encoder gives for rows, [n, width]."""
+    return assemble(model, weights).encoder(x, None)
+
+
+@compiled
+def _features(weights: Array, model: Any, x: Array) -> Any:
     """Return what the decoder gives for rows, [n, width]."""
+    network = assemble(model, weights)
     code = network.encode(x)
     return network.decoder(append_condition(code.draws, code.condition), None)
 

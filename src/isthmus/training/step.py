@@ -16,6 +16,7 @@ from jaxtyping import Array
 
 from isthmus.contracts import LAST_STEP, Batch, KnownCategories, Links, at
 from isthmus.core.parameter_specs import assemble, fill_specs, join_weights, split_weights, weight_range
+from isthmus.core.programs import compiled
 from isthmus.data.device_table import DeviceTable
 from isthmus.training.objective import LossTerms, Plan, loss, start_memory
 
@@ -57,7 +58,7 @@ def begin(plan: Plan, model: Any, weights: np.ndarray, known: KnownCategories) -
     return TrainingState(weights, _begin(weights, plan, model), np.zeros(len(weights), np.int32), memory)
 
 
-@jax.jit
+@compiled
 def _begin(weights: Array, plan: Plan, model: Any) -> Any:
     def one(weights: Array) -> tuple[Any, Any]:
         low, high = weight_range(model, DISCRIMINATOR)
@@ -67,7 +68,7 @@ def _begin(weights: Array, plan: Plan, model: Any) -> Any:
     return jax.vmap(one)(weights)
 
 
-@jax.jit
+@compiled
 def epoch(
     state: TrainingState,
     order: Array,
@@ -130,7 +131,7 @@ def _change(gradient: Array, state: TrainingState, model: Any, plan: Plan) -> tu
     return (change if plan.step_scale is None else change * plan.step_scale), (memory, other)
 
 
-@jax.jit
+@compiled
 def gradient(
     state: TrainingState, order: Array, key: Array, model: Any, plan: Plan, table: DeviceTable, batches: Array
 ) -> tuple[Array, dict[str, Array], Array]:
@@ -158,7 +159,7 @@ def validation_loss(weights: Any, model: Any, plan: Plan, table: DeviceTable, ke
     return np.asarray(_validation_loss(weights, model, plan, table, key, min(len(table.x), 1024), draws))
 
 
-@partial(jax.jit, static_argnames=("size", "draws"))
+@partial(compiled, static_argnames=("size", "draws"))
 def _validation_loss(
     weights: Array, model: Any, plan: Plan, table: DeviceTable, key: Array, size: int, draws: int
 ) -> Array:
@@ -176,7 +177,7 @@ def _validation_loss(
     return _over_starts(one, weights.shape[0])(weights)
 
 
-@partial(jax.jit, inline=True)  # so that it is traced once, though `_nothing` asks for its terms too
+@partial(compiled, inline=True)  # so that it is traced once, though `_nothing` asks for its terms too
 def _gradient(
     weights: Array, batch: Batch, key: Array, model: Any, plan: Plan, step: Array, memory: tuple[Any, ...]
 ) -> tuple[Array, LossTerms]:

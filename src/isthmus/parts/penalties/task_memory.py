@@ -12,6 +12,7 @@ from jaxtyping import Array
 
 from isthmus.contracts import ForwardPass, KnownCategories, Penalty, Schedule
 from isthmus.core.parameter_specs import parameter_specs
+from isthmus.core.programs import compiled
 from isthmus.errors import InvalidPart
 from isthmus.layers.hypernetwork import Hypernetwork, hypernetworks
 
@@ -76,7 +77,7 @@ def _kept(network: Hypernetwork, old: tuple[int, ...]) -> Kept:
     return Kept(np.zeros((len(is_old), size), np.float32), is_old)
 
 
-@jax.jit
+@compiled
 def _all(network: Hypernetwork) -> Array:
     """Return the weights of every task, [tasks, weights]."""
     return jax.lax.map(network.weights, network.tasks)
