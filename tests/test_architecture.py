@@ -238,6 +238,17 @@ def test_a_constructor_says_what_it_takes() -> None:
     assert [name for name, arguments in constructors if arguments.kwarg or arguments.vararg] == []
 
 
+def test_programs_are_compiled_where_they_are_counted() -> None:
+    """By `core.programs.compiled`, which drops them in time."""
+    jits = [
+        f"{name}:{node.lineno}"
+        for name, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in ("jax.jit", "eqx.filter_jit", "equinox.filter_jit")
+    ]
+    assert [place for place in jits if not place.startswith("core/programs")] == []
+
+
 def test_no_code_is_made_from_data() -> None:
     modules = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "jsonpickle"}
     builtin = {"eval", "exec", "compile", "__import__"}

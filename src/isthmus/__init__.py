@@ -56,6 +56,7 @@ if TYPE_CHECKING:  # what is imported when it is asked for, as type checkers and
     from isthmus.presets import k_sparse as k_sparse
     from isthmus.presets import sparse as sparse
     from isthmus.presets import variational as variational
+    from isthmus.storage.files import write_file as write_file
     from isthmus.storage.state import file_info as file_info
     from isthmus.storage.state import load as load
 
@@ -70,6 +71,7 @@ _PLACES = {
     "WordVectors": "isthmus.estimators.word_vectors",
     **dict.fromkeys(("file_info", "load"), "isthmus.storage.state"),
     "open_table": "isthmus.data.sources",
+    "write_file": "isthmus.storage.files",
     "Part": "isthmus.core.part",
     **dict.fromkeys(("find_part", "part_kinds", "part_names"), "isthmus.core.registry"),
     **dict.fromkeys(

@@ -4,7 +4,7 @@ IsthmusError
 ├── InvalidPart          a part was described wrongly
 │   └── UnknownPart      no part has that name
 ├── InvalidData          a table cannot be used as it is
-├── ModelFileError       a file is not a model that can be loaded
+├── ModelFileError       a file is not a model that can be loaded, or cannot be written
 ├── CheckpointError      a checkpoint belongs to another fit
 ├── Diverged             the loss became infinite or NaN and did not come back
 └── MissingExtra         an optional package is not installed
@@ -15,6 +15,7 @@ Every message is one sentence or two: where, what is allowed, what came, what to
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ class InvalidData(IsthmusError, ValueError):
 
 
 class ModelFileError(IsthmusError, ValueError):
-    """A file is not a model that can be loaded."""
+    """A file is not a model that can be loaded, or cannot be written."""
 
 
 class CheckpointError(IsthmusError, ValueError):
@@ -81,19 +82,26 @@ def is_file(path: Path) -> bool:
     """Say whether a path is of a file; one that cannot be is not."""
     try:
         return path.is_file()
-    except OSError:  # as of a name too long
+    except (OSError, ValueError):  # as of a name too long, or with a NUL in it
         return False
+
+
+def shown_path(path: str | os.PathLike[str]) -> str:
+    """Return a path for a message, cut where it is long, what is not printable escaped."""
+    text = os.fspath(path)
+    text = text if len(text) <= 300 else f"{text[:300]}..."
+    return text if text.isprintable() else repr(text)
 
 
 def no_file(path: Path) -> str:
     """Return the sentence for a path where no file is."""
-    shown = path if len(str(path)) <= 300 else f"{str(path)[:300]}..."
+    shown = shown_path(path)
     try:
         if path.is_dir():
             return f"{shown} is a folder: expected the path of a file."
         if path.exists():
             return f"{shown} is not a file that can be read."
-    except OSError:
+    except (OSError, ValueError):
         return f"there is no file {shown}."
     try:
         others = [other.name for other in path.parent.iterdir()]

@@ -2,10 +2,12 @@
 
 import errno
 import os
+import stat
 
 import numpy as np
 import pytest
 
+import isthmus
 from isthmus.cli import output
 from isthmus.errors import IsthmusError
 
@@ -47,6 +49,16 @@ def test_a_folder_is_no_output(refused, tmp_path):
     assert refused(*COMMANDS["score"], "out.csv") == "the output out.csv is a folder: name a file in it."
 
 
+@pytest.mark.parametrize("kind", ["pipe", "link to a pipe"])
+def test_what_is_no_file_is_no_output(refused, tmp_path, kind):
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "pipe.csv")
+    name = "pipe.csv" if kind == "pipe" else "link.csv"
+    message = refused(*COMMANDS["score"], name)
+    assert message == f"the output {name} is a device or a pipe, not a file: name another output."
+    assert stat.S_ISFIFO((tmp_path / "pipe.csv").stat().st_mode)
+
+
 def test_an_input_is_no_output(refused, table):
     message = refused("score", "absent.safetensors", table, "--out", "table.csv")
     assert message == "table.csv is named twice: give the output another name than the other files have."
@@ -80,7 +92,7 @@ def test_an_interrupted_write_leaves_nothing_behind(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        output.write_at_once(tmp_path / "out.csv", interrupt)
+        isthmus.write_file(tmp_path / "out.csv", interrupt)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -7,14 +7,18 @@ import os
 import resource
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 
 import isthmus
 from isthmus import Autoencoder, ModelFileError
+from isthmus.storage import container
+from isthmus.storage.state import load_state
 
 
 def fails(error: BaseException) -> Callable[..., Any]:
@@ -143,3 +147,37 @@ def test_an_unfitted_model_is_not_saved(tmp_path: Path) -> None:
     with pytest.raises(NotFittedError, match="not fitted yet"):
         Autoencoder(2).save(tmp_path / "model.safetensors")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_load_beside_a_save_is_of_one_file(fitted: Autoencoder, frame: Any, tmp_path: Path) -> None:
+    """The header is of one file and its tensors are too, even where another file takes its name between the two."""
+    path, other = tmp_path / "model.safetensors", Autoencoder(3, encoder=(4,), max_epochs=0).fit(frame)
+    fitted.save(path)
+    opened = container.open_file(path, "model")
+    other.save(path)
+    np.testing.assert_array_equal(load_state(opened).transform(frame), fitted.transform(frame))
+    assert isthmus.load(path).n_components_ == 3
+
+
+def test_threads_that_save_to_one_path_never_fail(fitted: Autoencoder, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    with ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(lambda _: fitted.save(path), range(40))) == [None] * 40
+    assert isthmus.load(path).n_components_ == 2
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_what_no_file_can_hold_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "model.safetensors"
+    with pytest.raises(ModelFileError, match="no file can hold this model: Out of range float values"):
+        container.write(path, {"kind": "model", "offset": float("inf")}, {})
+    with pytest.raises(ModelFileError, match=r"no file can hold this model: .*surrogates not allowed"):
+        container.write(path, {"kind": "model", "name": "\ud800"}, {})
+    with pytest.raises(ModelFileError, match=r"no file can hold this model: .*not JSON serializable"):
+        container.write(path, {"kind": "model", "name": {1, 2}}, {})
+    monkeypatch.setattr(container, "MOST_HEADER", 1000)
+    with pytest.raises(ModelFileError, match=r"take 1,\d\d\d bytes; at most are 1,000\. Leave out columns of free"):
+        container.write(path, {"kind": "model", "name": "x" * 1000}, {})
+    assert not path.exists()
+    container.write(path, {"kind": "model", "name": "x" * 500}, {})
+    assert container.open_file(path, "model").header["name"] == "x" * 500

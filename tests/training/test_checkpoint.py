@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -474,3 +475,96 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match=r"cannot write .*missing.*No such file or directory"):
         autoencoder().fit(X, checkpoint=tmp_path / "missing" / "fit.safetensors")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told_once_and_training_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk, or where the folder is gone."""
+    folder = tmp_path / "there"
+    folder.mkdir()
+
+    @dataclass(frozen=True)
+    class Remove(Stop):
+        def __call__(self, history: Sequence[Any]) -> str | None:
+            if len(history) == 2:
+                shutil.rmtree(folder)
+            return None
+
+    monkeypatch.setattr(checkpoint, "INTERVAL", 0.0)
+    with pytest.warns(
+        UserWarning, match="training goes on without its checkpoint: cannot write .*No such file"
+    ) as told:
+        left = autoencoder(stops=Remove()).fit(X, checkpoint=folder / "fit.safetensors")
+    assert len(told) == 1
+    assert outcome(left) == outcome(autoencoder().fit(X))
+
+
+def test_ctrl_c_keeps_what_was_learned_where_the_checkpoint_cannot_be_written(tmp_path: Path) -> None:
+    folder = tmp_path / "there"
+    folder.mkdir()
+
+    @dataclass(frozen=True)
+    class RemoveAndPress(Stop):
+        def __call__(self, history: Sequence[Any]) -> str | None:
+            if len(history) == 3:
+                shutil.rmtree(folder)
+                raise KeyboardInterrupt
+            return None
+
+    ae = autoencoder(stops=RemoveAndPress())
+    with (
+        pytest.warns(UserWarning, match="training goes on without its checkpoint"),
+        pytest.warns(UserWarning, match="interrupted after epoch 2"),
+    ):
+        ae.fit(X, checkpoint=folder / "fit.safetensors")
+    assert ae.n_iter_ == 2
+
+
+def test_a_path_that_cannot_be_written_is_refused_before_training(tmp_path: Path) -> None:
+    seen: list[int] = []
+
+    @dataclass(frozen=True)
+    class Look(Stop):
+        def __call__(self, history: Sequence[Any]) -> str | None:
+            seen.append(len(history))
+            return None
+
+    for path in (tmp_path / "missing" / "c", tmp_path, "x" * 300, "a\0b"):
+        with pytest.raises(ModelFileError, match=r"cannot write|is a folder|there is no file"):
+            autoencoder(stops=Look()).fit(X, checkpoint=path)
+    assert seen == []
+
+
+def test_the_checkpoint_that_another_fit_has_written_meanwhile_is_left_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "fit.safetensors"
+
+    @dataclass(frozen=True)
+    class Beside(Stop):
+        """Another fit with the same checkpoint, in the first epoch."""
+
+        def __call__(self, history: Sequence[Any]) -> str | None:
+            if len(history) == 1:
+                autoencoder(random_state=5).fit(X, checkpoint=path)
+            return None
+
+    monkeypatch.setattr(checkpoint, "INTERVAL", 0.0)
+    with pytest.warns(UserWarning, match="goes on without its checkpoint: .* is the checkpoint of another fit"):
+        mine = autoencoder(stops=Beside()).fit(X, checkpoint=path)
+    assert outcome(mine) == outcome(autoencoder().fit(X))
+    with pytest.raises(CheckpointError, match="another fit"):
+        autoencoder().fit(X, checkpoint=path)
+    assert autoencoder(random_state=5).fit(X, checkpoint=path).n_iter_ == 8
+
+
+def test_a_checkpoint_of_more_epochs_than_are_asked_for_is_refused(kept: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"holds 3 epochs, and max_epochs is 2: .* Use more epochs, or name"):
+        autoencoder(max_epochs=2).fit(X, checkpoint=kept)
+    assert autoencoder(max_epochs=3).fit(X, checkpoint=kept).n_iter_ == 3
+
+
+def test_a_finished_fit_is_answered_where_nothing_can_be_written(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(modelfile, "write_file", None)
+    assert autoencoder(max_epochs=3).fit(X, checkpoint=kept).n_iter_ == 3

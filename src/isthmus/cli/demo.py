@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+import isthmus
 from isthmus.cli import output, screen
 from isthmus.errors import IsthmusError, ModelFileError
 
@@ -63,7 +64,7 @@ def demo(
         digits.labels,
         "Digits kept for validation",
     )
-    output.write_at_once(picture, lambda file: figure.savefig(file, format="png"))
+    isthmus.write_file(picture, lambda file: figure.savefig(file, format="png"))
     if not quiet:
         _show(digits, trials, [*digits.files, model, picture])
 
@@ -105,8 +106,6 @@ def _pca(digits: Digits, size: int) -> Trial:
 
 def _save(trial: Trial, path: Path, digits: Digits) -> None:
     """Save the model, and load it again: the codes must be the same."""
-    import isthmus
-
     trial.model.save(path)
     if (isthmus.load(path).transform(digits.files[1]) != trial.codes).any():
         raise ModelFileError(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+import isthmus
 from isthmus.errors import IsthmusError, suggestion
 
 MODELS = (".safetensors",)
@@ -38,6 +38,8 @@ def check(path: Path, suffixes: Sequence[str], *inputs: Path) -> None:
         )
     if path.is_dir():
         raise IsthmusError(f"the output {path} is a folder: name a file in it.")
+    if path.exists() and not path.is_file():
+        raise IsthmusError(f"the output {path} is a device or a pipe, not a file: name another output.")
     if not os.access(folder, os.W_OK):
         raise IsthmusError(f"the folder {folder} may not be written to: name an output elsewhere.")
     if path.resolve() in [other.resolve() for other in inputs]:
@@ -46,34 +48,7 @@ def check(path: Path, suffixes: Sequence[str], *inputs: Path) -> None:
 
 def write(path: Path, values: Any, names: Sequence[str]) -> None:
     """Write `values` [rows, columns], an array or a pandas frame, in the format of the suffix."""
-    write_at_once(path, lambda file: FORMATS[path.suffix.lower()](file, values, names))
-
-
-def write_at_once(path: Path, fill: Callable[[IO[bytes]], Any]) -> None:
-    """Write a file so that a reader, or a crash, sees the old one or the new one.
-
-    Raises
-    ------
-    IsthmusError
-        If it cannot be written; what was there before is still there.
-    """
-    target = path.resolve()
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-            temporary = Path(file.name)
-            fill(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(target)
-    except BaseException as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            reason = error.strerror or error
-            raise IsthmusError(f"cannot write {path}: {reason}. What was there before is untouched.") from error
-        raise
+    isthmus.write_file(path, lambda file: FORMATS[path.suffix.lower()](file, values, names))
 
 
 def _arrow(values: Any, names: Sequence[str]) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import isthmus
 from isthmus.cli import output, screen
 from isthmus.cli.use import columns_of
 from isthmus.errors import IsthmusError, suggestion
@@ -35,8 +36,6 @@ def plot(
     history: losses over epochs. codes: the codes of two or three numbers. columns: where errors are. worst: the rows
     with the largest errors. scores: how usual rows are, for a detector their anomaly scores, with its threshold.
     """
-    import isthmus
-
     output.check(out, FORMATS, model, *([] if data is None else [data]))
     name = figure or ("history" if data is None else "scores")
     if name not in FIGURES:
@@ -46,7 +45,7 @@ def plot(
         raise IsthmusError(f"the figure {name} needs a table: isthmus plot {model} TABLE --figure {name} --out {out}.")
     with screen.silence(quiet):
         drawn = FIGURES[name](isthmus.load(model), data)
-        output.write_at_once(out, lambda file: drawn.savefig(file, format=out.suffix[1:].lower()))
+        isthmus.write_file(out, lambda file: drawn.savefig(file, format=out.suffix[1:].lower()))
     if not quiet:
         typer.echo(f"{out}: {name} ({screen.size_of(out)})")
 

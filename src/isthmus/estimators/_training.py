@@ -34,6 +34,7 @@ from isthmus.estimators._dry_run import is_dry_run
 from isthmus.estimators._fitted import Fitted
 from isthmus.estimators._validation import check_slopes, likely_cause
 from isthmus.model.model import Model
+from isthmus.storage.files import check_writable
 from isthmus.training import checkpoint as checkpoints
 from isthmus.training import loop
 from isthmus.training.epoch import Job, Progress
@@ -227,6 +228,8 @@ def run_training(
         decisive = {name: value for name, value in settings.items() if name not in NOT_DECISIVE}
         digest = checkpoints.fingerprint(job, decisive, start)
         last = checkpoints.resume(checkpoint, job, start, digest)
+        if any(reason is None for reason in last.reasons):
+            check_writable(checkpoint)
         epochs = checkpoints.with_checkpoints(loop.train(job, last), checkpoint, digest)
     try:
         with contextlib.closing(with_progress_bar(epochs, job.max_epochs, bool(parameters.verbose))) as shown:

@@ -6,15 +6,15 @@ compared with the model that the header describes before memory is taken for the
 
 from __future__ import annotations
 
-import contextlib
-import glob
 import hashlib
 import json
 import math
 import os
 import struct
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ import safetensors
 import safetensors.numpy
 
 from isthmus.core.coercion import short
-from isthmus.errors import ModelFileError, is_file, no_file
+from isthmus.errors import ModelFileError, is_file, no_file, shown_path
+from isthmus.storage.files import write_file
 
 FORMAT = 1
 KEY = "isthmus"
@@ -32,6 +33,33 @@ MOST_DEPTH = 32
 MOST_AXES = 8
 MOST_NAME = 500  # characters
 TYPES = {"F32": np.float32, "F64": np.float64, "I32": np.int32, "U32": np.uint32}
+
+
+class Content:
+    """The bytes of an open file: whatever takes its name meanwhile, header and tensors are of one file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        # Not to wait where a pipe has just taken the file's name.
+        self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        weakref.finalize(self, os.close, self._descriptor)
+        self.size = os.fstat(self._descriptor).st_size
+
+    def read(self, start: int, count: int) -> bytes:
+        """Return so many bytes, fewer where the file ends."""
+        with os.fdopen(os.dup(self._descriptor), "rb") as file:
+            file.seek(start)
+            return file.read(count)
+
+    def read_tensors(self) -> dict[str, np.ndarray]:
+        """Return the tensors by name."""
+        try:
+            # The bytes are read, not mapped: a mapped file that is cut short later kills the process.
+            return safetensors.numpy.load(self.read(0, self.size))
+        except OSError as error:
+            raise ModelFileError(f"cannot read {shown_path(self.path)}: {error.strerror or error}.") from error
+        except safetensors.SafetensorError as error:
+            raise ModelFileError(f"{self.path} is damaged: {error}.") from error
 
 
 @dataclass(frozen=True)
@@ -43,6 +71,7 @@ class Opened:
     tensors: Mapping[str, tuple[str, tuple[int, ...]]]  # type and shape, by name
     around: Opened | None = None  # the file, where this is a model inside it
     prefix: str = ""  # of its tensors there
+    content: Content | None = None
 
     def inside(self, name: str) -> Opened:
         """Return one of the models inside the file as if it were a file of its own.
@@ -59,7 +88,7 @@ class Opened:
         return Opened(self.path, header, own, self, prefix)
 
     def read(self) -> dict[str, np.ndarray]:
-        """Return the tensors.
+        """Return the tensors; they are read, and compared with the checksum, once.
 
         Raises
         ------
@@ -69,12 +98,12 @@ class Opened:
         if self.around is not None:
             whole = self.around.read()
             return {name: whole[self.prefix + name] for name in self.tensors}
-        # The bytes are read, not mapped: a mapped file that is cut short later kills the process.
-        data = self.path.read_bytes()
-        try:
-            tensors = safetensors.numpy.load(data)
-        except safetensors.SafetensorError as error:
-            raise ModelFileError(f"{self.path} is damaged: {error}.") from error
+        return dict(self._checked)
+
+    @cached_property
+    def _checked(self) -> dict[str, np.ndarray]:
+        assert self.content is not None  # noqa: S101 -- what is opened has it
+        tensors = self.content.read_tensors()
         if _checksum(self.header, tensors) != self.header["checksum"]:
             raise ModelFileError(f"{self.path} is damaged: its checksum does not fit its content.")
         return tensors
@@ -88,51 +117,39 @@ def write(path: str | os.PathLike[str], header: dict[str, Any], tensors: Mapping
     ModelFileError
         If it cannot be written; what was there before is still there.
     """
-    target = Path(path)
     arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    header = {"format": FORMAT, **header}
-    header["checksum"] = _checksum(header, arrays)
-    data = safetensors.numpy.save(arrays, metadata={KEY: _dump(header)})
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    data = encode({"format": FORMAT, **header}, arrays)
+    write_file(path, lambda file: file.write(data))
+
+
+def encode(header: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Return a file's bytes.
+
+    Raises
+    ------
+    ModelFileError
+        If no file can hold the header: it is longer than `open_file` allows, or holds what JSON does not.
+    """
     try:
-        _remove_leftovers(target)
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        if not isinstance(error, OSError):
-            raise
+        text = _dump(header | {"checksum": _checksum(header, arrays)})
+        _check_characters(text, header)
+        _check_depth(header)
+        data = safetensors.numpy.save(dict(arrays), metadata={KEY: text})
+    except (ValueError, TypeError, safetensors.SafetensorError) as error:
+        raise ModelFileError(f"no file can hold this model: {error}.") from error
+    (length,) = struct.unpack("<Q", data[:8])
+    if length > MOST_HEADER:
         raise ModelFileError(
-            f"cannot write {target}: {error.strerror or error}. What was there before is untouched."
-        ) from error
+            f"no file can hold this model: names, categories and history take {length:,} bytes; at most are "
+            f"{MOST_HEADER:,}. Leave out columns of free texts or ids."
+        )
+    return data
 
 
 def describe_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[str, tuple[int, ...]]]:
     """Return the type and the shape of arrays by name, as `Opened.tensors` has them."""
     kinds = {np.dtype(kind): name for name, kind in TYPES.items()}
     return {name: (kinds[array.dtype], array.shape) for name, array in arrays.items()}
-
-
-def _remove_leftovers(target: Path) -> None:
-    """Remove what killed processes left beside `target`."""
-    for leftover in target.parent.glob(f".{glob.escape(target.name)}.*.part"):
-        process = leftover.name.split(".")[-2]
-        if process.isdigit() and int(process) != os.getpid() and not _is_alive(int(process)):
-            leftover.unlink(missing_ok=True)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True
 
 
 def open_file(path: str | os.PathLike[str], kind: str) -> Opened:
@@ -144,20 +161,21 @@ def open_file(path: str | os.PathLike[str], kind: str) -> Opened:
         If it is missing, not of this format, of a newer version, or damaged; the message says which.
     """
     source = Path(path)
-    if not is_file(source):
+    if not os.fspath(path) or not is_file(source):
         raise ModelFileError(no_file(source))
     try:
-        total = source.stat().st_size
-        with source.open("rb") as file:
-            table = _table(source, file.read(8), file, total)
+        content = Content(source)
+        table = _table(content)
     except OSError as error:
         raise ModelFileError(f"cannot read {source}: {error.strerror or error}.") from error
     header = _header(source, table.pop("__metadata__", None), kind)
-    return Opened(source, header, {name: (entry["dtype"], tuple(entry["shape"])) for name, entry in table.items()})
+    tensors = {name: (entry["dtype"], tuple(entry["shape"])) for name, entry in table.items()}
+    return Opened(source, header, tensors, content=content)
 
 
-def _table(path: Path, prefix: bytes, file: Any, total: int) -> dict[str, Any]:
+def _table(content: Content) -> dict[str, Any]:
     """Return the JSON table at the head of a safetensors file, every claim of it compared with the size."""
+    path, total, prefix = content.path, content.size, content.read(0, 8)
     if len(prefix) < 8:
         raise ModelFileError(f"{path} is not a model file: it has {total} bytes.")
     (length,) = struct.unpack("<Q", prefix)
@@ -165,7 +183,7 @@ def _table(path: Path, prefix: bytes, file: Any, total: int) -> dict[str, Any]:
         raise ModelFileError(
             f"{path} is not a model file, or cut short: it claims a header of {length} bytes and has {total} in all."
         )
-    table = _parse(path, file.read(length))
+    table = _parse(path, content.read(8, length))
     tensors = {name: entry for name, entry in table.items() if name != "__metadata__"}
     end = 0
     for name, entry in sorted(tensors.items(), key=lambda item: _begin(path, *item)):
@@ -236,14 +254,17 @@ def _parse(path: Path, text: str | bytes) -> dict[str, Any]:
             raise ValueError("a key stands twice")
         return values
 
-    def refuse(constant: str) -> None:
-        raise ValueError(f"it holds {constant}")
+    def finite(number: str) -> float:
+        if not math.isfinite(float(number)):
+            raise ValueError(f"it holds {number[:20]}")
+        return float(number)
 
     try:
         text = text.decode("utf-8") if isinstance(text, bytes) else text
         text.encode("utf-8")  # half a character may hide behind an escape
-        data = json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
+        data = json.loads(text, object_pairs_hook=unique, parse_constant=finite, parse_float=finite)
         _check_depth(data)
+        _check_characters(text, data)
     except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{path} is not a model file, or damaged: its header is not valid ({error}).") from error
     if not isinstance(data, dict):
@@ -258,6 +279,12 @@ def _check_depth(data: Any) -> None:
         level = [inner for item in level if isinstance(item, list | dict) for inner in _inside(item)]
     if level:
         raise ValueError(f"it is nested more than {MOST_DEPTH} deep")
+
+
+def _check_characters(text: str, data: Any) -> None:
+    """Raise `ValueError` where the data that a text spells hold half a character, behind an escape of the text."""
+    if "\\ud" in text.lower():
+        json.dumps(data, ensure_ascii=False).encode()
 
 
 def _inside(item: Any) -> list[Any]:

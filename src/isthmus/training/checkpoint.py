@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import time
+import warnings
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
@@ -27,17 +28,49 @@ INTERVAL = 1.0  # seconds between writes
 def with_checkpoints(
     epochs: Generator[Progress, None, None], path: str | os.PathLike[str], fingerprint: str
 ) -> Generator[Progress, None, None]:
-    """Yield the epochs, writing the progress about once a second and when they end for whatever reason."""
+    """Yield the epochs, writing the progress about once a second and when they end for whatever reason.
+
+    Where it cannot be written, one warning says so, and the epochs go on.
+    """
+    writer = _Writer(path, fingerprint)
     latest, written, last = None, None, time.monotonic()
     try:
         for latest in epochs:
             if time.monotonic() - last >= INTERVAL:
-                write(path, latest, fingerprint)
+                writer.write(latest)
                 written, last = latest, time.monotonic()
             yield latest
     finally:
         if latest is not None and latest is not written:
-            write(path, latest, fingerprint)
+            writer.write(latest)
+
+
+class _Writer:
+    """Writes the progress of one fit to one file, unless another fit has taken it."""
+
+    def __init__(self, path: str | os.PathLike[str], fingerprint: str) -> None:
+        self._path, self._fingerprint = Path(path), fingerprint
+        self._own: tuple[int, int] | None = None  # the file that was written last, as the system knows it
+        self._has_warned = False
+
+    def write(self, progress: Progress) -> None:
+        try:
+            if (there := self._mark()) and there != self._own:
+                _check_fingerprint(modelfile.open_file(self._path, "checkpoint"), self._fingerprint)
+            write(self._path, progress, self._fingerprint)
+            self._own = self._mark()
+        except (CheckpointError, ModelFileError) as error:
+            if not self._has_warned:
+                self._has_warned = True
+                warnings.warn(f"training goes on without its checkpoint: {error}", stacklevel=2)
+
+    def _mark(self) -> tuple[int, int] | None:
+        """Return what tells the file there from one that replaces it."""
+        try:
+            there = self._path.stat()
+        except OSError:  # `write` says why
+            return None
+        return there.st_ino, there.st_mtime_ns
 
 
 def write(path: str | os.PathLike[str], progress: Progress, fingerprint: str) -> None:
@@ -50,28 +83,40 @@ def write(path: str | os.PathLike[str], progress: Progress, fingerprint: str) ->
     modelfile.write(path, header, _arrays(progress))
 
 
+def _check_fingerprint(opened: modelfile.Opened, fingerprint: str) -> None:
+    """Raise `CheckpointError` for the file of another fit."""
+    if opened.header.get("fingerprint") != fingerprint:
+        raise CheckpointError(
+            f"{opened.path} is the checkpoint of another fit, with other data or settings: delete it, or name another "
+            "file."
+        )
+
+
 def resume(path: str | os.PathLike[str], job: Job, progress: Progress, fingerprint: str) -> Progress:
     """Return the progress of a checkpoint; `progress`, that of the job's start, where there is no file yet.
 
     Raises
     ------
     CheckpointError
-        If the file belongs to other data or settings.
+        If the file belongs to other data or settings, or has more epochs than are asked for.
     ModelFileError
         If it is not a checkpoint, or damaged.
     """
-    if not Path(path).exists():
+    if not os.path.lexists(path):
         return progress
     opened = modelfile.open_file(path, "checkpoint")
     header = opened.header
-    if header.get("fingerprint") != fingerprint:
-        raise CheckpointError(
-            f"{path} is the checkpoint of another fit, with other data or settings: delete it, or name another file."
-        )
+    _check_fingerprint(opened, fingerprint)
     start = _arrays(progress)
     if opened.tensors != modelfile.describe_arrays(start):
         raise ModelFileError(f"{path} is damaged: its tensors are not those of this fit.")
     histories, reasons = _told(path, header, len(job.seeds))
+    taken = max(map(len, histories))
+    if taken > job.max_epochs:
+        raise CheckpointError(
+            f"{path} holds {taken} epochs, and max_epochs is {job.max_epochs}: no training of so few gives its "
+            "weights. Use more epochs, or name another file."
+        )
     found = opened.read()
     restored = jax.tree.unflatten(jax.tree.structure(_tree(progress)), [found[name] for name in start])
     # Other stops, or more epochs, may be asked for now: what has not failed or settled is decided anew.
