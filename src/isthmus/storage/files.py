@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import importlib
 import os
 import re
 import secrets
@@ -14,10 +15,8 @@ from typing import IO, Any
 
 from isthmus.errors import ModelFileError, shown_path
 
-try:
-    import fcntl
-except ImportError:  # not on Windows, where what a killed process leaves stays
-    fcntl = None  # type: ignore[assignment]
+# None on Windows, where what a killed process leaves stays.
+fcntl: Any = importlib.import_module("fcntl") if os.name == "posix" else None
 
 MOST_STEM = 200  # bytes of a name that its temporary name begins with: no name may be longer than 255
 TOKEN = 8  # random bytes in a temporary name
