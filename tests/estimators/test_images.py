@@ -60,3 +60,24 @@ def test_images_of_another_shape_are_refused(fitted: Autoencoder) -> None:
         fitted.transform(X[:, :, :3, :3])
     with pytest.raises(InvalidData, match="the codes have 3 columns, and those of this model have 3"):
         fitted.inverse_transform(np.zeros((2, 3, 1)))
+
+
+def test_pixels_may_be_missing_and_those_without_any_value_stay_so() -> None:
+    """As the land of a field of seas: it tells nothing, costs nothing, and comes back as NaN."""
+    images = X.copy()
+    images[:, :, 0, :2] = np.nan  # in every image
+    images[::3, :, 2, 2] = np.nan
+    model = Autoencoder(3, encoder="conv((4,))", max_epochs=2).fit(images)
+    back = model.reconstruct(images)
+    np.testing.assert_array_equal(np.isnan(back), np.isnan(images) & np.isnan(images).all(axis=0))
+    other = np.where(np.isnan(images), np.nan, images)
+    np.testing.assert_array_equal(model.transform(other.reshape(40, 16)), model.transform(images))
+    assert (model.reconstruction_error(images, per_feature=True)[np.isnan(images).reshape(40, 16)] == 0).all()
+    assert np.isfinite(model.score_samples(images)).all()
+
+
+def test_a_pixel_is_named_by_its_place(fitted: Autoencoder) -> None:
+    images = X.copy()
+    images[3, 0, 2, 1] = np.nan
+    with pytest.raises(InvalidData, match=r"^value \(0, 2, 1\) of a row holds NaN \(missing\) in 1 row \(first: 3\)"):
+        fitted.transform(images)

@@ -54,7 +54,11 @@ class Row:
 
     def column(self, index: int) -> str:
         """Return the name of a column for a message."""
-        return f"column {self.columns[index]!r}" if self.columns else f"column {index}"
+        if self.columns:
+            return f"column {self.columns[index]!r}"
+        if len(self.shape) == 1:
+            return f"column {index}"
+        return f"value {tuple(map(int, np.unravel_index(index, self.shape)))} of a row"
 
 
 class Links(NamedTuple):

@@ -28,6 +28,7 @@ from isthmus.storage.state import Shapes, State, header_field
 
 BATCH_ROWS = 65_536  # read at a time
 MOST_NAMED = 6  # columns in a message
+CONSTANTS = "constants"  # in a model file, beside what the scaling has learned
 FLAGS = {"is_sequence": "is_sequence", "may_be_missing": "has_holes", "is_table": "is_mixed"}
 """What a row says of itself, and the keys of a model file for it."""
 
@@ -59,6 +60,7 @@ class Reader:
     text: LearnedText | None = None  # where rows are texts
     scaling: TableScaling | None = None
     learned: Arrays = field(default_factory=dict)  # what the scaling has learned
+    constants: np.ndarray | None = None  # the columns of one value, as `TableScaling.constants` has them
     has_names: bool = False  # scikit-learn compares the names of the columns: all of them are text
 
     @classmethod
@@ -87,9 +89,9 @@ class Reader:
                 "Pass columns=None, or a frame."
             )
         if schema is None:
-            is_flat = len(source.row.shape) == 1 and not source.row.may_be_missing
-            if is_flat and (options.expects_missing or source.has_missing()):
-                source = source.with_row(replace(source.row, may_be_missing=True, is_table=True))
+            is_whole, is_flat = not (source.row.may_be_missing or source.row.is_sequence), len(source.row.shape) == 1
+            if is_whole and ((is_flat and options.expects_missing) or source.has_missing()):
+                source = source.with_row(replace(source.row, may_be_missing=True, is_table=is_flat))
         return cls(source.row, source.kind, source.labels(), schema), source
 
     def open(self, X: Any) -> Source:
@@ -108,8 +110,9 @@ class Reader:
             source = self._open_columns(source, picks=is_path(X) or not self.has_names)
         elif isinstance(source, ColumnSource):
             source = source.select(names if is_path(X) and names is not None else None)
-        if self.schema is None and self.row.is_table and len(source.row.shape) == 1:
-            source = source.with_row(replace(source.row, may_be_missing=True, is_table=True))
+        if self.schema is None and self.row.may_be_missing and not self.row.is_sequence:
+            is_table = self.row.is_table and len(source.row.shape) == 1
+            source = source.with_row(replace(source.row, may_be_missing=True, is_table=is_table))
         source = source.shaped_like(self.row)
         if is_path(X):
             if source.row.size != self.row.size:
@@ -136,11 +139,20 @@ class Reader:
     def fit_scaling(self, part: Scaling | None, rows: Blocks) -> Self:
         """Return the reader with a scaling learned from rows."""
         scaling = TableScaling(part or resolve(Scaling, "none"), self.row)
-        return replace(self, scaling=scaling, learned=scaling.fit(rows))
+        return replace(self, scaling=scaling, learned=scaling.fit(rows), constants=scaling.constants(rows))
+
+    def still_constant(self, rows: Blocks) -> Self:
+        """Return the reader that knows columns of one value only where these rows hold none but that."""
+        if self.constants is None:
+            return self
+        now = self.fitted_scaling.constants(rows)
+        is_constant = (now == self.constants).all(axis=0) if now is not None else np.zeros(1, bool)
+        return replace(self, constants=self.constants * is_constant if is_constant.any() else None)
 
     def scaled_like(self, other: Reader) -> Self:
         """Return the reader with the scaling of another one, of tables of the same columns."""
-        return replace(self, scaling=TableScaling(other.fitted_scaling.part, self.row), learned=other.learned)
+        scaling = TableScaling(other.fitted_scaling.part, self.row)
+        return replace(self, scaling=scaling, learned=other.learned, constants=other.constants)
 
     def with_known(self, known: Mapping[int, tuple[int, ...]]) -> Self:
         """Return the reader that accepts these categories of columns, those of the training rows; of others all."""
@@ -164,8 +176,11 @@ class Reader:
         return scaled_blocks(source, self.fitted_scaling, self.learned, is_capped=is_capped)
 
     def unscale(self, rows: np.ndarray) -> np.ndarray:
-        """Return scaled rows [n, d] in the units of the table, of the type they came in."""
-        return self.fitted_scaling.undo(self.learned, rows).astype(rows.dtype, copy=False)
+        """Return scaled rows [n, d] in the units of the table, of the type they came in; a constant column as it is."""
+        answer = self.fitted_scaling.undo(self.learned, rows)
+        if self.constants is not None:
+            answer = self.fitted_scaling.restore_constants(self.constants, answer)
+        return answer.astype(rows.dtype, copy=False)
 
     def restore(self, rows: np.ndarray, like: Source | None = None, index: Any = None) -> Any:
         """Return rows [n, d], in the units of the table, as texts, a frame, or an array.
@@ -207,7 +222,8 @@ class Reader:
             json["text"] = {"part": self.text.part.to_json(), "learned": self.text.learned}
         if self.schema is not None:
             json["schema"] = self.schema.to_json()
-        return State(json, {f"scaling.{name}": array for name, array in self.learned.items()})
+        tensors = self.learned | ({} if self.constants is None else {CONSTANTS: self.constants})
+        return State(json, {f"scaling.{name}": array for name, array in tensors.items()})
 
     @classmethod
     def from_header(
@@ -256,11 +272,14 @@ class Reader:
             is_free = len(shape) == scaling.part.axes and 0 not in shape
             rest = shape[:-1] if is_free else (1,) * (scaling.part.axes - 1)
             shapes[f"scaling.{name}"] = ("F64", (*rest, scaling.width))
+        if f"scaling.{CONSTANTS}" in stored.tensors and scaling.width:
+            shapes[f"scaling.{CONSTANTS}"] = ("F64", (2, scaling.width))
         return shapes
 
     def with_tensors(self, tensors: Mapping[str, np.ndarray]) -> Self:
         """Return the reader with what its scaling has learned, from a file."""
-        return replace(self, learned={name: tensors[f"scaling.{name}"] for name in self.fitted_scaling.learned})
+        learned = {name: tensors[f"scaling.{name}"] for name in self.fitted_scaling.learned}
+        return replace(self, learned=learned, constants=tensors.get(f"scaling.{CONSTANTS}"))
 
 
 def _default_text(X: Any, options: TableOptions) -> Text | None:

@@ -11,6 +11,7 @@ import numpy as np
 from isthmus.contracts import Arrays, Blocks, Row, Scaling
 from isthmus.errors import InvalidData
 
+EMPTY = 2  # of a column of pixels that holds no value at all
 KnownCategories = Mapping[int, tuple[int, ...]]  # by column, the categories of the training rows
 
 
@@ -56,7 +57,7 @@ class TableScaling:
     def fit(self, blocks: Blocks) -> Arrays:
         if self._is_plain:
             return self.part.fit(blocks)
-        if self.row.is_table:
+        if self.row.may_be_missing and not self.row.is_sequence:
             return self._fit_columns(blocks) if self.width else {}
         return self.part.fit(lambda: self._present_rows(blocks)) if self.width else {}
 
@@ -73,6 +74,31 @@ class TableScaling:
             self.part.undo(learned, x) if self._is_plain else self._map_numbers(lambda r: self.part.undo(learned, r), x)
         )
 
+    def constants(self, blocks: Blocks) -> np.ndarray | None:
+        """Return which columns hold one value only, and it, [2, width] float64; None where none does.
+
+        The first row is 1 there, and `EMPTY` where a column holds no value at all; else 0.
+        """
+        if not self.width:
+            return None
+        value, is_constant = np.full(self.width, np.nan), np.ones(self.width, bool)
+        for x, _ in blocks():
+            rows = self._columns(x)
+            is_present = ~np.isnan(rows)
+            first = rows[is_present.argmax(axis=0), np.arange(self.width)]  # NaN where a column has none
+            value = np.where(np.isnan(value), first, value)
+            is_constant &= ((rows == value) | ~is_present).all(axis=0)
+            if not is_constant.any():
+                return None
+        which = np.where(np.isnan(value), EMPTY, is_constant)
+        return np.stack([which, np.nan_to_num(np.where(is_constant, value, 0))]).astype(np.float64)
+
+    def restore_constants(self, constants: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Return rows [n, d] in the units of the table, each column of one value being that, of none NaN."""
+        which, value = constants
+        value = np.where(which == EMPTY, np.nan, value)
+        return self._map_numbers(lambda x: np.where(which > 0, value, x), rows)
+
     def _fit_columns(self, blocks: Blocks) -> Arrays:
         """Return what the part learns of each column by itself, from the rows that have a value there."""
         read = [(self._columns(x), weight) for x, weight in blocks()]
@@ -81,7 +107,9 @@ class TableScaling:
         for place, column in zip(self._numbers, rows.T, strict=True):
             is_present = ~np.isnan(column)
             if not (is_present & (weight > 0)).any():
-                raise InvalidData(f"{self.row.column(int(place))} holds no values at all: leave it out.")
+                if self.row.is_table:
+                    raise InvalidData(f"{self.row.column(int(place))} holds no values at all: leave it out.")
+                column, is_present = np.zeros_like(column), np.ones_like(is_present)  # as the land of a field of seas
             # A row of weight 0 with a value that is not missing counts for nothing.
             whole = np.where(is_present, column, column[is_present][0])[:, None]
             learned.append(self.part.fit(lambda w=whole, t=is_present: iter([(w, np.where(t, weight, 0.0))])))  # type: ignore[misc]

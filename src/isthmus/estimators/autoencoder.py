@@ -341,7 +341,7 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
             reader = reader.fit_scaling(parts.scaling, rows)
         else:
             known = former.reader.fitted_scaling.known
-            reader = reader.with_known({})  # new categories are accepted
+            reader = reader.with_known({}).still_constant(rows)  # new categories are accepted
         skeleton = parts.build(reader.row)
         if former is not None:
             check_same_network(skeleton, former)
@@ -384,7 +384,7 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
             return np.repeat(former.weights[None], len(job.seeds), axis=0)
         if self.init is None:
             weights = np.stack([draw_weights(skeleton, seed) for seed in job.seeds])
-        elif row.is_table:
+        elif row.is_table or row.may_be_missing or row.categories:
             raise InvalidPart("init='pca' needs numbers, and none missing: use init=None for this table.")
         else:
             x, weight = (np.asarray(array)[: int(job.table.rows)] for array in (job.table.x, job.table.weight))

@@ -22,6 +22,8 @@ from isthmus.estimators._targets import NumberTarget, Target
 from isthmus.estimators.predictive_distribution import Distribution
 from isthmus.model import inference
 
+TINY = 1e-140  # of a target: below, squares lose digits
+
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class NetworkRegressor(RegressorMixin, Supervised):
@@ -134,8 +136,9 @@ class NetworkRegressor(RegressorMixin, Supervised):
             If `fit` would not take the targets, or they are other outputs than those of the fit.
         """
         predicted = self.predict(X)
-        predicted = predicted.reshape(len(predicted), self.n_outputs_)
-        values = _targets(y, len(predicted), _numbers_of(self.fitted_.target))
+        target = _numbers_of(self.fitted_.target)
+        predicted = target.scale(predicted.reshape(len(predicted), self.n_outputs_))  # R² has no unit, and digits here
+        values = target.scale(_targets(y, len(predicted), target))
         weight = check_weight(sample_weight, len(predicted))
         is_known = ~np.isnan(values) & (weight[:, None] > 0)
         scores = [
@@ -200,7 +203,10 @@ def _learn_target(likelihood: Likelihood, values: np.ndarray, weight: np.ndarray
     mass = np.where(np.isnan(values), 0.0, weight[:, None])
     known, total = np.nan_to_num(values), np.maximum(mass.sum(axis=0), np.finfo(float).tiny)
     center = (mass * known).sum(axis=0) / total
-    spread = np.sqrt((mass * (known - center) ** 2).sum(axis=0) / total)
+    # Of the largest difference, so that no square is too small to be a number.
+    reach = np.where(mass > 0, np.abs(known - center), 0).max(axis=0)
+    reach = np.where(reach < TINY, np.maximum(reach, np.finfo(float).tiny), 1.0)
+    spread = reach * np.sqrt((mass * ((known - center) / reach) ** 2).sum(axis=0) / total)
     is_constant = spread <= 10 * np.finfo(float).eps * np.abs(center)
     return NumberTarget(center, np.where(is_constant, 1.0, spread), is_flat)
 

@@ -36,6 +36,12 @@ def test_it_is_that_of_scikit_learn(weight: np.ndarray | None) -> None:
     np.testing.assert_allclose(Standard().undo(learned, X), peer.inverse_transform(X), rtol=1e-9)
 
 
+def test_numbers_whose_squares_are_none_are_no_constant() -> None:
+    learned = fitted(np.array([[1e-200, -3e-150], [3e-200, 3e-150]]))
+    np.testing.assert_allclose(learned["mean"], [2e-200, 0])
+    np.testing.assert_allclose(learned["deviation"], [1e-200, 3e-150])
+
+
 def test_by_hand() -> None:
     learned = fitted(np.array([[1.0], [2.0], [6.0]]), np.array([1.0, 2.0, 1.0]))
     assert learned["mean"] == 11 / 4

@@ -32,6 +32,6 @@ class Array(Source):
         return flat_blocks(self._array, rows, self.dtype)
 
     def complete(self, answer: Any, is_missing: np.ndarray) -> Any:
-        filled = np.array(self._array, self.dtype)
+        filled = np.array(self._array)  # in its own type: only floats lack cells
         filled[is_missing] = answer[is_missing]
         return filled

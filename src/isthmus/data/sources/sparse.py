@@ -37,6 +37,6 @@ class Sparse(Source):
             yield self._matrix[start : start + rows].toarray().astype(self.dtype, copy=False)
 
     def complete(self, answer: Any, is_missing: np.ndarray) -> Any:
-        filled = np.array(self._matrix.toarray(), self.dtype)
+        filled = np.array(self._matrix.toarray())  # in its own type: only floats lack cells
         filled[is_missing] = answer[is_missing]
         return filled

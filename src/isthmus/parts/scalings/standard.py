@@ -8,6 +8,8 @@ import numpy as np
 
 from isthmus.contracts import Arrays, Blocks, Scaling
 
+TINY = 1e-140  # below, squares lose digits
+
 
 @dataclass(frozen=True)
 class Standard(Scaling):
@@ -30,8 +32,12 @@ class Standard(Scaling):
         origin = next(iter(blocks()))[0][0].astype(np.float64)
         mean = origin + np.sum([weight @ (x - origin) for x, weight in blocks()], axis=0) / total
         # A second pass, since E[x²] − E[x]² loses every digit where the mean is large.
-        variance = np.sum([weight @ np.square(x - mean) for x, weight in blocks()], axis=0) / total
-        deviation = np.sqrt(variance)
+        deviation = np.sqrt(np.sum([weight @ np.square(x - mean) for x, weight in blocks()], axis=0) / total)
+        if (deviation < TINY).any():  # and a third, of numbers whose squares are no numbers any more
+            reach = np.max([np.abs(x - mean).max(axis=0) for x, _ in blocks()], axis=0)
+            reach = np.where(reach > 0, reach, 1.0)
+            ratio = np.sqrt(np.sum([weight @ np.square((x - mean) / reach) for x, weight in blocks()], axis=0) / total)
+            deviation = np.where(deviation < TINY, reach * ratio, deviation)
         is_constant = deviation <= 10 * np.finfo(np.float64).eps * np.abs(mean)
         return {"mean": mean, "deviation": np.where(is_constant, 1.0, deviation)}
 
