@@ -189,3 +189,10 @@ def test_ctrl_c_keeps_what_was_learned() -> None:
 def test_ctrl_c_before_anything_was_learned_is_ctrl_c() -> None:
     with pytest.raises(KeyboardInterrupt):
         Autoencoder(2, encoder=(4,), stops=CtrlC(1)).fit(X)
+
+
+@pytest.mark.parametrize("optimizer", ["adam(1e3)", "adam(10)"])
+def test_a_training_that_diverges_to_finite_numbers_is_warned_of(optimizer: str) -> None:
+    ae = Autoencoder(2, encoder=(4,), max_epochs=2, optimizer=optimizer, stops=None)
+    with pytest.warns(UserWarning, match=r"has diverged: the loss was \d.* before it, and is \d.*e\+\d+ now. Use a"):
+        ae.fit(X)

@@ -100,6 +100,13 @@ def test_a_pretrained_decoder_explains_rows_too() -> None:
     np.testing.assert_array_equal(model.transform(X), base.transform(X))
 
 
+@pytest.mark.parametrize("kind", [NetworkClassifier, NetworkRegressor])
+def test_an_autoencoder_that_is_not_fitted_yet_explains_rows_too(kind: Any) -> None:
+    model = kind(pretrained=isthmus.denoising(2, max_epochs=1), reconstruction=0.1, max_epochs=1).fit(X, Y)
+    assert {"reconstruction"} <= set(model.history_[0])
+    assert model.pretrained_.n_iter_ == 1
+
+
 def test_averaged_starts_give_the_mean_of_their_answers(tmp_path: Path) -> None:
     y = X[:, 0] + np.sin(X[:, 1])
     average = NetworkRegressor(**QUICK, n_starts=3, combine="average").fit(X, y)

@@ -36,6 +36,8 @@ class Constraint(abc.ABC):
     def to_json(self, value: Any) -> Any:
         """Return a value as plain JSON; what no file can hold, as a generator of random numbers, as None."""
         plain = value.item() if isinstance(value, np.generic) else value
+        if is_number(plain) and not isinstance(plain, int | float):  # as a fraction
+            plain = int(plain) if is_whole(plain) else float(plain)
         return plain if isinstance(plain, Plain) else None
 
     def from_json(self, name: str, data: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -21,7 +22,6 @@ Wish = str | list[Any] | tuple[Any, ...]
 Batches = Callable[[], Iterable[pa.RecordBatch]]
 Counted = tuple[Counter[Any], tuple[Any, ...] | None]
 FIELDS = ("kind", "name", "type", "own", "values", "rest", "declared")
-MOST_DECLARED = 100_000  # categories in a model file
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,7 @@ class ColumnKinds(Constraint):
         super().check(name, value)
         for column, wish in (value or {}).items():
             is_list = isinstance(wish, list | tuple) and len(wish) > 0
-            is_list = is_list and all(type(value) in (str, int, float, bool) for value in wish)
-            is_list = is_list and len(set(wish)) == len(wish)
+            is_list = is_list and all(map(_is_category, wish)) and len(set(wish)) == len(wish)
             is_kind = isinstance(wish, str) and wish in KINDS
             allowed = f"one of {', '.join(KINDS)}, or a list"
             require(isinstance(column, str) and (is_list or is_kind), f"{name}[{column!r}]", allowed, wish)
@@ -109,8 +108,7 @@ def from_json(data: Any) -> Schema:
         is_named = is_form and type(fields["name"]) is str and type(fields["type"]) is str
         require(is_named and isinstance(fields["own"], str | None), "a column", "kind, name, type and values", fields)
         for name in ("values", "declared"):
-            is_list = isinstance(fields[name], list) and len(fields[name]) <= MOST_DECLARED
-            is_list = is_list and all(type(value) in (str, int, float, bool) for value in fields[name])
+            is_list = isinstance(fields[name], list) and all(map(_is_category, fields[name]))
             require(
                 is_list or (name == "declared" and fields[name] is None),
                 f"the {name} of a column",
@@ -121,6 +119,11 @@ def from_json(data: Any) -> Schema:
         columns.append(_column_from(fields))
     require(len({column.name for column in columns}) == len(columns), "the schema", "columns of different names", data)
     return Schema(tuple(columns))
+
+
+def _is_category(value: Any) -> bool:
+    """Say whether a value may be one of a column of categories: NaN and inf may not, no file holds them."""
+    return type(value) in (str, int, bool) or (type(value) is float and math.isfinite(value))
 
 
 def _column_from(fields: dict[str, Any]) -> Column:
@@ -137,7 +140,7 @@ def _column_from(fields: dict[str, Any]) -> Column:
         raise InvalidPart(
             f"the column {short(fields['name'])} holds what its type {short(fields['type'])} cannot."
         ) from error
-    require(is_whole and len(values) <= MOST_DECLARED, "the values of a column", "different ones of its type", values)
+    require(is_whole, "the values of a column", "different ones of its type", values)
     return column
 
 
@@ -220,6 +223,13 @@ def _category_column(
         )
     values = ordered if kind.kind == "ordinal" else ordered[:MOST_VALUES]
     rest = ordered[MOST_VALUES] if len(values) < len(ordered) else None
+    known = [*values, *(declared or ()), *([] if rest is None else [rest])]
+    if not all(map(_is_category, known)):
+        wrong = next(value for value in known if not _is_category(value))
+        raise InvalidData(
+            f"column {name!r}: expected texts, truth values or finite numbers as categories; got {wrong!r}. Write it "
+            "as text, or drop such rows."
+        )
     return kind(name, type_name, own, tuple(values), rest, declared)
 
 

@@ -34,6 +34,7 @@ from isthmus.estimators._dry_run import is_dry_run
 from isthmus.estimators._fitted import Fitted
 from isthmus.estimators._validation import check_slopes, likely_cause
 from isthmus.model.model import Model
+from isthmus.storage.container import check_header
 from isthmus.storage.files import check_writable
 from isthmus.training import checkpoint as checkpoints
 from isthmus.training import loop
@@ -42,9 +43,11 @@ from isthmus.training.neighbors import find_neighbors
 from isthmus.training.objective import Plan
 from isthmus.training.progress_bar import with_progress_bar
 from isthmus.training.selection import kept_epoch
+from isthmus.training.step import validation_loss
 
 FULL_BATCH = 2048  # rows at a time, where a gradient is gathered over all rows
 NOT_DECISIVE = ("max_epochs", "stops", "verbose", "device")  # of the parameters, for the weights after an epoch
+MOST_GROWTH = 10.0  # of the weights in a training: beyond, it may have diverged
 DRY_RUN = "rehearsed"  # how a training ends that took no epoch because nobody wanted it
 
 
@@ -155,6 +158,7 @@ def build_job(
     """
     if parameters.max_epochs:
         check_slopes(skeleton)
+    check_header(reader.to_state().json)
     table, validation = build_tables(rows, reader.fitted_scaling, reader.learned, likelihood, split)
     whole = FULL_BATCH if plan.optimizer.full_batch else min(max(int(table.rows) // 32, 32), 256)
     return Job(
@@ -243,7 +247,24 @@ def run_training(
     except Diverged as error:
         message = f"{error}. {likely_cause(row, np.asarray(job.table.x))}"
         raise Diverged(message, history_of(last, End("diverged", str(error)))) from error
+    _warn_of_divergence(job, start, last)
     return TrainingResult(last, last.reasons[last.best], kept_epoch(job, last.histories[last.best]))
+
+
+def _warn_of_divergence(job: Job, start: Progress, last: Progress) -> None:
+    """Warn where the weights that are kept have grown far, and explain the rows worse than those of the start."""
+    chosen = slice(last.best, last.best + 1)
+    first, kept = (np.asarray(weights)[chosen] for weights in (start.state.weights, last.best_weights))
+    if np.linalg.norm(kept) <= MOST_GROWTH * np.linalg.norm(first):
+        return
+    key = np.zeros(2, np.uint32)
+    began, ended = (float(validation_loss(w, job.model, job.plan, job.table, key)[0]) for w in (first, kept))
+    if not ended <= began:
+        warnings.warn(
+            f"training has diverged: the loss was {began:.3g} before it, and is {ended:.3g} now. Use a smaller "
+            "learning rate, as optimizer='adam(0.001)'.",
+            stacklevel=5,
+        )
 
 
 def known_categories(job: Job, columns: list[int]) -> dict[int, tuple[int, ...]]:

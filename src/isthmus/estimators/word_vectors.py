@@ -21,7 +21,7 @@ from isthmus.estimators._estimator import Estimator
 from isthmus.estimators._fitted import UNSAVED
 from isthmus.estimators._training import TRAINING
 from isthmus.estimators.autoencoder import Autoencoder
-from isthmus.storage.container import Opened
+from isthmus.storage.container import Opened, check_header
 from isthmus.storage.state import Shapes, State, header_field, read_tensors
 
 MOST = 2**31  # numbers in a vector, and words, that a file may claim
@@ -165,6 +165,7 @@ class WordVectors(Estimator[FittedVectors]):
         """
         self.check_parameters()
         words, counts, information = self._information(texts_of(X))
+        check_header({"words": words})
         largest = abs(information).max()
         rows = sp.csr_array(information / largest if largest else information, dtype=np.float32)
         passed = {name: getattr(self, name) for name in PASSED_ON}

@@ -32,6 +32,7 @@ MOST_HEADER = 64 * 2**20  # bytes
 MOST_DEPTH = 32
 MOST_AXES = 8
 MOST_NAME = 500  # characters
+MOST_ENTRY = 700  # bytes of what is said of a tensor
 TYPES = {"F32": np.float32, "F64": np.float64, "I32": np.int32, "U32": np.uint32}
 
 
@@ -118,32 +119,38 @@ def write(path: str | os.PathLike[str], header: dict[str, Any], tensors: Mapping
         If it cannot be written; what was there before is still there.
     """
     arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    data = encode({"format": FORMAT, **header}, arrays)
+    header = {"format": FORMAT, **header}
+    check_header(header, MOST_ENTRY * len(arrays))
+    text = _dump(header | {"checksum": _checksum(header, arrays)})
+    data = safetensors.numpy.save(arrays, metadata={KEY: text})
     write_file(path, lambda file: file.write(data))
 
 
-def encode(header: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
-    """Return a file's bytes.
+def check_header(header: Mapping[str, Any], tensors: int = 0) -> str:
+    """Return a header as a file holds it; where none can, say so: before any work is done for it.
+
+    Parameters
+    ----------
+    tensors : how many bytes the table of tensors takes beside it.
 
     Raises
     ------
     ModelFileError
-        If no file can hold the header: it is longer than `open_file` allows, or holds what JSON does not.
+        If it is longer than `open_file` allows, or holds what JSON does not.
     """
     try:
-        text = _dump(header | {"checksum": _checksum(header, arrays)})
+        text = _dump(header)
         _check_characters(text, header)
         _check_depth(header)
-        data = safetensors.numpy.save(dict(arrays), metadata={KEY: text})
-    except (ValueError, TypeError, safetensors.SafetensorError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ModelFileError(f"no file can hold this model: {error}.") from error
-    (length,) = struct.unpack("<Q", data[:8])
+    length = len(text) + text.count('"') + text.count("\\") + tensors  # both are escaped: it is JSON inside JSON
     if length > MOST_HEADER:
         raise ModelFileError(
             f"no file can hold this model: names, categories and history take {length:,} bytes; at most are "
             f"{MOST_HEADER:,}. Leave out columns of free texts or ids."
         )
-    return data
+    return text
 
 
 def describe_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[str, tuple[int, ...]]]:
