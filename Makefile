@@ -8,7 +8,7 @@ demo: .venv/ready
 	$(BIN)/isthmus demo --out demo
 
 test: check
-	$(BIN)/pytest -n auto --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest -n auto --dist loadscope --no-loadscope-reorder
 
 check: .venv/ready
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@ import gc
 import os
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +34,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from isthmus.core import programs
 
@@ -47,35 +50,45 @@ MOST_MAPS = 30_000
 MAPS = Path("/proc/self/maps")
 
 SLOW = {
-    "tests/conformance/test_pairs.py": 6,
-    "tests/estimators/test_checks.py": 6,
+    "tests/conformance/test_pairs.py": 4,
+    "tests/estimators/test_checks.py": 4,
+    "tests/storage/test_format_1.py": 2,
+    "tests/test_readme.py": 1,
+    "tests/cli/test_process.py": 1,
     "tests/training/test_checkpoint.py": 1,
-    "tests/parts/bottlenecks/test_adversarial_game.py": 1,
-    "tests/estimators/test_classifier.py": 1,
     "tests/test_presets.py": 1,
-    "tests/estimators/test_tasks.py": 1,
-    "tests/estimators/test_code_sampler.py": 1,
-    "tests/estimators/test_stacked.py": 1,
-    "tests/estimators/test_tables.py": 1,
+    "tests/estimators/test_classifier.py": 1,
+    "tests/parts/bottlenecks/test_adversarial_game.py": 1,
+    "tests/parts/backbones/test_recurrent.py": 1,
     "tests/anomaly/test_detector_checks.py": 1,
+    "tests/model/test_pca_init.py": 1,
+    "tests/test_examples.py": 1,
+    "tests/estimators/test_stacked.py": 1,
 }
 """Modules that take long, longest first, and in how many groups of tests they are cut; all others are one group."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give each worker whole modules, long ones first, so that fixtures and programs are made once."""
-    if not hasattr(config, "workerinput"):
-        return
-    places = {module: place for place, module in enumerate(SLOW)}
-    items.sort(key=lambda item: places.get(module_of(item), len(SLOW)))
-    seen: dict[str, int] = {}
-    for item in items:
-        module = module_of(item)
-        seen[module] = number = seen.get(module, -1) + 1
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Give each worker whole modules, so that fixtures and programs are made once."""
+    return Modules(config, log)
+
+
+class Modules(LoadScopeScheduling):
+    """Tests of a module go to one worker, those of a long one in several groups, and all doctests together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        group = zlib.crc32(nodeid.partition("-")[0].encode()) % SLOW.get(module, 1)  # of one estimator, one group
         # The doctests are short and share their shapes.
-        group = f"{module}-{number % SLOW.get(module, 1)}" if module.startswith("tests/") else "src"
-        item.add_marker(pytest.mark.xdist_group(group))
+        return f"{module}-{group}" if module.startswith("tests/") else "src"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let long modules begin, so that no worker waits for one at the end."""
+    if hasattr(config, "workerinput"):
+        places = {module: place for place, module in enumerate(SLOW)}
+        items.sort(key=lambda item: places.get(module_of(item), len(SLOW)))
 
 
 def module_of(item: pytest.Item) -> str:

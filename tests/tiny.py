@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import safetensors.numpy
 
 import isthmus
 from isthmus import Autoencoder
+from isthmus.core.parameter_specs import assemble
 from isthmus.storage import container
 
 X = np.random.default_rng(0).normal(size=(60, 5))
@@ -98,3 +101,57 @@ def scaled(model: Any, x: np.ndarray) -> np.ndarray:
     learned = scaling_of(model)
     center = learned.get("mean", learned.get("lowest", 0))
     return np.asarray((x - center) / learned.get("deviation", learned.get("range", 1)), np.float32)
+
+
+@jax.tree_util.register_pytree_node_class
+class Compiled:
+    """A module or an outcome whose methods are compiled as wholes, once for all of its structure and shapes.
+
+    Operation by operation each of them would take a dozen programs. Numbers, words and None among the arguments are
+    part of the program, as they stand; what comes back and has methods of its own is compiled too.
+    """
+
+    def __init__(self, tree: Any) -> None:
+        self.tree = tree
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self.tree, name)
+        if inspect.ismethod(value):
+            return functools.partial(self._run, name)
+        return _wrapped(value)
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._run("__call__", *arguments)
+
+    def _run(self, name: str, *arguments: Any) -> Any:
+        static = tuple((i, each) for i, each in enumerate(arguments) if isinstance(each, int | float | str | None))
+        rest = [each for each in arguments if not isinstance(each, int | float | str | None)]
+        return _wrapped(_method(name, static)(self.tree, *rest))
+
+    def tree_flatten(self) -> tuple[tuple[Any], None]:
+        return (self.tree,), None
+
+    @classmethod
+    def tree_unflatten(cls, _: None, children: tuple[Any]) -> Compiled:
+        return cls(*children)
+
+
+def _wrapped(value: Any) -> Any:
+    plain = (str, int, float, tuple, list, dict, np.ndarray, jax.Array, type(None))
+    return value if isinstance(value, plain) or not jax.tree.leaves(value) else Compiled(value)
+
+
+@functools.cache
+def _method(name: str, static: tuple[tuple[int, Any], ...]) -> Callable[..., Any]:
+    def run(tree: Any, *rest: Any) -> Any:
+        arguments = list(rest)
+        for place, each in static:
+            arguments.insert(place, each)
+        return getattr(tree, name)(*arguments)
+
+    return jax.jit(run)
+
+
+def assembled(skeleton: Any, flat: Any) -> Compiled:
+    """Return a network with its weights, whose methods are compiled."""
+    return Compiled(assemble(skeleton, flat))

@@ -17,6 +17,7 @@ from isthmus.core.affine import affine
 from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs, with_values
 from isthmus.core.registry import find_part, part_names
 from isthmus.core.spelling import resolve
+from tiny import Compiled
 
 ROWS, COLUMNS, WIDTH, STEP = 6, 3, 4, 1e-6
 RANDOM = np.random.default_rng(0)
@@ -61,10 +62,13 @@ def head(part: Any, rows: np.ndarray) -> Any:
 
 @every
 def test_shapes_and_sums(head: Any, rows: np.ndarray, given: int) -> None:
-    outcome = jax.tree.map(lambda array: array[None], head(jnp.array(FEATURES, jnp.float32)))
-    x = jnp.array(rows, jnp.float32)
-    log_prob_by_column, log_prob = outcome.log_prob_by_column(x), outcome.log_prob(x)
-    assert log_prob_by_column.shape == outcome.mean().shape == (1, ROWS, given)
+    @jax.jit
+    def explained(features: Any, x: Any) -> Any:
+        outcome = jax.tree.map(lambda array: array[None], head(features))
+        return outcome.log_prob_by_column(x), outcome.log_prob(x), outcome.mean()
+
+    log_prob_by_column, log_prob, mean = explained(np.float32(FEATURES), np.float32(rows))
+    assert log_prob_by_column.shape == mean.shape == (1, ROWS, given)
     np.testing.assert_allclose(log_prob, np.asarray(log_prob_by_column, np.float64).sum(axis=-1), rtol=1e-5)
 
 
@@ -78,19 +82,21 @@ def test_entries_that_are_not_observed_neither_give_nor_take(head: Any, rows: np
         found = head(features).log_prob_by_column(x, observed)
         return jnp.sum(found), found
 
-    gradient, found = jax.grad(total, has_aux=True)(jnp.array(FEATURES, jnp.float32))
+    @jax.jit
+    def both(features: Any, x: Any, observed: Any) -> Any:
+        outcome = head(features)
+        return outcome.log_prob_by_column(x, observed), outcome.log_prob(x, observed)
+
+    features, everything = jnp.array(FEATURES, jnp.float32), np.ones(rows.shape, bool)
+    gradient, found = jax.jit(jax.grad(total, has_aux=True))(features)
     assert found.shape == (ROWS, given)
     assert np.isfinite(found).all()
     assert np.isfinite(gradient).all()
     assert (np.asarray(found)[~observed.all(axis=1, keepdims=True) if given == 1 else ~observed] == 0).all()
     np.testing.assert_array_equal(gradient[0], 0)
-    whole = head(jnp.array(FEATURES, jnp.float32))
-    everything = jnp.ones(rows.shape, bool)
-    x = jnp.array(rows, jnp.float32)
-    np.testing.assert_allclose(
-        whole.log_prob_by_column(x, everything), whole.log_prob_by_column(x), rtol=1e-4, atol=1e-5
-    )
-    np.testing.assert_allclose(whole.log_prob(x, everything), whole.log_prob(x), rtol=1e-4, atol=1e-5)
+    whole = jnp.array(rows, jnp.float32)
+    for masked, plain in zip(both(features, whole, everything), both(features, whole, None), strict=True):
+        np.testing.assert_allclose(masked, plain, rtol=1e-4, atol=1e-5)
 
 
 @every
@@ -104,7 +110,7 @@ def test_the_gradient_is_the_slope(head: Any, rows: np.ndarray) -> None:
 
         gradient = jax.jit(jax.grad(total))(jnp.array(FEATURES))
         nudges = STEP * np.eye(FEATURES.size).reshape(-1, *FEATURES.shape)
-        ends = np.asarray(jax.vmap(total)(jnp.array(np.concatenate([FEATURES + nudges, FEATURES - nudges]))))
+        ends = np.asarray(jax.jit(jax.vmap(total))(np.concatenate([FEATURES + nudges, FEATURES - nudges])))
     slope = (ends[: FEATURES.size] - ends[FEATURES.size :]) / (2 * STEP)
     np.testing.assert_allclose(gradient, slope.reshape(FEATURES.shape), rtol=1e-6, atol=1e-7)
 
@@ -121,7 +127,7 @@ def test_value_and_gradient_are_finite_for_absurd_features(head: Any, rows: np.n
 @pytest.mark.parametrize("name", [name for name in part_names("likelihoods") if name not in NAMES])
 def test_a_sample_has_the_mean_of_the_outcome(head: Any, given: int) -> None:
     count = 4000
-    outcome = head(jnp.array(np.repeat(FEATURES[:1], count, axis=0), jnp.float32))
+    outcome = Compiled(jax.jit(head.__call__)(np.repeat(FEATURES[:1], count, axis=0).astype(np.float32)))
     sample = np.asarray(outcome.sample(jax.random.key(0)))
     mean = np.asarray(outcome.mean())
     assert sample.shape == mean.shape == (count, given)

@@ -16,6 +16,7 @@ from isthmus.distributions.histogram import HistogramOutcome
 from isthmus.distributions.multivariate_normal import MultivariateNormalOutcome
 from isthmus.distributions.normal import NormalOutcome
 from isthmus.distributions.normal_mixture import NormalMixtureOutcome
+from tiny import Compiled
 
 DRAWS, ROWS, COLUMNS, COMPONENTS, BINS = 1, 3, 2, 3, 5
 RANDOM = np.random.default_rng(0)
@@ -45,7 +46,7 @@ X = np.array([[-0.3, 0.4], [1.4, 3.7], [-2.6, 5.4]])  # the last row lies outsid
 def outcome(request: pytest.FixtureRequest) -> Iterator[Any]:
     kind, arrays = ARRAYS[request.param]
     with jax.enable_x64(True):
-        yield kind(*map(jnp.array, arrays))
+        yield Compiled(kind(*map(jnp.array, arrays)))
 
 
 def over_grid(function: Any) -> np.ndarray:
@@ -115,7 +116,7 @@ def test_the_joint_density_is_one_of_rows(outcome: Any) -> None:
         jnp.array(pairs)
     )
     first = np.exp(np.asarray(joint)).reshape(321, 321, ROWS).sum(axis=1) * 0.1
-    alone = jax.vmap(lambda t: outcome.marginal_log_prob(jnp.full((ROWS, 2), t))[0, :, 0])(jnp.array(grid))
+    alone = jax.jit(jax.vmap(lambda t: outcome.marginal_log_prob(jnp.full((ROWS, 2), t))[0, :, 0]))(jnp.array(grid))
     np.testing.assert_allclose(first, np.exp(alone), atol=2e-3)
     np.testing.assert_allclose(first.sum(axis=0) * 0.1, 1, atol=2e-2)
 
@@ -125,18 +126,18 @@ def test_what_is_not_observed_is_integrated_out(outcome: Any) -> None:
     x = jnp.array(np.where(observed, X, np.nan))
     alone = np.where(observed, np.asarray(outcome.marginal_log_prob(jnp.array(X)))[0], 0)
     np.testing.assert_allclose(outcome.joint_log_prob(x, observed)[0], alone.sum(axis=1), rtol=1e-12)
-    arrays, tree = jax.tree.flatten(outcome)
+    arrays, tree = jax.tree.flatten(outcome.tree)
 
     def total(arrays: Any) -> Any:
         return jnp.sum(jax.tree.unflatten(tree, arrays).log_prob_by_column(x, observed))
 
-    for gradient in jax.grad(total)(arrays):
+    for gradient in jax.jit(jax.grad(total))(arrays):
         assert np.isfinite(gradient).all()
         np.testing.assert_array_equal(gradient[0, 2], 0)
 
 
 def test_the_slope_of_every_number_is_that_of_finite_differences(outcome: Any) -> None:
-    arrays, tree = jax.tree.flatten(outcome)
+    arrays, tree = jax.tree.flatten(outcome.tree)
     x = jnp.array(X[:, ::-1] * 0.5)
     some = np.array([[True, False], [True, True], [False, True]])
 
@@ -145,7 +146,7 @@ def test_the_slope_of_every_number_is_that_of_finite_differences(outcome: Any) -
         known = jax.tree.unflatten(tree, arrays)
         return jnp.stack([known.log_prob(x).sum(), known.log_prob(x, some).sum(), known.crps(x).sum()])
 
-    slopes = jax.jacobian(both)(arrays)
+    slopes = jax.jit(jax.jacobian(both))(arrays)
     random = np.random.default_rng(1)
     for place, array in enumerate(arrays):
         if array.shape[2:] == (COLUMNS, BINS + 1) or array.ndim == 2:

@@ -18,6 +18,7 @@ from isthmus.distributions.multivariate_normal import MultivariateNormalOutcome
 from isthmus.distributions.normal import NormalOutcome
 from isthmus.distributions.normal_mixture import NormalMixtureOutcome
 from isthmus.distributions.quantiles import edges, quantiles
+from tiny import Compiled
 
 RANDOM = np.random.default_rng(0)
 ROWS, COLUMNS = 4, 3
@@ -38,11 +39,12 @@ def correlated() -> tuple[Any, list[Any]]:
     """Return an outcome, and SciPy's parameters of its rows."""
     inverse = [np.linalg.inv(np.eye(COLUMNS) - slope) for slope in SLOPE[0]]
     covariances = [each @ np.diag(s**2) @ each.T for each, s in zip(inverse, DEVIATION[0], strict=True)]
-    return MultivariateNormalOutcome(*map(jnp.array, (CENTER, SLOPE, DEVIATION))), covariances
+    return Compiled(MultivariateNormalOutcome(*map(jnp.array, (CENTER, SLOPE, DEVIATION)))), covariances
 
 
 def test_a_normal_column_is_scipys() -> None:
-    outcome, known = NormalOutcome(jnp.array(CENTER), jnp.array(DEVIATION)), stats.norm(CENTER, DEVIATION)
+    known = stats.norm(CENTER, DEVIATION)
+    outcome = Compiled(NormalOutcome(jnp.array(CENTER), jnp.array(DEVIATION)))
     np.testing.assert_allclose(outcome.marginal_log_prob(jnp.array(X)), known.logpdf(X), rtol=1e-12)
     np.testing.assert_allclose(outcome.cdf(jnp.array(X)), known.cdf(X), rtol=1e-12)
     np.testing.assert_allclose(outcome.quantile(jnp.array(0.2)), known.ppf(0.2), rtol=1e-12)
@@ -51,7 +53,7 @@ def test_a_normal_column_is_scipys() -> None:
 
 def test_the_score_of_a_standard_normal_at_its_mean() -> None:
     """∫ (Φ(t) − [t ≥ 0])² dt = (√2 − 1) / √π."""
-    outcome = NormalOutcome(jnp.zeros((1, 1, 1)), jnp.ones((1, 1, 1)))
+    outcome = Compiled(NormalOutcome(jnp.zeros((1, 1, 1)), jnp.ones((1, 1, 1))))
     assert outcome.crps(jnp.zeros((1, 1))).item() == pytest.approx((2**0.5 - 1) / np.pi**0.5, rel=1e-12)
 
 
@@ -95,8 +97,10 @@ def test_the_rest_of_a_row_that_goes_together_is_integrated_out(observed: np.nda
 def test_rows_that_are_all_but_one_line_lose_no_density() -> None:
     """In 32 bits the Cholesky decomposition of this covariance fails: its numbers differ by 1e-8."""
     with jax.enable_x64(False):
-        outcome = MultivariateNormalOutcome(
-            jnp.zeros((1, 1, 2)), jnp.array([[[[0.0, 0.0], [1.0, 0.0]]]]), jnp.array([[[1.0, 1e-4]]])
+        outcome = Compiled(
+            MultivariateNormalOutcome(
+                jnp.zeros((1, 1, 2)), jnp.array([[[[0.0, 0.0], [1.0, 0.0]]]]), jnp.array([[[1.0, 1e-4]]])
+            )
         )
         assert np.isnan(jnp.linalg.cholesky(jnp.array([[1.0, 1.0], [1.0, 1.0 + 1e-8]]))).any()
         found = outcome.log_prob_by_column(jnp.ones((1, 2)), jnp.ones((1, 2), bool))
@@ -110,7 +114,7 @@ DEVIATIONS = np.exp(0.5 * RANDOM.normal(size=CENTERS.shape))
 
 
 def mixed() -> Any:
-    return NormalMixtureOutcome(jnp.log(jnp.array(SHARE)), jnp.array(CENTERS), jnp.array(DEVIATIONS))
+    return Compiled(NormalMixtureOutcome(jnp.log(jnp.array(SHARE)), jnp.array(CENTERS), jnp.array(DEVIATIONS)))
 
 
 @pytest.mark.parametrize("observed", PATTERNS, ids=str)
@@ -138,8 +142,9 @@ def test_a_mixture_tells_each_column_given_those_before_it() -> None:
 
 
 def test_a_mixture_of_one_is_normal() -> None:
-    one = NormalMixtureOutcome(jnp.zeros((1, ROWS, 1)), jnp.array(CENTER)[:, :, None], jnp.array(DEVIATION)[:, :, None])
-    plain = NormalOutcome(jnp.array(CENTER), jnp.array(DEVIATION))
+    center, deviation = jnp.array(CENTER), jnp.array(DEVIATION)
+    one = Compiled(NormalMixtureOutcome(jnp.zeros((1, ROWS, 1)), center[:, :, None], deviation[:, :, None]))
+    plain = Compiled(NormalOutcome(center, deviation))
     for name in ("log_prob_by_column", "marginal_log_prob", "cdf", "crps"):
         np.testing.assert_allclose(getattr(one, name)(X), getattr(plain, name)(jnp.array(X)), rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(one.quantile(jnp.array(0.9)), plain.quantile(jnp.array(0.9)), rtol=1e-9)
@@ -149,9 +154,11 @@ BINS = np.array([0.0, 1.0, 3.0, 4.0])
 Q = np.array([0.2, 0.5, 0.3])
 
 
-def binned(smoothing: float, q: np.ndarray = Q, ends: np.ndarray = BINS) -> HistogramOutcome:
+def binned(smoothing: float, q: np.ndarray = Q, ends: np.ndarray = BINS) -> Any:
     """Return a histogram of one column for one row."""
-    return HistogramOutcome(*map(jnp.array, (np.log(q)[None, None, None], ends[None, None, None], [[smoothing]])))
+    return Compiled(
+        HistogramOutcome(*map(jnp.array, (np.log(q)[None, None, None], ends[None, None, None], [[smoothing]])))
+    )
 
 
 def test_a_histogram_by_hand() -> None:
@@ -196,7 +203,7 @@ def test_the_best_shares_are_those_of_the_target() -> None:
         return HistogramOutcome(jax.nn.log_softmax(logit), outcome.edges, outcome.smoothing).log_prob_by_column(x).sum()
 
     p = np.diff(stats.norm.cdf([-1.5, -0.5, 0.5, 1.5])) / (stats.norm.cdf(1.5) - stats.norm.cdf(-1.5))
-    found = jax.grad(score)(jnp.log(jnp.array(Q))[None, None, None])
+    found = jax.jit(jax.grad(score))(jnp.log(jnp.array(Q))[None, None, None])
     np.testing.assert_allclose(found[0, 0, 0], p - Q, rtol=1e-9)
 
 

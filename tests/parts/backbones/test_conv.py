@@ -25,6 +25,7 @@ from isthmus.parts.bottlenecks import Deterministic
 from isthmus.parts.likelihoods import SquaredError
 from isthmus.parts.optimizers import Adam
 from isthmus.training.objective import Plan, loss
+from tiny import assembled
 
 RANDOM = np.random.default_rng(0)
 PADDINGS = ("none", "half", "full")
@@ -35,7 +36,7 @@ def filled(module: Any, seed: int = 0) -> tuple[Any, np.ndarray]:
     """Return the module with random weights, its biases too, and the weights."""
     size = sum(spec.size for spec in parameter_specs(module).values())
     flat = np.random.default_rng(seed).normal(size=size)
-    return assemble(module, flat), flat
+    return assembled(module, flat), flat
 
 
 def padded(x: np.ndarray, kernel: int, padding: str) -> np.ndarray:
@@ -82,7 +83,7 @@ def test_a_convolution_is_that_of_scipy_and_a_transposed_one_its_transpose(
         expected = correlated(x, weights, window)
         np.testing.assert_allclose(jax.jit(layer.__call__)(last(x)), last(expected) + bias, rtol=1e-9)
         transpose = np.concatenate([flat[:-3].reshape(-1, 3).T.ravel(), [0.5, 0.25]])
-        back = np.asarray(jax.jit(assemble(transposed(window, 3, image), transpose).__call__)(last(y))) - [0.5, 0.25]
+        back = np.asarray(jax.jit(assembled(transposed(window, 3, image), transpose).__call__)(last(y))) - [0.5, 0.25]
     assert after == expected.shape[1:]
     assert back.shape == last(x).shape
     np.testing.assert_allclose(np.sum(back * last(x), axis=(1, 2, 3)), np.sum(expected * y, axis=(1, 2, 3)), rtol=1e-8)
@@ -241,7 +242,7 @@ def test_the_gradient_is_the_slope(part: Conv) -> None:
         @jax.jit
         @jax.value_and_grad
         def total(flat: Any) -> Any:
-            return loss(assemble(skeleton, flat), plan, batch, jnp.int32(0), None)[0]
+            return loss(assembled(skeleton, flat), plan, batch, jnp.int32(0), None)[0]
 
         gradient = total(flat)[1]
         for direction in np.random.default_rng(2).normal(size=(8, count)):
@@ -257,7 +258,7 @@ def test_tied_kernels_are_each_others_transposes() -> None:
     assert len(parameter_specs(skeleton)) == len(parameter_specs(free)) - 3
     flat = np.random.default_rng(0).normal(size=sum(spec.size for spec in parameter_specs(skeleton).values()))
     with jax.enable_x64(True):
-        model = assemble(skeleton, flat)
+        model = assembled(skeleton, flat)
         down = jax.jit(jax.jacfwd(lambda x: model.encode(x[None]).point[0]))(np.zeros(63))
         up = jax.jit(jax.jacfwd(lambda z: model.decode(z[None, None]).mean()[0, 0]))(np.zeros(3))
     np.testing.assert_allclose(up, np.asarray(down).T, rtol=1e-10)
@@ -299,7 +300,7 @@ def test_weights_start_within_the_limit_of_their_fans(activation: str, gain: flo
 def test_a_flat_row_with_a_shape_is_the_image() -> None:
     x = RANDOM.normal(size=(2, 126)).astype(np.float32)
     of_image, flat = filled(Conv((3,)).encoder(Row((2, 7, 9)))[0])
-    of_row = assemble(Conv((3,), shape=(2, 7, 9)).encoder(Row((126,)))[0], flat)
+    of_row = assembled(Conv((3,), shape=(2, 7, 9)).encoder(Row((126,)))[0], flat)
     np.testing.assert_array_equal(of_image(x, None), of_row(x, None))
     assert parameter_specs(Conv((3,)).encoder(Row((7, 9)))[0]) == parameter_specs(
         Conv((3,), shape=(7, 9)).encoder(Row((63,)))[0]

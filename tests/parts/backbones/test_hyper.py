@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from isthmus.contracts import Batch, Row
-from isthmus.core.parameter_specs import assemble, draw_weights, join_weights, parameter_specs, split_weights
+from isthmus.core.parameter_specs import draw_weights, join_weights, parameter_specs, split_weights
 from isthmus.errors import InvalidPart
 from isthmus.layers.hypernetwork import hypernetworks
 from isthmus.model import inference
@@ -22,6 +22,7 @@ from isthmus.parts.corruptions import Masking
 from isthmus.parts.likelihoods import SquaredError
 from isthmus.parts.optimizers import Sgd
 from isthmus.training.objective import Plan, loss
+from tiny import assembled
 
 COLUMNS, TASKS = 4, 3
 ROW = Row((COLUMNS,), ("a", "task", "b", "c"))
@@ -58,7 +59,7 @@ def layer_of(own: dict[str, np.ndarray], condition: np.ndarray) -> tuple[np.ndar
 
 @jax.jit
 def walk(skeleton: Any, flat: Any, x: Any) -> Any:
-    return assemble(skeleton, flat)(x, None)
+    return assembled(skeleton, flat)(x, None)
 
 
 def test_a_layer_of_each_task_is_that_of_the_matrix_made_for_it() -> None:
@@ -118,7 +119,7 @@ def test_weights_start_with_the_scale_of_their_slots(hidden: tuple[int, ...], ch
     weights, ends = jax.jit(jax.vmap(lambda flat: probe(skeleton, flat, x)))(
         np.stack([draw_weights(skeleton, seed) for seed in range(12)])
     )
-    plain_ends = jax.vmap(lambda flat: assemble(plain, flat)(x[:, :20], None))(
+    plain_ends = jax.vmap(lambda flat: assembled(plain, flat)(x[:, :20], None))(
         np.stack([draw_weights(plain, seed) for seed in range(12)])
     )
     offset = 0
@@ -130,7 +131,7 @@ def test_weights_start_with_the_scale_of_their_slots(hidden: tuple[int, ...], ch
 
 
 def probe(skeleton: Any, flat: Any, x: np.ndarray) -> tuple[Any, Any]:
-    road = assemble(skeleton, flat)
+    road = assembled(skeleton, flat)
     return jax.vmap(road.hypernetwork.weights)(road.hypernetwork.tasks), road(x, None)
 
 
@@ -145,7 +146,7 @@ def test_its_gradient_is_that_of_finite_differences() -> None:
 
         @jax.jit
         def value(flat: Any) -> Any:
-            return loss(assemble(MODEL, flat), Plan(None, (), Sgd()), batch, jnp.int32(0), None)[0]
+            return loss(assembled(MODEL, flat), Plan(None, (), Sgd()), batch, jnp.int32(0), None)[0]
 
         slope = np.asarray(jax.jit(jax.grad(value))(flat))
         for seed in range(3):
@@ -159,7 +160,7 @@ def test_no_gradient_reaches_the_embedding_of_a_task_without_rows() -> None:
     flat, batch = draw_weights(skeleton, 0), Batch(X[X[:, 1] != 1], np.ones(6, np.float32))  # type: ignore[arg-type]
 
     def value(flat: Any) -> Any:
-        return loss(assemble(skeleton, flat), Plan(None, (), Sgd()), batch, jnp.int32(0), None)[0]
+        return loss(assembled(skeleton, flat), Plan(None, (), Sgd()), batch, jnp.int32(0), None)[0]
 
     # Over several starts the compiler cannot leave the work out: the gradient is zero all the same.
     for gradient in (jax.jit(jax.grad(value))(flat), jax.jit(jax.vmap(jax.grad(value)))(flat[None])[0]):
@@ -190,7 +191,7 @@ def test_the_condition_has_no_noise() -> None:
 
     @jax.jit
     def terms(x: Any) -> Any:
-        return loss(assemble(MODEL, flat), plan, Batch(x, jnp.ones(len(X))), jnp.int32(0), key)[0]
+        return loss(assembled(MODEL, flat), plan, Batch(x, jnp.ones(len(X))), jnp.int32(0), key)[0]
 
     masked = np.where(np.arange(COLUMNS) == 1, X, 0).astype(np.float32)
     outcome = np.asarray(inference.reconstruct(flat, MODEL, masked))
@@ -201,7 +202,7 @@ def test_rows_of_a_road_made_row_by_row_have_noise_of_their_own() -> None:
     part = Hyper(MLP((200,), dropout=0.5), hidden=(4,))
     skeleton, _ = part.encoder(Row((3,)))
     x = np.tile(np.array([[1.0, -1.0, 0.5]], np.float32), (2, 1))
-    one, other = np.asarray(assemble(skeleton, draw_weights(skeleton, 0))(x, jax.random.key(0)))
+    one, other = np.asarray(assembled(skeleton, draw_weights(skeleton, 0))(x, jax.random.key(0)))
     assert ((one == 0) != (other == 0)).any()
 
 
@@ -277,6 +278,6 @@ def test_a_stack_refuses_a_condition() -> None:
 
 def test_weights_are_joined_as_slots_stand() -> None:
     skeleton, _ = PART.encoder(ROW)
-    network = assemble(skeleton, draw_weights(skeleton, 0)).hypernetwork
+    network = assembled(skeleton, draw_weights(skeleton, 0)).hypernetwork
     layer = network.module(network.tasks[1]).layers[0].affine
     np.testing.assert_array_equal(network.weights(network.tasks[1]), join_weights([layer.matrix, layer.bias]))

@@ -13,23 +13,24 @@ from sklearn.linear_model import LogisticRegression
 
 from isthmus import Autoencoder, NetworkClassifier
 from isthmus.contracts import Row
-from isthmus.core.parameter_specs import assemble, parameter_specs
+from isthmus.core.parameter_specs import parameter_specs
 from isthmus.errors import InvalidPart
 from isthmus.layers.recurrence.cells import CELLS
 from isthmus.parts.backbones import Recurrent
+from tiny import assembled
 
 RANDOM = np.random.default_rng(0)
 
 
 def filled(module: Any, seed: int = 0) -> tuple[Any, np.ndarray]:
     flat = np.random.default_rng(seed).normal(size=sum(spec.size for spec in parameter_specs(module).values()))
-    return assemble(module, flat.astype(np.float32)), flat
+    return assembled(module, flat.astype(np.float32)), flat
 
 
 def test_a_flat_row_with_a_shape_is_the_sequence() -> None:
     x = RANDOM.normal(size=(3, 12)).astype(np.float32)
     of_sequence, flat = filled(Recurrent((5,)).encoder(Row((4, 3), is_sequence=True))[0])
-    of_row = assemble(Recurrent((5,), shape=(4, 3)).encoder(Row((12,)))[0], flat.astype(np.float32))
+    of_row = assembled(Recurrent((5,), shape=(4, 3)).encoder(Row((12,)))[0], flat.astype(np.float32))
     np.testing.assert_array_equal(of_sequence(x, None), of_row(x, None))
     np.testing.assert_array_equal(of_sequence(x.reshape(3, 4, 3), None), of_row(x, None))
     assert parameter_specs(Recurrent((5,)).encoder(Row((12,)))[0])["stack.layers.0.forward.inputs.matrix"].shape == (

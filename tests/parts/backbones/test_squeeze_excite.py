@@ -12,9 +12,10 @@ from sklearn.datasets import load_digits
 
 from isthmus import Autoencoder
 from isthmus.contracts import Row
-from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs
+from isthmus.core.parameter_specs import draw_weights, parameter_specs
 from isthmus.errors import InvalidPart
 from isthmus.parts.backbones import Residual, SqueezeExcite
+from tiny import assembled
 
 RANDOM = np.random.default_rng(0)
 PART, ROW = SqueezeExcite((4, 6), reduction=2, activation="tanh"), Row((1, 7, 9))
@@ -22,7 +23,7 @@ PART, ROW = SqueezeExcite((4, 6), reduction=2, activation="tanh"), Row((1, 7, 9)
 
 def filled(skeleton: Any, scale: float = 0.5) -> Any:
     size = sum(spec.size for spec in parameter_specs(skeleton).values())
-    return assemble(skeleton, scale * np.random.default_rng(0).normal(size=size))
+    return assembled(skeleton, scale * np.random.default_rng(0).normal(size=size))
 
 
 def test_channels_are_weighed_by_hand() -> None:
@@ -72,7 +73,7 @@ def test_it_starts_as_the_residual_network_of_the_same_start() -> None:
     assert gated[1] == plain[1]
     arrays = {path: RANDOM.normal(size=spec.shape) * spec.limit for path, spec in parameter_specs(gated[0]).items()}
     ends = [
-        np.asarray(assemble(road, np.concatenate([arrays[path].ravel() for path in parameter_specs(road)]))(x, None))
+        np.asarray(assembled(road, np.concatenate([arrays[path].ravel() for path in parameter_specs(road)]))(x, None))
         for road, _ in (gated, plain)
     ]
     np.testing.assert_allclose(ends[0], ends[1], rtol=1e-5)
@@ -86,7 +87,7 @@ def test_every_weight_of_a_block_learns() -> None:
     @jax.jit
     @jax.grad
     def slope(flat: Any) -> Any:
-        return jnp.sum(jnp.square(assemble(skeleton, flat)(x, None) - 1))
+        return jnp.sum(jnp.square(assembled(skeleton, flat)(x, None) - 1))
 
     for _ in range(3):
         flat = flat - 0.01 * np.asarray(slope(flat))

@@ -11,9 +11,10 @@ import pytest
 
 from isthmus import InvalidPart
 from isthmus.contracts import Row
-from isthmus.core.parameter_specs import assemble, draw_weights, with_values
+from isthmus.core.parameter_specs import draw_weights, with_values
 from isthmus.layers.recurrence.windows import window
 from isthmus.parts.backbones import Text
+from tiny import assembled
 
 ROW = Row((6,), categories=(9,) * 6, may_be_missing=True)
 NAN = np.nan
@@ -24,11 +25,11 @@ every_road = pytest.mark.parametrize("settings", ROADS, ids=["conv", "recurrent"
 
 
 def built(road: tuple[Any, int], seed: int = 0) -> Any:
-    return assemble(road[0], draw_weights(road[0], seed))
+    return assembled(road[0], draw_weights(road[0], seed))
 
 
 def test_a_convolution_is_that_of_numpy() -> None:
-    layer = assemble(skeleton := window(3, 2, 4, Text().activation), draw_weights(skeleton, 0))
+    layer = assembled(skeleton := window(3, 2, 4, Text().activation), draw_weights(skeleton, 0))
     x = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32)
     kernel = np.asarray(layer.affine.matrix).reshape(3, 2, 4)
     wide = np.stack([sum(np.convolve(x[:, i], kernel[::-1, i, o], "same") for i in range(2)) for o in range(4)], axis=1)
@@ -38,7 +39,7 @@ def test_a_convolution_is_that_of_numpy() -> None:
 def test_an_even_kernel_sees_one_step_more_ahead() -> None:
     skeleton = window(2, 1, 1, Text(activation="identity").activation)
     weights = with_values(skeleton, draw_weights(skeleton, 0), {"affine.matrix": np.array([[1.0], [10.0]])})
-    found = assemble(skeleton, weights)(jnp.array([[[1.0], [2.0], [3.0]]]))
+    found = assembled(skeleton, weights)(jnp.array([[[1.0], [2.0], [3.0]]]))
     assert found.ravel().tolist() == [21.0, 32.0, 3.0]
 
 
@@ -46,7 +47,7 @@ def test_the_largest_of_each_unit_by_hand() -> None:
     part = Text((2,), embedding=1, kernel=1, activation="identity")
     skeleton, width = part.encoder(Row((3,), categories=(4,) * 3, may_be_missing=True))
     values = {"vectors": np.array([[0.5], [-1.0], [2.0], [-3.0]]), "layers.layers.0.affine.matrix": [[1.0, -1.0]]}
-    module = assemble(skeleton, with_values(skeleton, draw_weights(skeleton, 0), values))
+    module = assembled(skeleton, with_values(skeleton, draw_weights(skeleton, 0), values))
     assert width == 2
     assert module(jnp.array([[2.0, 1.0, 3.0], [3.0, 1.0, NAN]]), None).tolist() == [[2.0, 3.0], [-1.0, 3.0]]
 
@@ -67,7 +68,7 @@ def test_every_weight_learns(settings: dict[str, Any]) -> None:
     for road, x in ((part.encoder(ROW), jnp.array(X)), (part.decoder(ROW, 2), jnp.array([[0.3, -1.0]]))):
         skeleton = road[0]
         weights = jnp.array(draw_weights(skeleton, 0))
-        slope = jax.grad(lambda w, s=skeleton, x=x: jnp.sum(jnp.sin(3 * assemble(s, w)(x, None))))(weights)
+        slope = jax.grad(lambda w, s=skeleton, x=x: jnp.sum(jnp.sin(3 * assembled(s, w)(x, None))))(weights)
         assert np.isfinite(slope).all()
         unseen = np.isin(np.arange(9), X[np.isfinite(X)].astype(int), invert=True).sum() * 5
         assert (np.asarray(slope) == 0).sum() <= (unseen if x.shape[1] == 6 else 0)
@@ -95,7 +96,7 @@ def test_dropout_is_for_training_only() -> None:
 def test_one_output_layer_serves_all_steps() -> None:
     part = Text((4,), embedding=3)
     skeleton = part.output_layer(ROW, part.decoder(ROW, 2)[1], 9 * 6)
-    output_layer = assemble(skeleton, draw_weights(skeleton, 0))
+    output_layer = assembled(skeleton, draw_weights(skeleton, 0))
     features = np.random.default_rng(0).normal(size=(2, 24)).astype(np.float32)
     found = output_layer(jnp.array(features)).reshape(2, 9, 6)
     expected = features.reshape(2, 6, 4) @ np.asarray(output_layer.affine.matrix)

@@ -14,10 +14,9 @@ from sklearn.preprocessing import StandardScaler
 
 import isthmus
 from isthmus import Autoencoder, InvalidPart, ModelFileError, explained_variance_ratio
-from isthmus.core.parameter_specs import assemble
 from isthmus.errors import InvalidData
 from isthmus.parts.bottlenecks import Nested
-from tiny import forged
+from tiny import assembled, forged
 
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.normal(size=(400, 6)) @ (GENERATOR.normal(size=(6, 6)) * [3, 2, 1, 0.5, 0.3, 0.1]) + 5
@@ -28,7 +27,7 @@ def lengths(part: Nested, n: int = 4000) -> np.ndarray:
     """Return how many units pass in each draw of each row, [draws, n]; the others are zero."""
     size = part.size
     weights = np.concatenate([np.eye(size).ravel(), np.zeros(size)])
-    neck = assemble(part.build(size), jnp.array(weights))
+    neck = assembled(part.build(size), jnp.array(weights))
     hidden = np.broadcast_to(np.arange(1.0, size + 1), (n, size))
     code = neck(jnp.array(hidden), jax.random.key(0))
     draws = np.asarray(code.draws)

@@ -17,12 +17,13 @@ from sklearn.linear_model import LogisticRegression
 
 from isthmus import Autoencoder, load
 from isthmus.contracts import LAST_STEP, Bottleneck, TrainedNetwork
-from isthmus.core.parameter_specs import assemble, draw_weights
+from isthmus.core.parameter_specs import draw_weights
 from isthmus.core.spelling import resolve
 from isthmus.errors import InvalidPart
 from isthmus.layers.largest import BLOCK, keep_largest, largest
 from isthmus.parts.bottlenecks import TopK
 from isthmus.parts.schedules import Linear
+from tiny import assembled
 
 keep = jax.jit(keep_largest, static_argnums=2)
 places = jax.jit(largest, static_argnums=1)
@@ -31,7 +32,7 @@ HIDDEN = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
 
 def neck_of(part: Any) -> Any:
     skeleton = part.build(3)
-    return assemble(skeleton, draw_weights(skeleton, 0))
+    return assembled(skeleton, draw_weights(skeleton, 0))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_the_code_is_the_affine_map_of_the_largest() -> None:
     skeleton = TopK(8, k=2).build(3)
     flat = draw_weights(skeleton, 0)
     flat[-8:] = np.linspace(-1, 1, 8)
-    neck = assemble(skeleton, flat)
+    neck = assembled(skeleton, flat)
     linear = hidden @ flat[:24].reshape(3, 8) + flat[24:]
     third = np.sort(linear, axis=1)[:, -3:-2]
     code = neck(hidden, None)

@@ -13,11 +13,11 @@ from sklearn.datasets import load_digits
 
 from isthmus import Autoencoder
 from isthmus.contracts import LAST_STEP, Batch, Code, ForwardPass
-from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs
+from isthmus.core.parameter_specs import draw_weights, parameter_specs
 from isthmus.errors import InvalidPart
 from isthmus.parts.bottlenecks import Variational
 from isthmus.parts.bottlenecks._normal_code import NormalPosterior
-from tiny import scaled
+from tiny import assembled, scaled
 
 RANDOM = np.random.default_rng(0)
 HIDDEN = RANDOM.normal(size=(6, 2))
@@ -33,7 +33,7 @@ WEIGHT = np.array([1.5, 0.5, 0.0])
 
 def neck(**settings: Any) -> Any:
     skeleton = Variational(3, **settings).build(2)
-    return assemble(skeleton, jnp.array(FLAT))
+    return assembled(skeleton, jnp.array(FLAT))
 
 
 def divergences() -> np.ndarray:
@@ -55,7 +55,7 @@ def terms(part: Variational, step: Any = 0, mean: Any = MEANS) -> dict[str, np.n
     code = Code(posterior.mean[None], posterior.mean, posterior)
     forward = ForwardPass(batch, batch.x, code, None, None, jnp.asarray(step), None)  # type: ignore[arg-type]
     log_likelihood = jnp.array([[1.0, 2.0, 3.0], [3.0, 2.0, 0.0]])
-    return assemble(part.build(2), draw_weights(part.build(2), 0)).terms(log_likelihood, forward)
+    return assembled(part.build(2), draw_weights(part.build(2), 0)).terms(log_likelihood, forward)
 
 
 def test_the_posterior_by_hand() -> None:
@@ -85,7 +85,7 @@ def test_log_variances_stay_within_bounds_and_keep_a_gradient() -> None:
 
     def log_variance(bias: Any) -> Any:
         flat = jnp.array([0.0, 0.0, 0.0, 0.0]).at[3].set(bias)
-        return assemble(skeleton, flat)(jnp.zeros((1, 1)), None).posterior.log_variance[0, 0]
+        return assembled(skeleton, flat)(jnp.zeros((1, 1)), None).posterior.log_variance[0, 0]
 
     for bias in (-90.0, 90.0):
         value, slope = jax.value_and_grad(log_variance)(bias)
@@ -97,7 +97,7 @@ def test_log_variances_stay_within_bounds_and_keep_a_gradient() -> None:
 
 def test_training_begins_below_a_unit_deviation() -> None:
     skeleton = Variational(8).build(32)
-    code = assemble(skeleton, draw_weights(skeleton, 0))(jnp.array(RANDOM.normal(size=(100, 32)), jnp.float32), None)
+    code = assembled(skeleton, draw_weights(skeleton, 0))(jnp.array(RANDOM.normal(size=(100, 32)), jnp.float32), None)
     deviation = np.exp(0.5 * np.asarray(code.posterior.log_variance))
     assert 0.4 < deviation.min() < deviation.max() < 0.9
 

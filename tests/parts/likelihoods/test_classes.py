@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +19,7 @@ from isthmus.parts.likelihoods import BinaryHinge, Hinge
 from isthmus.parts.likelihoods.binary_hinge import BinaryHingeOutcome
 from isthmus.parts.likelihoods.categorical import CategoricalOutcome
 from isthmus.parts.likelihoods.hinge import HingeOutcome
+from tiny import Compiled
 
 RANDOM = np.random.default_rng(0)
 SCORES = RANDOM.normal(scale=2, size=(2, 30, 4))
@@ -26,13 +28,13 @@ ONE_HOT = np.eye(4)[CLASSES]
 SHARES = RANDOM.dirichlet(np.ones(4), size=30)
 
 
-def hinge(scores: np.ndarray, margin: float = 1.0) -> HingeOutcome:
-    return HingeOutcome(jnp.array(scores), jnp.full(scores.shape[:-1], margin))
+def hinge(scores: np.ndarray, margin: float = 1.0) -> Any:
+    return Compiled(HingeOutcome(jnp.array(scores), jnp.full(scores.shape[:-1], margin)))
 
 
 def test_softmax_has_the_log_loss() -> None:
     with jax.enable_x64(True):
-        outcome = CategoricalOutcome(jnp.array(SCORES))
+        outcome = Compiled(CategoricalOutcome(jnp.array(SCORES)))
         found, shared = (
             np.asarray(outcome.log_prob(jnp.array(ONE_HOT))),
             np.asarray(outcome.log_prob(jnp.array(SHARES))),
@@ -85,7 +87,7 @@ def test_the_largest_hinge_is_that_of_the_nearest_wrong_class(margin: float) -> 
             wrong = max(SCORES[k, i, other] for other in set(range(4)) - {int(right)})
             expected[k, i] = max(0.0, wrong + margin - SCORES[k, i, right])
     with jax.enable_x64(True):
-        outcome = HingeOutcome(jnp.array(SCORES), jnp.full((2, 30), margin), "max")
+        outcome = Compiled(HingeOutcome(jnp.array(SCORES), jnp.full((2, 30), margin), "max"))
         found, each = (np.asarray(of(jnp.array(ONE_HOT))) for of in (outcome.log_prob, outcome.log_prob_by_column))
     np.testing.assert_allclose(-found, expected, rtol=1e-12, atol=1e-12)
     assert ((each != 0).sum(axis=-1) <= 1).all()
@@ -104,7 +106,7 @@ def test_the_largest_hinge_by_hand() -> None:
 def test_the_binary_hinge_is_scikit_learns_in_every_column() -> None:
     labels = RANDOM.integers(0, 2, size=(30, 4))
     with jax.enable_x64(True):
-        outcome = BinaryHingeOutcome(jnp.array(SCORES), jnp.ones((2, 30)))
+        outcome = Compiled(BinaryHingeOutcome(jnp.array(SCORES), jnp.ones((2, 30))))
         found = -np.asarray(outcome.log_prob_by_column(jnp.array(labels, float)))
         mean = np.asarray(outcome.mean())
     for k, j in np.ndindex(2, 4):

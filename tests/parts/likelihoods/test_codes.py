@@ -15,9 +15,10 @@ from scipy.special import log_softmax
 from isthmus import InvalidPart
 from isthmus.contracts import Row
 from isthmus.core.affine import affine
-from isthmus.core.parameter_specs import assemble, draw_weights
+from isthmus.core.parameter_specs import draw_weights
 from isthmus.parts.likelihoods import Codes
 from isthmus.parts.likelihoods.codes import CodesOutcome
+from tiny import assembled
 
 RANDOM = np.random.default_rng(0)
 LOGIT = RANDOM.normal(size=(2, 3, 4, 5)).astype(np.float32)  # [k, n, codes, d]
@@ -26,7 +27,7 @@ X = RANDOM.integers(0, 4, (3, 5)).astype(np.float32)
 
 def built(row: Row, width: int = 6) -> Any:
     skeleton = Codes().build(row, partial(affine, width))
-    return assemble(skeleton, draw_weights(skeleton, 0))
+    return assembled(skeleton, draw_weights(skeleton, 0))
 
 
 def test_the_loss_is_that_of_a_softmax_for_each_column() -> None:

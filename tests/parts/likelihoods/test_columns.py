@@ -14,8 +14,9 @@ import scipy.stats
 
 from isthmus.contracts import Row
 from isthmus.core.affine import affine
-from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs, with_values
+from isthmus.core.parameter_specs import draw_weights, parameter_specs, with_values
 from isthmus.parts.likelihoods import Columns
+from tiny import assembled
 
 ROW = Row((5,), categories=(3, 0, 2, 0, 9), may_be_missing=True, is_table=True)
 WIDTH, ROWS = 4, 7
@@ -29,7 +30,7 @@ X = np.stack(
 def built(part: Any, start: dict[str, np.ndarray] | None = None) -> tuple[Any, Any]:
     skeleton = part.build(ROW, partial(affine, WIDTH))
     values = {"scale": np.ones(5)} if start is None else start
-    head = assemble(skeleton, with_values(skeleton, draw_weights(skeleton, 0), values))
+    head = assembled(skeleton, with_values(skeleton, draw_weights(skeleton, 0), values))
     return head, head(jnp.array(FEATURES))
 
 
@@ -65,7 +66,7 @@ def test_the_mean_is_the_most_probable_code() -> None:
 
 def test_samples_are_codes_as_often_as_they_are_probable() -> None:
     skeleton = Columns().build(ROW, partial(affine, WIDTH))
-    head = assemble(skeleton, with_values(skeleton, draw_weights(skeleton, 0), {"scale": np.ones(5)}))
+    head = assembled(skeleton, with_values(skeleton, draw_weights(skeleton, 0), {"scale": np.ones(5)}))
     count = 6000
     outcome = head(jnp.array(np.repeat(FEATURES[:1], count, axis=0)))
     sample = np.asarray(outcome.sample(jax.random.key(0)))
@@ -122,7 +123,7 @@ def test_a_model_of_the_marginal_distributions_costs_one_by_column() -> None:
         "numbers.affine.matrix": np.zeros(1),
         "codes.matrix": np.zeros(1),
     }
-    head = assemble(skeleton, with_values(skeleton, draw_weights(skeleton, 0), values))
+    head = assembled(skeleton, with_values(skeleton, draw_weights(skeleton, 0), values))
     loss = -np.asarray(head(jnp.ones((40, WIDTH))).log_prob_by_column(jnp.array(x, jnp.float32)))
     np.testing.assert_allclose(loss.mean(axis=0), 1, rtol=1e-4)
 

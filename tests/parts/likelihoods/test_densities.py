@@ -22,7 +22,7 @@ from isthmus.distributions.histogram import OUTSIDE
 from isthmus.parts.backbones import Conv
 from isthmus.parts.likelihoods import Gaussian, Histogram
 from isthmus.parts.likelihoods.mixture import Mixture
-from tiny import with_weights
+from tiny import assembled, with_weights
 
 RANDOM = np.random.default_rng(0)
 FEATURES = RANDOM.normal(size=(5, 2))
@@ -36,7 +36,7 @@ def head(part: Any, x: np.ndarray = TABLE) -> tuple[Any, dict[str, np.ndarray]]:
     skeleton = part.build(Row((3,)), partial(affine, 2))
     weights = with_values(skeleton, draw_weights(skeleton, 1), part.start(Row((3,)), x, np.ones(len(x))))
     arrays = dict(zip(parameter_specs(skeleton), split_weights(skeleton, weights), strict=True))
-    return assemble(skeleton, weights), arrays
+    return assembled(skeleton, weights), arrays
 
 
 def output_layer(arrays: dict[str, np.ndarray], name: str) -> np.ndarray:
@@ -93,7 +93,7 @@ def test_an_image_has_an_outlet_for_every_purpose(part: Any) -> None:
     skeleton = part.build(row, partial(backbone.output_layer, row, width))
     table = RANDOM.normal(size=(30, 16))
     weights = with_values(skeleton, draw_weights(skeleton, 0), part.start(row, table, np.ones(30)))
-    found = assemble(skeleton, weights)(jnp.array(RANDOM.normal(size=(7, width)))).log_prob_by_column(
+    found = assembled(skeleton, weights)(jnp.array(RANDOM.normal(size=(7, width)))).log_prob_by_column(
         jnp.array(table[:7])
     )
     assert found.shape == (7, 16)

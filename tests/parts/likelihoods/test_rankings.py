@@ -16,10 +16,11 @@ from scipy.special import log_softmax, softmax
 from isthmus import Autoencoder, InvalidPart
 from isthmus.contracts import Row
 from isthmus.core.affine import affine
-from isthmus.core.parameter_specs import assemble, draw_weights
+from isthmus.core.parameter_specs import draw_weights
 from isthmus.parts.likelihoods import Listwise, Pairwise
 from isthmus.parts.likelihoods.listwise import ListwiseOutcome
 from isthmus.parts.likelihoods.pairwise import PairwiseOutcome
+from tiny import Compiled, assembled
 
 RANDOM = np.random.default_rng(0)
 GROUP = np.array([0, 0, 1, 0, 1, 1, 2, 1, 0])  # the row of group 2 is alone
@@ -37,9 +38,10 @@ def exact() -> Iterator[None]:
 
 def outcome_of(kind: str, score: Any) -> Any:
     score = jnp.asarray(score)[..., None]
-    return (
+    outcome = (
         ListwiseOutcome(score) if kind == "listwise" else PairwiseOutcome(score, jnp.full(score.shape[:2], 0.7), kind)
     )
+    return Compiled(outcome)
 
 
 def target(relevance: np.ndarray, group: np.ndarray, weight: np.ndarray) -> Any:
@@ -102,8 +104,9 @@ def test_rows_that_only_fill_up_neither_give_nor_take(kind: str) -> None:
 
     more = [np.append(a, b) for a, b in ((RELEVANCE, [9.0, 1.0, 5.0]), (GROUP, [-1, -1, 0]), (WEIGHT, [1.0, 0.0, 0.0]))]
     score = np.concatenate([SCORE, [[40.0, -40, 3], [1, 2, 3]]], axis=1)
-    value, gradient = jax.value_and_grad(total)(jnp.array(score), *more)
-    expected, known = jax.value_and_grad(total)(jnp.array(SCORE), RELEVANCE, GROUP, WEIGHT)
+    both = jax.jit(jax.value_and_grad(total))
+    value, gradient = both(score, *more)
+    expected, known = both(SCORE, RELEVANCE, GROUP, WEIGHT)
     assert float(value) == pytest.approx(float(expected), rel=1e-12)
     np.testing.assert_allclose(gradient[:, :9], known, rtol=1e-12)
     np.testing.assert_array_equal(gradient[:, 9:], 0)
@@ -118,7 +121,9 @@ def test_rows_that_only_fill_up_neither_give_nor_take(kind: str) -> None:
 def test_a_batch_of_nothing_has_no_loss_and_no_slope(kind: str) -> None:
     for group, weight in ((-1.0, 1.0), (0.0, 0.0)):
         arrays = RELEVANCE, np.full(9, group), np.full(9, weight)
-        value, gradient = jax.value_and_grad(lambda s, arrays=arrays: jnp.sum(loss(kind, s, *arrays)))(SCORE)
+        value, gradient = jax.jit(jax.value_and_grad(lambda s, *arrays: jnp.sum(loss(kind, s, *arrays))))(
+            SCORE, *arrays
+        )
         assert value == 0
         np.testing.assert_array_equal(gradient, 0)
 
@@ -130,7 +135,7 @@ def test_the_slope_is_that_of_finite_differences(kind: str) -> None:
 
     way = RANDOM.normal(size=SCORE.shape)
     slope = (total(SCORE + 1e-6 * way) - total(SCORE - 1e-6 * way)) / 2e-6
-    assert np.sum(jax.grad(total)(SCORE) * way) == pytest.approx(float(slope), rel=1e-7)
+    assert np.sum(np.asarray(jax.jit(jax.grad(total))(SCORE)) * way) == pytest.approx(float(slope), rel=1e-7)
 
 
 def test_noisy_scores_order_two_rows_as_the_logistic_model() -> None:
@@ -146,7 +151,7 @@ def test_one_score_is_learned_for_each_row(part: Any) -> None:
     skeleton = part.build(Row((3,)), partial(affine, 2))
     features = RANDOM.normal(size=(9, 2))
     weights = draw_weights(skeleton, 0)
-    outcome = assemble(skeleton, weights)(jnp.array(features))
+    outcome = assembled(skeleton, weights)(jnp.array(features))
     np.testing.assert_allclose(outcome.mean(), features @ weights[:2, None] + weights[2], rtol=1e-6)
     x = target(RELEVANCE, GROUP, WEIGHT)
     order = np.array([3, 1, 0, 2, 4, 8, 7, 6, 5])

@@ -23,6 +23,7 @@ from isthmus.parts.optimizers import Adam
 from isthmus.parts.penalties import DeadUnits
 from isthmus.training.objective import Plan, loss
 from isthmus.training.step import begin, epoch
+from tiny import assembled
 
 COLUMNS, SIZE, K, ROWS = 5, 7, 2, 6
 ROAD = MLP(())
@@ -36,6 +37,7 @@ DEEP_FLAT = RANDOM.normal(size=sum(spec.size for spec in parameter_specs(DEEP).v
 SINCE = np.array([3, 10, 0, 12, 9, 0, 11], np.int32)  # rows; units 1, 3 and 6 have been idle for 10 or more
 
 
+@jax.jit
 def penalty_of(penalty: Any, flat: Any, since: Any, x: Any = X, skeleton: Any = SKELETON) -> Any:
     """Return the penalty's term [n] for a model of these weights."""
     model = assemble(skeleton, flat)
@@ -112,7 +114,7 @@ def test_the_gradient_holds_code_and_residual_fixed_and_leaves_the_bias_alone() 
 def test_the_bias_is_not_counted_twice_where_a_decoder_has_layers() -> None:
     """The dead units' share is what the decoder answers to them beside the living ones."""
     with jax.enable_x64(True):
-        model = assemble(DEEP, DEEP_FLAT)
+        model = assembled(DEEP, DEEP_FLAT)
         code = model.encode(X)
         extra = np.where(np.isin(np.arange(SIZE), [1, 3, 6]), code.dense, 0)
         base, more = (np.asarray(model.decode(z[None]).mean()[0]) for z in (code.point, code.point + extra))

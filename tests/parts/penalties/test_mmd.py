@@ -33,10 +33,13 @@ def own() -> Iterator[None]:
 
 
 def term(penalty: MMD, draws: Any, weight: Any, key: Any = None) -> float:
-    draws = jnp.array(draws)
-    batch = Batch(jnp.zeros((len(weight), 1)), jnp.array(weight))
-    forward = ForwardPass(batch, batch.x, Code(draws, draws[0]), None, None, jnp.int32(0), key)  # type: ignore[arg-type]
-    return float(penalty(forward))
+    return float(_term(penalty, np.float32(draws), np.float32(weight), key))
+
+
+@jax.jit
+def _term(penalty: MMD, draws: Any, weight: Any, key: Any) -> Any:
+    batch = Batch(jnp.zeros((len(weight), 1)), weight)
+    return penalty(ForwardPass(batch, batch.x, Code(draws, draws[0]), None, None, jnp.int32(0), key))  # type: ignore[arg-type]
 
 
 def test_it_is_that_worked_out_by_hand() -> None:

@@ -20,7 +20,7 @@ OMEGA = 4 * np.pi  # two turns
 def draws(prior: Any, size: int = 2, label: Any = None) -> np.ndarray:
     """Return draws of a prior, float64 [N, size], all of one label where one is given."""
     label = None if label is None else np.broadcast_to(np.int32(label), N)
-    return np.asarray(prior(jax.random.key(0), N, size, label), np.float64)
+    return np.asarray(jax.jit(lambda key, label: prior(key, N, size, label))(jax.random.key(0), label), np.float64)
 
 
 def assert_moments(found: np.ndarray, mean: Any, covariance: Any) -> None:
