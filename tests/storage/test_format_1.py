@@ -8,6 +8,10 @@ import pytest
 
 from safety_net import kept_cases, wrong_answers
 
+SCORES = {"score", "score_samples"}
+CHANGED = {"histogram": SCORES, "pandas_mixed": SCORES, "parquet_mixed": SCORES}
+"""What answers otherwise on purpose: scores are log-densities now, neither smoothed nor balanced."""
+
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "format_1"
 
 
@@ -18,4 +22,5 @@ def test_the_files_are_there() -> None:
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 @pytest.mark.parametrize("name", kept_cases(FIXTURES))
 def test_a_model_of_format_1_loads_and_answers_the_same(name: str) -> None:
-    assert wrong_answers(FIXTURES, name) == {}
+    wrong = wrong_answers(FIXTURES, name)
+    assert set(wrong) == CHANGED.get(name, set()), wrong

@@ -19,7 +19,7 @@ from isthmus.errors import InvalidPart
 from isthmus.estimators._device import on_device
 from isthmus.estimators._reconstructor import Reconstructor
 from isthmus.estimators._seeds import seed_of
-from isthmus.model.inference import BLOCK
+from isthmus.model.inference import BLOCK, blockwise
 
 DECODED = 4096  # rows at a time
 
@@ -29,8 +29,13 @@ def log_likelihood(estimator: Reconstructor, X: Any, draws: int = 5000, random_s
     """Return an estimate of log p(x) of each row, [n], in scaled units: higher is more usual.
 
     It is log (1/K) Σ_k p(x | z_k) p(z_k) / q(z_k | x) over K draws of the code of the row: on average a lower bound,
-    which rises to log p(x) with K. It leaves out the constants that the likelihood leaves out: compare models with
-    the same scaling, and with `gaussian`, or with `bernoulli` on bits.
+    which rises to log p(x) with K. p(x | z) is the log-density of numbers, also where the loss leaves out a constant
+    (`squared_error`: N(x̂, 1/2)), smooths (`histogram`) or balances (`columns`), and the probability of bits and
+    categories; numbers between 0 and 1 have none under `bernoulli`. Compare models with the same scaling. Missing cells
+    are integrated out.
+
+    It is −inf for a row outside of what the likelihood explains. A category that the fit has not had counts as one row
+    among those of the fit and this one.
 
     Parameters
     ----------
@@ -60,14 +65,19 @@ def log_likelihood(estimator: Reconstructor, X: Any, draws: int = 5000, random_s
     Whole(1).check("draws", draws)
     Seed().check("random_state", random_state)
     key, number = jax.random.key(seed_of(random_state)), itertools.count()
-    rows = min(padded_size(source.n_rows), BLOCK)  # of a small table, no more than it has
+    fitted, rows = estimator.fitted_, min(padded_size(source.n_rows), BLOCK)  # of a small table, no more than it has
     at_once = min(DECODED // rows, int(draws))
 
     def explain(weights: Array, model: Any, x: Array) -> Array:
         own = jax.random.fold_in(key, next(number))  # each block of rows has noise of its own
         return _evidence(weights, model, x[:rows], own, int(draws), at_once)
 
-    return estimator.fitted_.apply(explain, source, 1)[:, 0]
+    answers = []
+    for scaled, is_unseen in fitted.reader.scale_marked(source):
+        evidence = np.concatenate(list(blockwise(fitted.bind(explain), iter([scaled]))))[:, 0]
+        evidence = evidence - np.log(fitted.n_samples + 1) * is_unseen.sum(axis=1)
+        answers.append(np.where(fitted.is_outside(scaled).any(axis=1), -np.inf, evidence))
+    return np.concatenate(answers).astype(source.dtype)
 
 
 @partial(compiled, static_argnames="at_once")
@@ -77,10 +87,14 @@ def _evidence(weights: Array, model: Any, x: Array, key: Array, draws: int, at_o
     code = network.encode(x)
     if code.posterior is None:
         raise InvalidPart(_A_POINT)
+    observed = ~jnp.isnan(x) if network.may_be_missing else None
 
     def add(i: Array, total: Array) -> Array:
         z = code.posterior.sample(jax.random.fold_in(key, i), at_once)
-        log_weights = code.posterior.log_weights(network.decode(z, None, code.condition).log_prob(x), z)  # [at_once, n]
+        outcome = network.decode(z, None, code.condition)
+        constants = outcome.log_constants() if observed is None else jnp.where(observed, outcome.log_constants(), 0)
+        each = outcome.log_density_by_column(x, observed) + constants
+        log_weights = code.posterior.log_weights(jnp.sum(each, axis=-1), z)  # [at_once, n]
         is_requested = i * at_once + jnp.arange(at_once) < draws
         log_weights = jnp.where(is_requested[:, None], log_weights, -jnp.inf)
         return jnp.logaddexp(total, jax.scipy.special.logsumexp(log_weights, axis=0))

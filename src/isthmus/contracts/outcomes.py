@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -30,6 +31,20 @@ class Outcome(eqx.Module):
     def log_prob(self, x: Array, observed: Array | None = None) -> Array:
         """Return the log-likelihood of each row, [k, n], of the entries `observed` [n, d] only where it is given."""
         return jnp.sum(self.log_prob_by_column(x, observed), axis=-1)
+
+    log_constant: ClassVar[float] = 0.0  # by column, what a log-density has beside minus the loss
+
+    def log_density_by_column(self, x: Array, observed: Array | None = None) -> Array:
+        """Return the log-density of numbers, the log-probability of all else, as `log_prob_by_column`; what rows score.
+
+        It differs from that where training maximises something else, as a smoothed or a balanced likelihood. It leaves
+        out the constants `log_constants`: where the loss is an error the score is minus that.
+        """
+        return self.log_prob_by_column(x, observed)
+
+    def log_constants(self) -> Array:
+        """Return what is to be added to `log_density_by_column` by column, [d] or a scalar, so that it has mass 1."""
+        return jnp.asarray(self.log_constant)
 
     @abc.abstractmethod
     def mean(self) -> Array:

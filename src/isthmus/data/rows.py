@@ -114,19 +114,29 @@ def check_support(block: np.ndarray, scaled: np.ndarray, likelihood: Likelihood 
         raise InvalidData(_too_large(block, scaled, source, MOST))
     if likelihood is None:
         return
-    low, high = likelihood.support
-    if likelihood.explains == "categories" and source.row.categories is not None:
-        is_category = np.array(source.row.categories) > 0
-        scaled = np.where(is_category, np.clip(0.0, low, high), scaled)  # categories have been checked by the scaling
-    slack = 1e-6 * (high - low) if np.isfinite(high - low) else 0.0
-    if scaled.min() >= low - slack and scaled.max() <= high + slack:
+    limits = support_of(likelihood, source.row)
+    is_outside = (scaled < limits[0]) | (scaled > limits[1])
+    if not is_outside.any():
         return
-    row, column = np.argwhere((scaled < low - slack) | (scaled > high + slack))[0]
+    (low, high), (row, column) = likelihood.support, np.argwhere(is_outside)[0]
     value, name = block[row, column], source.row.column(int(column))
     raise InvalidData(
         f"{name} holds {value:g}, and the likelihood {likelihood.name} needs values in "
         f"[{low:g}, {high:g}]: use scaling='minmax' or likelihood='squared_error'."
     )
+
+
+def support_of(likelihood: Likelihood, row: Row) -> np.ndarray:
+    """Return the lowest and the highest value of each scaled column that a likelihood can explain, [2, d].
+
+    Columns of categories have no limits: what they hold is checked by the scaling.
+    """
+    low, high = likelihood.support
+    slack = 1e-6 * (high - low) if np.isfinite(high - low) else 0.0
+    limits = np.repeat([[low - slack], [high + slack]], row.size, axis=1)
+    if likelihood.explains == "categories" and row.categories is not None:
+        limits[:, np.array(row.categories) > 0] = [[-np.inf], [np.inf]]
+    return limits
 
 
 def _too_large(block: np.ndarray, scaled: np.ndarray, source: Source, most: float) -> str:

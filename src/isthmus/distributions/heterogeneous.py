@@ -56,12 +56,20 @@ class HeterogeneousOutcome(Outcome):
     counts: tuple[int, ...] = eqx.field(static=True)
 
     def log_prob_by_column(self, x: Array, observed: Array | None = None) -> Array:
-        if observed is None:
-            numbers = None if self.numbers is None else self.numbers.log_prob_by_column(self._number(x))
-            return self._joined(numbers, self._log_shares(x)) / self.scale
-        x, mask = jnp.where(observed, x, 0), self._number(observed)
+        x, mask = (x, None) if observed is None else (jnp.where(observed, x, 0), self._number(observed))
         numbers = None if self.numbers is None else self.numbers.log_prob_by_column(self._number(x), mask)
-        return jnp.where(observed, self._joined(numbers, self._log_shares(x)) / self.scale, 0)
+        balanced = self._joined(numbers, self._log_shares(x)) / self.scale
+        return balanced if observed is None else jnp.where(observed, balanced, 0)
+
+    def log_density_by_column(self, x: Array, observed: Array | None = None) -> Array:
+        x, mask = (x, None) if observed is None else (jnp.where(observed, x, 0), self._number(observed))
+        numbers = None if self.numbers is None else self.numbers.log_density_by_column(self._number(x), mask)
+        each = self._joined(numbers, self._log_shares(x))
+        return each if observed is None else jnp.where(observed, each, 0)
+
+    def log_constants(self) -> Array:
+        constant = 0.0 if self.numbers is None else self.numbers.log_constants()
+        return jnp.where(np.array(self.counts) == 0, constant, 0)
 
     def mean(self) -> Array:
         numbers = None if self.numbers is None else self.numbers.mean()

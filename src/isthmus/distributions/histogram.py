@@ -39,8 +39,11 @@ class HistogramOutcome(Density):
         inside = jnp.sum(self._in_bin(x) * by_bin, axis=-1)
         return jnp.where(self._beyond(x) > 0, self._log_tail(x), inside)
 
+    def log_density_by_column(self, x: Array, observed: Array | None = None) -> Array:
+        return where_observed(self.marginal_log_prob, x, observed)
+
     def joint_log_prob(self, x: Array, observed: Array) -> Array:
-        return jnp.sum(where_observed(self.marginal_log_prob, x, observed), axis=-1)
+        return jnp.sum(self.log_density_by_column(x, observed), axis=-1)
 
     def mean(self) -> Array:
         ends = (self.edges[..., 0] + self.edges[..., -1]) / 2

@@ -15,7 +15,7 @@ from isthmus.contracts import Arrays, Row, Scaling
 from isthmus.core.constraints import Seed, Whole
 from isthmus.core.spelling import resolve
 from isthmus.data.reader import Reader, TableOptions
-from isthmus.data.rows import scaled_blocks
+from isthmus.data.rows import scaled_blocks, support_of
 from isthmus.data.sources import is_path, open_numbers
 from isthmus.data.validation import check_weight
 from isthmus.errors import InvalidData, require
@@ -40,6 +40,8 @@ class FittedAutoencoder(Fitted):
     findings: Arrays = field(default_factory=dict)  # what the bottleneck has learned besides
     is_category: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     """Whether each column is explained as a category, [d]."""
+    support: np.ndarray = field(default_factory=lambda: np.array([[-np.inf], [np.inf]]))
+    """The lowest and the highest value of each scaled column that the likelihood explains, [2, d]."""
 
     def column_error(self, rows: np.ndarray, is_unseen: np.ndarray | None = None) -> np.ndarray:
         """Return how far each entry of scaled rows [n, d] float32 is from its expectation, [n, d].
@@ -73,20 +75,26 @@ class FittedAutoencoder(Fitted):
             return error
         return np.where(is_unseen, np.where(self.is_category, 1, self.column_error(rows, is_unseen)), error)
 
-    def column_log_prob(self, rows: np.ndarray, is_unseen: np.ndarray) -> np.ndarray:
-        """Return the log-likelihood of scaled rows [n, d] by column, [n, d]; 0 where a value is missing.
+    def is_outside(self, rows: np.ndarray) -> np.ndarray:
+        """Say which entries of scaled rows [n, d] no likelihood explains, [n, d]."""
+        return (rows < self.support[0]) | (rows > self.support[1])
+
+    def column_log_density(self, rows: np.ndarray, is_unseen: np.ndarray) -> np.ndarray:
+        """Return the log-density of scaled rows [n, d] by column, [n, d]; 0 where a value is missing.
+
+        It is −inf outside of what the likelihood explains.
 
         A category that the fit has not had, where `is_unseen` [n, d], is at most as probable as the least probable one
         of its column, given the row, and as one row among those of the fit and this one.
         """
-        log_prob = self._by_block(inference.explain, rows)
+        log_density = self._by_block(inference.log_density, rows)
         among = is_unseen.any(axis=1)
         if among.any():
             x, unseen = rows[among], is_unseen[among]
-            of_each = [self._by_block(inference.explain_as, x, cells) for cells in self._categories(unseen)]
+            of_each = [self._by_block(inference.log_density_as, x, cells) for cells in self._categories(unseen)]
             least = np.min(of_each, axis=0)
-            log_prob[among] = np.where(unseen, -self._at_least_rare(-least), log_prob[among])
-        return log_prob
+            log_density[among] = np.where(unseen, -self._at_least_rare(-least), log_density[among])
+        return np.where(self.is_outside(rows), -np.inf, log_density)
 
     def _at_least_rare(self, error: np.ndarray) -> np.ndarray:
         """Return −log p, at least that of one row among those of the fit and one more."""
@@ -162,23 +170,36 @@ class Reconstructor(Encoder, Estimator[FittedAutoencoder]):
         rows = fitted.reader.unscale(fitted.apply(inference.reconstruct, source, fitted.row.size))
         return fitted.reader.restore(rows, source)
 
-    @on_device
     def score_samples(self, X: Any) -> np.ndarray:
-        """Return the log-likelihood of each row, [n]: higher is more usual.
+        """Return the log-density of each row given its code, [n]: higher is more usual.
 
-        It is the sum over columns, in scaled units, without noise; for `squared_error` minus the squared distance
-        to the reconstruction. Where the code is a distribution it is log p(x | mean code): `isthmus.log_likelihood`
-        estimates log p(x). A category that the fit has not had is at most as probable as the least probable one of
-        its column, and as one row among those of the fit.
+        It is the sum over columns, in scaled units, without noise and without what training balances or smooths: of
+        numbers a log-density, of categories and bits a log-probability, of `squared_error` and `absolute_error`, which
+        leave out a constant, minus the distance to the reconstruction. Where the code is a distribution it is
+        log p(x | mean code): `isthmus.log_likelihood` estimates log p(x).
+
+        It is −inf for a row outside of what the likelihood explains (`fit` refuses such rows), as 1.5 for `bernoulli`,
+        and for one whose cells are all missing, for which nothing speaks. A category that the fit has not had is at
+        most as probable as the least probable one of its column, and as one row among those of the fit.
         """
-        fitted, source = self.fitted_, self.open_rows(X)
-        blocks = itertools.starmap(fitted.column_log_prob, fitted.reader.scale_marked(source))
-        return np.concatenate([block.astype(source.dtype).sum(axis=1) for block in blocks])
+        return self._scores(X)[0]
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Return the weighted mean of `score_samples`: higher is better."""
-        scores = self.score_samples(X)
-        return float(np.average(scores, weights=check_weight(sample_weight, len(scores))))
+        """Return the weighted mean of `score_samples`, over rows that hold something: higher is better."""
+        scores, is_empty = self._scores(X)
+        weight = check_weight(sample_weight, len(scores)) * ~is_empty
+        return float(np.average(scores[weight > 0], weights=weight[weight > 0])) if weight.any() else -np.inf
+
+    @on_device
+    def _scores(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return the log-densities of rows, −inf for those whose cells are all missing, and which these are, [n]."""
+        fitted, source = self.fitted_, self.open_rows(X)
+        scores, is_empty = [], []
+        for rows, is_unseen in fitted.reader.scale_marked(source):
+            is_empty.append((np.isnan(rows) & ~is_unseen).all(axis=1))
+            log_density = fitted.column_log_density(rows, is_unseen).astype(source.dtype).sum(axis=1)
+            scores.append(np.where(is_empty[-1], -np.inf, log_density))
+        return np.concatenate(scores), np.concatenate(is_empty)
 
     @on_device
     def reconstruction_error(self, X: Any, per_feature: bool = False) -> np.ndarray:
@@ -327,6 +348,7 @@ class Reconstructor(Encoder, Estimator[FittedAutoencoder]):
             sampler=CodeSampler.from_state(facts, tensors, size, known),
             findings=findings,
             is_category=category_mask(parts, reader.row),
+            support=support_of(parts.row_likelihood(reader.row), reader.row),
         )
         return estimator
 

@@ -26,7 +26,7 @@ from isthmus.contracts import (
 from isthmus.core.constraints import Choice, Constraint, Flag, ManyParts, OnePart
 from isthmus.core.parameter_specs import draw_weights
 from isthmus.data.reader import Reader, TableOptions
-from isthmus.data.rows import Rows
+from isthmus.data.rows import Rows, support_of
 from isthmus.data.schema import ColumnKinds
 from isthmus.data.source import Source
 from isthmus.data.split import ValidationSplit
@@ -405,6 +405,7 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
             progress=result.progress,
             sampler=sampler_of_training(prepared.rows, y, job, prepared.reader),
             is_category=category_mask(parts, row),
+            support=support_of(parts.row_likelihood(row), row),
         )
         if result.is_dry:
             return fitted

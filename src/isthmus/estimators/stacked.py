@@ -13,7 +13,7 @@ from sklearn.base import clone
 from isthmus.core.constraints import Constraint
 from isthmus.core.parameter_specs import join_weights, spec_arrays
 from isthmus.data.reader import TableOptions
-from isthmus.data.rows import Rows
+from isthmus.data.rows import Rows, support_of
 from isthmus.data.split import ValidationSplit
 from isthmus.data.validation import check_weight
 from isthmus.errors import InvalidPart, require
@@ -147,6 +147,7 @@ class StackedAutoencoder(Reconstructor, TrainingParameters):
             progress=result.progress,
             sampler=sampler_of_training(rows, y, job, reader),
             is_category=category_mask(parts, row),
+            support=support_of(likelihood, row),
             layers=layers,
         )
         return self

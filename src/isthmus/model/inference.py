@@ -57,14 +57,28 @@ def expect(weights: Array, model: Any, x: Array) -> Array:
 
 @compiled
 def explain(weights: Array, model: Any, x: Array) -> Array:
-    """Return the log-likelihood of `x` [n, d] by column, [n, d]; 0 where a value is missing."""
+    """Return minus the loss of `x` [n, d] by column, as it is trained, [n, d]; 0 where a value is missing."""
     outcome = _outcome(assemble(model, weights), x)
     return outcome.log_prob_by_column(x, ~jnp.isnan(x) if model.may_be_missing else None)[0]
 
 
 @compiled
+def log_density(weights: Array, model: Any, x: Array) -> Array:
+    """Return the log-density of `x` [n, d] by column, [n, d]; 0 where a value is missing."""
+    outcome = _outcome(assemble(model, weights), x)
+    return outcome.log_density_by_column(x, ~jnp.isnan(x) if model.may_be_missing else None)[0]
+
+
+@compiled
+def log_density_as(weights: Array, model: Any, x: Array, cells: Array) -> Array:
+    """Return the log-density of `cells` [n, d] given the code of `x` [n, d], by column; 0 where one is NaN."""
+    outcome = _outcome(assemble(model, weights), x)
+    return outcome.log_density_by_column(cells, ~jnp.isnan(cells))[0]
+
+
+@compiled
 def explain_as(weights: Array, model: Any, x: Array, cells: Array) -> Array:
-    """Return the log-likelihood of `cells` [n, d] given the code of `x` [n, d], by column; 0 where one is NaN."""
+    """Return minus the loss of `cells` [n, d] given the code of `x` [n, d], by column; 0 where one is NaN."""
     outcome = _outcome(assemble(model, weights), x)
     return outcome.log_prob_by_column(cells, ~jnp.isnan(cells))[0]
 

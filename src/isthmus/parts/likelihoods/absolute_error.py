@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -73,6 +74,8 @@ class AbsoluteErrorHead(Head):
 
 
 class AbsoluteErrorOutcome(Outcome):
+    log_constant = -math.log(2)  # of a Laplace distribution
+
     center: Array  # [k, n, d], the median
 
     def log_prob_by_column(self, x: Array, observed: Array | None = None) -> Array:

@@ -67,6 +67,11 @@ class BinaryHingeOutcome(Outcome):
         of_one, of_zero = self._losses()
         return where_observed(lambda x: -(x * of_one + (1 - x) * of_zero), x, observed)
 
+    def log_density_by_column(self, x: Array, observed: Array | None = None) -> Array:
+        of_one, of_zero = self._losses()
+        logit = of_zero - of_one
+        return where_observed(lambda x: x * logit - jax.nn.softplus(logit), x, observed)
+
     def mean(self) -> Array:
         of_one, of_zero = self._losses()
         return jax.nn.sigmoid(of_zero - of_one)

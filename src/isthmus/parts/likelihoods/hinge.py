@@ -79,6 +79,9 @@ class HingeOutcome(Outcome):
         each = (1 - x) * jax.nn.relu(jnp.asarray(self.margin)[..., None] + self.score - right)
         return -self._counted(each)
 
+    def log_density_by_column(self, x: Array, observed: Array | None = None) -> Array:
+        return where_observed(lambda x: x * jax.nn.log_softmax(self._log_share(), axis=-1), x, observed)
+
     def mean(self) -> Array:
         return jax.nn.softmax(self._log_share(), axis=-1)
 

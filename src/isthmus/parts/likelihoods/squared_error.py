@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -73,6 +74,8 @@ class SquaredErrorHead(Head):
 
 
 class SquaredErrorOutcome(Outcome):
+    log_constant = -0.5 * math.log(math.pi)  # of N(x̂, 1/2)
+
     center: Array  # [k, n, d], the mean
 
     def log_prob_by_column(self, x: Array, observed: Array | None = None) -> Array:
