@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from isthmus.contracts import Arrays, Likelihood, Scaling
+from isthmus.contracts import Arrays, Likelihood, Row, Scaling
 from isthmus.data.scaling import TableScaling
 from isthmus.data.source import Source
 from isthmus.data.validation import LARGEST
