@@ -31,6 +31,12 @@ def call(monkeypatch, tmp_path):
     return run
 
 
+def messages(result):
+    """Return what stands on standard error, but for the line that says how the table was read."""
+    lines = result.stderr.splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("isthmus: read "))
+
+
 @pytest.fixture
 def refused(call):
     """A function that runs a command that must fail, and returns the one sentence it says."""
@@ -39,9 +45,10 @@ def refused(call):
         result = call(*words)
         assert result.exit_code == 1, result.output
         assert result.stdout == ""
-        assert result.stderr.startswith("isthmus: ")
-        assert result.stderr.count("\n") == 1
-        return result.stderr.removeprefix("isthmus: ").strip()
+        stderr = messages(result)
+        assert stderr.startswith("isthmus: ")
+        assert stderr.count("\n") == 1
+        return stderr.removeprefix("isthmus: ").strip()
 
     return run
 
@@ -53,7 +60,7 @@ def told(call):
     def run(*words):
         result = call(*words)
         assert result.exit_code == 0, result.output
-        assert result.stderr == ""
+        assert messages(result) == ""
         lines = [line.partition("   ") for line in result.stdout.splitlines()]
         return {name.strip(): value.strip() for name, _, value in lines if name}
 

@@ -46,9 +46,9 @@ def test_every_error_is_one_sentence(refused, monkeypatch, error, message):
     assert refused("inspect", "model.safetensors") == message
 
 
-def test_a_model_that_is_not_fitted_is_one_sentence(refused, monkeypatch):
+def test_a_model_that_is_not_fitted_is_one_sentence(refused, monkeypatch, table):
     monkeypatch.setattr(isthmus, "load", lambda path, **_: isthmus.Autoencoder(), raising=False)
-    message = refused("transform", "model.safetensors", "data.npy", "--out", "out.csv")
+    message = refused("transform", "model.safetensors", table, "--out", "out.csv")
     assert message.startswith("This Autoencoder instance is not fitted yet.")
 
 

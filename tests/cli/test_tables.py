@@ -120,6 +120,6 @@ def test_a_table_is_opened_once_to_choose_from_it(tmp_path, labelled, monkeypatc
     opened = []
     kind = source_type("csv")
     first = kind.__init__
-    monkeypatch.setattr(kind, "__init__", lambda self, data: (opened.append(data), first(self, data))[1])
+    monkeypatch.setattr(kind, "__init__", lambda self, *given: (opened.append(given), first(self, *given))[1])
     choose(tmp_path / "t.csv", ["a,b"], [], "w", "y")
     assert len(opened) == 1

@@ -10,7 +10,6 @@ import typer
 import isthmus
 from isthmus.cli import output, screen, table
 from isthmus.cli.use import load_kind
-from isthmus.errors import IsthmusError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,9 +36,6 @@ Alpha = Annotated[float | None, typer.Option(help="Share of usual rows that may 
 Dirty = Annotated[
     float | None, typer.Option(help="Share of rows to leave out of training as outliers.", show_default=False)
 ]
-Keep = Annotated[list[str] | None, typer.Option("--columns", help="These columns only, as a,b.", show_default=False)]
-Drop = Annotated[list[str] | None, typer.Option("--drop", help="All but these, as a,b.", show_default=False)]
-Seed = Annotated[int | None, typer.Option(help="Seed of all that is drawn.", show_default=False)]
 
 
 def detect(
@@ -51,10 +47,14 @@ def detect(
     threshold: Threshold = None,
     alpha: Alpha = None,
     dirty: Dirty = None,
-    columns: Keep = None,
-    drop: Drop = None,
-    random_state: Seed = None,
+    columns: table.Keep = None,
+    drop: table.Drop = None,
+    label_column: table.Label = None,
+    kind: table.Kinds = None,
+    random_state: table.Seed = None,
     quiet: screen.Quiet = False,
+    *,
+    reading: table.Reading,
 ) -> None:
     """Find the anomalous rows of a table, and say which columns make them so.
 
@@ -64,14 +64,15 @@ def detect(
     given = locals()
     names = ("contamination", "threshold", "alpha", "dirty", "random_state")
     settings = {name: given[name] for name in names if given[name] is not None}
-    _refuse_both(model, settings)
+    chosen = {"columns": columns, "drop": drop, "label_column": label_column, "kind": kind}
+    table.refuse_unused(model, "a detector", settings | chosen)
     inputs = [data] if model is None else [data, model]
     if out is not None:
         output.check(out, [suffix for suffix in output.FORMATS if suffix != ".npy"], *inputs)
     if save_model is not None:
         output.check(save_model, output.MODELS, *inputs, *([] if out is None else [out]))
-    with screen.silence(quiet):
-        X: Any = data if model else table.choose(data, columns or (), drop or (), None, None)[0]
+    with screen.silence(quiet), screen.reading(quiet):
+        X = table.choose(reading.open(data, kind or ()), columns or (), drop or (), None, label_column)[0]
         detector = _train(X, settings) if model is None else load_kind(model, isthmus.AnomalyDetector)
         rows = report(detector, X)
         if save_model is not None:
@@ -98,13 +99,6 @@ def report(detector: AnomalyDetector, X: Any) -> pd.DataFrame:
         rows[f"column_{place + 1}"] = names[order[:, place]]
         rows[f"share_{place + 1}"] = np.take_along_axis(added.to_numpy(), order, axis=1)[:, place] / score
     return rows
-
-
-def _refuse_both(model: Path | None, settings: dict[str, Any]) -> None:
-    """Refuse settings of a training beside a model that is trained."""
-    if model is not None and settings:
-        named = ", ".join(f"--{name.replace('_', '-')}" for name in settings)
-        raise IsthmusError(f"{named} is for a detector that is trained, and {model} is: leave out one of them.")
 
 
 def _train(X: Any, settings: dict[str, Any]) -> AnomalyDetector:

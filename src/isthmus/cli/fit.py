@@ -20,7 +20,7 @@ def _option(flag: str, says: str, panel: str, metavar: str | None = None) -> Any
     return typer.Option(flag, help=says, rich_help_panel=panel, metavar=metavar)
 
 
-PARTS, TRAINING, COLUMNS = "Parts, as spelled in Python; isthmus parts lists them", "Training", "Columns"
+PARTS, TRAINING, COLUMNS = "Parts, as spelled in Python; isthmus parts lists them", "Training", table.LEARNED
 Text: TypeAlias = str | None
 Texts: TypeAlias = list[str] | None
 Whole: TypeAlias = int | None
@@ -49,20 +49,14 @@ Share = Annotated[
     float | None, _option("--validation-fraction", "Share of rows kept for validation, from 0 to 1.", TRAINING)
 ]
 Starts = Annotated[Whole, _option("--n-starts", "Seeds to train at once; the best is kept.", TRAINING)]
-Seed = Annotated[Whole, _option("--seed", "Of weights, batches and noise.", TRAINING)]
+Seed = Annotated[
+    Whole, typer.Option("--seed", "--random-state", help="Of weights, batches and noise.", rich_help_panel=TRAINING)
+]
 Device = Annotated[Text, _option("--device", "cpu or gpu.", TRAINING)]
 Checkpoint = Annotated[
     Path | None, _option("--checkpoint", "A file to keep the progress in; a killed fit goes on from it.", TRAINING)
 ]
-Keep = Annotated[Texts, _option("--columns", "Only these, as a,b; or again for each.", COLUMNS, "NAMES")]
-Drop = Annotated[Texts, _option("--drop", "All but these, as a,b; or again for each.", COLUMNS, "NAMES")]
 Weight = Annotated[Text, _option("--weight-column", "Holds the weight of each row; not learned.", COLUMNS, "NAME")]
-Label = Annotated[Text, _option("--label-column", "Holds a label of each row; not learned.", COLUMNS, "NAME")]
-
-Kinds = Annotated[
-    Texts,
-    _option("--kind", "What a column holds, as zip=categorical or size=S,M,L; again for each.", COLUMNS, "NAME=KIND"),
-]
 
 
 def fit(
@@ -87,12 +81,14 @@ def fit(
     random_state: Seed = None,
     device: Device = None,
     checkpoint: Checkpoint = None,
-    columns: Keep = None,
-    drop: Drop = None,
+    columns: table.Keep = None,
+    drop: table.Drop = None,
     weight_column: Weight = None,
-    label_column: Label = None,
-    kind: Kinds = None,
+    label_column: table.Label = None,
+    kind: table.Kinds = None,
     quiet: screen.Quiet = False,
+    *,
+    reading: table.Reading,
 ) -> None:
     """Train an autoencoder on a table and write it to a model file.
 
@@ -105,8 +101,11 @@ def fit(
     output.check(out, output.MODELS, data)
     if checkpoint is not None:
         output.check(checkpoint, (), data, out)
-    X, weight, label = table.choose(data, columns or (), drop or (), weight_column, label_column)
-    with screen.silence(quiet):
+    with screen.silence(quiet), screen.reading(quiet):
+        source = reading.open(data)
+        X, weight, label = table.choose(source, columns or (), drop or (), weight_column, label_column)
+        for guess in source.select([label_column]).guesses() if label_column and not quiet else ():
+            screen.say(f"note: {data}: {guess}")
         model, seconds = _train(X, label, weight, settings, checkpoint)
         model.save(out)
     if not quiet:

@@ -21,9 +21,6 @@ Known = Annotated[
 SaveModel = Annotated[
     Path | None, typer.Option("--save-model", help="Where to keep the imputer, .safetensors.", show_default=False)
 ]
-Keep = Annotated[list[str] | None, typer.Option("--columns", help="These columns only, as a,b.", show_default=False)]
-Drop = Annotated[list[str] | None, typer.Option("--drop", help="All but these, as a,b.", show_default=False)]
-Seed = Annotated[int | None, typer.Option(help="Seed of all that is drawn.", show_default=False)]
 
 
 def impute(
@@ -31,10 +28,13 @@ def impute(
     out: Out,
     model: Known = None,
     save_model: SaveModel = None,
-    columns: Keep = None,
-    drop: Drop = None,
-    random_state: Seed = None,
+    columns: table.Keep = None,
+    drop: table.Drop = None,
+    kind: table.Kinds = None,
+    random_state: table.Seed = None,
     quiet: screen.Quiet = False,
+    *,
+    reading: table.Reading,
 ) -> None:
     """Write a table with its missing cells filled, numbers and categories; no cell that is there is touched.
 
@@ -44,16 +44,23 @@ def impute(
     output.check(out, list(output.FORMATS), *inputs)
     if save_model is not None:
         output.check(save_model, output.MODELS, *inputs, out)
-    with screen.silence(quiet):
-        X: Any = data if model else table.choose(data, columns or (), drop or (), None, None)[0]
+    chosen = {"columns": columns, "drop": drop, "kind": kind, "random_state": random_state}
+    table.refuse_unused(model, "an imputer", chosen)
+    with screen.silence(quiet), screen.reading(quiet):
+        X = table.choose(reading.open(data, kind or ()), columns or (), drop or ())[0]
+        output.check_values(out, X)
         imputer = _train(X, random_state) if model is None else load_kind(model, isthmus.Imputer)
-        filled, gaps = imputer.transform(X), imputer.missing(X).sum(axis=0)
-        names = columns_of(imputer)
-        output.write(out, filled, names)
         if save_model is not None:
             imputer.save(save_model)
+        filled, is_missing = imputer.transform(X), imputer.missing(X)
+        names, source = columns_of(imputer), imputer.autoencoder_.open_rows(X)
+        if source.keeps_texts and out.suffix.lower() in output.TEXTS:
+            separator = "\t" if out.suffix.lower() == ".tsv" else None
+            isthmus.write_file(out, lambda file: source.write(file, filled, is_missing, separator))
+        else:
+            output.write(out, filled, names)
     if not quiet:
-        filling = _count_filled(dict(zip(names, gaps.tolist(), strict=True)))
+        filling = _count_filled(dict(zip(names, is_missing.sum(axis=0).tolist(), strict=True)))
         results = {"rows": f"{len(filled):,}", "filled": filling, "file": f"{out} ({screen.size_of(out)})"}
         results |= {} if save_model is None else {"imputer": f"{save_model} ({screen.size_of(save_model)})"}
         screen.show(screen.facts(results))

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from isthmus.cli import demo, detect, fit, impute, plot, sample, screen, show, use
+from isthmus.cli import demo, detect, fit, impute, plot, sample, screen, show, table, use
 from isthmus.errors import IsthmusError
 
 DEBUG: ContextVar[bool] = ContextVar("debug", default=False)
@@ -79,7 +79,7 @@ COMMANDS = (
 )
 
 for command in COMMANDS:
-    app.command()(guard(command))
+    app.command()(guard(table.with_reading(command)))
 
 
 def run() -> None:

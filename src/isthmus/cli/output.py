@@ -11,6 +11,8 @@ import isthmus
 from isthmus.errors import IsthmusError, suggestion
 
 MODELS = (".safetensors",)
+TEXTS = (".csv", ".tsv")
+MORE_THAN_NUMBERS = "the table holds more than numbers, and .npy is for numbers: write .parquet or .csv."
 
 
 def check(path: Path, suffixes: Sequence[str], *inputs: Path) -> None:
@@ -44,6 +46,12 @@ def check(path: Path, suffixes: Sequence[str], *inputs: Path) -> None:
         raise IsthmusError(f"the folder {folder} may not be written to: name an output elsewhere.")
     if path.resolve() in [other.resolve() for other in inputs]:
         raise IsthmusError(f"{path} is named twice: give the output another name than the other files have.")
+
+
+def check_values(path: Path, source: Any) -> None:
+    """Refuse, before any work is done for it, an output that cannot hold what the columns of a table hold."""
+    if path.suffix.lower() == ".npy" and not source.is_numeric:
+        raise IsthmusError(MORE_THAN_NUMBERS)
 
 
 def write(path: Path, values: Any, names: Sequence[str]) -> None:
@@ -84,7 +92,7 @@ def _npy(file: IO[bytes], values: Any, _: Sequence[str]) -> None:
 
     values = np.asarray(values)
     if values.dtype.kind not in "fiub":
-        raise IsthmusError("the table holds more than numbers, and .npy is for numbers: write .parquet or .csv.")
+        raise IsthmusError(MORE_THAN_NUMBERS)
     np.save(file, values, allow_pickle=False)
 
 

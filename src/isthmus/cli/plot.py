@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import isthmus
-from isthmus.cli import output, screen
+from isthmus.cli import output, screen, table
 from isthmus.cli.use import columns_of
 from isthmus.errors import IsthmusError, suggestion
 
@@ -29,7 +29,13 @@ What = Annotated[
 
 
 def plot(
-    model: screen.Model, data: Table = None, *, out: Out, figure: What = None, quiet: screen.Quiet = False
+    model: screen.Model,
+    data: Table = None,
+    *,
+    out: Out,
+    figure: What = None,
+    quiet: screen.Quiet = False,
+    reading: table.Reading,
 ) -> None:
     """Draw a figure of a model.
 
@@ -44,7 +50,7 @@ def plot(
     if data is None and name != "history":
         raise IsthmusError(f"the figure {name} needs a table: isthmus plot {model} TABLE --figure {name} --out {out}.")
     with screen.silence(quiet):
-        drawn = FIGURES[name](isthmus.load(model), data)
+        drawn = FIGURES[name](isthmus.load(model), None if data is None else reading.open(data))
         isthmus.write_file(out, lambda file: drawn.savefig(file, format=out.suffix[1:].lower()))
     if not quiet:
         typer.echo(f"{out}: {name} ({screen.size_of(out)})")
@@ -65,7 +71,7 @@ def _history(model: Any, _: Any) -> Figure:
     return plots.history(_network(model).history_)
 
 
-def _codes(model: Any, data: Path) -> Figure:
+def _codes(model: Any, data: Any) -> Figure:
     from isthmus import plots
 
     codes = _network(model).transform(data)
@@ -74,21 +80,21 @@ def _codes(model: Any, data: Path) -> Figure:
     return plots.codes(codes)
 
 
-def _columns(model: Any, data: Path) -> Figure:
+def _columns(model: Any, data: Any) -> Figure:
     from isthmus import plots
 
     network = _network(model)
     return plots.error_by_column(network.reconstruction_error(data, per_feature=True), columns_of(network))
 
 
-def _worst(model: Any, data: Path) -> Figure:
+def _worst(model: Any, data: Any) -> Figure:
     from isthmus import plots
 
     network = _network(model)
     return plots.worst_rows(network.reconstruction_error(data, per_feature=True), names=columns_of(network))
 
 
-def _scores(model: Any, data: Path) -> Figure:
+def _scores(model: Any, data: Any) -> Figure:
     from isthmus import plots
 
     if getattr(model, "offset_", None) is not None:

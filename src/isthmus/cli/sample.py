@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Count = Annotated[int, typer.Option("--n", help="How many rows.")]
 Out = Annotated[Path, typer.Option(help="The file to write: .csv, .tsv, .parquet or .npy.", show_default=False)]
-Seed = Annotated[int, typer.Option(help="Seed of the draws.")]
+Seed = Annotated[int, typer.Option("--seed", "--random-state", help="Of the draws.")]
 Label = Annotated[str | None, typer.Option(help="Rows of this label only.", show_default=False)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -83,6 +84,34 @@ def silence(quiet: bool) -> Iterator[None]:
         if quiet:
             warnings.simplefilter("ignore")
         yield
+
+
+class _FirstMessage(logging.Handler):
+    """Shows the first message of the library: how the table was read; of its parts, read again, nothing more."""
+
+    is_shown = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not self.is_shown:
+            say(f"{record.getMessage()}. --kind NAME=KIND says otherwise.")
+        self.is_shown = True
+
+
+@contextmanager
+def reading(quiet: bool) -> Iterator[None]:
+    """Say how the table of a training is read, on one line; nothing if it is to be quiet."""
+    logger, handler = logging.getLogger("isthmus"), _FirstMessage()
+    level = logger.level
+    if quiet:
+        yield
+        return
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def size_of(path: Path) -> str:

@@ -1,27 +1,110 @@
-"""Columns of a file, chosen by name."""
+"""Tables that commands read: how a file is written, what its columns hold, and which of them are learned."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import inspect
+import sys
+import typing
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from isthmus.errors import InvalidData, suggestion
+import typer
+
+from isthmus.errors import InvalidData, IsthmusError, suggestion
 
 if TYPE_CHECKING:
     import numpy as np
 
-
 MOST_NAMED = 12  # columns in a message
+PANEL = "How the table is written, where it does not show it"
+LEARNED = "Columns"
+STANDARD = Path("-")  # for standard input or output
+
+
+def _option(*flags: str, says: str, panel: str, metavar: str | None = None) -> Any:
+    return typer.Option(*flags, help=says, rich_help_panel=panel, metavar=metavar, show_default=False)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a table is read: options that all commands share."""
+
+    sep: Annotated[str | None, _option("--sep", says="What stands between cells, as ';'.", panel=PANEL)] = None
+    decimal: Annotated[str | None, _option("--decimal", says="The decimal sign, . or ,", panel=PANEL)] = None
+    encoding: Annotated[str | None, _option("--encoding", says="As utf-8, cp1251 or utf-16.", panel=PANEL)] = None
+    na: Annotated[
+        list[str] | None,
+        _option(
+            "--na", says="A word for a missing cell in any column; for several, again.", panel=PANEL, metavar="WORD"
+        ),
+    ] = None
+    header: Annotated[
+        bool | None, _option("--header/--no-header", says="Whether the first line names the columns.", panel=PANEL)
+    ] = None
+
+    def open(self, path: Path, kinds: Sequence[str] = ()) -> Any:
+        """Return the source of a file, `-` for standard input; `kinds` say what columns hold, as `--kind` has it."""
+        import isthmus
+
+        data: Any = sys.stdin.buffer if path == STANDARD else path
+        separator = {"tab": "\t", "\\t": "\t"}.get(self.sep or "", self.sep)
+        options: dict[str, Any] = {"decimal": self.decimal, "encoding": self.encoding, "header": self.header}
+        return isthmus.open_table(data, parse_kinds(kinds), sep=separator, na=self.na or None, **options)
+
+
+Keep = Annotated[
+    list[str] | None,
+    _option("--columns", says="Only these, as a,b; or again for each.", panel=LEARNED, metavar="NAMES"),
+]
+Drop = Annotated[
+    list[str] | None,
+    _option("--drop", says="All but these, as a,b; or again for each.", panel=LEARNED, metavar="NAMES"),
+]
+Kinds = Annotated[
+    list[str] | None,
+    _option(
+        "--kind",
+        says="What a column holds, as zip=categorical, day=datetime:d/m/y or size=S,M,L; again for each.",
+        panel=LEARNED,
+        metavar="NAME=KIND",
+    ),
+]
+Label = Annotated[
+    str | None, _option("--label-column", says="Holds a label of each row; not learned.", panel=LEARNED, metavar="NAME")
+]
+Seed = Annotated[int | None, typer.Option("--seed", "--random-state", help="Of all that is drawn.", show_default=False)]
+
+
+def with_reading(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command whose parameter `reading` has become the options of `Reading`."""
+    signature, hints = inspect.signature(command), typing.get_type_hints(command, include_extras=True)
+    own = [p.replace(annotation=hints[name]) for name, p in signature.parameters.items() if name != "reading"]
+    if len(own) == len(signature.parameters):
+        return command
+    options = typing.get_type_hints(Reading, include_extras=True)
+    kind = inspect.Parameter.KEYWORD_ONLY
+    shared = [inspect.Parameter(f.name, kind, default=f.default, annotation=options[f.name]) for f in fields(Reading)]
+
+    @functools.wraps(command)
+    def run_command(*arguments: Any, **keywords: Any) -> None:
+        reading = Reading(**{option.name: keywords.pop(option.name) for option in shared})
+        command(*arguments, **keywords, reading=reading)
+
+    run_command.__signature__ = signature.replace(parameters=[*own, *shared])  # type: ignore[attr-defined]
+    return run_command
 
 
 def choose(
-    path: Path, keep: Sequence[str], drop: Sequence[str], weight: str | None, label: str | None = None
+    table: Any, keep: Sequence[str], drop: Sequence[str], weight: str | None = None, label: str | None = None
 ) -> tuple[Any, np.ndarray | None, np.ndarray | None]:
-    """Return a file with its columns chosen, and its columns of weights and labels [rows] where they are named.
+    """Return a table with its columns chosen, and its columns of weights and labels [rows] where they are named.
 
     Parameters
     ----------
+    table : its path, or its source.
     keep : names of columns, several in one text where commas part them; none keeps all.
     drop : names of columns to leave out, in the same form.
     weight, label : the columns of weights and of labels; they are taken out of the others.
@@ -29,22 +112,22 @@ def choose(
     Raises
     ------
     InvalidData
-        If the file cannot be read, or has no names of columns, or not these columns.
+        If the table has no names of columns, or not these columns.
     """
     if not keep and not drop and weight is None and label is None:
-        return path, None, None
+        return table, None, None
     import isthmus
 
-    source = isthmus.open_table(path)
+    source: Any = isthmus.open_table(table)
     known = source.names
     if not known:
-        raise InvalidData(f"{path} has no names of columns to choose by: choose from a CSV or Parquet file.")
-    weights = [] if weight is None else _split_names(path, [weight], known)
-    labels = [] if label is None else _split_names(path, [label], known)
-    left_out = {*_split_names(path, drop, known), *weights, *labels}
-    chosen = [name for name in _split_names(path, keep, known) or known if name not in left_out]
+        raise InvalidData(f"{source.name} has no names of columns to choose by: choose from a CSV or Parquet file.")
+    weights = [] if weight is None else _split_names(source, [weight])
+    labels = [] if label is None else _split_names(source, [label])
+    left_out = {*_split_names(source, drop), *weights, *labels}
+    chosen = [name for name in _split_names(source, keep) or known if name not in left_out]
     if not chosen:
-        raise InvalidData(f"no column of {path} is left to learn from: leave out fewer.")
+        raise InvalidData(f"no column of {source.name} is left to learn from: leave out fewer.")
     weight_values = _column(source.select(weights)) if weights else None
     return source.select(chosen), weight_values, _labels(source.select(labels)) if labels else None
 
@@ -59,27 +142,35 @@ def parse_kinds(texts: Sequence[str]) -> dict[str, str | list[str]]:
 
     Examples
     --------
-    >>> parse_kinds(["zip=categorical", "size=S,M,L"])
-    {'zip': 'categorical', 'size': ['S', 'M', 'L']}
+    >>> parse_kinds(["zip=categorical", "size=S,M,L", "day=datetime:%b %d, %Y"])
+    {'zip': 'categorical', 'size': ['S', 'M', 'L'], 'day': 'datetime:%b %d, %Y'}
     """
     kinds: dict[str, str | list[str]] = {}
     for text in texts:
         name, sign, kind = text.rpartition("=")
         if not sign or not name or not kind:
             raise InvalidData(f"--kind: expected NAME=KIND, as zip=categorical or size=S,M,L; got {text!r}.")
-        kinds[name] = kind.split(",") if "," in kind else kind
+        kinds[name] = kind.split(",") if "," in kind and not kind.startswith("datetime:") else kind
     return kinds
 
 
-def _split_names(path: Path, texts: Sequence[str], known: Sequence[str]) -> list[str]:
+def refuse_unused(model: Path | None, what: str, options: dict[str, Any]) -> None:
+    """Refuse options of a training beside a model that is trained: they would do nothing."""
+    given = [name for name, value in options.items() if value not in (None, [], ())]
+    if model is not None and given:
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise IsthmusError(f"{named} is for {what} that is trained, and {model} is: leave out one of them.")
+
+
+def _split_names(source: Any, texts: Sequence[str]) -> list[str]:
     """Return the names in texts: each is a name, or several with commas between."""
-    names = []
+    known, names = source.names, []
     for text in texts:
         names += [text] if text in known else [name.strip() for name in text.split(",")]
     for name in names:
         if name not in known:
             others = ", ".join(known[:MOST_NAMED]) + (", …" if len(known) > MOST_NAMED else "")
-            raise InvalidData(f"{path} has no column {name!r}.{suggestion(name, known)} There are: {others}.")
+            raise InvalidData(f"{source.name} has no column {name!r}.{suggestion(name, known)} There are: {others}.")
     return list(dict.fromkeys(names))
 
 

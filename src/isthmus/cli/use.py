@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isthmus.cli import output, screen
+from isthmus.cli import output, screen, table
 from isthmus.errors import ModelFileError
 
 if TYPE_CHECKING:
@@ -23,20 +23,24 @@ MaybeOut = Annotated[Path | None, typer.Option(help="The file to write; else a s
 PerFeature = Annotated[bool, typer.Option("--per-feature", help="Add the squared error of each column, scaled.")]
 
 
-def transform(model: screen.Model, data: screen.Data, out: Out, quiet: screen.Quiet = False) -> None:
+def transform(
+    model: screen.Model, data: screen.Data, out: Out, quiet: screen.Quiet = False, *, reading: table.Reading
+) -> None:
     """Write the code of each row of a table."""
     output.check(out, list(output.FORMATS), model, data)
     with screen.silence(quiet):
         loaded = load_network(model)
-        _write(out, loaded.transform(data), list(loaded.get_feature_names_out()), quiet)
+        _write(out, loaded.transform(reading.open(data)), list(loaded.get_feature_names_out()), quiet)
 
 
-def reconstruct(model: screen.Model, data: screen.Data, out: Out, quiet: screen.Quiet = False) -> None:
+def reconstruct(
+    model: screen.Model, data: screen.Data, out: Out, quiet: screen.Quiet = False, *, reading: table.Reading
+) -> None:
     """Write what the model makes of each row of a table, in the table's units."""
     output.check(out, list(output.FORMATS), model, data)
     with screen.silence(quiet):
         loaded = load_network(model)
-        _write(out, loaded.reconstruct(data), columns_of(loaded), quiet)
+        _write(out, loaded.reconstruct(reading.open(data)), columns_of(loaded), quiet)
 
 
 def score(
@@ -45,6 +49,8 @@ def score(
     out: MaybeOut = None,
     per_feature: PerFeature = False,
     quiet: screen.Quiet = False,
+    *,
+    reading: table.Reading,
 ) -> None:
     """Write how usual each row of a table is: its log-likelihood, higher is more usual."""
     import numpy as np
@@ -53,8 +59,9 @@ def score(
         output.check(out, list(output.FORMATS), model, data)
     with screen.silence(quiet):
         loaded = load_network(model)
-        scores = loaded.score_samples(data)
-        errors = loaded.reconstruction_error(data, per_feature=True) if per_feature else np.empty((len(scores), 0))
+        source = reading.open(data)
+        scores = loaded.score_samples(source)
+        errors = loaded.reconstruction_error(source, per_feature=True) if per_feature else np.empty((len(scores), 0))
         columns = columns_of(loaded) if per_feature else []
         if out is not None:
             _write(out, np.column_stack([scores, errors]), ["score", *(f"error_{name}" for name in columns)], quiet)

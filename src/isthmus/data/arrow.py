@@ -6,7 +6,9 @@ import abc
 import copy
 import functools
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -24,6 +26,7 @@ class ColumnSource(Source):
     """A source whose columns are Arrow's; a subclass sets `schema` and `n_rows` and reads the batches."""
 
     schema: pa.Schema  # of the columns that are selected
+    kinds: Mapping[str, Any] = MappingProxyType({})  # what columns hold, by name, where their type does not say it
 
     @property
     def names(self) -> Sequence[str]:  # type: ignore[override]
@@ -48,6 +51,10 @@ class ColumnSource(Source):
         is_single = self.row.size > 0 and all(field.type == pa.float32() for field in self.schema)
         return np.dtype(np.float32 if is_single else np.float64)
 
+    @property
+    def is_numeric(self) -> bool:
+        return not self.kinds and all(_is_number(field.type) for field in self.schema)
+
     def record_batches(self, rows: int) -> Iterator[pa.RecordBatch]:
         """Yield the rows of the selected columns in order, at most `rows` at a time."""
         for batch in self._read(rows):
@@ -56,6 +63,43 @@ class ColumnSource(Source):
     @abc.abstractmethod
     def _read(self, rows: int) -> Iterator[pa.RecordBatch]:
         """Yield the rows in order, at most `rows` at a time; of more columns than are selected, if that is easier."""
+
+    def declare(self, kinds: Mapping[str, Any]) -> Self:
+        """Return the source for a fit whose columns hold what a user says, by name, as `Autoencoder.columns` has it.
+
+        Raises
+        ------
+        InvalidData
+            If a column is not what is said, or nothing is said of one that needs it; the message names it.
+        """
+        return self if not kinds else self.with_kinds(kinds)
+
+    def with_kinds(self, kinds: Mapping[str, Any]) -> Self:
+        """Return the source that says what columns hold, beside what a fit is told.
+
+        Raises
+        ------
+        InvalidData
+            If it has no such column.
+        """
+        for name in kinds:
+            if name not in self.schema.names:
+                near = suggestion(name, self.schema.names)
+                raise InvalidData(f"columns: expected names of columns of the table; got {name!r}.{near}")
+        chosen = copy.copy(self)
+        chosen.kinds = {**self.kinds, **kinds}
+        return chosen
+
+    def read_as(self, columns: Sequence[tuple[str, Any]]) -> Self:
+        """Return the source whose texts are read as a model reads them: by name, the column of its schema.
+
+        None stands for numbers. A kind of table whose columns have types stays as it is.
+        """
+        return self
+
+    def date_formats(self) -> dict[str, str]:
+        """Return in which formats columns of dates are written, where they are texts in a file."""
+        return {}
 
     def own_types(self) -> dict[str, str]:
         """Return the types of columns as the kind spells them, where Arrow's do not bring them back."""
@@ -73,7 +117,8 @@ class ColumnSource(Source):
         check_names(names)
         if columns is None:
             return self
-        missing = [name for name in columns if name not in names]
+        known = set(names)
+        missing = [name for name in columns if name not in known]
         if missing:
             others = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
             there = ", ".join(names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "")
@@ -84,6 +129,7 @@ class ColumnSource(Source):
         for name in ("row", "dtype"):
             vars(chosen).pop(name, None)  # they are computed from the columns, once
         chosen.schema = pa.schema([self.schema.field(name) for name in columns])
+        chosen.kinds = {name: self.kinds[name] for name in columns if name in self.kinds}
         return chosen
 
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
@@ -169,9 +215,23 @@ class ColumnSource(Source):
 
 def check_names(names: Sequence[str]) -> None:
     """Raise `InvalidData` where two columns have the same name."""
-    if len(set(names)) < len(names):
-        name = next(name for name in names if names.count(name) > 1)
-        raise InvalidData(f"column {name!r} stands {names.count(name)} times: give every column its own name.")
+    name, count = Counter(names).most_common(1)[0] if names else ("", 0)
+    if count > 1:
+        raise InvalidData(f"column {name!r} stands {count} times: give every column its own name.")
+
+
+def fill_column(column: pa.ChunkedArray, answer: pa.ChunkedArray, is_missing: pa.Array) -> pa.ChunkedArray:
+    """Return a column with its missing values taken from another, in its own type."""
+    is_category = pa.types.is_dictionary(column.type)
+    plain = column.type.value_type if is_category else column.type
+    if pa.types.is_floating(answer.type) and (pa.types.is_integer(plain) or pa.types.is_decimal(plain)):
+        answer = pc.round(answer, plain.scale if pa.types.is_decimal(plain) else 0)
+    filled = pc.if_else(is_missing, answer.cast(plain, safe=False), column.cast(plain))
+    if not is_category:
+        return filled
+    known = column.unify_dictionaries().chunk(0).dictionary  # in the order that the column has
+    places = pc.index_in(filled, value_set=known).combine_chunks().cast(column.type.index_type)
+    return pa.chunked_array([pa.DictionaryArray.from_arrays(places, known, ordered=column.type.ordered)])
 
 
 def as_floats(batch: pa.RecordBatch, dtype: np.dtype[Any]) -> np.ndarray:

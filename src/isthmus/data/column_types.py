@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from isthmus.core.coercion import short
+from isthmus.data.cells.dates import date_format
 from isthmus.errors import InvalidData
 
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -28,6 +29,7 @@ class Column(abc.ABC):
     values: tuple[Any, ...] = ()  # the categories that have a place, in the order of their numbers
     rest: Any = None  # the most frequent of those that share the last place
     declared: tuple[Any, ...] | None = None  # all categories of its type, in their order
+    format: str | None = None  # of dates that are texts in a file, as `time.strptime` has it
     kind: ClassVar[str]
 
     @property
@@ -88,7 +90,7 @@ class Datetime(Column):
         if pa.types.is_null(array.type):
             return np.full(len(array), np.nan)
         if is_text(array.type):
-            array = parse_dates(self.name, array)
+            array = self._parse(array)
         if not is_date(array.type):
             raise InvalidData(
                 f"column {self.name!r}: expected dates; got values of type {array.type}. Turn them into dates."
@@ -102,10 +104,17 @@ class Datetime(Column):
         kind = type_of(self.type)
         if pa.types.is_date(kind):
             return _ticks(np.rint(numbers / DAY) * DAY).cast(kind)
+        if not pa.types.is_timestamp(kind) and self.format is not None:
+            return pa.array(date_format(self.format).render(_ticks(numbers)), kind)
         if not pa.types.is_timestamp(kind):  # texts that were parsed
             return pc.strftime(_ticks(numbers), format="%Y-%m-%dT%H:%M:%S").cast(kind)
         per = PER_SECOND[kind.unit]
         return pa.array(np.rint(np.clip(numbers, -9e18 / per, 9e18 / per) * per).astype(np.int64)).cast(kind)
+
+    def _parse(self, texts: pa.Array) -> pa.Array:
+        if self.format is None:
+            return parse_dates(self.name, texts)
+        return date_format(self.format).read(self.name, texts, "Write all of them so.")
 
 
 class Categorical(Column):

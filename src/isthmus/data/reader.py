@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Self
@@ -18,7 +20,7 @@ from isthmus.data.scaling import TableScaling
 from isthmus.data.schema import Schema, is_plain, learn
 from isthmus.data.schema import from_json as schema_from_json
 from isthmus.data.source import Source
-from isthmus.data.sources import is_path, open_table, source_type
+from isthmus.data.sources import open_table, source_type
 from isthmus.data.table_source import TableSource
 from isthmus.data.text_source import TextSource
 from isthmus.data.tokens import are_texts, refuse_empty, texts_of
@@ -26,6 +28,14 @@ from isthmus.errors import InvalidData, ModelFileError, require
 from isthmus.storage.container import MOST_AXES, Opened
 from isthmus.storage.state import Shapes, State, header_field
 
+LOG = logging.getLogger("isthmus")
+KIND_WORDS = {
+    "numeric": ("number", "numbers"),
+    "categorical": ("category", "categories"),
+    "boolean": ("true or false", "true or false"),
+    "ordinal": ("rank", "ranks"),
+    "datetime": ("date", "dates"),
+}
 BATCH_ROWS = 65_536  # read at a time
 MOST_NAMED = 6  # columns in a message
 CONSTANTS = "constants"  # in a model file, beside what the scaling has learned
@@ -80,8 +90,8 @@ class Reader:
             return cls(source.row, source.kind, source.labels(), text=known), source
         source, schema = open_table(X), None
         if isinstance(source, ColumnSource):
-            source = source.select(None)
-            schema = _learn_schema(source, options.columns or {})
+            source = source.select(None).declare(options.columns or {})
+            schema = _learn_schema(source)
             source = source if schema is None else TableSource(source, schema)
         elif options.columns:
             raise InvalidData(
@@ -92,7 +102,16 @@ class Reader:
             is_whole, is_flat = not (source.row.may_be_missing or source.row.is_sequence), len(source.row.shape) == 1
             if is_whole and ((is_flat and options.expects_missing) or source.has_missing()):
                 source = source.with_row(replace(source.row, may_be_missing=True, is_table=is_flat))
-        return cls(source.row, source.kind, source.labels(), schema), source
+        reader = cls(source.row, source.kind, source.labels(), schema)
+        read = "; ".join(filter(None, (reader.describe(), source.describe())))
+        LOG.info("read %s as %s", source.name, read)
+        return reader, source
+
+    def describe(self) -> str:
+        """Return what the columns are, as `15 columns: 6 numbers, 8 categories, 1 date`."""
+        counts = {"numeric": self.row.size} if self.schema is None else Counter(c.kind for c in self.schema.columns)
+        words = [f"{counts[kind]:,} {word[counts[kind] > 1]}" for kind, word in KIND_WORDS.items() if kind in counts]
+        return f"{self.row.size:,} column{'s' * (self.row.size > 1)}: {', '.join(words)}"
 
     def open(self, X: Any) -> Source:
         """Return the source of a table like that of the fit: its columns are those, whatever else a file holds.
@@ -105,20 +124,23 @@ class Reader:
         if self.text is not None:
             return TextSource(_texts(X, self.text.part.by), *self.text)
         source = open_table(self.source_type.convert(X, self.row))
-        names = self.row.columns
+        names, is_file = self.row.columns, source.is_file
         if self.schema is not None:
-            source = self._open_columns(source, picks=is_path(X) or not self.has_names)
+            source = self._open_columns(source, picks=is_file or not self.has_names)
         elif isinstance(source, ColumnSource):
-            source = source.select(names if is_path(X) and names is not None else None)
+            source = source.read_as([(name, None) for name in names or source.names])
+            source = source.select(names if is_file and names is not None else None)
         if self.schema is None and self.row.may_be_missing and not self.row.is_sequence:
             is_table = self.row.is_table and len(source.row.shape) == 1
             source = source.with_row(replace(source.row, may_be_missing=True, is_table=is_table))
         source = source.shaped_like(self.row)
-        if is_path(X):
+        if is_file:
             if source.row.size != self.row.size:
-                raise InvalidData(f"{X} has {source.row.size} columns, and the model was fitted with {self.row.size}.")
+                raise InvalidData(
+                    f"{source.name} has {source.row.size} columns, and the model was fitted with {self.row.size}."
+                )
             if names is not None and not source.names:
-                warnings.warn(f"{X} names no columns: they are taken in the order of the fit.", stacklevel=5)
+                warnings.warn(f"{source.name} names no columns: they are taken in the order of the fit.", stacklevel=5)
         is_flat = 1 in (len(source.row.shape), len(self.row.shape))
         if not is_flat and source.row.size == self.row.size and source.row.shape != self.row.shape:
             what = "sequences" if self.row.is_sequence else "images"
@@ -209,6 +231,7 @@ class Reader:
             names = self.schema.names
             there = ", ".join(names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "")
             raise InvalidData(f"expected a frame or a file with the columns {there}, as in the fit; got {source.form}.")
+        source = source.read_as([(column.name, column) for column in self.schema.columns])
         return TableSource(source.select(self.schema.names) if picks else source, self.schema)
 
     def to_state(self) -> State:
@@ -295,11 +318,12 @@ def _texts(X: Any, by: str) -> list[str]:
     return texts
 
 
-def _learn_schema(source: ColumnSource, wishes: Mapping[str, Any]) -> Schema | None:
+def _learn_schema(source: ColumnSource) -> Schema | None:
     """Return what the columns of a table hold, or None where they are to be numbers."""
-    if not source.n_rows or is_plain(source.schema, wishes):
+    if not source.n_rows or is_plain(source.schema, source.kinds):
         return None
-    return learn(source.schema, source.own_types(), lambda: source.record_batches(BATCH_ROWS), wishes)
+    batches = lambda: source.record_batches(BATCH_ROWS)  # noqa: E731
+    return learn(source.schema, source.own_types(), batches, source.kinds, source.date_formats())
 
 
 def _stored_text(stored: Opened) -> LearnedText | None:

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,15 @@ import pyarrow.compute as pc
 from isthmus.contracts import Row
 from isthmus.core.coercion import short
 from isthmus.core.constraints import Constraint
+from isthmus.data.cells.dates import date_format
 from isthmus.data.column_types import KINDS, MOST_VALUES, Column, as_float, is_date, is_number, is_text, type_of
 from isthmus.errors import InvalidData, InvalidPart, require, suggestion
 
 Wish = str | list[Any] | tuple[Any, ...]
 Batches = Callable[[], Iterable[pa.RecordBatch]]
 Counted = tuple[Counter[Any], tuple[Any, ...] | None]
-FIELDS = ("kind", "name", "type", "own", "values", "rest", "declared")
+FIELDS = ("kind", "name", "type", "own", "values", "rest", "declared", "format")
+LATER = {"format": None}  # fields that files of before lack
 
 
 @dataclass(frozen=True)
@@ -82,8 +85,8 @@ class ColumnKinds(Constraint):
         for column, wish in (value or {}).items():
             is_list = isinstance(wish, list | tuple) and len(wish) > 0
             is_list = is_list and all(map(_is_category, wish)) and len(set(wish)) == len(wish)
-            is_kind = isinstance(wish, str) and wish in KINDS
-            allowed = f"one of {', '.join(KINDS)}, or a list"
+            is_kind = isinstance(wish, str) and (wish in KINDS or _is_date_format(wish))
+            allowed = f"one of {', '.join(KINDS)}, or a format of dates as 'datetime:d/m/y', or a list"
             require(isinstance(column, str) and (is_list or is_kind), f"{name}[{column!r}]", allowed, wish)
 
     def to_json(self, value: Any) -> Any:
@@ -103,7 +106,8 @@ def from_json(data: Any) -> Schema:
     """
     require(isinstance(data, list) and bool(data), "the schema", "a list of columns", data)
     columns = []
-    for fields in data:
+    for given in data:
+        fields = {**LATER, **given} if isinstance(given, dict) else given
         is_form = isinstance(fields, dict) and set(fields) == set(FIELDS) and fields["kind"] in tuple(KINDS)
         is_named = is_form and type(fields["name"]) is str and type(fields["type"]) is str
         require(is_named and isinstance(fields["own"], str | None), "a column", "kind, name, type and values", fields)
@@ -116,6 +120,9 @@ def from_json(data: Any) -> Schema:
                 fields[name],
             )
         require(type(fields["rest"]) in (str, int, float, bool, type(None)), "the rest", "a value", fields["rest"])
+        written = fields["format"]
+        is_format = written is None or (type(written) is str and _is_date_format(f"datetime:{written}"))
+        require(is_format, "the format of a column", "one of dates, or null", written)
         columns.append(_column_from(fields))
     require(len({column.name for column in columns}) == len(columns), "the schema", "columns of different names", data)
     return Schema(tuple(columns))
@@ -129,7 +136,9 @@ def _is_category(value: Any) -> bool:
 def _column_from(fields: dict[str, Any]) -> Column:
     values = tuple(fields["values"])
     declared = None if fields["declared"] is None else tuple(fields["declared"])
-    column = KINDS[fields["kind"]](fields["name"], fields["type"], fields["own"], values, fields["rest"], declared)
+    column = KINDS[fields["kind"]](
+        fields["name"], fields["type"], fields["own"], values, fields["rest"], declared, fields["format"]
+    )
     try:
         kind = type_of(column.type)
         is_whole = bool(values) or not isinstance(column, KINDS["categorical"])
@@ -149,7 +158,13 @@ def is_plain(schema: pa.Schema, wishes: Mapping[str, Wish]) -> bool:
     return not wishes and all(is_number(field.type) for field in schema)
 
 
-def learn(schema: pa.Schema, own: Mapping[str, str], batches: Batches, wishes: Mapping[str, Wish]) -> Schema:
+def learn(
+    schema: pa.Schema,
+    own: Mapping[str, str],
+    batches: Batches,
+    wishes: Mapping[str, Wish],
+    formats: Mapping[str, str] = MappingProxyType({}),
+) -> Schema:
     """Return the schema of a table.
 
     Parameters
@@ -158,6 +173,7 @@ def learn(schema: pa.Schema, own: Mapping[str, str], batches: Batches, wishes: M
     own : the types of columns as their frame spells them, where they are kept.
     batches : reads the table again.
     wishes : the kinds of columns that the user says, by name: a kind, or the values of an ordinal column in order.
+    formats : in which columns of dates are written, where they are texts in a file.
 
     Raises
     ------
@@ -174,7 +190,13 @@ def learn(schema: pa.Schema, own: Mapping[str, str], batches: Batches, wishes: M
     return Schema(
         tuple(
             _learn_column(
-                field, kinds[field.name], own.get(field.name), counted[field.name], batches, wishes.get(field.name)
+                field,
+                kinds[field.name],
+                own.get(field.name),
+                counted[field.name],
+                batches,
+                wishes.get(field.name),
+                formats,
             )
             for field in schema
         )
@@ -182,7 +204,13 @@ def learn(schema: pa.Schema, own: Mapping[str, str], batches: Batches, wishes: M
 
 
 def _learn_column(
-    field: pa.Field, kind: str | None, own: str | None, counted: Counted, batches: Batches, wish: Wish | None
+    field: pa.Field,
+    kind: str | None,
+    own: str | None,
+    counted: Counted,
+    batches: Batches,
+    wish: Wish | None,
+    formats: Mapping[str, str],
 ) -> Column:
     """Return what a column of a kind is."""
     counts, _ = counted
@@ -196,7 +224,9 @@ def _learn_column(
         _refuse_numbers(field.name, counts, batches)
     type_name = "double" if pa.types.is_decimal(inner) else str(inner)
     if kind in ("numeric", "datetime"):
-        column = KINDS[kind](field.name, type_name, own)
+        said = wish.partition(":")[2] if isinstance(wish, str) else ""
+        written = (said or formats.get(field.name)) if kind == "datetime" else None
+        column = KINDS[kind](field.name, type_name, own, format=written)
         for batch in batches() if is_text(inner) else ():
             column.encode(batch.column(field.name))  # refuses the first text that it cannot read
         return column
@@ -236,7 +266,7 @@ def _category_column(
 def _kind(field: pa.Field, own: str | None, wish: Wish | None) -> str | None:
     """Return what a column is by the user's word or by its type, None where it is nothing that can be used."""
     if wish is not None:
-        return wish if isinstance(wish, str) else "ordinal"
+        return wish.partition(":")[0] if isinstance(wish, str) else "ordinal"
     kind = field.type
     if pa.types.is_dictionary(kind):
         is_scalar = is_text(kind.value_type) or is_number(kind.value_type)
@@ -288,6 +318,14 @@ def _refuse_numbers(name: str, counts: Counter[Any], batches: Batches) -> None:
         f"column {name!r} holds numbers written as text ({value!r}, row {row}): turn it into numbers, or say what it "
         f"is, as columns={{{name!r}: 'categorical'}}."
     )
+
+
+def _is_date_format(wish: str) -> bool:
+    kind, _, pattern = wish.partition(":")
+    try:
+        return kind == "datetime" and date_format(pattern) is not None
+    except (ValueError, TypeError):
+        return False
 
 
 def _no_kind(field: pa.Field, batches: Batches) -> InvalidData:

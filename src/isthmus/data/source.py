@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import copy
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Self
+from typing import IO, Any, ClassVar, Self
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from isthmus.errors import InvalidData
 class Source(abc.ABC):
     """A table read in blocks of rows, as often as wanted; nothing of it changes once it is made."""
 
+    name: str = "X"  # for messages: the path where it is a file
     row: Row
     n_rows: int
     dtype: np.dtype[Any]  # float32 where all is float32, else float64
@@ -23,6 +24,8 @@ class Source(abc.ABC):
     index: Any = None  # what `frame` needs of the rows: their names, their lengths, the library that held them
     priority: ClassVar[int] = 0  # of several kinds that accept the same data, the one with the highest reads it
     suffixes: ClassVar[tuple[str, ...]] = ()  # of the files it reads
+    is_file: ClassVar[bool] = False  # it was read from files: of their columns a model takes those it needs by name
+    keeps_texts: ClassVar[bool] = False  # its cells are written again as they were read, by `write`
     reads_many: ClassVar[bool] = False  # files as one table: a folder of them, or those that match a pattern
     form: ClassVar[str]  # the name of this kind of table, also in model files: that of its module, unless it says so
 
@@ -48,6 +51,19 @@ class Source(abc.ABC):
     def kind(self) -> type[Source]:
         """The kind of table that answers come in."""
         return type(self)
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether all columns are of numbers by their type."""
+        return True
+
+    def describe(self) -> str:
+        """Return what a user may want to know of how the table was read, a part of a sentence."""
+        return ""
+
+    def guesses(self) -> list[str]:
+        """Return what was guessed of columns, as sentences."""
+        return []
 
     def has_missing(self, rows: int = 8192) -> bool:
         """Say whether a value is missing."""
@@ -110,6 +126,21 @@ class Source(abc.ABC):
             If the kind has no values that can be filled in.
         """
         raise InvalidData(f"X: expected an array, a frame or a file, whose cells can be filled; got {self.form}.")
+
+    def write(self, file: IO[bytes], answer: Any, is_new: np.ndarray, separator: str | None = None) -> None:
+        """Write the table as it was read, the cells where `is_new` [n, d] from `answer`, as their column writes such.
+
+        Parameters
+        ----------
+        answer : a frame of the columns.
+        separator : what stands between cells; None takes that of the file.
+
+        Raises
+        ------
+        InvalidData
+            If the kind keeps no texts.
+        """
+        raise InvalidData(f"X: expected a table of texts, as .csv; got {self.form}.")
 
     @classmethod
     def frame(cls, values: np.ndarray, labels: Sequence[str | int], index: Any = None) -> Any:

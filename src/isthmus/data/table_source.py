@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -20,12 +20,30 @@ class TableSource(Source):
     def __init__(self, inner: ColumnSource, schema: Schema) -> None:
         self.inner, self.schema = inner, schema
         self.row = schema.row()
-        self.n_rows, self.names, self.index = inner.n_rows, inner.names, inner.index
+        self.name, self.n_rows, self.names, self.index = inner.name, inner.n_rows, inner.names, inner.index
         self.dtype = np.dtype(np.float64)
 
     @property
     def kind(self) -> type[Source]:
         return self.inner.kind
+
+    @property
+    def is_file(self) -> bool:  # type: ignore[override]
+        return self.inner.is_file
+
+    @property
+    def keeps_texts(self) -> bool:  # type: ignore[override]
+        return self.inner.keeps_texts
+
+    @property
+    def is_numeric(self) -> bool:
+        return False
+
+    def describe(self) -> str:
+        return self.inner.describe()
+
+    def write(self, file: IO[bytes], answer: Any, is_new: np.ndarray, separator: str | None = None) -> None:
+        self.inner.write(file, answer, is_new, separator)
 
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
         for batch in self.inner.record_batches(rows):

@@ -11,7 +11,6 @@ from sklearn.utils.validation import validate_data
 from isthmus.contracts import Row
 from isthmus.data.reader import Reader, TableOptions
 from isthmus.data.source import Source
-from isthmus.data.sources import is_path
 from isthmus.errors import InvalidData
 from isthmus.estimators._device import on_device
 from isthmus.estimators._fitted import Fitted
@@ -51,7 +50,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         source = reader.open(X)
         if reader.text is not None:
             validate_data(self, _heading(Row(source.row.shape)), skip_check_array=True, reset=False)
-        elif not is_path(X):  # of a file the reader takes the columns by name
+        elif not source.is_file:  # of a file the reader takes the columns by name
             validate_data(self, _heading(source.row, source.labels()), skip_check_array=True, reset=False)
         refuse_empty_table(source)
         return source

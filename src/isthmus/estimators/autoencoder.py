@@ -105,8 +105,9 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         `"tfidf"` for others. `inverse_transform` and `reconstruct` then answer texts. Tokens are explained by
         `likelihood="codes"`.
     columns : what columns of a frame or a file hold, by name, where their type does not say it: `"numeric"`,
-        `"categorical"`, `"boolean"`, `"datetime"`, `"ordinal"`, or the values of an ordinal column, in order. With
-        categories among them rows are explained by `columns`, its numbers by `likelihood`.
+        `"categorical"`, `"boolean"`, `"datetime"` (of texts also their format, `"datetime:m/d/y"` or
+        `"datetime:%d.%m.%Y"`), `"ordinal"`, or the values of an ordinal column, in order. With categories among them
+        rows are explained by `columns`, its numbers by `likelihood`.
     optimizer : of `isthmus.optimizers`.
     batch_size : rows in a step; None takes a 32nd of the rows, within 32 and 256.
     max_epochs : how often to go through the rows at most.

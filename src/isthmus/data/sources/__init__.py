@@ -7,14 +7,18 @@ import importlib
 import inspect
 import os
 import pkgutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from isthmus.data.arrow import ColumnSource
+from isthmus.data.dialect import ReadingOptions
 from isthmus.data.files import COMPRESSIONS, has_suffix, is_folder, is_pattern
+from isthmus.data.schema import ColumnKinds
 from isthmus.data.source import Source
 from isthmus.data.table_source import TableSource
 from isthmus.data.text_source import TextSource
+from isthmus.data.text_table import TextTable
 from isthmus.data.windows import Windows
 from isthmus.errors import InvalidData, is_file, no_file, suggestion
 
@@ -61,7 +65,16 @@ def open_numbers(data: Any, columns: Sequence[str] | None = None) -> Source:
     return source
 
 
-def open_table(data: Any) -> Source:
+def open_table(
+    data: Any,
+    columns: Mapping[str, Any] | None = None,
+    *,
+    sep: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+    na: Sequence[str] | None = None,
+    header: bool | None = None,
+) -> Source:
     """Return the source of a table or of the path of one, whatever its columns hold; a source is its own.
 
     Wherever a table is expected its source may be given: then it is opened once, however often it is used.
@@ -70,6 +83,15 @@ def open_table(data: Any) -> Source:
     ----------
     data : an array, nested lists, a SciPy sparse matrix, a frame of pandas, polars or any library that narwhals knows,
         a table or stream of Arrow, or the path of a file, of a folder of files, or a pattern for some.
+    columns : what columns hold, by name, as in `Autoencoder`: a kind, `"datetime:d/m/y"` or another format of dates,
+        or the values of a column in their order.
+    sep : what stands between the cells of a text file; None lets the file show it, as all of the following.
+    decimal : its decimal sign, `"."` or `","`.
+    encoding : of the file, as Python names it.
+    na : words that mark a missing cell in every column, as `["NA", "none"]`. Blank cells always are missing; NA, null,
+        ? and the like are so among numbers and dates; among texts only ? and what no text is, as #N/A, since a word
+        may be a value there. An empty list lets ? be a text.
+    header : whether the first line holds the names of the columns; None refuses one that looks like a row.
 
     Examples
     --------
@@ -82,10 +104,35 @@ def open_table(data: Any) -> Source:
     InvalidData
         If the file is missing or of an unknown kind, or cannot be read, or `data` is no table.
     """
+    options = ReadingOptions(sep, decimal, encoding, na, header)
+    options.check()
     if isinstance(data, Source):
-        return data
-    if isinstance(data, str | Path):
-        return _kind_of_path(data)(data)
+        source = data
+        _refuse_options(options, "a table that is open")
+    elif isinstance(data, str | Path):
+        kind = _kind_of_path(data)
+        source = kind(data, options) if issubclass(kind, TextTable) else kind(data)
+        if not issubclass(kind, TextTable):
+            _refuse_options(options, str(data))
+    else:
+        _refuse_options(options, "a table in memory")
+        source = _open_object(data)
+    if not columns:
+        return source
+    ColumnKinds().check("columns", columns)
+    if not isinstance(source, ColumnSource):
+        raise InvalidData("columns: expected a frame or a file with names of columns; got a table without.")
+    return source.with_kinds(columns)
+
+
+def _refuse_options(options: ReadingOptions, what: str) -> None:
+    """Raise `InvalidData` for an option of reading texts where none are read."""
+    given = next((name for name, value in options._asdict().items() if value is not None), None)
+    if given is not None:
+        raise InvalidData(f"{given}: expected a text file, as .csv, which it is for; got {what}. Leave it out.")
+
+
+def _open_object(data: Any) -> Source:
     for kind in source_types():
         if kind.accepts(data):
             return kind(data)

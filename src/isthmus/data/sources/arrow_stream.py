@@ -8,9 +8,8 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from isthmus.data.arrow import ColumnSource
+from isthmus.data.arrow import ColumnSource, fill_column
 from isthmus.data.source import Source
 from isthmus.errors import InvalidData
 
@@ -77,7 +76,7 @@ class ArrowStream(ColumnSource):
 
         given, answered = self._table.select(self.schema.names), nw.from_native(answer).to_arrow()
         columns = [
-            _fill(column, answered.column(name), pa.array(mask)) if mask.any() else column
+            fill_column(column, answered.column(name), pa.array(mask)) if mask.any() else column
             for name, column, mask in zip(given.column_names, given.columns, is_missing.T, strict=True)
         ]
         return _build(pa.Table.from_arrays(columns, names=given.column_names), self._library)
@@ -119,13 +118,3 @@ def _build(table: pa.Table, library: Any) -> Any:
     import narwhals as nw
 
     return table if library is None else nw.from_arrow(table, backend=library).to_native()
-
-
-def _fill(column: pa.ChunkedArray, answer: pa.ChunkedArray, is_missing: pa.Array) -> pa.ChunkedArray:
-    """Return a column with its missing values taken from another, in its own type."""
-    is_category = pa.types.is_dictionary(column.type)
-    plain = column.type.value_type if is_category else column.type
-    if pa.types.is_integer(plain) and pa.types.is_floating(answer.type):
-        answer = pc.round(answer)
-    filled = pc.if_else(is_missing, answer.cast(plain, safe=False), column.cast(plain))
-    return filled.dictionary_encode().cast(column.type) if is_category else filled

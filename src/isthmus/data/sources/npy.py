@@ -19,8 +19,10 @@ class Npy(Source):
     """An array in an NPY file, mapped rather than read, or the array `X` or the only one of an NPZ file."""
 
     suffixes = (".npy", ".npz")
+    is_file = True
 
     def __init__(self, data: Any) -> None:
+        self.name = str(data)
         path = Path(data)
         try:
             array = _read(path)

@@ -10,12 +10,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from isthmus.data.arrow import ColumnSource, check_names
+from isthmus.data.arrow import check_names
+from isthmus.data.file_source import FileSource
 from isthmus.data.files import check_same_columns, is_folder, list_files
 from isthmus.errors import InvalidData
 
 
-class Parquet(ColumnSource):
+class Parquet(FileSource):
     """Parquet files, streamed in blocks; several with the same columns are one table. Answers are pandas DataFrames.
 
     Folders called `year=2024` in a folder of files are columns of their rows, as Hive and Spark write them.
@@ -25,6 +26,7 @@ class Parquet(ColumnSource):
     reads_many = True
 
     def __init__(self, data: Any) -> None:
+        self.name = str(data)
         files = list_files(data, self.suffixes)
         partitions, self._constants = _partitions(Path(data), files) if is_folder(data) else (pa.schema([]), {})
         self._files: dict[Path, pa.Schema] = {}  # the columns of each, as it holds them

@@ -1,0 +1,116 @@
+"""Encodings, separators and lines of text files: noticed, said where guessed, and refused with the line's number."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from isthmus import InvalidData, InvalidPart, open_table
+
+TEXT = "имя,b\nпривет,1.5\nмир,2.5\n"
+SAID = {"cp1251": "it is read as cp1251", "cp1252": "it is read as cp1252"}
+
+
+def write(folder: Path, content: bytes | str) -> Path:
+    path = folder / "t.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def cells(path: Path, **options: Any) -> list[list[Any]]:
+    frame: Any = open_table(path, **options).whole()
+    return [list(frame), *frame.to_numpy(object).tolist()]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_unicode_is_noticed(encoding: str, tmp_path: Path) -> None:
+    text = "name,b\ncafé,1.5\nnaïve,2.5\n"
+    assert cells(write(tmp_path, text.encode(encoding))) == [["name", "b"], ["café", 1.5], ["naïve", 2.5]]
+
+
+@pytest.mark.parametrize(("encoding", "text"), [("cp1251", TEXT), ("cp1252", "name,b\ncafé,1.5\nnaïve,2.5\n")])
+def test_a_code_page_is_guessed_and_said(encoding: str, text: str, tmp_path: Path) -> None:
+    path = write(tmp_path, text.encode(encoding))
+    due = cells(write(tmp_path / ".." / tmp_path.name, text))
+    path.write_bytes(text.encode(encoding))
+    with pytest.warns(
+        UserWarning, match=rf"t\.csv is not text in UTF-8: it is read as {encoding}; encoding= \(--encoding\)"
+    ):
+        assert cells(path) == due
+    assert cells(path, encoding=encoding) == due
+    with pytest.raises(InvalidData, match=r"t\.csv cannot be read as CSV: it is not text in utf-8\."):
+        open_table(path, encoding="utf-8")
+
+
+@pytest.mark.parametrize("sign", [",", ";", "\t", "|"])
+def test_a_separator_is_noticed(sign: str, tmp_path: Path) -> None:
+    lines = ["a", "b", "c"], ["x, y; z", "1", "2"], ["w", "3", "4"]
+    text = "\n".join(sign.join(f'"{cell}"' if " " in cell else cell for cell in line) for line in lines)
+    assert cells(write(tmp_path, text)) == [["a", "b", "c"], ["x, y; z", 1, 2], ["w", 3, 4]]
+
+
+def test_a_separator_is_declared(tmp_path: Path) -> None:
+    assert cells(write(tmp_path, "a:b\n1:2\n"), sep=":") == [["a", "b"], [1, 2]]
+
+
+def test_blank_lines_are_no_rows(tmp_path: Path) -> None:
+    assert cells(write(tmp_path, "\na,b\n1,2\n\n \n3,4\n\n\n")) == [["a", "b"], [1, 2], [3, 4]]
+
+
+def test_a_column_of_nothing_is_left_out(tmp_path: Path) -> None:
+    assert cells(write(tmp_path, "a,b,\n1,2,\n3,4,\n")) == [["a", "b"], [1, 2], [3, 4]]
+
+
+def test_comments_before_the_names_are_left_out(tmp_path: Path) -> None:
+    assert cells(write(tmp_path, "# made by hand\n# today\na,b\n1,2\n")) == [["a", "b"], [1, 2]]
+    assert cells(write(tmp_path, "#a,b\n1,2\n")) == [["#a", "b"], [1, 2]]
+
+
+def test_a_longer_line_is_refused_by_its_number(tmp_path: Path) -> None:
+    path = write(tmp_path, 'a,b\n"1\n",2\n\n3,4,5\n')
+    with pytest.raises(
+        InvalidData, match=r"CSV: line 5 has 3 cells, and the first line has 2\. Put a cell that holds ','"
+    ):
+        open_table(path)
+
+
+def test_a_shorter_line_is_said_by_its_number(tmp_path: Path) -> None:
+    path = write(tmp_path, "a,b\n1\n3,4\n5\n")
+    with pytest.warns(
+        UserWarning, match=r"t\.csv: line 2 has fewer cells than the first, and so have 1 more: what lacks"
+    ):
+        assert [row[0] for row in cells(path)] == ["a", 1, 3, 5]
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [(b"\x1f\x8b\x08abc", r"compressed by gzip\. Give it the suffix \.csv\.gz"), (b"PAR1", "a Parquet")],
+)
+def test_another_format_under_this_suffix_is_refused(content: bytes, what: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidData, match=rf"t\.csv cannot be read as CSV: it is {what}"):
+        open_table(write(tmp_path, content))
+
+
+BAD_OPTIONS: dict[str, tuple[Any, str]] = {
+    "sep": ("ab", r"^sep must be one character that may stand between cells, or None\. Got 'ab'"),
+    "decimal": ("x", r"^decimal must be '\.', ',' or None\."),
+    "encoding": ("utf-99", r"^encoding must be one that Python knows\."),
+    "na": ("NA", r"^na must be a list of texts, or None\."),
+    "header": (3, r"^header must be True, False or None\."),
+}
+
+
+@pytest.mark.parametrize("option", BAD_OPTIONS)
+def test_bad_options_are_refused(option: str, tmp_path: Path) -> None:
+    value, message = BAD_OPTIONS[option]
+    with pytest.raises(InvalidPart, match=message):
+        open_table(write(tmp_path, "a,b\n1,2\n"), **{option: value})
+
+
+def test_options_that_do_nothing_are_refused() -> None:
+    with pytest.raises(
+        InvalidData, match=r"^sep: expected a text file, as \.csv, which it is for; got a table in memory"
+    ):
+        open_table([[1.0, 2.0]], sep=";")
