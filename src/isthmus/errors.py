@@ -68,7 +68,15 @@ def require(holds: bool, where: str, allowed: str, got: object) -> None:
     isthmus.errors.InvalidPart: Masking.fraction must be in [0, 1]. Got 1.3.
     """
     if not holds:
-        raise InvalidPart(f"{where} must be {allowed}. Got {got!r}.")
+        raise InvalidPart(f"{where} must be {allowed}. Got {short(got)}.")
+
+
+def short(value: Any) -> str:
+    """Return a value for a message, cut where it is long."""
+    if isinstance(value, int) and value.bit_length() > 10_000:  # Python refuses to write it
+        return f"a number of {value.bit_length()} bits"
+    text = repr(value[:100] if isinstance(value, str | bytes | list | tuple) else value)
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def suggestion(word: str, words: Iterable[str]) -> str:

@@ -11,7 +11,16 @@ import scipy.sparse
 from sklearn.base import clone
 
 from isthmus.anomaly.row_hash import choose_rows, fold_equal_rows, row_hashes
-from isthmus.anomaly.scores import TENSORS, NeighborScore, fit_scores, score_shapes, stored_length, stored_model
+from isthmus.anomaly.scores import (
+    LEAST,
+    LEAST_SPREAD,
+    TENSORS,
+    NeighborScore,
+    fit_scores,
+    score_shapes,
+    stored_length,
+    stored_model,
+)
 from isthmus.anomaly.thresholds import THRESHOLDS, ValidationScores, p_values, quantile
 from isthmus.core.coercion import short
 from isthmus.core.constraints import AnyOf, Choice, Constraint, Interval, Seed, Whole
@@ -22,7 +31,7 @@ from isthmus.data.table_source import TableSource
 from isthmus.data.validation import check_weight
 from isthmus.errors import ModelFileError, require, suggestion
 from isthmus.estimators._encoder import learn_reader
-from isthmus.estimators._estimator import Estimator, Estimators
+from isthmus.estimators._estimator import MOST_ESTIMATORS, Estimator, Estimators
 from isthmus.estimators._reconstructor import Reconstructor
 from isthmus.estimators._seeds import seed_of
 from isthmus.estimators._sklearn import OutlierMixin
@@ -34,7 +43,8 @@ from isthmus.storage.state import Shapes, State, compare_shapes, header_field, r
 
 FEW = 10  # distinct rows: with fewer none are kept for validation
 MOST_VALIDATION = 20_000  # rows
-MOST_MODELS = 10_000
+MOST_COPIES = 100  # of each autoencoder
+MOST_MODELS = MOST_COPIES * MOST_ESTIMATORS
 BATCH, STEPS = 128, 15_000  # of the training of a detector that is given no autoencoder
 
 
@@ -138,7 +148,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
     constraints: ClassVar[Mapping[str, Constraint]] = {
         "autoencoder": Estimators(Reconstructor, "an autoencoder, a list of some, or None", "either", optional=True),
         "neighbors": Whole(0),
-        "n_models": Whole(1),
+        "n_models": Whole(1, at_most=MOST_COPIES),
         "reference": Whole(2),
         "contamination": AnyOf((Choice(("auto",)), Interval(0, 0.5, closed="high"))),
         "threshold": Threshold(),
@@ -415,7 +425,8 @@ def _scores(scores: Sequence[NeighborScore], table: Any, *, is_own: bool) -> np.
 def _check_values(stored: Opened, scores: Sequence[NeighborScore], validation: ValidationScores) -> None:
     """Raise `ModelFileError` where spreads, weights or means are not those of a fit."""
     wrong = (validation.weight <= 0).any() or any(
-        (score.spread <= 0).any() or (score.weight <= 0).any() or (score.means < 0).any() for score in scores
+        (score.spread < LEAST_SPREAD).any() or (score.weight <= 0).any() or (score.means < LEAST).any()
+        for score in scores
     )
     sizes = {score.model.fitted_.row.size for score in scores}
     if wrong or len(sizes) > 1:

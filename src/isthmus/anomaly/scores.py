@@ -17,6 +17,7 @@ from isthmus.storage.state import Shapes, State, load_state, named_state
 
 DISTANCES = 2**24  # held at a time, of neighbors
 LEAST = 1e-6  # what is smaller is taken for no difference
+LEAST_SPREAD = 1e-9  # of a column
 PARTS = 2  # of a score: distance and error
 TENSORS = {"spread": "F32", "points": "F32", "weight": "F32", "means": "F64"}
 """The arrays that a model file holds beside each autoencoder, and their types."""

@@ -11,7 +11,11 @@ import typing
 from collections.abc import Callable
 from typing import Any, Literal
 
-LARGEST = 2**63  # no setting is a whole number as large
+from isthmus.errors import require
+from isthmus.errors import short as short
+
+LARGEST = 2**31  # no setting is a whole number as large
+MOST_ITEMS = 1000  # of a list in a setting
 UNFIT = object()
 """What `coerce` returns for a value that an annotation does not allow."""
 
@@ -40,6 +44,7 @@ def coerce(value: Any, hint: Any, as_part: Callable[[Any, Any], Any]) -> Any:
     if origin is tuple:
         if not isinstance(value, list | tuple):
             return UNFIT
+        require(len(value) <= MOST_ITEMS, "a list", f"of at most {MOST_ITEMS} items", len(value))
         items = tuple(coerce(item, arguments[0], as_part) for item in value)
         return UNFIT if any(item is UNFIT for item in items) else items
     if origin is Literal:
@@ -59,14 +64,6 @@ def describe(hint: Any, describe_part: Callable[[Any], str]) -> str:
     if origin is Literal:
         return "one of " + ", ".join(map(repr, arguments))
     return _PLAIN.get(hint) or describe_part(hint)
-
-
-def short(value: Any) -> str:
-    """Return a value for a message, cut where it is long."""
-    if isinstance(value, int) and value.bit_length() > 10_000:  # Python refuses to write it
-        return f"a number of {value.bit_length()} bits"
-    text = repr(value[:100] if isinstance(value, str | bytes | list | tuple) else value)
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 _PLAIN = {

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from isthmus.core.coercion import LARGEST
 from isthmus.core.part import Part
 from isthmus.core.spelling import part_from_json, resolve, unique_names
 from isthmus.errors import InvalidPart, require
 
+MOST_PARTS = 100  # in a list
 Plain = bool | int | float | str | None
 
 
@@ -114,6 +116,7 @@ class ManyParts(Constraint):
         if value is None:
             return ()
         values = value if isinstance(value, list | tuple) else [value]
+        require(len(values) <= MOST_PARTS, self.contract.kind, f"at most {MOST_PARTS} parts", len(values))
         return tuple(resolve(self.contract, each) for each in values)
 
     def to_json(self, value: Any) -> Any:
@@ -121,6 +124,7 @@ class ManyParts(Constraint):
 
     def from_json(self, name: str, data: Any) -> Any:
         require(isinstance(data, list), name, "a list of parts", data)
+        require(len(data) <= MOST_PARTS, name, f"at most {MOST_PARTS} parts", len(data))
         return [part_from_json(self.contract.kind, each) for each in data]
 
     def parts(self, value: Any) -> dict[str, Part]:
@@ -137,13 +141,20 @@ class Whole(Constraint):
 
     at_least: int
     optional: bool = False
+    at_most: int = LARGEST - 1
 
     @property
     def allowed(self) -> str:
-        return f"a whole number of at least {self.at_least}{', or None' if self.optional else ''}"
+        most = f" and at most {self.at_most:,}" if self.at_most < LARGEST - 1 else ""
+        return f"a whole number of at least {self.at_least}{most}{', or None' if self.optional else ''}"
 
     def holds(self, value: Any) -> bool:
-        return (value is None and self.optional) or (is_whole(value) and value >= self.at_least)
+        return (value is None and self.optional) or (is_whole(value) and self.at_least <= value <= self.at_most)
+
+    def check(self, name: str, value: Any) -> None:
+        if is_whole(value) and value >= LARGEST:
+            require(False, name, f"below {LARGEST:,}", value)
+        super().check(name, value)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +16,7 @@ from isthmus.contracts import Arrays, Blocks, Row, Scaling, Text
 from isthmus.core.coercion import short
 from isthmus.core.spelling import part_from_json, resolve
 from isthmus.data.arrow import ColumnSource
+from isthmus.data.own_types import check_own_types
 from isthmus.data.rows import scaled_blocks
 from isthmus.data.scaling import TableScaling
 from isthmus.data.schema import Schema, is_plain, learn
@@ -37,6 +39,7 @@ KIND_WORDS = {
     "datetime": ("date", "dates"),
 }
 BATCH_ROWS = 65_536  # read at a time
+MOST_UNKNOWN = 2**20  # numbers in a row, where its model holds fewer: no file of a few bytes makes large tables
 MOST_NAMED = 6  # columns in a message
 CONSTANTS = "constants"  # in a model file, beside what the scaling has learned
 FLAGS = {"is_sequence": "is_sequence", "may_be_missing": "has_holes", "is_table": "is_mixed"}
@@ -282,6 +285,8 @@ class Reader:
             kind = source_type(form)
         except InvalidData as error:
             raise ModelFileError(f"{stored.path} is damaged: it was fitted on a {short(form)}.") from error
+        if schema is not None:
+            check_own_types(schema, kind)
         has_names = header_field(stored, "has_names", bool) and row.columns is not None
         reader = cls(row, kind, labels, schema, text, has_names=has_names).with_categories(read_categories(row))
         part = scaling or resolve(Scaling, "none")
@@ -356,16 +361,24 @@ def _stored_row(stored: Opened, labels: list[str | int] | None) -> Row:
     flags = {flag: row.get(key, False) for flag, key in FLAGS.items()}
     if not all(type(flag) is bool for flag in flags.values()) or (flags["is_sequence"] and len(shape) != 2):
         raise ModelFileError(f"{stored.path} is damaged: its rows are described by {short(row)}.")
+    check_row_size(math.prod(shape), sum(math.prod(axes) for _, axes in stored.tensors.values()))
     known = Row(tuple(shape), None if labels is None else tuple(map(str, labels)), **flags)
     if known.columns is not None and not len(known.columns) == len(set(known.columns)) == known.size:
         raise ModelFileError(f"{stored.path} is damaged: {known.size} columns have {len(set(known.columns))} names.")
     return known
 
 
+def check_row_size(size: int, numbers: int) -> None:
+    """Raise `InvalidPart` for rows of more numbers than a model of so many numbers can know."""
+    most = max(numbers, MOST_UNKNOWN)
+    require(size <= most, "a row", f"of at most {most:,} numbers, for a model of {numbers:,}", size)
+
+
 def _stored_categories(stored: Opened, row: Row) -> dict[int, tuple[int, ...]]:
     """Return the categories of the training rows, by column."""
     known = header_field(stored, "row", dict).get("seen", {})
-    is_form = isinstance(known, dict) and all(column.isdecimal() and isinstance(v, list) for column, v in known.items())
+    is_form = isinstance(known, dict) and all(isinstance(values, list) for values in known.values())
+    is_form = is_form and all(column.isdecimal() and len(column) < 10 for column in known)
     counts = row.categories or ()
     if not is_form or not all(int(column) < len(counts) for column in known):
         raise ModelFileError(f"{stored.path} is damaged: its categories of the training rows are {short(known)}.")

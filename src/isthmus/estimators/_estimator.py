@@ -20,6 +20,7 @@ from isthmus.storage import state
 from isthmus.storage.state import Storable
 
 FittedType = TypeVar("FittedType")
+MOST_ESTIMATORS = 100  # in a list
 MOST_DEPTH = 8  # of estimators inside estimators, in a file
 
 
@@ -208,7 +209,9 @@ class Estimators(Constraint):
         is_list = isinstance(value, list | tuple)
         listed = list(value) if is_list else [value]
         is_form = self.form == "either" or is_list == (self.form == "list")
-        return is_form and len(listed) > 0 and all(isinstance(nested, self.kind) for nested in listed)
+        return (
+            is_form and 0 < len(listed) <= MOST_ESTIMATORS and all(isinstance(nested, self.kind) for nested in listed)
+        )
 
     def check(self, name: str, value: Any) -> None:
         super().check(name, value)
@@ -229,6 +232,7 @@ class Estimators(Constraint):
         if isinstance(data, Plain):
             return data
         if isinstance(data, list):
+            require(len(data) <= MOST_ESTIMATORS, name, f"at most {MOST_ESTIMATORS} estimators", len(data))
             return [_estimator_from_json(name, item, depth) for item in data]
         return _estimator_from_json(name, data, depth)
 

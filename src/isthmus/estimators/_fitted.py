@@ -24,6 +24,7 @@ from isthmus.storage.state import Shapes, State, header_field
 from isthmus.training.epoch import Progress
 
 FORMER_NAMES = {"held_out_loss": "validation_loss"}  # of what records hold, in the files of earlier versions
+ALWAYS = {"epoch", "loss", "seconds"}  # in a record
 UNSAVED = {"device": None, "verbose": 0}  # where it was trained, and how loudly, is not the model's
 
 
@@ -147,7 +148,8 @@ def stored_history(stored: Opened) -> tuple[dict[str, Any], ...]:
     """
     history = header_field(stored, "history", list)
     for record in history:
-        if not isinstance(record, dict) or not all(_may_hold(name, value) for name, value in record.items()):
+        is_record = isinstance(record, dict) and set(record) >= ALWAYS
+        if not is_record or not all(_may_hold(name, value) for name, value in record.items()):
             raise ModelFileError(f"{stored.path} is damaged: its history holds {short(record)}.")
     return tuple({FORMER_NAMES.get(name, name): value for name, value in record.items()} for record in history)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from isthmus.contracts import Arrays, Row, Scaling
 from isthmus.core.constraints import Seed, Whole
+from isthmus.core.memory import require_memory
 from isthmus.core.spelling import resolve
 from isthmus.data.reader import Reader, TableOptions
 from isthmus.data.rows import scaled_blocks, support_of
@@ -248,6 +249,7 @@ class Reconstructor(Encoder, Estimator[FittedAutoencoder]):
         fitted = self.fitted_
         Whole(1).check("n", n)
         Seed().check("random_state", random_state)
+        self._require_rows(int(n))
         place = fitted.sampler.places_of(label, int(n))
         return self._decode(fitted.sampler.draw(fitted, int(n), seed_of(random_state), place))
 
@@ -275,7 +277,9 @@ class Reconstructor(Encoder, Estimator[FittedAutoencoder]):
         require(np.ndim(scale) == 0 and 0 <= float(scale) < np.inf, "scale", "a number of at least 0", scale)
         Seed().check("random_state", random_state)
         generator = np.random.Generator(np.random.Philox(seed_of(random_state)))
-        codes = np.repeat(self._encode_rows(X), int(n), axis=0)
+        codes = self._encode_rows(X)
+        self._require_rows(len(codes) * int(n))
+        codes = np.repeat(codes, int(n), axis=0)
         spread, size = fitted.sampler.spread(fitted), fitted.skeleton.size
         around = scale * generator.standard_normal((len(codes), len(spread))) @ spread
         codes[:, :size] += around.astype(codes.dtype)
@@ -305,6 +309,7 @@ class Reconstructor(Encoder, Estimator[FittedAutoencoder]):
         first, last = self._encode_rows(a), self._encode_rows(b)
         if len(first) != len(last):
             raise InvalidData(f"expected as many rows in b as in a; got {len(first)} in a and {len(last)} in b.")
+        self._require_rows(len(first) * int(steps))
         share = np.linspace(0, 1, int(steps))[:, None]
         codes = ((1 - share) * first[:, None] + share * last[:, None]).astype(first.dtype)  # [rows, steps, size + c]
         codes[..., size:] = np.where(share < 0.5, first[:, None, size:], last[:, None, size:])
@@ -362,6 +367,11 @@ class Reconstructor(Encoder, Estimator[FittedAutoencoder]):
         fitted = self.fitted_
         source = self.open_rows(_as_table(X, len(fitted.row.shape)))
         return nearest_codes(fitted, fitted.apply(inference.encode, source, fitted.n_components))
+
+    def _require_rows(self, n: int) -> None:
+        """Refuse to make more rows than there is memory for."""
+        each = self.fitted_.row.size + self.fitted_.n_components
+        require_memory(24 * n * each, f"making {n:,} rows", "Ask for fewer at a time.")
 
     def _decode(self, codes: np.ndarray) -> Any:
         """Return the rows of the nearest codes [n, size + c] that the neck can give."""

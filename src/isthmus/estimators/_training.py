@@ -23,10 +23,11 @@ from isthmus.core.constraints import (
     Whole,
     is_whole,
 )
+from isthmus.core.memory import require_memory
 from isthmus.core.parameter_specs import as_data, parameter_specs, with_values
 from isthmus.core.programs import drop_programs
 from isthmus.data.device_table import build_tables
-from isthmus.data.reader import Reader
+from isthmus.data.reader import Reader, check_row_size
 from isthmus.data.rows import Rows
 from isthmus.data.split import ValidationSplit
 from isthmus.errors import Diverged, InvalidPart, require
@@ -47,6 +48,8 @@ from isthmus.training.step import validation_loss
 
 FULL_BATCH = 2048  # rows at a time, where a gradient is gathered over all rows
 NOT_DECISIVE = ("max_epochs", "stops", "verbose", "device")  # of the parameters, for the weights after an epoch
+MOST_STARTS = 10_000
+COPIES = 10  # of the weights in a training: gradient, memory of the optimizer, states to go back to
 MOST_GROWTH = 10.0  # of the weights in a training: beyond, it may have diverged
 DRY_RUN = "rehearsed"  # how a training ends that took no epoch because nobody wanted it
 
@@ -83,7 +86,7 @@ TRAINING: dict[str, Constraint] = {
     "validation_fraction": Interval(0, 1, closed="low", optional=True),
     "verbose": AnyOf((Flag(), Whole(0))),
 }
-REPEATED_TRAINING: dict[str, Constraint] = TRAINING | {"n_starts": Whole(1), "warm_start": Flag()}
+REPEATED_TRAINING: dict[str, Constraint] = TRAINING | {"n_starts": Whole(1, at_most=MOST_STARTS), "warm_start": Flag()}
 
 
 class TrainingResult(NamedTuple):
@@ -156,9 +159,12 @@ def build_job(
     split : which rows are kept for validation; its seed is that of the whole training.
     known : the categories of the training rows of earlier fits.
     """
+    count = n_starts * sum(spec.size for spec in parameter_specs(skeleton).values())
+    require_memory(4 * COPIES * count, f"training {count:,} weights", "Use fewer units, or fewer starts.")
     if parameters.max_epochs:
         check_slopes(skeleton)
     check_header(reader.to_state().json)
+    check_row_size(reader.row.size, count // n_starts + sum(array.size for array in reader.learned.values()))
     table, validation = build_tables(rows, reader.fitted_scaling, reader.learned, likelihood, split)
     whole = FULL_BATCH if plan.optimizer.full_batch else min(max(int(table.rows) // 32, 32), 256)
     return Job(

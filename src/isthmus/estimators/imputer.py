@@ -32,6 +32,7 @@ LEAST_ROWS = 500  # from which on rows are kept apart to measure the error of fi
 MOST_ROWS = 5000  # that the error of fillings is measured on
 NO_CELLS = "X: expected a table of columns, whose cells can be filled; got texts, images or sequences."
 STEPS = 3000  # of the training of an imputer that is given no autoencoder
+MOST_SWEEPS = 1000
 HIDINGS = 4  # times that cells of these rows are hidden
 
 
@@ -109,7 +110,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
     constraints: ClassVar[Mapping[str, Constraint]] = {
         "autoencoder": Estimators(Autoencoder, "an Autoencoder, or None", optional=True),
         "n_imputations": Whole(1),
-        "sweeps": Whole(0),
+        "sweeps": Whole(0, at_most=MOST_SWEEPS),
         "random_state": Seed(),
     }
 

@@ -14,6 +14,7 @@ from isthmus.contracts import LAST_STEP, Code, Neck, Posterior
 from isthmus.core.affine import Affine, affine
 from isthmus.core.parameter_specs import constant
 
+MOST_DRAWS = 10_000  # of the code of a row
 MOST = 20.0  # of a log-variance either way: a standard deviation is within 5e-5 and 2e4
 FIRST = -1.0  # the log-variance that training begins near: a standard deviation of 0.6
 NARROW = 0.1  # the gain of the layer that gives it

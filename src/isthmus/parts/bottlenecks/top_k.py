@@ -76,7 +76,7 @@ class TopK(Bottleneck):
 
     def build(self, width: int) -> Neck:
         first, last = map(round, self._ends())
-        encoded = min(round(self.alpha * last), self.size)
+        encoded = round(min(self.alpha * last, self.size))
         return TopKNeck(affine(width, self.size), self.k, most=max(first, last), encoded=encoded)
 
     def finish(self, network: TrainedNetwork) -> Finish:

@@ -10,7 +10,7 @@ from jaxtyping import Array
 
 from isthmus.contracts import LAST_STEP, Bottleneck, Code, ForwardPass, Neck, Schedule, at
 from isthmus.errors import require
-from isthmus.parts.bottlenecks._normal_code import NormalNeck, layers, posterior_of
+from isthmus.parts.bottlenecks._normal_code import MOST_DRAWS, NormalNeck, layers, posterior_of
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Variational(Bottleneck):
         is_weight = isinstance(self.beta, Schedule) or self.beta >= 0
         require(is_weight, "Variational.beta", "at least 0", self.beta)
         require(self.free_bits >= 0, "Variational.free_bits", "at least 0", self.free_bits)
-        require(self.draws >= 1, "Variational.draws", "at least 1", self.draws)
+        require(1 <= self.draws <= MOST_DRAWS, "Variational.draws", f"in 1 to {MOST_DRAWS:,}", self.draws)
 
     def can_copy(self, columns: int) -> bool:
         return self.beta == 0 and self.size >= columns

@@ -12,6 +12,8 @@ from isthmus.contracts import ForwardPass, Penalty, Schedule
 from isthmus.errors import require
 from isthmus.parts.penalties._jacobian import Form, norm
 
+MOST_DRAWS = 10_000
+
 
 @dataclass(frozen=True)
 class Curvature(Penalty):
@@ -44,7 +46,7 @@ class Curvature(Penalty):
 
     def __post_init__(self) -> None:
         require(self.deviation > 0, "Curvature.deviation", "greater than 0", self.deviation)
-        require(self.draws >= 1, "Curvature.draws", "at least 1", self.draws)
+        require(1 <= self.draws <= MOST_DRAWS, "Curvature.draws", f"in 1 to {MOST_DRAWS:,}", self.draws)
 
     def __call__(self, forward: ForwardPass) -> Array:
         x = forward.batch.x
