@@ -258,7 +258,7 @@ def test_a_damaged_file_is_refused(change: Any, message: str, fitted: AnomalyDet
         ({"autoencoder": 3}, r"^autoencoder must be an autoencoder, a list of some, or None\. Got 3\.$"),
         ({"autoencoder": []}, r"^autoencoder must be"),
         ({"neighbors": -1}, r"^neighbors must be a whole number of at least 0\. Got -1\.$"),
-        ({"n_models": 0}, r"^n_models must be a whole number of at least 1\. Got 0\.$"),
+        ({"n_models": 0}, r"^n_models must be a whole number of at least 1 and at most 100\. Got 0\.$"),
         ({"reference": True}, r"^reference must be a whole number of at least 2\. Got True\.$"),
         ({"contamination": 0.6}, r"^contamination must be 'auto' or in \(0, 0\.5\]\. Got 0\.6\.$"),
         (

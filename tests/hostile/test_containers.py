@@ -167,7 +167,7 @@ TABLES: dict[str, tuple[Callable[[Any], bytes], str]] = {
     ),
     "tensor with half a character in its name": (
         lambda g: g.outer(lambda table: table.update({"\ud800": table.pop(TENSOR)})),
-        "a tensor is called",
+        "surrogates not allowed",
     ),
     "tensor with a long name": (
         lambda g: g.outer(lambda table: table.update({"a" * 100_000: table.pop(TENSOR)})),

@@ -161,7 +161,7 @@ HEADERS: dict[str, tuple[Callable[[Any], bytes], str]] = {
                 h["parameters"]["bottleneck"]["settings"].update(size=10**9),
             )
         ),
-        "the model needs",
+        "a row must be of at most 1,048,576 numbers",
     ),
     "row of many axes": (
         lambda g: g.inner(lambda h: h["row"].update(shape=[2**31 - 1] * 20_000, columns=None)),

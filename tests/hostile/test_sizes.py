@@ -106,7 +106,7 @@ LISTS: dict[str, tuple[Change, str]] = {
         lambda h: h["parameters"].update(penalties=h["parameters"]["penalties"] * 100_000),
         "penalties must be at most 100 parts. Got 100000.",
     ),
-    "widths": (settings("encoder", "settings", hidden=[2] * 100_000), "a list must be of at most 1000 items"),
+    "widths": (settings("encoder", "settings", hidden=[2] * 100_000), "hidden must be a list of at most 1000 items"),
 }
 
 
@@ -119,7 +119,7 @@ def test_a_list_of_a_header_is_short(case: str, plain: Autoencoder, tmp_path: Pa
 def test_the_widths_of_a_discriminator_are_few(tmp_path: Path) -> None:
     model = autoencoder(bottleneck="adversarial(2)").fit(X)
     change = settings("bottleneck", "settings", hidden=[2] * 100_000)
-    assert "a list must be of at most 1000 items. Got 100000." in refusal(model, change, tmp_path)
+    assert "Adversarial.hidden must be a list of at most 1000 items. Got 100000." in refusal(model, change, tmp_path)
 
 
 def test_the_layers_of_a_stack_are_few(tmp_path: Path) -> None:

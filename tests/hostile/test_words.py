@@ -62,7 +62,7 @@ HOSTILE: dict[str, tuple[Callable[[dict[str, Any], dict[str, np.ndarray]], Any],
     "no parameters": (lambda h, t: h.pop("parameters"), "its 'parameters' is not of type dict"),
     "unknown parameter": (lambda h, t: h["parameters"].update(os=1), "no parameter 'os'"),
     "size other": (lambda h, t: h["parameters"].update(size=3), "vectors is F32 [11, 2]; the model needs F32 [11, 3]"),
-    "size 10**12": (lambda h, t: h["parameters"].update(size=10**12), "size must be below 2147483648"),
+    "size 10**12": (lambda h, t: h["parameters"].update(size=10**12), "size must be below 2,147,483,648"),
     "size text": (lambda h, t: h["parameters"].update(size="2"), "size must be a whole number of at least 1"),
     "an unknown part": (
         lambda h, t: h["parameters"]["encoder"].update(part="os"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from isthmus.storage import container
 from tiny import X, autoencoder
 
 
+@dataclass(frozen=True)
 class Epochs(Stop):
     """It fails where an epoch has been taken."""
 

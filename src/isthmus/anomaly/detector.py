@@ -425,7 +425,9 @@ def _scores(scores: Sequence[NeighborScore], table: Any, *, is_own: bool) -> np.
 def _check_values(stored: Opened, scores: Sequence[NeighborScore], validation: ValidationScores) -> None:
     """Raise `ModelFileError` where spreads, weights or means are not those of a fit."""
     wrong = (validation.weight <= 0).any() or any(
-        (score.spread < LEAST_SPREAD).any() or (score.weight <= 0).any() or (score.means < LEAST).any()
+        (score.spread < LEAST_SPREAD).any()
+        or (score.weight <= 0).any()
+        or ((score.means < LEAST) & (score.means != 0)).any()
         for score in scores
     )
     sizes = {score.model.fitted_.row.size for score in scores}

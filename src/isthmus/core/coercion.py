@@ -11,7 +11,6 @@ import typing
 from collections.abc import Callable
 from typing import Any, Literal
 
-from isthmus.errors import require
 from isthmus.errors import short as short
 
 LARGEST = 2**31  # no setting is a whole number as large
@@ -44,7 +43,6 @@ def coerce(value: Any, hint: Any, as_part: Callable[[Any, Any], Any]) -> Any:
     if origin is tuple:
         if not isinstance(value, list | tuple):
             return UNFIT
-        require(len(value) <= MOST_ITEMS, "a list", f"of at most {MOST_ITEMS} items", len(value))
         items = tuple(coerce(item, arguments[0], as_part) for item in value)
         return UNFIT if any(item is UNFIT for item in items) else items
     if origin is Literal:

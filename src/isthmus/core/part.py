@@ -20,10 +20,10 @@ from typing import Any, ClassVar, Self, cast
 
 import jax
 
-from isthmus.core.coercion import UNFIT, article, coerce, describe, field_hints, flat_hints, short, singular
+from isthmus.core.coercion import MOST_ITEMS, UNFIT, article, coerce, describe, field_hints, flat_hints, short, singular
 from isthmus.core.registry import contract_in, register_contract, register_part
 from isthmus.core.spelling import resolve
-from isthmus.errors import InvalidPart
+from isthmus.errors import InvalidPart, require
 
 
 class Part:
@@ -121,6 +121,7 @@ class Part:
         }
 
 
+_FEW = f"a list of at most {MOST_ITEMS} items"
 _LAYOUTS: dict[Any, tuple[tuple[str, ...], tuple[str, ...]]] = {}
 
 
@@ -128,7 +129,10 @@ def _normalising(check: Callable[[Any], None]) -> Callable[[Any], None]:
     @functools.wraps(check)
     def post_init(self: Any) -> None:
         for key, hint in field_hints(type(self)).items():
-            value = coerce(getattr(self, key), hint, _as_part)
+            value = getattr(self, key)
+            if isinstance(value, list | tuple):
+                require(len(value) <= MOST_ITEMS, f"{type(self).__name__}.{key}", _FEW, len(value))
+            value = coerce(value, hint, _as_part)
             if value is UNFIT:
                 expected = describe(hint, _describe_part)
                 raise InvalidPart(f"{type(self).__name__}.{key} must be {expected}. Got {short(getattr(self, key))}.")

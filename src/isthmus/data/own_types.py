@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from isthmus.core.coercion import short
+from isthmus.data.column_types import Column
 from isthmus.data.schema import Schema
 from isthmus.errors import InvalidPart
 
@@ -27,7 +28,7 @@ def check_own_types(schema: Schema, kind: Any) -> None:
 
     One column of each sort is made, of one row: what is done to a table with it cannot fail later.
     """
-    sorts = {}
+    sorts: dict[Any, Column] = {}
     for column in schema.columns:
         if column.own is not None and not KNOWN.fullmatch(column.own):
             raise InvalidPart(f"the column {short(column.name)} is of an unknown type: {short(column.own)}.")
