@@ -15,11 +15,12 @@ import pytest
 from scipy.spatial.distance import pdist, squareform
 
 from isthmus import Autoencoder, InvalidPart
-from isthmus.contracts import Likelihood, Links, Row, Stop
+from isthmus.contracts import Backbone, Bottleneck, Likelihood, Links, Row, Stop
 from isthmus.core.affine import affine
 from isthmus.core.parameter_specs import assemble
 from isthmus.core.spelling import resolve
 from isthmus.data.device_table import DeviceTable
+from isthmus.model.model import build
 from isthmus.parts.neighborhoods import Nearest
 from isthmus.training.neighbors import find_neighbors
 from isthmus.training.step import TrainingState
@@ -101,7 +102,9 @@ def test_the_loss_is_the_double_sum_over_rows_and_those_they_explain(case: str) 
 
 def test_rows_that_fill_the_table_up_have_links_without_strength() -> None:
     table = DeviceTable(np.pad(X, ((0, 3), (0, 0))).astype(np.float32), np.ones(44), np.int32(41), None)
-    state = find_neighbors(TrainingState(np.zeros((2, 5)), None, 0), Nearest(3), table, (0, 1))
+    mlp = resolve(Backbone, "mlp(())")
+    model = build(Row((5,)), mlp, resolve(Bottleneck, 2), mlp, resolve(Likelihood, "squared_error"))
+    state = find_neighbors(TrainingState(np.zeros((2, 5)), None, 0), Nearest(3), model, table, (0, 1))
     assert state.links is not None
     assert state.links.index.shape == state.links.strength.shape == (2, 44, 3)
     np.testing.assert_array_equal(state.links.strength[:, 41:], 0)

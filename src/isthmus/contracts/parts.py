@@ -193,6 +193,7 @@ class Penalty(Part, kind="penalties"):
 
     weight: float | Schedule = 1.0
     step_by_step: ClassVar[bool] = False  # it is nothing without what it remembers of earlier steps
+    is_random: ClassVar[bool] = False  # it is an estimate, which differs from step to step
 
     def check_contract(self) -> None:
         is_weight = isinstance(self.weight, Schedule) or self.weight >= 0
@@ -220,10 +221,14 @@ class Neighborhood(Part, kind="neighborhoods"):
     every: int  # epochs from one search to the next, from then on in the space of codes
     tolerance: float  # once no larger a share of links has changed, the search rests
     repels: ClassVar[bool] = False  # some strengths are negative
+    measures: ClassVar[bool] = True  # it looks at distances of points, and not at labels alone
 
     @abc.abstractmethod
     def __call__(self, points: np.ndarray, label: np.ndarray | None, seed: int) -> Links:
-        """Return the links of `points` [n, ...] with labels [n]; pure."""
+        """Return the links of `points` [n, width] with labels [n]; pure.
+
+        They are codes or scaled rows, with categories one-hot and missing values at the mean of their column.
+        """
 
 
 class Affinity(Part, kind="affinities"):
@@ -231,7 +236,7 @@ class Affinity(Part, kind="affinities"):
 
     @abc.abstractmethod
     def __call__(self, x: Array, weight: Array, label: Array | None) -> Array:
-        """Return φ [n, n], symmetric, of `x` [n, d]."""
+        """Return φ [n, n], symmetric, of `x` [n, d]: scaled rows, categories one-hot, missing values at the mean."""
 
 
 class Prior(Part, kind="priors"):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
@@ -99,6 +100,21 @@ class ForwardPass(NamedTuple):
     key: Array | None  # of this penalty alone, or of the terms of the neck alone; None for no noise
     memory: Any = None  # what a penalty remembers of the steps before
     decoder_key: Array | None = None  # that of the decoder in this pass: with it codes are decoded under the same noise
+    observed: Array | None = None  # [n, d], which entries of the batch are there; None for all
+    counts: tuple[int, ...] | None = None  # of the categories of each column, 0 for numbers; None for numbers only
+    is_table: bool = False
+    is_round: bool = False  # all steps have one key, drawn once: what is estimated by it would be learned
+
+    @property
+    def rows(self) -> Array:
+        """The clean rows as an encoder is given them, [n, d]: NaN where a value is missing."""
+        return self.batch.x if self.observed is None else jnp.where(self.observed, self.batch.x, jnp.nan)
+
+    @property
+    def is_measured(self) -> Array:
+        """Which entries are numbers that are there, [n, d]: their differences mean something."""
+        is_there = jnp.ones(self.batch.x.shape, bool) if self.observed is None else self.observed
+        return is_there if self.counts is None else is_there & (np.array(self.counts) == 0)
 
 
 @dataclass(frozen=True)
@@ -110,6 +126,7 @@ class TrainedNetwork:
     encode: Callable[[np.ndarray], np.ndarray]  # from rows [n, d] to codes without noise [n, size + c]
     decode: Callable[[np.ndarray], np.ndarray]  # from codes [n, size + c] to expected rows [n, d]
     baseline: Callable[[np.ndarray], np.ndarray]  # from codes [n, size + c] to what replaces a unit left out, [size]
+    is_number: Any = True  # [d] bool, whether each column holds numbers
 
 
 def watched(history: Sequence[Record]) -> list[float]:

@@ -210,6 +210,7 @@ class SupervisedParts:
             row.may_be_missing,
             target_may_be_missing,
             categories=category_counts(row),
+            counts=row.categories,
         )
 
     def plan(self) -> Plan:

@@ -302,4 +302,4 @@ def last_progress(former: Fitted, settings: dict[str, Any], job: Job) -> Progres
     if not is_same or settings["optimizer"]["part"] != last["optimizer"]["part"]:
         return None
     state = former.progress.state._replace(weights=former.progress.best_weights)
-    return replace(former.progress, state=find_neighbors(state, job.neighborhood, job.table, job.seeds))
+    return replace(former.progress, state=find_neighbors(state, job.neighborhood, job.model, job.table, job.seeds))

@@ -12,11 +12,12 @@ ROUNDING = 1e-6  # of a share: so little less than asked for is as much
 def explained_shares(network: TrainedNetwork) -> np.ndarray:
     """Return the share of the variance of the network's sample of rows that each unit of the code adds, [size].
 
-    The first units are decoded beside the baseline of the others. Values that are missing do not count.
+    The first units are decoded beside the baseline of the others. Values that are missing do not count, nor do
+    categories, whose numbers have no variance.
     """
     rows, codes = network.sample, network.encode(network.sample)
     baseline = network.baseline(codes)
-    observed = ~np.isnan(rows)
+    observed = ~np.isnan(rows) & network.is_number
     values = np.where(observed, rows, 0)
     mean = values.sum(axis=0) / np.maximum(observed.sum(axis=0), 1)
     total = float(np.square(values - mean, where=observed, out=np.zeros_like(values)).sum())

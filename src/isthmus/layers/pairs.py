@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from isthmus.contracts import Affinity, ForwardPass
+from isthmus.layers.points import row_points
 
 
 def squared_distances(points: Array) -> Array:
@@ -46,8 +47,15 @@ def mean_over_pairs(each: Array, weight: Array) -> Array:
 
 
 def related(forward: ForwardPass, affinity: Affinity) -> tuple[Array, Array]:
-    """Return φ [n, n] of a batch, and the rows' weights [n], 0 where the affinity needs a label and there is none."""
+    """Return φ [n, n] of a batch, and the rows' weights [n], 0 where the affinity needs a label and there is none.
+
+    The affinity is given rows as points: see `layers/points.py`.
+    """
     batch, weight = forward.batch, forward.batch.weight
-    if affinity.needs_labels and batch.label is not None:
-        weight = jnp.where(batch.label >= 0, weight, 0)
-    return affinity(batch.x, weight, batch.label), weight
+    if affinity.needs_labels:
+        weight = weight if batch.label is None else jnp.where(batch.label >= 0, weight, 0)
+        return affinity(batch.x, weight, batch.label), weight
+    points = batch.x
+    if forward.counts is not None or forward.observed is not None:
+        points = row_points(forward.rows, forward.counts, weight, is_table=forward.is_table)
+    return affinity(points, weight, batch.label), weight

@@ -134,6 +134,7 @@ def trained_network(weights: Any, model: Any, rows: np.ndarray, sample: np.ndarr
         encode=lambda rows: np.concatenate(list(by_block(encode, rows))),
         decode=lambda codes: np.concatenate(list(by_block(decode, codes))),
         baseline=baseline,
+        is_number=np.ones(rows.shape[1], bool) if model.counts is None else np.array(model.counts) == 0,
     )
 
 

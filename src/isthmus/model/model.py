@@ -43,6 +43,7 @@ class Model(eqx.Module):
     may_be_missing: bool = eqx.field(static=True, default=False)  # rows may hold NaN
     target_may_be_missing: bool = eqx.field(static=True, default=False)
     categories: tuple[int, ...] | None = eqx.field(static=True, default=None)  # of rows of a table: how many by column
+    counts: tuple[int, ...] | None = eqx.field(static=True, default=None)  # the same of any rows; None for numbers only
 
     def encode(
         self, x: Array, key: Array | None = None, step: Array = LAST_STEP, *, has_layer_noise: bool = True
@@ -92,7 +93,17 @@ def build(row: Row, encoder: Backbone, bottleneck: Bottleneck, decoder: Backbone
     neck = bottleneck.build(width)
     categories = category_counts(row)
     return Model(
-        down, neck, up, head, None, row.shape, bottleneck.size, condition, row.may_be_missing, categories=categories
+        down,
+        neck,
+        up,
+        head,
+        None,
+        row.shape,
+        bottleneck.size,
+        condition,
+        row.may_be_missing,
+        categories=categories,
+        counts=row.categories,
     )
 
 

@@ -114,6 +114,7 @@ def _join(models: Sequence[Model], scales: Sequence[Rescale | None]) -> Model:
         (),
         bottom.may_be_missing,
         categories=bottom.categories,
+        counts=bottom.counts,
     )
 
 

@@ -56,6 +56,7 @@ class Job:
         is_vague = plan.is_noisy(self.model) and not plan.optimizer.full_batch
         is_vague |= self.neighborhood is not None or plan.discriminator is not None
         is_vague |= any(penalty.step_by_step for penalty in plan.penalties)
+        is_vague |= any(penalty.is_random for penalty in plan.penalties) and not plan.optimizer.full_batch
         return self.compares and (self.held_out is not None or not is_vague)
 
     @property

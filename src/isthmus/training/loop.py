@@ -27,7 +27,8 @@ def start(job: Job, weights: np.ndarray | None = None) -> Progress:
     if weights is None:
         weights = np.stack([draw_weights(job.model, seed) for seed in job.seeds])
     count = len(job.seeds)
-    state = find_neighbors(steps.begin(job.plan, job.model, weights, job.known), job.neighborhood, job.table, job.seeds)
+    state = steps.begin(job.plan, job.model, weights, job.known)
+    state = find_neighbors(state, job.neighborhood, job.model, job.table, job.seeds)
     return Progress(
         state=state,
         good=state,

@@ -9,18 +9,21 @@ import numpy as np
 
 from isthmus.contracts import Links, Neighborhood
 from isthmus.data.device_table import DeviceTable
+from isthmus.layers.points import row_points
 from isthmus.model import inference
 from isthmus.training.step import TrainingState
 
 
 def find_neighbors(
-    state: TrainingState, neighborhood: Neighborhood | None, table: DeviceTable, seeds: tuple[int, ...]
+    state: TrainingState, neighborhood: Neighborhood | None, model: Any, table: DeviceTable, seeds: tuple[int, ...]
 ) -> TrainingState:
     """Return the state with the links of the scaled rows, the same for every start; as it is without a neighborhood."""
     if neighborhood is None:
         return state
     rows = int(table.rows)
-    points, label = np.nan_to_num(np.asarray(table.x)[:rows]), _label(table)
+    points, weight, label = np.asarray(table.x)[:rows], np.asarray(table.weight)[:rows], _label(table)
+    if neighborhood.measures and (model.counts is not None or model.may_be_missing):
+        points = row_points(points, model.counts, weight, is_table=model.categories is not None, xp=np)
     found = [_padded(neighborhood(points, label, seed), len(table.x)) for seed in seeds]
     links = jax.tree.map(lambda *arrays: np.stack(arrays), *found)
     return state._replace(links=links, changed=np.ones(len(seeds), np.float32))
@@ -53,7 +56,8 @@ def refresh_neighbors(
 
 def _codes(weights: np.ndarray, model: Any, x: np.ndarray) -> np.ndarray:
     device = jax.device_put(weights)
-    return np.concatenate(list(inference.blockwise(lambda block: inference.encode(device, model, block), iter([x]))))
+    codes = list(inference.blockwise(lambda block: inference.encode(device, model, block), iter([x])))
+    return np.concatenate(codes)[:, : model.size]  # without what the decoder knows beside it
 
 
 def _label(table: DeviceTable) -> np.ndarray | None:

@@ -104,7 +104,20 @@ def loss(
     code = model.encode(corrupted, key, step, has_layer_noise=has_layer_noise)
     outcome = None if model.head is None else model.decode(code.draws, layers_key, code.condition)
     neck_key = fold(key, Noise.NECK_TERMS)
-    forward = ForwardPass(batch, corrupted, code, outcome, model, step, neck_key, decoder_key=layers_key)
+    forward = ForwardPass(
+        batch,
+        corrupted,
+        code,
+        outcome,
+        model,
+        step,
+        neck_key,
+        decoder_key=layers_key,
+        observed=observed,
+        counts=model.counts,
+        is_table=model.categories is not None,
+        is_round=plan.optimizer.full_batch,
+    )
     terms = {} if outcome is None else model.neck.terms(_log_likelihood(outcome, batch, observed), forward)
     if model.target is not None:
         terms = {name: plan.reconstruction * term for name, term in terms.items()}

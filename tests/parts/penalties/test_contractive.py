@@ -20,6 +20,7 @@ from isthmus.parts.corruptions import Masking
 from isthmus.parts.likelihoods import SquaredError
 from isthmus.parts.optimizers import Sgd
 from isthmus.parts.penalties import Contractive
+from isthmus.parts.penalties import _jacobian as jacobian
 from isthmus.training.objective import Plan, loss
 
 X = np.random.default_rng(1).normal(size=(4, 3))
@@ -94,7 +95,7 @@ def test_its_gradient_is_the_slope(encoder: str, bottleneck: str, penalty: Contr
         ("mlp(())", "deterministic(16, sigmoid)", "closed", "adam"),
         ("mlp(())", "deterministic(16, sigmoid)", "closed", "cg(30)"),
         ("mlp((12,), tanh)", "deterministic(4)", "exact", "lbfgs(30)"),
-        ("mlp((12,), tanh)", "deterministic(8, sigmoid)", "estimate", "cg(30)"),
+        ("mlp((12,), tanh)", "deterministic(8, sigmoid)", "auto", "cg(30)"),
         ("mlp(())", "top_k(16, k=4)", "estimate", "adam"),
     ],
 )
@@ -134,3 +135,24 @@ def test_bad_settings_are_refused(settings: dict[str, Any], message: str) -> Non
     with pytest.raises(InvalidPart) as caught:
         Contractive(**settings)
     assert str(caught.value) == message
+
+
+def test_a_line_search_has_the_exact_norm() -> None:
+    """`auto` estimates the norm of a code of 20 units with layers; a line search would learn the probes."""
+    x = np.random.default_rng(0).normal(size=(40, 20))
+    ae = Autoencoder(20, encoder=(8,), penalties="contractive(1.0)", optimizer="lbfgs(5)", max_epochs=3, scaling=None)
+    ae.fit(x)
+    exact = jax.jit(lambda model, x: jacobian.squared_norm(model, x).mean())(ae.model_, x.astype(np.float32))
+    kept = ae.history_[ae.history_[-1]["kept"] - 1]
+    assert kept["contractive"] == pytest.approx(float(exact), rel=1e-3)
+
+
+def test_a_line_search_refuses_an_estimate() -> None:
+    x = np.random.default_rng(0).normal(size=(40, 20))
+    ae = Autoencoder(20, encoder=(8,), penalties="contractive(form=estimate)", optimizer="cg(2)", max_epochs=1)
+    with pytest.raises(InvalidPart) as caught:
+        ae.fit(x)
+    assert str(caught.value) == (
+        "form='estimate' of the Jacobian needs an optimizer that goes step by step, as 'adam': one that searches along "
+        "lines would learn the probes. Use form='auto', which is exact there."
+    )

@@ -230,3 +230,38 @@ def test_a_setting_that_cannot_be_is_refused(setting: dict[str, Any], message: s
     with pytest.raises(InvalidPart) as caught:
         DeadUnits(**setting)
     assert str(caught.value) == message
+
+
+def test_neither_categories_nor_missing_cells_are_missed() -> None:
+    """The term of the other columns is by hand; what stands in these does not matter."""
+    there = np.ones((ROWS, COLUMNS), bool)
+    there[2, 0] = False
+    counts = (0,) * (COLUMNS - 1) + (5,)  # the last column holds categories
+
+    def term(x: np.ndarray) -> Any:
+        model = assemble(SKELETON, FLAT.astype(np.float32))
+        code = model.encode(X.astype(np.float32))
+        batch = Batch(jnp.asarray(x, jnp.float32), jnp.asarray(WEIGHT, jnp.float32))  # type: ignore[arg-type]
+        outcome, since = model.decode(code.draws), jnp.asarray(SINCE)
+        forward = ForwardPass(
+            batch, batch.x, code, outcome, model, jnp.int32(0), None, since, observed=there, counts=counts
+        )
+        return DeadUnits(after=10, revived=SIZE)(forward)
+
+    found, odd = term(X), np.where(there, X, 77.0)
+    odd[:, -1] += np.arange(ROWS)
+    np.testing.assert_allclose(term(odd), found, rtol=1e-6)
+    model = assemble(SKELETON, FLAT.astype(np.float32))
+    code = model.encode(X.astype(np.float32))
+    is_measured = there & (np.arange(COLUMNS) < COLUMNS - 1)
+    missed = np.where(is_measured, X - np.asarray(model.decode(code.draws).mean()[0]), 0)
+    dead = np.asarray(code.dense) * (SINCE >= 10)
+    added = np.asarray(model.decode(code.draws + dead).mean()[0] - model.decode(code.draws).mean()[0])
+
+    def variance(rows: np.ndarray) -> float:
+        weight = WEIGHT[:, None] * is_measured
+        mean = (weight * rows).sum(axis=0) / np.maximum(weight.sum(axis=0), 1e-12)
+        return float((weight * np.square(rows - mean)).sum() / WEIGHT.sum())
+
+    due = variance(X) / variance(missed) * np.where(is_measured, np.square(missed - added), 0).sum(axis=1)
+    np.testing.assert_allclose(found, due, rtol=1e-3)

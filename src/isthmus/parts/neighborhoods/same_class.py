@@ -41,6 +41,8 @@ class SameClass(Neighborhood):
     every: int = 1
     tolerance: float = 0.0
 
+    measures = False
+
     def __post_init__(self) -> None:
         require(self.members >= 1, "SameClass.members", "at least 1", self.members)
         require(self.every >= 0, "SameClass.every", "at least 0", self.every)

@@ -19,13 +19,20 @@ Form = Literal["auto", "closed", "exact", "estimate"]
 MOST_SWEEPS = 16  # through the encoder that `auto` spends on an exact norm
 
 
-def norm(form: Form, model: Any, x: Array, other: Array | None, key: Array | None, probes: int) -> Array:
+def norm(
+    form: Form, model: Any, x: Array, other: Array | None, key: Array | None, probes: int, *, is_round: bool = False
+) -> Array:
     """Return ‖J‖²_F for each row, [n], in a form; `auto` takes the first that is exact and cheap.
+
+    Parameters
+    ----------
+    is_round : the key is that of every step; `auto` then is exact at any price, since a line search would lower what
+        the probes see of J and leave the rest.
 
     Raises
     ------
     InvalidPart
-        If the closed form is asked for where there is none.
+        If the closed form is asked for where there is none, or an estimate in a round.
     """
     found = closed_form(model, x, other) if form in ("auto", "closed") else None
     if found is not None:
@@ -35,7 +42,12 @@ def norm(form: Form, model: Any, x: Array, other: Array | None, key: Array | Non
             "the closed form of the Jacobian needs an encoder without hidden layers and a code that is computed unit "
             "by unit, as encoder=() and bottleneck='deterministic(8, sigmoid)' are: use form='auto'."
         )
-    is_cheap = min(model.size, x.shape[1]) <= MOST_SWEEPS
+    if form == "estimate" and is_round:
+        raise InvalidPart(
+            "form='estimate' of the Jacobian needs an optimizer that goes step by step, as 'adam': one that searches "
+            "along lines would learn the probes. Use form='auto', which is exact there."
+        )
+    is_cheap = is_round or min(model.size, x.shape[1]) <= MOST_SWEEPS
     if form == "exact" or (form == "auto" and is_cheap):
         return squared_norm(model, x, other)
     return estimate(model, x, jax.random.key(0) if key is None else key, probes, other)
@@ -50,6 +62,8 @@ def closed_form(model: Any, x: Array, other: Array | None = None) -> Array | Non
     """
     if not model.encoder.is_identity:
         return None
+    x = jnp.nan_to_num(x)
+    other = None if other is None else jnp.nan_to_num(other)
     here = model.neck.slopes(model.encoder(x, None))
     there = None if other is None else model.neck.slopes(model.encoder(other, None))
     if here is None:

@@ -25,8 +25,8 @@ class Contractive(Penalty):
     form : `"closed"`, Σ_j a′(z_j)² ‖W_j‖², for an encoder without hidden layers and a code h = a(z), z = x W + b;
         `"exact"`, by one sweep through any encoder for each unit of the code or each column, whichever are fewer;
         `"estimate"`, without bias, by `probes` sweeps; or `"auto"`, the first that applies, the exact one only
-        for at most 16 sweeps. All but the estimate are deterministic, so that `cg` and `lbfgs` apply to any of
-        them: those draw their probes once.
+        for at most 16 sweeps. All but the estimate are deterministic, so that `cg` and `lbfgs` apply: by these
+        `"auto"` is always exact, and an estimate is refused, whose probes a line search would learn.
     probes : random sweeps for a row, in an estimate.
 
     References
@@ -43,8 +43,10 @@ class Contractive(Penalty):
     form: Form = "auto"
     probes: int = 1
 
+    is_random = True  # at least where it is estimated
+
     def __post_init__(self) -> None:
         require(self.probes >= 1, "Contractive.probes", "at least 1", self.probes)
 
     def __call__(self, forward: ForwardPass) -> Array:
-        return norm(self.form, forward.model, forward.batch.x, None, forward.key, self.probes)
+        return norm(self.form, forward.model, forward.rows, None, forward.key, self.probes, is_round=forward.is_round)

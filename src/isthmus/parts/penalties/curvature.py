@@ -44,16 +44,19 @@ class Curvature(Penalty):
     draws: int = 4
     form: Form = "auto"
 
+    is_random = True
+
     def __post_init__(self) -> None:
         require(self.deviation > 0, "Curvature.deviation", "greater than 0", self.deviation)
         require(1 <= self.draws <= MOST_DRAWS, "Curvature.draws", f"in 1 to {MOST_DRAWS:,}", self.draws)
 
     def __call__(self, forward: ForwardPass) -> Array:
-        x = forward.batch.x
+        x = forward.rows
         # Without a key the noise is the same every time, so that losses without noise can be compared.
         noise, *probes = jax.random.split(jax.random.key(0) if forward.key is None else forward.key, 1 + self.draws)
-        others = x + self.deviation * jax.random.normal(noise, (self.draws, *x.shape), x.dtype)
-        each = jax.vmap(lambda other, probe: norm(self.form, forward.model, x, other, probe, 1))(
-            others, jnp.stack(probes)
-        )
+        away = self.deviation * jax.random.normal(noise, (self.draws, *x.shape), x.dtype)
+        others = x + jnp.where(forward.is_measured, away, 0)  # a category stays
+        each = jax.vmap(
+            lambda other, probe: norm(self.form, forward.model, x, other, probe, 1, is_round=forward.is_round)
+        )(others, jnp.stack(probes))
         return jnp.mean(each, axis=0)

@@ -80,11 +80,13 @@ class DeadUnits(Penalty):
             forward.model.decode(z, forward.decoder_key, forward.code.condition).mean()[0]
             for z in (held + revived, held)
         )
-        missed = jax.lax.stop_gradient(x - forward.outcome.mean()[0])  # [n, d]
-        variance, left = _variance(x, forward.batch.weight), _variance(missed, forward.batch.weight)
+        # Neither the number of a category nor a value that is missing is missed by so much.
+        is_measured, weight = forward.is_measured, forward.batch.weight
+        missed = jnp.where(is_measured, jax.lax.stop_gradient(x - forward.outcome.mean()[0]), 0)  # [n, d]
+        variance, left = _variance(x, weight, is_measured), _variance(missed, weight, is_measured)
         counts = jnp.any(is_dead) & (left > LEAST * variance)
         scale = jnp.where(counts, variance / jnp.where(counts, left, 1), 0)
-        return scale * jnp.sum(jnp.square(missed - (with_dead - without)), axis=1)
+        return scale * jnp.sum(jnp.where(is_measured, jnp.square(missed - (with_dead - without)), 0), axis=1)
 
     def _largest_dead(self, linear: Array, is_dead: Array, columns: int) -> Array:
         """Return `linear` [n, size] where a unit is dead and among the largest of them, else 0."""
@@ -103,8 +105,8 @@ def _before_choice(forward: ForwardPass) -> Array:
     return forward.code.dense
 
 
-def _variance(rows: Array, weight: Array) -> Array:
+def _variance(rows: Array, weight: Array, is_measured: Array) -> Array:
     """Return the weighted mean squared distance of `rows` [n, d] from their mean; NaN where no row counts."""
     share = weight / jnp.sum(weight)
-    mean = share @ rows
-    return share @ jnp.sum(jnp.square(rows - mean), axis=1)
+    mean = share @ jnp.where(is_measured, rows, 0) / jnp.maximum(share @ is_measured.astype(share.dtype), 1e-12)
+    return share @ jnp.sum(jnp.where(is_measured, jnp.square(rows - mean), 0), axis=1)

@@ -43,6 +43,8 @@ class MMD(Penalty):
     prior: Prior = spelling("normal")
     scale: float = 1.0
 
+    is_random = True
+
     def __post_init__(self) -> None:
         require(self.scale > 0, "MMD.scale", "above 0", self.scale)
 
