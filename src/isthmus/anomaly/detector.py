@@ -28,6 +28,7 @@ from isthmus.data.arrow import ColumnSource
 from isthmus.data.source import Source
 from isthmus.data.sources import is_path, open_table
 from isthmus.data.table_source import TableSource
+from isthmus.data.text_table import TextTable
 from isthmus.data.validation import check_weight
 from isthmus.errors import ModelFileError, require, suggestion
 from isthmus.estimators._encoder import learn_reader
@@ -386,6 +387,9 @@ def default_autoencoder(rows: int) -> Autoencoder:
 
 def _table(X: Any, source: Source) -> Any:
     """Return a table whose rows can be taken by their places: what a path or a source leads to is read."""
+    inner = source.inner if isinstance(source, TableSource) else source
+    if isinstance(inner, TextTable):
+        return inner
     if is_path(X) or isinstance(X, Source) or isinstance(source, TableSource | ColumnSource):
         return source.whole()
     table: Any = np.asarray(X) if getattr(X, "shape", None) is None else X  # a list, or what gives an array if asked
@@ -395,6 +399,8 @@ def _table(X: Any, source: Source) -> Any:
 def _take(table: Any, places: np.ndarray) -> Any:
     """Return the rows of a table at places, in its own form."""
     library = type(table).__module__.partition(".")[0]
+    if isinstance(table, TextTable):
+        return table.take(places)
     if library == "pandas":
         return table.iloc[places]
     return table.take(places) if library == "pyarrow" else table[places]

@@ -55,10 +55,9 @@ def impute(
         filled, is_missing = imputer.transform(X), imputer.missing(X)
         names, source = columns_of(imputer), imputer.autoencoder_.open_rows(X)
         if source.keeps_texts and out.suffix.lower() in output.TEXTS:
-            separator = "\t" if out.suffix.lower() == ".tsv" else None
-            isthmus.write_file(out, lambda file: source.write(file, filled, is_missing, separator))
+            isthmus.write_file(out, lambda file: source.write(file, filled, is_missing, output.separator(out)))
         else:
-            output.write(out, filled, names)
+            output.write(out, source.fill(filled, is_missing), names)
     if not quiet:
         filling = _count_filled(dict(zip(names, is_missing.sum(axis=0).tolist(), strict=True)))
         results = {"rows": f"{len(filled):,}", "filled": filling, "file": f"{out} ({screen.size_of(out)})"}

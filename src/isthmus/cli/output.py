@@ -54,15 +54,23 @@ def check_values(path: Path, source: Any) -> None:
         raise IsthmusError(MORE_THAN_NUMBERS)
 
 
+def separator(path: Path) -> str | None:
+    """Return what stands between cells by the suffix of an output; None is what stood there in the input."""
+    return "\t" if path.suffix.lower() == ".tsv" else None
+
+
 def write(path: Path, values: Any, names: Sequence[str]) -> None:
     """Write `values` [rows, columns], an array or a pandas frame, in the format of the suffix."""
     isthmus.write_file(path, lambda file: FORMATS[path.suffix.lower()](file, values, names))
 
 
 def _arrow(values: Any, names: Sequence[str]) -> Any:
-    """Return an array or a pandas frame as a table of Arrow."""
+    """Return an array, a pandas frame or a table of Arrow as one of Arrow."""
     import numpy as np
     import pyarrow as pa
+
+    if isinstance(values, pa.Table):
+        return values
 
     is_array = isinstance(values, np.ndarray)
     columns = [values[:, i] if is_array else values.iloc[:, i] for i in range(values.shape[1])]

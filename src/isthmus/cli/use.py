@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import isthmus
 from isthmus.cli import output, screen, table
 from isthmus.errors import ModelFileError
 
@@ -37,10 +38,21 @@ def reconstruct(
     model: screen.Model, data: screen.Data, out: Out, quiet: screen.Quiet = False, *, reading: table.Reading
 ) -> None:
     """Write what the model makes of each row of a table, in the table's units."""
+    import numpy as np
+
     output.check(out, list(output.FORMATS), model, data)
     with screen.silence(quiet):
         loaded = load_network(model)
-        _write(out, loaded.reconstruct(reading.open(data)), columns_of(loaded), quiet)
+        X = reading.open(data)
+        rows, source = loaded.reconstruct(X), loaded.open_rows(X)
+        if source.keeps_texts and out.suffix.lower() in output.TEXTS:  # dates and numbers as their columns write them
+            is_new = np.ones(rows.shape, bool)
+            isthmus.write_file(
+                out, lambda file: source.write(file, rows, is_new, output.separator(out), is_rounded=False)
+            )
+        else:
+            output.write(out, rows, columns_of(loaded))
+        _tell(out, rows, quiet)
 
 
 def score(
@@ -71,8 +83,6 @@ def score(
 
 def load_network(path: Path) -> Autoencoder:
     """Return the network of a model file."""
-    import isthmus
-
     autoencoders = (isthmus.Autoencoder, isthmus.StackedAutoencoder)
     supervised = (isthmus.NetworkClassifier, isthmus.NetworkRegressor, isthmus.NetworkRanker)
     model: Autoencoder = isthmus.load(path, kind=(*autoencoders, *supervised))
@@ -81,8 +91,6 @@ def load_network(path: Path) -> Autoencoder:
 
 def load_kind(path: Path, kind: type) -> Any:
     """Return the estimator of a model file, of the kind that `--model` takes here."""
-    import isthmus
-
     try:
         return isthmus.load(path, kind=kind)
     except ModelFileError as error:
@@ -98,6 +106,10 @@ def columns_of(model: Autoencoder) -> list[str]:
 
 def _write(path: Path, values: Any, names: Sequence[str], quiet: bool) -> None:
     output.write(path, values, names)
+    _tell(path, values, quiet)
+
+
+def _tell(path: Path, values: Any, quiet: bool) -> None:
     if not quiet:
         rows, columns = values.shape
         typer.echo(f"{path}: {rows:,} rows, {columns:,} column{'s' * (columns > 1)}")

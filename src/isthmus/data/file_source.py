@@ -15,7 +15,7 @@ class FileSource(ColumnSource):
 
     is_file: ClassVar[bool] = True
 
-    def complete(self, answer: Any, is_missing: np.ndarray) -> Any:
+    def fill(self, answer: Any, is_missing: np.ndarray) -> pa.Table:
         batches = list(self.record_batches(65_536))
         table = pa.Table.from_batches(batches, batches[0].schema if batches else self.schema)
         columns = [
@@ -24,4 +24,8 @@ class FileSource(ColumnSource):
             else column
             for i, (column, mask) in enumerate(zip(table.columns, is_missing.T, strict=True))
         ]
-        return self.build_frame(pa.Table.from_arrays(columns, names=table.column_names), {}, table.column_names)
+        return pa.Table.from_arrays(columns, names=table.column_names)
+
+    def complete(self, answer: Any, is_missing: np.ndarray) -> Any:
+        table = self.fill(answer, is_missing)
+        return self.build_frame(table, {}, table.column_names)

@@ -127,13 +127,26 @@ class Source(abc.ABC):
         """
         raise InvalidData(f"X: expected an array, a frame or a file, whose cells can be filled; got {self.form}.")
 
-    def write(self, file: IO[bytes], answer: Any, is_new: np.ndarray, separator: str | None = None) -> None:
+    def fill(self, answer: Any, is_missing: np.ndarray) -> Any:
+        """Return what `complete` does in the form that is best written to a file: for files a table of Arrow."""
+        return self.complete(answer, is_missing)
+
+    def write(
+        self,
+        file: IO[bytes],
+        answer: Any,
+        is_new: np.ndarray,
+        separator: str | None = None,
+        *,
+        is_rounded: bool = True,
+    ) -> None:
         """Write the table as it was read, the cells where `is_new` [n, d] from `answer`, as their column writes such.
 
         Parameters
         ----------
         answer : a frame of the columns.
         separator : what stands between cells; None takes that of the file.
+        is_rounded : whether numbers have as many decimals as those of their column at most; else all.
 
         Raises
         ------

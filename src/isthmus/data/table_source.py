@@ -42,8 +42,19 @@ class TableSource(Source):
     def describe(self) -> str:
         return self.inner.describe()
 
-    def write(self, file: IO[bytes], answer: Any, is_new: np.ndarray, separator: str | None = None) -> None:
-        self.inner.write(file, answer, is_new, separator)
+    def fill(self, answer: Any, is_missing: np.ndarray) -> Any:
+        return self.inner.fill(answer, is_missing)
+
+    def write(
+        self,
+        file: IO[bytes],
+        answer: Any,
+        is_new: np.ndarray,
+        separator: str | None = None,
+        *,
+        is_rounded: bool = True,
+    ) -> None:
+        self.inner.write(file, answer, is_new, separator, is_rounded=is_rounded)
 
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
         for batch in self.inner.record_batches(rows):

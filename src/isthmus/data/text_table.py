@@ -24,7 +24,7 @@ from isthmus.data.dialect import AS_SHOWN, Cells, ReadingOptions, no_header
 from isthmus.data.file_source import FileSource
 from isthmus.errors import InvalidData
 
-MOST_MARKS = 3  # of missing cells that are named
+MOST_MARKS = 4  # of missing cells that are named
 ADVICE = "Correct it, or declare it as a mark of missing cells (na=, --na)."
 
 
@@ -115,9 +115,17 @@ class TextTable(FileSource):
             word for word in (self.dialect.describe(), "decimal comma" if is_comma else "", self._marks_met()) if word
         )
 
-    def write(self, file: IO[bytes], answer: Any, is_new: np.ndarray, separator: str | None = None) -> None:
+    def write(
+        self,
+        file: IO[bytes],
+        answer: Any,
+        is_new: np.ndarray,
+        separator: str | None = None,
+        *,
+        is_rounded: bool = True,
+    ) -> None:
         names = self.schema.names
-        columns = [self._written(name, answer.iloc[:, i], is_new[:, i]) for i, name in enumerate(names)]
+        columns = [self._written(name, answer.iloc[:, i], is_new[:, i], is_rounded) for i, name in enumerate(names)]
         self.dialect.write(file, names, columns, separator)
 
     def _marks_met(self) -> str:
@@ -207,29 +215,26 @@ class TextTable(FileSource):
             return dates.finish(declared, present)
         return noticed if isinstance(noticed, dates.DateFormat) else declared
 
-    def _written(self, name: str, answer: Any, is_new: np.ndarray) -> list[str]:
+    def _written(self, name: str, answer: Any, is_new: np.ndarray, is_rounded: bool) -> list[str]:
         """Return the cells of a column as they are written."""
         texts = self._raw[name].to_pylist()
         places = np.flatnonzero(is_new)
         if len(places):
-            form = self._finished(name)
             values = pa.array(answer.iloc[places], from_pandas=True)
-            is_other = values.type != form.type and not (pa.types.is_null(form.type) or form.keeps_spaces)
-            for place, text in zip(
-                places, form.render(values.cast(form.type, safe=False) if is_other else values), strict=True
-            ):
+            form = self._finished(name)
+            if isinstance(form, numbers.NumberFormat) and not is_rounded:
+                form = replace(form, decimals=None, is_whole=pa.types.is_integer(values.type))
+            values = values.cast(form.type, safe=False) if isinstance(form, dates.DateFormat) else values
+            for place, text in zip(places, form.render(values), strict=True):
                 texts[place] = text
         return texts
 
     def _finished(self, name: str) -> CellFormat:
         """Return the format of a column with what its cells show of how they are written."""
-        form = self.formats[name]
-        present = without(self._trimmed[name], self.marks.words)
-        if not len(present):
-            return form
-        if isinstance(form, numbers.NumberFormat):
-            return replace(numbers.finish(form, present), is_whole=form.is_whole)
-        return dates.finish(form, present) if isinstance(form, dates.DateFormat) else form
+        form, present = self.formats[name], without(self._trimmed[name], self.marks.words)
+        if isinstance(form, numbers.NumberFormat) and len(present):
+            return numbers.finish(form, present)
+        return dates.finish(form, present) if isinstance(form, dates.DateFormat) and len(present) else form
 
     def _may_be_row(self, keys: Sequence[str], first: Sequence[str]) -> bool:
         """Say whether each cell of the first line could stand among those below it."""

@@ -125,7 +125,7 @@ class BooleanFormat(CellFormat):
         return is_true, where(pc.invert(pc.or_(is_true, pc.equal(lower, "false"))))
 
     def render(self, values: pa.Array) -> list[str]:
-        return [self.words[bool(value)] for value in values.to_pylist()]
+        return [self.words[value >= 0.5] for value in values.to_pylist()]
 
 
 def notice_booleans(texts: pa.Array) -> BooleanFormat | None:
