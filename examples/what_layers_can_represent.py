@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
@@ -44,7 +45,7 @@ def thresholds(*layers: Layer) -> Function:
     arrays = [np.asarray(array, np.float32) for layer in layers for array in layer]
     widths = tuple(len(bias) for bias in arrays[1::2])
     road, _ = MLP(widths, activation="threshold").encoder(Row((len(arrays[0]),)))
-    network = fill_specs(road, arrays)
+    network = jax.jit(fill_specs(road, arrays).__call__)
     return lambda x: np.asarray(network(jnp.asarray(x, jnp.float32), None))
 
 

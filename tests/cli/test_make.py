@@ -17,6 +17,9 @@ def test_new_rows_are_those_of_python(call, trained):
     np.testing.assert_allclose(rows, isthmus.load(trained).sample(7, 3), rtol=1e-12)
     assert call("sample", trained, "--out", "more.parquet", "--quiet").output == ""
     assert pd.read_parquet("more.parquet").shape == (100, 5)
+    assert call("sample", trained, "--n", 7, "--noise", "--out", "noisy.csv").exit_code == 0
+    noisy = isthmus.load(trained).sample(7, noise=True)
+    np.testing.assert_allclose(pd.read_csv("noisy.csv"), noisy, rtol=1e-12)
 
 
 def test_rows_of_a_label(call, refused, frame):

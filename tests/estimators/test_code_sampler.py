@@ -27,7 +27,8 @@ BASIS = np.linalg.qr(np.random.default_rng(2).normal(size=(5, 2)))[0]  # two col
 
 def rotation(**settings: Any) -> Autoencoder:
     """Return a model whose code is x B and whose reconstruction is code Bᵀ: its codes survive the way up and down."""
-    ae = Autoencoder(2, encoder=(), scaling=None, max_epochs=0, **settings).fit(X)
+    wide = np.vstack([X, np.full((1, 5), -99.0), np.full((1, 5), 99.0)])  # new rows stay within what was seen
+    ae = Autoencoder(2, encoder=(), scaling=None, max_epochs=0, **settings).fit(wide)
     values = {"neck.affine.matrix": BASIS, "head.affine.matrix": BASIS.T}
     model: Autoencoder = with_weights(ae, {n: values.get(n, 0 * array) for n, array in weight_arrays(ae).items()})
     return model.fit_density(X)
@@ -64,6 +65,38 @@ def test_rows_have_the_moments_of_reconstructions() -> None:
     deviation = due.std(axis=0)
     assert (np.abs(found.mean(axis=0) - due.mean(axis=0)) < 5 * deviation / 20_000**0.5).all()
     np.testing.assert_allclose(found.std(axis=0), deviation, rtol=5 / 40_000**0.5 + 1e-3)
+
+
+def test_with_noise_rows_vary_as_rows_do() -> None:
+    """x₁ = z + 0.7 e₁, x₂ = z + 0.7 e₂ and a category of its own: a code of one number leaves 0.7 e and it open."""
+    random = np.random.default_rng(3)
+    z = random.normal(size=(1000, 1))
+    x = z + 0.7 * random.normal(size=(1000, 2))
+    table = pd.DataFrame({"a": x[:, 0], "b": x[:, 1], "c": np.where(random.random(1000) < 0.29, "rare", "often")})
+    model = Autoencoder(
+        "variational(1)", encoder="mlp(())", likelihood="gaussian", max_epochs=60, optimizer="adam(0.02)", stops=None
+    ).fit(table)
+    expected, drawn = model.sample(5000), model.sample(5000, noise=True)
+    covariance = [[1.49, 1.0], [1.0, 1.49]]
+    assert np.cov(expected[["a", "b"]].T)[0, 1] / np.cov(expected[["a", "b"]].T)[0, 0] > 0.95
+    np.testing.assert_allclose(np.cov(drawn[["a", "b"]].T), covariance, atol=0.2)
+    assert (drawn["c"] == "rare").mean() == pytest.approx((table["c"] == "rare").mean(), abs=0.03)
+    pd.testing.assert_frame_equal(model.sample(5000, noise=True), drawn)
+    assert not model.sample(5000, 1, noise=True).equals(drawn)
+
+
+def test_new_rows_hold_what_their_columns_can() -> None:
+    counts = np.random.default_rng(0).poisson(1.0, (200, 4)).astype(float)
+    model = Autoencoder(2, likelihood="gaussian", **SMALL).fit(counts)
+    for rows in (model.sample(500), model.sample(500, noise=True)):
+        assert 0 <= rows.min() <= rows.max() <= counts.max()
+        np.testing.assert_array_equal(rows, np.round(rows))
+    assert len(np.unique(model.sample(500, noise=True), axis=0)) > 100
+
+
+def test_noise_is_said_by_true_or_false() -> None:
+    with pytest.raises(InvalidPart, match=r"^noise must be True or False\. Got 'yes'\.$"):
+        rotation().sample(3, noise="yes")  # type: ignore[arg-type]
 
 
 def test_a_sparse_code_stays_sparse_and_a_bounded_one_in_bounds() -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import isthmus
-from isthmus import Imputer, NetworkRegressor, StackedAutoencoder
+from isthmus import Imputer, ModelFileError, NetworkRegressor, StackedAutoencoder
 from tiny import X, autoencoder, forged, header_of, tensors_of
 
 FLAT = np.insert(X[:, :4], 2, 1e-6, axis=1)
@@ -51,7 +51,7 @@ def test_it_does_in_frames_stacks_and_images() -> None:
 
 
 def test_a_table_without_one_keeps_its_file() -> None:
-    assert set(tensors_of(autoencoder().fit(X), "scaling.")) == {"mean", "deviation"}
+    assert set(tensors_of(autoencoder().fit(X), "scaling.")) == {"mean", "deviation", "ranges"}
 
 
 def test_it_is_forgotten_where_training_goes_on_with_other_values() -> None:
@@ -84,3 +84,11 @@ def test_a_file_with_a_wrong_table_of_them_is_refused() -> None:
     assert "constants" not in header_of(model)
     with pytest.raises(ModelFileError, match=r"scaling\.constants holds values that are not finite"):
         forged(model, {"scaling.constants": np.full((2, 5), np.nan)}, {})
+
+
+def test_ranges_that_no_fit_leaves_are_refused() -> None:
+    model = autoencoder().fit(X)
+    ranges = tensors_of(model, "scaling.")["ranges"]
+    np.testing.assert_array_equal(ranges, [X.min(axis=0), X.max(axis=0), [-1] * 5])
+    with pytest.raises(ModelFileError, match="is damaged: its ranges of the columns are none that a fit leaves"):
+        forged(model, {"scaling.ranges": ranges[[1, 0, 2]]}, {})

@@ -95,6 +95,83 @@ def test_every_form_is_filled_in_its_own(fitted: Imputer, tmp_path: Path) -> Non
     np.testing.assert_array_equal(found["pay"].to_numpy(), due["pay"].to_numpy())
 
 
+SKEWED = pd.DataFrame(
+    {
+        "count": np.float64(RANDOM.poisson(0.7, 300)),  # whole numbers, as pandas holds them beside missing ones
+        "price": np.round(RANDOM.gamma(0.5, size=300), 2) + 0.29,
+        "share": RANDOM.random(300),
+        "day": pd.Timestamp("2024-03-01") + pd.to_timedelta(RANDOM.integers(0, 9, 300), unit="D"),
+    }
+)
+SKEWED_HOLES = RANDOM.random(SKEWED.shape) < 0.3
+SKEWED_LACKING = SKEWED.mask(SKEWED_HOLES)
+
+
+@pytest.fixture(scope="module")
+def of_skewed() -> Imputer:
+    return small(max_epochs=3).fit(SKEWED_LACKING)
+
+
+@pytest.mark.parametrize("form", ["pandas", "polars", "array"])
+def test_fillings_are_within_what_was_seen_with_its_decimals(form: str) -> None:
+    numbers = SKEWED_LACKING.iloc[:, :3].to_numpy()
+    table = {"pandas": SKEWED_LACKING, "polars": pl.from_pandas(SKEWED_LACKING), "array": numbers}[form]
+    model = small(max_epochs=1).fit(table)
+    for filled in (model.transform(table), *model.impute(table, 3)):
+        rows = filled if isinstance(filled, np.ndarray) else filled[["count", "price", "share"]].to_numpy()
+        for place, name in enumerate(("count", "price", "share")):
+            seen, made = SKEWED_LACKING[name].dropna(), rows[SKEWED_HOLES[:, place], place]
+            assert seen.min() <= made.min() <= made.max() <= seen.max()
+            if place < 2:
+                np.testing.assert_array_equal(made, np.round(made, (0, 2)[place]))
+    if isinstance(filled, pd.DataFrame):
+        assert filled["day"].between(SKEWED_LACKING["day"].min(), SKEWED_LACKING["day"].max()).all()
+
+
+def test_intervals_stay_within_too_and_a_cell_that_is_there_is_both_ends(of_skewed: Imputer) -> None:
+    low, high = of_skewed.interval(SKEWED_LACKING.assign(price=np.where(np.arange(300) == 0, 1e4, np.nan)), 0.99)
+    assert low[0, 1] == pytest.approx(1e4)
+    assert high[0, 1] == pytest.approx(1e4)
+    seen = SKEWED_LACKING["price"]
+    assert (low[1:, 1] >= seen.min()).all()
+    assert (high[1:, 1] <= seen.max()).all()
+
+
+def test_a_user_says_what_a_column_can_hold(tmp_path: Path) -> None:
+    bounds = {"count": (2, None), "price": (None, 0.5), "share": (-9.0, 9.0)}
+    model = small(max_epochs=1).set_params(bounds=bounds).fit(SKEWED_LACKING)
+    model.save(tmp_path / "model.safetensors")
+    loaded = isthmus.load(tmp_path / "model.safetensors")
+    assert loaded.bounds == {"count": [2.0, None], "price": [None, 0.5], "share": [-9.0, 9.0]}
+    for each in (model, loaded):
+        drawn = pd.concat(each.impute(SKEWED_LACKING, 5)).to_numpy()[:, :3].astype(float)
+        made = [drawn[np.tile(SKEWED_HOLES[:, place], 5), place] for place in range(3)]
+        assert made[0].min() == 2
+        assert made[1].max() == 0.5
+        assert made[2].min() < 0  # wider than what was seen
+    by_place = small(max_epochs=1).set_params(bounds={0: (5, 6)})
+    filled = by_place.fit_transform(SKEWED_LACKING.iloc[:, :3].to_numpy())
+    assert set(filled[SKEWED_HOLES[:, 0], 0]) <= {5.0, 6.0}
+
+
+@pytest.mark.parametrize(
+    ("bounds", "said"),
+    [
+        ({"count": (1,)}, r"^bounds must be a dict from columns to \(least, most\), each a number or None\. Got"),
+        ({"count": (2, 1)}, "^bounds must be a dict"),
+        ({"count": (np.nan, 1)}, "^bounds must be a dict"),
+        ({1.5: (0, 1)}, "^bounds must be a dict"),
+        ([0, 1], "^bounds must be a dict"),
+        ({"nosuch": (0, 1)}, r"^bounds\['nosuch'\] must be those of a column of numbers\. Got \(0, 1\)\.$"),
+        ({"job": (0, 1)}, r"^bounds\['job'\] must be those of a column of numbers"),
+    ],
+)
+def test_bounds_that_cannot_be_are_refused(bounds: Any, said: str) -> None:
+    table = SKEWED_LACKING.assign(job=np.resize(["a", "b"], 300))
+    with pytest.raises(InvalidPart, match=said):
+        small(max_epochs=1).set_params(bounds=bounds).fit(table)
+
+
 def test_draws_differ_as_far_as_they_may(fitted: Imputer) -> None:
     draws = fitted.impute(LACKING, 20)
     assert len(draws) == 20

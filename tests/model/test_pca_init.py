@@ -78,8 +78,7 @@ def test_what_cannot_start_so_is_refused(settings: dict[str, object], sentence: 
         Autoencoder(**({"bottleneck": 2, "init": "pca"} | settings)).fit(X)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("size", [2, 8, 16])
-@pytest.mark.parametrize("scaling", ["standard", "center"])
+@pytest.mark.parametrize(("scaling", "size"), [("standard", 2), ("standard", 16), ("center", 2), ("center", 8)])
 def test_a_linear_network_trained_with_lbfgs_is_pca(size: int, scaling: str) -> None:
     digits = load_digits().data
     spread = digits.std(axis=0) if scaling == "standard" else np.ones(64)

@@ -266,7 +266,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         first, source = fitted.scores[0].model.fitted_, sources[0]
         blocks = (block for block, _ in first.reader.scale_marked(source, is_capped=True))
         rows = first.reader.unscale(first.run(inference.reconstruct, blocks, source, first.row.size))
-        expected = first.reader.restore(rows, source)
+        expected = first.reader.restore(first.reader.within(rows), source)
         if not isinstance(expected, pd.DataFrame):
             names = first.reader.labels or [f"x{i}" for i in range(added.shape[1])]
             expected = pd.DataFrame(np.asarray(expected).reshape(len(added), -1), columns=names)

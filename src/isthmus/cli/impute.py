@@ -68,7 +68,8 @@ def impute(
 def _train(X: Any, seed: int | None) -> Imputer:
     from isthmus import Imputer
 
-    return Imputer(**({} if seed is None else {"random_state": seed})).fit(X)
+    settings: dict[str, Any] = {} if seed is None else {"random_state": seed}
+    return Imputer(**settings).fit(X)
 
 
 def _count_filled(gaps: dict[str, int]) -> str:

@@ -17,6 +17,9 @@ Count = Annotated[int, typer.Option("--n", help="How many rows.")]
 Out = Annotated[Path, typer.Option(help="The file to write: .csv, .tsv, .parquet or .npy.", show_default=False)]
 Seed = Annotated[int, typer.Option("--seed", "--random-state", help="Of the draws.")]
 Label = Annotated[str | None, typer.Option(help="Rows of this label only.", show_default=False)]
+Noise = Annotated[
+    bool, typer.Option("--noise", help="Draw rows of the spread that rows have, not the expected rows of codes.")
+]
 
 
 def sample(
@@ -24,6 +27,7 @@ def sample(
     out: Out,
     n: Count = 100,
     label: Label = None,
+    noise: Noise = False,
     random_state: Seed = 0,
     quiet: screen.Quiet = False,
 ) -> None:
@@ -31,7 +35,7 @@ def sample(
     output.check(out, list(output.FORMATS), model)
     with screen.silence(quiet):
         loaded = load_network(model)
-        rows = loaded.sample(n, random_state, label=_label(loaded, label))
+        rows = loaded.sample(n, random_state, label=_label(loaded, label), noise=noise)
         output.write(out, rows, columns_of(loaded))
     if not quiet:
         typer.echo(f"{out}: {len(rows):,} rows, {rows.shape[1]:,} column{'s' * (rows.shape[1] > 1)}")

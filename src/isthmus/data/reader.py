@@ -26,6 +26,7 @@ from isthmus.data.sources import open_table, source_type
 from isthmus.data.table_source import TableSource
 from isthmus.data.text_source import TextSource
 from isthmus.data.tokens import are_texts, refuse_empty, texts_of
+from isthmus.data.value_ranges import are_ranges, wider
 from isthmus.errors import InvalidData, ModelFileError, require
 from isthmus.storage.container import MOST_AXES, Opened
 from isthmus.storage.state import Shapes, State, header_field
@@ -41,7 +42,7 @@ KIND_WORDS = {
 BATCH_ROWS = 65_536  # read at a time
 MOST_UNKNOWN = 2**20  # numbers in a row, where its model holds fewer: no file of a few bytes makes large tables
 MOST_NAMED = 6  # columns in a message
-CONSTANTS = "constants"  # in a model file, beside what the scaling has learned
+CONSTANTS, RANGES = "constants", "ranges"  # in a model file, beside what the scaling has learned
 FLAGS = {"is_sequence": "is_sequence", "may_be_missing": "has_holes", "is_table": "is_mixed"}
 """What a row says of itself, and the keys of a model file for it."""
 
@@ -74,6 +75,7 @@ class Reader:
     scaling: TableScaling | None = None
     learned: Arrays = field(default_factory=dict)  # what the scaling has learned
     constants: np.ndarray | None = None  # the columns of one value, as `TableScaling.constants` has them
+    ranges: np.ndarray | None = None  # of the columns of numbers, as `TableScaling.ranges` has them
     has_names: bool = False  # scikit-learn compares the names of the columns: all of them are text
 
     @classmethod
@@ -161,23 +163,50 @@ class Reader:
         categories = dict(enumerate(self.row.categories or (0,) * self.row.size)) | dict(counts)
         return replace(self, row=replace(self.row, categories=tuple(categories.values())))
 
-    def fit_scaling(self, part: Scaling | None, rows: Blocks) -> Self:
-        """Return the reader with a scaling learned from rows."""
+    def fit_scaling(self, part: Scaling | None, rows: Blocks, dtype: np.dtype[Any]) -> Self:
+        """Return the reader with a scaling, and what else is known of columns, learned from rows of a type."""
         scaling = TableScaling(part or resolve(Scaling, "none"), self.row)
-        return replace(self, scaling=scaling, learned=scaling.fit(rows), constants=scaling.constants(rows))
+        constants = scaling.constants(rows)
+        ranges = None if self.text is not None else scaling.ranges(rows, dtype)
+        return replace(self, scaling=scaling, learned=scaling.fit(rows), constants=constants, ranges=ranges)
 
-    def still_constant(self, rows: Blocks) -> Self:
-        """Return the reader that knows columns of one value only where these rows hold none but that."""
-        if self.constants is None:
+    def having_seen(self, rows: Blocks, dtype: np.dtype[Any]) -> Self:
+        """Return the reader that has seen these rows too: of columns of one value, and of the ranges of numbers."""
+        constants, ranges = self.constants, self.ranges
+        if constants is not None:
+            now = self.fitted_scaling.constants(rows)
+            is_constant = (now == constants).all(axis=0) if now is not None else np.zeros(1, bool)
+            constants = constants * is_constant if is_constant.any() else None
+        if ranges is not None:
+            now = self.fitted_scaling.ranges(rows, dtype)
+            ranges = None if now is None else wider(ranges, now)
+        return replace(self, constants=constants, ranges=ranges)
+
+    def with_bounds(self, bounds: Mapping[str | int, tuple[float | None, float | None]]) -> Self:
+        """Return the reader that knows what columns can hold, by name or place: not what was seen, but these ends."""
+        if not bounds or self.ranges is None:
             return self
-        now = self.fitted_scaling.constants(rows)
-        is_constant = (now == self.constants).all(axis=0) if now is not None else np.zeros(1, bool)
-        return replace(self, constants=self.constants * is_constant if is_constant.any() else None)
+        numbers, ranges = self.fitted_scaling.numbers.tolist(), self.ranges.copy()
+        for key, ends in bounds.items():
+            place = self._place(key)
+            require(place in numbers, f"bounds[{key!r}]", "those of a column of numbers", ends)
+            open_ends = -np.finfo(np.float64).max, np.finfo(np.float64).max
+            found = [free if end is None else end for end, free in zip(ends, open_ends, strict=True)]
+            ranges[:2, numbers.index(place)] = found
+        return replace(self, ranges=ranges)
+
+    def _place(self, key: str | int) -> int | None:
+        """Return the place of a column that is named, or whose place is given; None where there is none."""
+        labels: list[Any] = list(range(self.row.size)) if self.labels is None else [*self.labels]
+        if key in labels:
+            return labels.index(key)
+        is_place = self.labels is None and isinstance(key, str) and key.isdecimal()
+        return int(key) if is_place and int(key) < self.row.size else None
 
     def scaled_like(self, other: Reader) -> Self:
         """Return the reader with the scaling of another one, of tables of the same columns."""
         scaling = TableScaling(other.fitted_scaling.part, self.row)
-        return replace(self, scaling=scaling, learned=other.learned, constants=other.constants)
+        return replace(self, scaling=scaling, learned=other.learned, constants=other.constants, ranges=other.ranges)
 
     def with_known(self, known: Mapping[int, tuple[int, ...]]) -> Self:
         """Return the reader that accepts these categories of columns, those of the training rows; of others all."""
@@ -206,6 +235,15 @@ class Reader:
         if self.constants is not None:
             answer = self.fitted_scaling.restore_constants(self.constants, answer)
         return answer.astype(rows.dtype, copy=False)
+
+    def within(self, rows: np.ndarray) -> np.ndarray:
+        """Return rows [n, d] in the units of the table as its columns can hold them: no number beyond what the fit saw.
+
+        Numbers have the decimals of their column, too. Files of earlier versions do not know what was seen.
+        """
+        if self.ranges is None:
+            return rows
+        return self.fitted_scaling.within_ranges(self.ranges, rows).astype(rows.dtype, copy=False)
 
     def restore(self, rows: np.ndarray, like: Source | None = None, index: Any = None) -> Any:
         """Return rows [n, d], in the units of the table, as texts, a frame, or an array.
@@ -248,7 +286,8 @@ class Reader:
             json["text"] = {"part": self.text.part.to_json(), "learned": self.text.learned}
         if self.schema is not None:
             json["schema"] = self.schema.to_json()
-        tensors = self.learned | ({} if self.constants is None else {CONSTANTS: self.constants})
+        beside = {CONSTANTS: self.constants, RANGES: self.ranges}
+        tensors = self.learned | {name: array for name, array in beside.items() if array is not None}
         return State(json, {f"scaling.{name}": array for name, array in tensors.items()})
 
     @classmethod
@@ -300,14 +339,18 @@ class Reader:
             is_free = len(shape) == scaling.part.axes and 0 not in shape
             rest = shape[:-1] if is_free else (1,) * (scaling.part.axes - 1)
             shapes[f"scaling.{name}"] = ("F64", (*rest, scaling.width))
-        if f"scaling.{CONSTANTS}" in stored.tensors and scaling.width:
-            shapes[f"scaling.{CONSTANTS}"] = ("F64", (2, scaling.width))
+        for name, length in ((CONSTANTS, 2), (RANGES, 3)):
+            if f"scaling.{name}" in stored.tensors and scaling.width:
+                shapes[f"scaling.{name}"] = ("F64", (length, scaling.width))
         return shapes
 
     def with_tensors(self, tensors: Mapping[str, np.ndarray]) -> Self:
         """Return the reader with what its scaling has learned, from a file."""
         learned = {name: tensors[f"scaling.{name}"] for name in self.fitted_scaling.learned}
-        return replace(self, learned=learned, constants=tensors.get(f"scaling.{CONSTANTS}"))
+        constants, ranges = (tensors.get(f"scaling.{name}") for name in (CONSTANTS, RANGES))
+        if ranges is not None and not are_ranges(ranges):
+            raise ModelFileError("the file is damaged: its ranges of the columns are none that a fit leaves.")
+        return replace(self, learned=learned, constants=constants, ranges=ranges)
 
 
 def _default_text(X: Any, options: TableOptions) -> Text | None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from isthmus.contracts import Arrays, Blocks, Row, Scaling
+from isthmus.data.value_ranges import value_ranges, within
 from isthmus.errors import InvalidData
 
 EMPTY = 2  # of a column of pixels that holds no value at all
@@ -34,7 +36,7 @@ class TableScaling:
         """How many columns the part sees."""
         if self.row.is_sequence:
             return self.row.shape[-1]
-        return self.row.size if self.row.categories is None else len(self._numbers)
+        return self.row.size if self.row.categories is None else len(self.numbers)
 
     @property
     def learned(self) -> tuple[str, ...]:
@@ -42,7 +44,7 @@ class TableScaling:
         return self.part.learned if self.width else ()
 
     @cached_property
-    def _numbers(self) -> np.ndarray:
+    def numbers(self) -> np.ndarray:
         """The columns that hold numbers."""
         return (
             np.arange(self.row.size)
@@ -93,6 +95,16 @@ class TableScaling:
         which = np.where(np.isnan(value), EMPTY, is_constant)
         return np.stack([which, np.nan_to_num(np.where(is_constant, value, 0))]).astype(np.float64)
 
+    def ranges(self, blocks: Blocks, dtype: np.dtype[Any]) -> np.ndarray | None:
+        """Return the `value_ranges` of the columns of numbers, [3, width]; None for images and sequences."""
+        if not self.width or len(self.row.shape) > 1:
+            return None
+        return value_ranges((self._columns(x)[weight > 0] for x, weight in blocks()), dtype)
+
+    def within_ranges(self, ranges: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Return rows [n, d] in the units of the table, its numbers within their ranges."""
+        return self._map_numbers(lambda x: within(ranges, x), rows)
+
     def restore_constants(self, constants: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Return rows [n, d] in the units of the table, each column of one value being that, of none NaN."""
         which, value = constants
@@ -104,7 +116,7 @@ class TableScaling:
         read = [(self._columns(x), weight) for x, weight in blocks()]
         rows, weight = np.concatenate([x for x, _ in read]), np.concatenate([weights for _, weights in read])
         learned = []
-        for place, column in zip(self._numbers, rows.T, strict=True):
+        for place, column in zip(self.numbers, rows.T, strict=True):
             is_present = ~np.isnan(column)
             if not (is_present & (weight > 0)).any():
                 if self.row.is_table:
@@ -125,7 +137,7 @@ class TableScaling:
                 yield rows[is_present], weights[is_present]
 
     def _columns(self, x: np.ndarray) -> np.ndarray:
-        return x.reshape(-1, self.width) if self.row.is_sequence else x[:, self._numbers]
+        return x.reshape(-1, self.width) if self.row.is_sequence else x[:, self.numbers]
 
     def _map_numbers(self, function: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
         if not self.width:
@@ -134,7 +146,7 @@ class TableScaling:
         if self.row.is_sequence:
             return values.reshape(x.shape)
         whole = np.array(x, np.result_type(values, x))
-        whole[:, self._numbers] = values
+        whole[:, self.numbers] = values
         return whole
 
     def _check_categories(self, x: np.ndarray) -> None:

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from isthmus.contracts import Arrays, Row, Scaling
-from isthmus.core.constraints import Seed, Whole
+from isthmus.core.constraints import Flag, Seed, Whole
 from isthmus.core.memory import require_memory
 from isthmus.core.spelling import resolve
 from isthmus.data.reader import Reader, TableOptions
@@ -223,8 +223,13 @@ class Reconstructor(Encoder, Estimator[FittedAutoencoder]):
         return diagnose_code(self, X)
 
     @on_device
-    def sample(self, n: int = 1, random_state: Any = 0, *, label: Any = None) -> Any:
+    def sample(self, n: int = 1, random_state: Any = 0, *, label: Any = None, noise: bool = False) -> Any:
         """Return `n` new rows, [n, d], in the units, names and frame of `fit`: expected rows of drawn codes.
+
+        Expected rows vary less than rows do: what the code leaves open is missing in them. With `noise` each is a draw
+        of p(x | z), of each column by itself where the likelihood has no more to say: numbers with their spread,
+        categories as often as they are probable. Numbers of a table stay within what the fit has seen, and have the
+        decimals of their column.
 
         Parameters
         ----------
@@ -232,6 +237,8 @@ class Reconstructor(Encoder, Estimator[FittedAutoencoder]):
         random_state : seed of the draws.
         label : a class, or one for each row, [n]: then rows are drawn of it. `fit` or `fit_density` must have been
             given labels.
+        noise : whether rows are drawn from p(x | z), and are not its mean. Of `squared_error` that is a normal
+            distribution of variance 1/2 in scaled units, whatever the data: use `likelihood="gaussian"`.
 
         Raises
         ------
@@ -249,9 +256,12 @@ class Reconstructor(Encoder, Estimator[FittedAutoencoder]):
         fitted = self.fitted_
         Whole(1).check("n", n)
         Seed().check("random_state", random_state)
+        Flag().check("noise", noise)
         self._require_rows(int(n))
-        place = fitted.sampler.places_of(label, int(n))
-        return self._decode(fitted.sampler.draw(fitted, int(n), seed_of(random_state), place))
+        place, seed = fitted.sampler.places_of(label, int(n)), seed_of(random_state)
+        codes = fitted.sampler.draw(fitted, int(n), seed, place)
+        rows = _decode_rows(fitted, nearest_codes(fitted, codes), seed if noise else None)
+        return fitted.reader.restore(fitted.reader.within(fitted.reader.unscale(rows)))
 
     @on_device
     def similar(self, X: Any, n: int = 5, scale: float = 0.3, random_state: Any = 0) -> Any:
@@ -376,6 +386,20 @@ class Reconstructor(Encoder, Estimator[FittedAutoencoder]):
     def _decode(self, codes: np.ndarray) -> Any:
         """Return the rows of the nearest codes [n, size + c] that the neck can give."""
         return self.inverse_transform(nearest_codes(self.fitted_, codes))
+
+
+def _decode_rows(fitted: FittedAutoencoder, codes: np.ndarray, seed: int | None) -> np.ndarray:
+    """Return the expected row of each of the codes [n, size + c], or with a seed a draw of p(x | z), scaled [n, d]."""
+    if seed is None:
+        decode = fitted.bind(inference.decode)
+    else:
+        draw, key, numbers = fitted.bind(inference.draw), jax.random.key(seed), itertools.count(1)
+
+        def decode(block: np.ndarray) -> Any:
+            return draw(block, jax.random.fold_in(key, next(numbers)))
+
+    blocks = inference.blockwise(decode, iter([codes.astype(np.float32)]))
+    return np.concatenate(list(blocks)).astype(np.float64)
 
 
 def category_mask(parts: AutoencoderParts | StackParts, row: Row) -> np.ndarray:

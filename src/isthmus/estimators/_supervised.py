@@ -275,7 +275,7 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
             reader = reader.with_categories(parts.read_categories(reader.row))
             check_categories(reader.row, parts.row_likelihood(reader.row))
             if pretrained is None:
-                reader = reader.fit_scaling(parts.scaling, rows)
+                reader = reader.fit_scaling(parts.scaling, rows, source.dtype)
             else:
                 reader = reader.scaled_like(pretrained.fitted_.reader)
         skeleton = _build(parts, reader, target)

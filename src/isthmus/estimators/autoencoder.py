@@ -339,10 +339,10 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         if former is None:
             reader = reader.with_categories(parts.read_categories(reader.row))
             check_categories(reader.row, parts.row_likelihood(reader.row))
-            reader = reader.fit_scaling(parts.scaling, rows)
+            reader = reader.fit_scaling(parts.scaling, rows, source.dtype)
         else:
             known = former.reader.fitted_scaling.known
-            reader = reader.with_known({}).still_constant(rows)  # new categories are accepted
+            reader = reader.with_known({}).having_seen(rows, source.dtype)  # new categories are accepted
         skeleton = parts.build(reader.row)
         if former is not None:
             check_same_network(skeleton, former)

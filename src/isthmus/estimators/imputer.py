@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple, Self
 
 import jax
 import numpy as np
 from sklearn.base import OneToOneFeatureMixin, clone
 
-from isthmus.core.constraints import Constraint, Seed, Whole
+from isthmus.core.constraints import Constraint, Seed, Whole, is_number, is_whole
 from isthmus.data.source import Source
 from isthmus.data.sources import open_table
 from isthmus.data.tokens import are_texts
@@ -60,13 +60,43 @@ class CellPrediction(NamedTuple):
     draw: np.ndarray  # of a category one drawn by its probability
 
 
+class Bounds(Constraint):
+    """Two ends by column, None for no end."""
+
+    @property
+    def allowed(self) -> str:
+        return "a dict from columns to (least, most), each a number or None"
+
+    def holds(self, value: Any) -> bool:
+        if value is None:
+            return True
+        is_dict = isinstance(value, Mapping) and all(isinstance(key, str) or is_whole(key) for key in value)
+        return is_dict and all(map(_are_ends, value.values()))
+
+    def to_json(self, value: Any) -> Any:
+        if value is None:
+            return None
+        return {str(column): [None if end is None else float(end) for end in pair] for column, pair in value.items()}
+
+    def from_json(self, name: str, data: Any) -> Any:
+        return data  # `check` looks at it
+
+
+def _are_ends(pair: Any) -> bool:
+    if not isinstance(pair, list | tuple) or len(pair) != 2:
+        return False
+    are_numbers = all(end is None or (is_number(end) and np.isfinite(float(end))) for end in pair)
+    return are_numbers and (None in pair or pair[0] <= pair[1])
+
+
 @dataclass(kw_only=True, eq=False, repr=False)
 class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
     """Fill the missing cells of a table, numbers and categories, with what an autoencoder makes of the others.
 
     The autoencoder learns from rows of which more cells are hidden at random, so it knows any pattern of missing cells,
     and new rows are filled without another fit. A number is filled with its expectation, a category with the most
-    probable one. All other cells stay as they are, to the bit.
+    probable one. Filled numbers stay within what the fit has seen of their column, and have its decimals. All other
+    cells stay as they are, to the bit.
 
     The error of fillings is measured on cells that were hidden in rows kept apart (a tenth, from 500 rows on; else in
     the rows of the fit): quantiles by column of (x − x̂) / σ̂, σ̂ the standard deviation of the model where its likelihood
@@ -79,6 +109,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
     n_imputations : how many tables `impute` draws.
     sweeps : how often `impute` draws half of the missing cells again, given the others, so that they go together.
     random_state : seed of the hidden cells and of the draws.
+    bounds : by name of a column of numbers, or its place, the least and the most that is filled in, None for no end, as
+        `{"age": (0, None)}`; of all others it is what the fit has seen.
 
     Attributes
     ----------
@@ -106,12 +138,14 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
     n_imputations: int = 5
     sweeps: int = 2
     random_state: int | np.random.RandomState | None = 0
+    bounds: Mapping[str | int, tuple[float | None, float | None]] | None = None
 
     constraints: ClassVar[Mapping[str, Constraint]] = {
         "autoencoder": Estimators(Autoencoder, "an Autoencoder, or None", optional=True),
         "n_imputations": Whole(1),
         "sweeps": Whole(0, at_most=MOST_SWEEPS),
         "random_state": Seed(),
+        "bounds": Bounds(),
     }
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -145,6 +179,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
         model = clone(template).fit(source, sample_weight=weight, expects_missing=True)
         if not model.fitted_.row.is_table:
             raise InvalidData(NO_CELLS)
+        model._fitted = replace(model.fitted_, reader=model.fitted_.reader.with_bounds(self.bounds or {}))
         self._fitted = FittedImputer(
             self.to_json(), model, self._fit_residuals(model, model.scaled_rows(source)[apart])
         )
@@ -302,11 +337,12 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
     def _bounds(self, x: np.ndarray, coverage: float) -> tuple[np.ndarray, np.ndarray]:
         """Return the ends of the interval of every cell of scaled rows `x` [n, d], in its units, [n, d] each."""
         fitted = self.fitted_
-        cells, ends = _predict(fitted.autoencoder, x, None), []
+        cells, ends, reader = _predict(fitted.autoencoder, x, None), [], fitted.autoencoder.fitted_.reader
         for rank in ((1 - coverage) / 2, (1 + coverage) / 2):
             noise = np.array([np.interp(rank, RANKS, quantiles) for quantiles in fitted.residuals.T])
             end = np.where(np.isnan(x), cells.mean + cells.uncertainty * noise, x)
-            ends.append(np.asarray(fitted.autoencoder.fitted_.reader.unscale(end)))
+            rows = np.asarray(reader.unscale(end))
+            ends.append(np.where(np.isnan(x), reader.within(rows), rows))
         return ends[0], ends[1]
 
     def _fit_residuals(self, model: Autoencoder, rows: np.ndarray) -> np.ndarray:
@@ -338,7 +374,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
     def _complete(self, source: Source, filled: np.ndarray, is_missing: np.ndarray) -> Any:
         """Return the table with its missing cells [n, d] taken from scaled rows `filled` [n, d]."""
         reader = self.fitted_.autoencoder.fitted_.reader
-        return source.complete(reader.restore(reader.unscale(filled), source), is_missing)
+        return source.complete(reader.restore(reader.within(reader.unscale(filled)), source), is_missing)
 
 
 def _predict(model: Autoencoder, x: np.ndarray, seed: int | None) -> CellPrediction:

@@ -128,7 +128,7 @@ class StackedAutoencoder(Reconstructor, TrainingParameters):
         rows = Rows(source, weight, check_part_labels(needing, y, source.n_rows))
         reader = reader.with_categories(parts.read_categories(reader.row))
         check_categories(reader.row, parts.row_likelihood(reader.row))
-        reader = reader.fit_scaling(parts.scaling, rows)
+        reader = reader.fit_scaling(parts.scaling, rows, source.dtype)
         skeleton, row = parts.build(reader.row), reader.row
         split = ValidationSplit(self._validation_share(rows, parts), seed_of(self.random_state))
         likelihood = parts.row_likelihood(row)

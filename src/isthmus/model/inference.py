@@ -36,6 +36,13 @@ def decode(weights: Array, model: Any, code: Array) -> Array:
 
 
 @compiled
+def draw(weights: Array, model: Any, code: Array, key: Array) -> Array:
+    """Return rows [n, d] drawn from p(x | z) for each of `code` [n, size + c]."""
+    condition = code[:, model.size :] if model.condition else None
+    return assemble(model, weights).decode(code[None, :, : model.size], None, condition).sample(key)[0]
+
+
+@compiled
 def reconstruct(weights: Array, model: Any, x: Array) -> Array:
     """Return the expected rows [n, d] of `x` [n, d]."""
     return _outcome(assemble(model, weights), x).mean()[0]

@@ -1,0 +1,81 @@
+"""What the numbers of each column have been: the least, the most, and with how many decimals they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+MOST_DECIMALS = 6  # a column that needs more is not rounded
+NOT_ROUNDED = -1
+SLACK = {np.dtype(np.float32): 2.0**-23, np.dtype(np.float64): 2.0**-50}  # of a number, that is no digit of it
+
+
+def value_ranges(blocks: Iterator[np.ndarray], dtype: np.dtype) -> np.ndarray:
+    """Return the least value, the most, and the number of decimals of each column, [3, d] float64.
+
+    Missing cells do not count; a column without any value, and so without limits, has the ends of float64.
+
+    Parameters
+    ----------
+    blocks : rows [n, d], NaN where a value is missing.
+    dtype : float32 where they come from such numbers, whose last digits are noise.
+
+    Examples
+    --------
+    >>> value_ranges(iter([np.array([[1.0, 0.25], [3.0, np.nan]])]), np.dtype(float)).tolist()
+    [[1.0, 0.25], [3.0, 0.25], [0.0, 2.0]]
+    """
+    ends: np.ndarray | None = None
+    decimals = np.zeros(0)
+    slack = SLACK.get(dtype, SLACK[np.dtype(np.float64)])
+    for block in blocks:
+        if ends is None:
+            largest = np.finfo(np.float64).max
+            ends = np.repeat([[largest], [-largest]], block.shape[1], axis=1)
+            decimals = np.zeros(block.shape[1])
+        if not len(block):
+            continue
+        ends = np.stack([np.fmin(ends[0], np.fmin.reduce(block)), np.fmax(ends[1], np.fmax.reduce(block))])
+        decimals = _more_decimals(decimals, block, slack)
+    if ends is None:
+        return np.zeros((3, 0))
+    is_empty = ends[0] > ends[1]
+    return np.stack([*np.where(is_empty, ends[::-1], ends), np.where(is_empty, NOT_ROUNDED, decimals)])
+
+
+def _more_decimals(decimals: np.ndarray, block: np.ndarray, slack: float) -> np.ndarray:
+    """Return the decimals [d] that rows [n, d] need too, given those that all rows before needed."""
+    decimals = decimals.copy()
+    for places in range(MOST_DECIMALS + 1):
+        columns = np.flatnonzero(decimals == places)
+        values = block[:, columns]
+        needs_more = (np.abs(np.round(values, places) - values) > slack * np.abs(values)).any(axis=0)
+        decimals[columns[needs_more]] = places + 1 if places < MOST_DECIMALS else NOT_ROUNDED
+    return decimals
+
+
+def wider(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return the ranges [3, d] of the rows of both tables."""
+    is_free = np.stack([one[2], other[2]]).min(axis=0) == NOT_ROUNDED
+    decimals = np.where(is_free, NOT_ROUNDED, np.maximum(one[2], other[2]))
+    return np.stack([np.minimum(one[0], other[0]), np.maximum(one[1], other[1]), decimals])
+
+
+def are_ranges(ranges: np.ndarray) -> bool:
+    """Say whether a table [3, d] is one that `value_ranges` returns."""
+    least, most, decimals = ranges
+    return bool((least <= most).all() and np.isin(decimals, range(NOT_ROUNDED, MOST_DECIMALS + 1)).all())
+
+
+def within(ranges: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return rows [n, d] with every number within the least and the most of its column, written with its decimals.
+
+    NaN stays.
+    """
+    least, most, decimals = ranges
+    rows = np.asarray(rows, np.float64)
+    for places in np.unique(decimals[decimals != NOT_ROUNDED]).astype(int):
+        is_so = decimals == places
+        rows = np.where(is_so, np.round(rows, places), rows)
+    return np.clip(rows, least, most)
