@@ -1026,15 +1026,18 @@ def wrong_answers(target: Path, name: str, tolerance: float = TOLERANCE) -> dict
     expected = {
         each.split("/")[1]: a for each, a in _read(target / "expected.npz").items() if each.split("/")[0] == name
     }
+    model = isthmus.load(target / f"{name}.safetensors")
     with tempfile.TemporaryDirectory() as folder:
-        found = answers(isthmus.load(target / f"{name}.safetensors"), CASES[name](Path(folder)))
+        found = answers(model, CASES[name](Path(folder)))
     found = {each: array[:KEPT] if array.ndim else array for each, array in found.items()}
     if expected.keys() != found.keys():
         return {"answers": f"{sorted(found)} in place of {sorted(expected)}"}
     wrong = {}
     for each, array in expected.items():
-        other = found[each]
-        if array.shape != other.shape or not np.allclose(other, array, tolerance, tolerance, equal_nan=True):
+        other, slack = found[each], tolerance
+        if each == "p_values":  # a score that differs in its last digit may pass one validation row, which it is itself
+            slack += 1 / (1 + model.fitted_.validation.weight.sum())
+        if array.shape != other.shape or not np.allclose(other, array, tolerance, slack, equal_nan=True):
             wrong[each] = _difference({each: array}, {each: other})
     return wrong
 
