@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 import isthmus
-from isthmus import Autoencoder, InvalidData, NetworkClassifier
+from isthmus import Autoencoder, InvalidData, InvalidPart, NetworkClassifier
+from tiny import weight_arrays
 
 GENERATOR = np.random.default_rng(0)
 TASK = np.arange(120) % 3
@@ -97,3 +98,35 @@ def test_a_task_is_added_and_others_stay_where_they_are_remembered() -> None:
         moved.append(np.abs(model.predict_proba(X[old]) - before).mean())
     assert moved[1] < 0.02
     assert moved[1] < moved[0] / 5
+
+
+def test_a_new_task_is_learned_by_its_embedding_alone() -> None:
+    """The others answer as before, to the bit, and so does everything but the embeddings."""
+    model = NetworkClassifier(HYPER, **FAST).fit(X, Y)
+    before, weights = model.predict_proba(X), weight_arrays(model)
+    new = np.column_stack([X[:, :2], np.full(120, 3)])
+    label = np.where(X[:, 0] < 0, "up", "down")
+    with pytest.raises(InvalidData):
+        model.predict(new)
+    model.set_params(warm_start=True, encoder__learning="tasks", max_epochs=120).fit(new, label)
+    np.testing.assert_array_equal(model.predict_proba(X), before)
+    assert model.score(new, label) > 0.9
+    for name, array in weight_arrays(model).items():
+        if name.endswith("hypernetwork.tasks"):
+            np.testing.assert_array_equal(array[:3], weights[name][:3])
+            assert (array[3] != weights[name][3]).all()
+        else:
+            np.testing.assert_array_equal(array, weights[name])
+
+
+def test_an_autoencoder_learns_a_new_task_alone_too() -> None:
+    ae = Autoencoder(1, encoder=HYPER, max_epochs=2).fit(X)
+    before = ae.reconstruct(X)
+    ae.set_params(warm_start=True, encoder__learning="tasks").fit(np.column_stack([X[:, :2], np.full(120, 3)]))
+    np.testing.assert_array_equal(ae.reconstruct(X), before)
+
+
+def test_without_tasks_no_embedding_can_learn_alone() -> None:
+    with pytest.raises(InvalidPart) as caught:
+        Autoencoder(1, encoder="hyper(mlp, learning='tasks')").fit(X)
+    assert str(caught.value) == "Hyper.learning must be 'all' where the condition is a number. Got 'tasks'."

@@ -78,6 +78,10 @@ class Neck(eqx.Module):
         """Return what the neck can give that is nearest to `code` [n, size]: of a sparse code, few units."""
         return code
 
+    def decoded(self, code: Array) -> Array:
+        """Return what is decoded of `code` [n, size]: of a sparse one fewer units, where `transform` keeps more."""
+        return code
+
     def baseline(self, code: Array) -> Array:
         """Return what each unit is set to where it is left out, [size], of rows with `code` [n, size]: their mean."""
         return jnp.mean(code, axis=0)

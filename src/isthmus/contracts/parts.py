@@ -76,6 +76,10 @@ class Backbone(Part, kind="backbones"):
         """Return the columns that the decoder must know beside the code: they follow it."""
         return ()
 
+    def learns(self, path: str) -> bool:
+        """Say whether the weights at a path of the model, as `encoder.layers.0.affine.matrix`, learn."""
+        return True
+
     def categories(self, row: Row) -> dict[int, int]:
         """Return the columns that are read as categories 0, 1, …, unscaled, and how many each may hold."""
         return {}
@@ -260,6 +264,14 @@ class Optimizer(Part, kind="optimizers"):
     def direction(self) -> optax.GradientTransformation:
         """Return the rule from gradients to directions; the loop subtracts learning_rate x direction."""
         return optax.identity()
+
+    def look_ahead(self, weights: Array, memory: Any, rate: Array) -> Array:
+        """Return where the gradient is taken: at the weights, or where the memory would bring them by a rate alone."""
+        return weights
+
+    def rescale(self, memory: Any, ratio: Array) -> Any:
+        """Return the memory where the rate before was `ratio` times that of now: velocities are in units of it."""
+        return memory
 
     def round(self, value_and_gradient: Callable[..., Any], start: np.ndarray) -> tuple[np.ndarray, bool]:
         """Return better weights [weights] and whether they have settled; only where `full_batch`."""

@@ -75,6 +75,10 @@ class AutoencoderParts:
         model = build(row, self.encoder, bottleneck or self.bottleneck, decoder, self.row_likelihood(row))
         return tie(model) if self.tied else model
 
+    def learns(self, path: str) -> bool:
+        """Say whether the weights at a path of the model learn."""
+        return self.encoder.learns(path) and (self.decoder or self.encoder).learns(path)
+
     def check_facts(self, facts: Mapping[str, Any]) -> Arrays:
         """Return what the bottleneck has learned in a fit, from a file, or raise `InvalidPart`."""
         names = self.bottleneck.fact_names
@@ -178,6 +182,11 @@ class SupervisedParts:
             return self.base.row_likelihood(row)
         is_text = row.categories and all(row.categories) and not row.is_table
         return with_categories(resolve(Likelihood, "codes" if is_text else "squared_error"), row)
+
+    def learns(self, path: str) -> bool:
+        """Say whether the weights at a path of the model learn."""
+        parts = self.encoder if self.base is None else self.base
+        return isinstance(parts, StackParts) or parts.learns(path)
 
     def build(self, row: Row, head_of: Callable[[Any], Head], target_may_be_missing: bool) -> Model:
         """Return the model; `head_of(target_layer)` gives the head of the target."""

@@ -332,6 +332,7 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
             n_starts=self.n_starts,
             stops=parts.stops,
             known=known,
+            learns=parts.learns,
         )
         groups = target.groups(np.asarray(job.table.target)[: int(job.table.rows)])
         table, validation = self._encode(job.table, target), job.held_out

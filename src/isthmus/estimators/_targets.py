@@ -63,11 +63,17 @@ class ClassTarget(Target):
     """Classes: of one output, or of several."""
 
     classes: tuple[np.ndarray, ...]  # of each output, in order
+    is_single: bool = False  # two classes are one column: whether it is the second
 
     @property
     def widths(self) -> list[int]:
-        """How many classes each output has."""
-        return [len(classes) for classes in self.classes]
+        """How many columns each output has: one for each class, or one for two."""
+        return [1 if self.is_single and len(classes) == 2 else len(classes) for classes in self.classes]
+
+    def shares(self, expected: np.ndarray) -> list[np.ndarray]:
+        """Return the shares of the classes of each output, [n, classes], of expected columns [n, columns]."""
+        parts = np.split(expected, np.cumsum(self.widths)[:-1], axis=1)
+        return [np.hstack([1 - part, part]) if part.shape[1] == 1 else part for part in parts]
 
     @property
     def row(self) -> Row:
@@ -78,8 +84,8 @@ class ClassTarget(Target):
         return heads[0] if len(heads) == 1 else JointHead(heads, tuple(self.widths))
 
     def encode(self, target: np.ndarray, weight: np.ndarray) -> Any:
-        columns = zip(target.T, self.widths, strict=True)
-        one_hot = [jax.nn.one_hot(column.astype(np.int32), width) for column, width in columns]
+        each = zip(target.T, self.classes, self.widths, strict=True)
+        one_hot = [jax.nn.one_hot(column.astype(np.int32), len(of))[:, -width:] for column, of, width in each]
         return jnp.concatenate(one_hot, axis=1)
 
     def groups(self, target: np.ndarray) -> np.ndarray | None:
@@ -87,16 +93,18 @@ class ClassTarget(Target):
 
     def facts(self) -> dict[str, Any]:
         lists = [plain_classes(classes) for classes in self.classes]
-        return {"classes": lists if len(lists) > 1 else lists[0]}
+        return {"classes": lists if len(lists) > 1 else lists[0]} | ({"is_single": True} if self.is_single else {})
 
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> Self:
         classes: Any = facts.get("classes")
-        is_list = set(facts) == {"classes"} and isinstance(classes, list) and len(classes) >= 2
+        is_single = facts.get("is_single", False)  # in files of earlier versions two classes are two columns
+        is_known = set(facts) <= {"classes", "is_single"} and type(is_single) is bool
+        is_list = is_known and isinstance(classes, list) and len(classes) >= 2
         lists = classes if is_list and isinstance(classes[0], list) else [classes]
         is_sound = is_list and all(are_classes(values) for values in lists)
         require(is_sound, "classes", "at least two, in order", classes)
-        return cls(tuple(np.array(values) for values in lists))
+        return cls(tuple(np.array(values) for values in lists), is_single)
 
 
 @dataclass(frozen=True)

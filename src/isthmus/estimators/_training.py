@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -150,6 +151,7 @@ def build_job(
     stops: tuple[Stop, ...] = (),
     known: KnownCategories | None = None,
     neighborhood: Neighborhood | None = None,
+    learns: Callable[[str], bool] | None = None,
 ) -> Job:
     """Return what the loop needs; the rows are scaled and put on the device here, once.
 
@@ -158,6 +160,7 @@ def build_job(
     likelihood : what every row must be explained by, or None.
     split : which rows are kept for validation; its seed is that of the whole training.
     known : the categories of the training rows of earlier fits.
+    learns : says of a weight's path whether it learns; None where all do.
     """
     count = n_starts * sum(spec.size for spec in parameter_specs(skeleton).values())
     require_memory(4 * COPIES * count, f"training {count:,} weights", "Use fewer units, or fewer starts.")
@@ -169,7 +172,7 @@ def build_job(
     whole = FULL_BATCH if plan.optimizer.full_batch else min(max(int(table.rows) // 32, 32), 256)
     return Job(
         model=as_data(skeleton),
-        plan=as_data(plan),
+        plan=as_data(plan if learns is None else plan._replace(step_scale=_step_scale(skeleton, learns))),
         table=table,
         held_out=validation,
         batch_size=min(int(parameters.batch_size or whole), len(table.x)),
@@ -179,6 +182,14 @@ def build_job(
         known={} if known is None else known,
         neighborhood=neighborhood,
     )
+
+
+def _step_scale(skeleton: Model, learns: Callable[[str], bool]) -> np.ndarray | None:
+    """Return 1 for each weight that learns and 0 for the others, [weights]; None where all learn."""
+    each = [(learns(path), spec.size) for path, spec in parameter_specs(skeleton).items()]
+    if all(is_learning for is_learning, _ in each):
+        return None
+    return np.repeat(np.array([is_learning for is_learning, _ in each], np.float32), [size for _, size in each])
 
 
 def start_from_rows(

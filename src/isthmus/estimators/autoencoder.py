@@ -376,6 +376,7 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
             stops=parts.stops,
             known=prepared.known,
             neighborhood=parts.neighborhood,
+            learns=parts.learns,
         )
 
     def _first_weights(self, prepared: Prepared, job: Job, former: FittedAutoencoder | None) -> np.ndarray:

@@ -18,7 +18,7 @@ from isthmus.data.validation import check_labels, check_weight, is_missing
 from isthmus.errors import InvalidData, require
 from isthmus.estimators._device import on_device
 from isthmus.estimators._sklearn import ClassifierMixin
-from isthmus.estimators._supervised import SUPERVISED, Supervised, Targets
+from isthmus.estimators._supervised import SUPERVISED, FittedSupervised, Supervised, Targets
 from isthmus.estimators._targets import ClassTarget, Target, are_classes, plain_classes
 
 
@@ -50,7 +50,8 @@ class NetworkClassifier(ClassifierMixin, Supervised):
     ----------
     encoder : from a row to the code, of `isthmus.backbones`; not used with `pretrained`.
     target : how the code explains the class, of `isthmus.likelihoods`: `"categorical"` (softmax), `"bernoulli"`
-        (one logistic regression for each class), `"hinge"` (a support vector machine), `"binary_hinge"`.
+        (a logistic regression for each class), `"hinge"` (a support vector machine), `"binary_hinge"` (one for each
+        class). By `"bernoulli"` and `"binary_hinge"` two classes are one output, p = σ(g) of the second one.
     pretrained : an autoencoder whose layers are copied, encoder and code without noise, with its scaling. One that is
         fitted is used as it is, another (also after `clone`) is fitted on the rows first.
     frozen_epochs : epochs at the start in which only the head learns.
@@ -126,7 +127,8 @@ class NetworkClassifier(ClassifierMixin, Supervised):
         places, classes = _places(y, source.n_rows, None if former is None else _classes_of(former.target))
         factor = _factors(self.class_weight, places, classes)
         targets = Targets(places.astype(np.float64), factor, places[:, 0])
-        target = ClassTarget(tuple(classes))
+        is_single = self.part("target").explains == "bits" if former is None else _target_of(former).is_single
+        target = ClassTarget(tuple(classes), is_single)
         fitted = self._train(X, source, reader, target, targets, sample_weight, checkpoint, former)
         self._fitted = replace(fitted, n_labelled=int((places[:, 0] >= 0).sum()))
         return self
@@ -148,9 +150,9 @@ class NetworkClassifier(ClassifierMixin, Supervised):
     def predict_proba(self, X: Any) -> Any:
         """Return the probability of each class, [n, classes], rows summing to one; for several outputs a list."""
         fitted, source = self.fitted_, self.open_rows(X)
-        widths = [len(classes) for classes in _classes_of(fitted.target)]
-        share = fitted.expect(source, sum(widths)).astype(np.float64)
-        shares = [_normalize(part) for part in np.split(share, np.cumsum(widths)[:-1], axis=1)]
+        target = _target_of(fitted)
+        shares = target.shares(fitted.expect(source, sum(target.widths)).astype(np.float64))
+        shares = [_normalize(share) for share in shares]
         return shares if len(shares) > 1 else shares[0]
 
     def predict(self, X: Any) -> np.ndarray:
@@ -194,6 +196,12 @@ class NetworkClassifier(ClassifierMixin, Supervised):
         tags.target_tags.multi_output = True
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def _target_of(fitted: FittedSupervised) -> ClassTarget:
+    target = fitted.target
+    assert isinstance(target, ClassTarget)  # noqa: S101 -- a classifier has no other
+    return target
 
 
 def _classes_of(target: Target) -> Sequence[np.ndarray]:

@@ -39,6 +39,8 @@ from isthmus.model.model import Model
 from isthmus.model.stack import Rescale, stack_models
 from isthmus.training import loop
 
+SVM_PENALTY = "weight_decay(0.001, on=target)"  # a support vector machine of C = 1 on 500 rows
+
 
 @dataclass(frozen=True)
 class FittedStack(FittedAutoencoder):
@@ -157,7 +159,8 @@ class StackedAutoencoder(Reconstructor, TrainingParameters):
 
         Parameters
         ----------
-        head : `"softmax"`, `"logistic"` (one regression for each class), `"svm"`, or a likelihood over classes.
+        head : `"softmax"`, `"logistic"` (a regression for each class, one for two), `"svm"` (the hinge loss, and beside
+            it ‖w‖² of the head), or a likelihood over classes.
         settings : of the classifier; by default the head learns alone for 50 epochs at first.
 
         Examples
@@ -169,7 +172,8 @@ class StackedAutoencoder(Reconstructor, TrainingParameters):
         from isthmus.estimators.classifier import NetworkClassifier  # it knows all autoencoders
 
         target = {"softmax": "categorical", "logistic": "bernoulli", "svm": "hinge"}.get(head, head)
-        return NetworkClassifier(target=target, pretrained=self, **({"frozen_epochs": 50} | settings))
+        own: dict[str, Any] = {"frozen_epochs": 50} | ({"penalties": SVM_PENALTY} if head == "svm" else {})
+        return NetworkClassifier(target=target, pretrained=self, **(own | settings))
 
     @property
     def layers_(self) -> list[Autoencoder]:

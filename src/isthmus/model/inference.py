@@ -31,8 +31,8 @@ def encode(weights: Array, model: Any, x: Array) -> Array:
 @compiled
 def decode(weights: Array, model: Any, code: Array) -> Array:
     """Return the expected rows [n, d] of `code` [n, size + c]."""
-    condition = code[:, model.size :] if model.condition else None
-    return assemble(model, weights).decode(code[None, :, : model.size], None, condition).mean()[0]
+    network, condition = assemble(model, weights), code[:, model.size :] if model.condition else None
+    return network.decode(network.neck.decoded(code[:, : model.size])[None], None, condition).mean()[0]
 
 
 @compiled

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import LAST_STEP, Batch, KnownCategories, Links, at
+from isthmus.contracts import LAST_STEP, Batch, KnownCategories, Links, Optimizer, Schedule, at
 from isthmus.core.parameter_specs import assemble, fill_specs, join_weights, split_weights, weight_range
 from isthmus.core.programs import compiled
 from isthmus.data.device_table import DeviceTable
@@ -112,23 +112,51 @@ def _step(
     table: DeviceTable,
 ) -> tuple[TrainingState, _Sums]:
     batch = _take(table, order[i], state.links)
-    gradient, result = _gradient(state.weights, batch, _key(key, i), model, plan, state.step, state.memory)
+    ahead = _look_ahead(state, factor, model, plan)
+    gradient, result = _gradient(ahead, batch, _key(key, i), model, plan, state.step, state.memory)
     change, optimizer = _change(gradient, state, model, plan)
     weights = state.weights - factor * change
     after = state._replace(weights=weights, optimizer=optimizer, step=state.step + 1, memory=result.memory)
     return after, _add(sums, result, order[i])
 
 
+def _look_ahead(state: TrainingState, factor: Array, model: Any, plan: Plan) -> Array:
+    """Return where the gradient of a step is taken: ahead of the weights, where an optimizer looks ahead."""
+    memory, other = state.optimizer
+    ahead = plan.optimizer.look_ahead(state.weights, memory, factor * _rates(plan.optimizer, state.step)[0])
+    if plan.discriminator is None:
+        return ahead
+    low, high = weight_range(model, DISCRIMINATOR)
+    rate = factor * _rates(plan.discriminator, state.step)[0]
+    own = plan.discriminator.look_ahead(state.weights[low:high], other, rate)
+    return ahead.at[low:high].set(own)
+
+
+def _rates(optimizer: Optimizer, step: Array) -> tuple[Array, Array]:
+    """Return the learning rates of the step before and of this one."""
+    rate = optimizer.learning_rate
+    return at(rate, jnp.maximum(step - 1, 0)), at(rate, step)
+
+
 def _change(gradient: Array, state: TrainingState, model: Any, plan: Plan) -> tuple[Array, Any]:
     """Return the change of the weights, the discriminator's by its own optimizer, and the memory of both."""
     memory, other = state.optimizer
-    direction, memory = plan.optimizer.direction().update(gradient, memory, state.weights)
-    change = at(plan.optimizer.learning_rate, state.step) * direction
+    change, memory = _by(plan.optimizer, gradient, memory, state.weights, state.step)
     if plan.discriminator is not None:
         low, high = weight_range(model, DISCRIMINATOR)
-        own, other = plan.discriminator.direction().update(gradient[low:high], other, state.weights[low:high])
-        change = change.at[low:high].set(at(plan.discriminator.learning_rate, state.step) * own)
+        weights = state.weights[low:high]
+        own, other = _by(plan.discriminator, gradient[low:high], other, weights, state.step)
+        change = change.at[low:high].set(own)
     return (change if plan.step_scale is None else change * plan.step_scale), (memory, other)
+
+
+def _by(optimizer: Optimizer, gradient: Array, memory: Any, weights: Array, step: Array) -> tuple[Array, Any]:
+    """Return the change of weights by an optimizer, rate x direction, and its memory."""
+    before, now = _rates(optimizer, step)
+    if isinstance(optimizer.learning_rate, Schedule):
+        memory = optimizer.rescale(memory, jnp.where(now > 0, before / jnp.where(now > 0, now, 1), 1))
+    direction, memory = optimizer.direction().update(gradient, memory, weights)
+    return now * direction, memory
 
 
 @compiled

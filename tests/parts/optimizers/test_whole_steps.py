@@ -176,20 +176,33 @@ def nesterov(w: np.ndarray, eta: float = 0.05, gamma: float = 0.9) -> Iterator[t
         yield w, v
 
 
-def test_nesterov_is_that_of_the_slides_seen_from_where_it_looks() -> None:
-    """Ours keeps θ = w − γ v, where the gradient is taken: the same trajectory, each of both told from the other."""
-    ours = trajectory(job("sgd(0.05, momentum=0.9, nesterov=True)"))
+def test_nesterov_is_that_of_the_slides() -> None:
+    """The weights kept are w, not where it looks, w − γ v."""
     form = nesterov(START)
     slides = [next(form) for _ in range(5)]
-    np.testing.assert_allclose(ours, [w - 0.9 * v for w, v in slides], rtol=0, atol=1e-6)
-    # And back: θ_t − θ_{t−1} = −(1 + γ) v_t + γ v_{t−1} gives v_t, and w_t = θ_t + γ v_t.
-    v, before = np.zeros_like(START), START
-    for theta, (w, _) in zip(ours, slides, strict=True):
-        v = (before - theta + 0.9 * v) / 1.9
-        before = theta
-        np.testing.assert_allclose(theta + 0.9 * v, w, rtol=0, atol=2e-6)
-    assert np.abs(ours[-1] - slides[-1][0]).max() > 1e-2  # they are not the same point
+    ours = trajectory(job("sgd(0.05, momentum=0.9, nesterov=True)"))
+    np.testing.assert_allclose(ours, [w for w, _ in slides], rtol=0, atol=2e-6)
+    assert np.abs(ours[-1] - (slides[-1][0] - 0.9 * slides[-1][1])).max() > 1e-2
     assert np.abs(ours[-1] - trajectory(job("sgd(0.05, momentum=0.9)"))[-1]).max() > 1e-2
+
+
+@pytest.mark.parametrize("is_nesterov", [False, True], ids=["momentum", "nesterov"])
+@pytest.mark.parametrize(
+    "rate", ["linear(0.1, 0.02, steps=4)", "exponential(0.1, rate=0.5, steps=3)", "inverse_time(0.1, steps=2)"]
+)
+def test_the_rate_of_each_step_enters_the_velocity(rate: str, is_nesterov: bool) -> None:
+    """v_t = γ v_{t−1} + η_t ∇L, w_t = w_{t−1} − v_t: what a step has added is not lowered by the rates after it."""
+    settings = job(f"sgd({rate}, momentum=0.9, nesterov={is_nesterov})", batch_size=4, max_epochs=6)
+    w, v, t, due, outside = START, np.zeros_like(START), 0, [], np.zeros_like(START)
+    for number in range(6):
+        for batch in epoch.shuffled_batches(settings, 7, number):
+            g = slope(w - 0.9 * v if is_nesterov else w, batch[batch >= 0])
+            v = 0.9 * v + RATES[rate](t) * g
+            w, outside, t = w - v, 0.9 * outside + g, t + 1
+        due.append(w)
+    np.testing.assert_allclose(trajectory(settings), due, rtol=0, atol=1e-5)
+    assert t == 12
+    assert np.abs(v - RATES[rate](t - 1) * outside).max() > 1e-3  # with the rate outside it would be another
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 7])

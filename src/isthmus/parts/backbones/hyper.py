@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from jaxtyping import Array
 
@@ -37,6 +37,8 @@ class Hyper(Backbone):
     hidden : widths of the hidden layers of g.
     chunk : weights made at once; None for as many as give g about as many weights as it makes.
     activation : of the hidden layers of g.
+    learning : `"all"`, or `"tasks"`: only the embeddings of tasks learn, of those that have rows, and g and all else of
+        the model stay as they are. So a new task is learned, with `warm_start`, and the others answer as before.
 
     References
     ----------
@@ -58,8 +60,11 @@ class Hyper(Backbone):
     hidden: tuple[int, ...] = (50,)
     chunk: int | None = None
     activation: Activation = spelling("relu")
+    learning: Literal["all", "tasks"] = "all"
 
     def __post_init__(self) -> None:
+        has_tasks = self.tasks is not None or self.learning == "all"
+        require(has_tasks, "Hyper.learning", "'all' where the condition is a number", self.learning)
         require(self.tasks is None or self.tasks >= 1, "Hyper.tasks", "at least 1, or None", self.tasks)
         require(self.embedding >= 1, "Hyper.embedding", "at least 1", self.embedding)
         require(all(width >= 1 for width in self.hidden), "Hyper.hidden", "widths of at least 1", self.hidden)
@@ -78,6 +83,9 @@ class Hyper(Backbone):
 
     def target_layer(self, row: Row, width: int, total: int) -> Callable[[Array], Array]:
         return self.output_layer(row, width, total)
+
+    def learns(self, path: str) -> bool:
+        return self.learning == "all" or path.endswith(".hypernetwork.tasks")
 
     def condition(self, row: Row) -> tuple[int, ...]:
         return (self._place(row),)

@@ -33,7 +33,7 @@ class TopK(Bottleneck):
     """A linear code of `size` units of which the k largest stay as they are and the others are zero.
 
     Largest means signed, not by magnitude. Of equal units the first stay, so exactly k do. `transform` keeps alpha·k,
-    as many as `k` has come to at its end; what is decoded keeps k.
+    as many as `k` has come to at its end; what is decoded keeps k, also in `inverse_transform`.
 
     Parameters
     ----------
@@ -103,7 +103,13 @@ class TopKNeck(Neck):
         return Code(draws, keep_largest(linear, self.encoded, self.encoded), dense=linear)
 
     def nearest(self, code: Array) -> Array:
-        return keep_largest(code, self._units(LAST_STEP), self.most)
+        # A unit that is 0 has been left out already, though others that stay are below 0.
+        is_out = code == 0
+        kept = keep_largest(jnp.where(is_out, -jnp.inf, code), self._units(LAST_STEP), self.most)
+        return jnp.where(is_out, 0, kept)
+
+    def decoded(self, code: Array) -> Array:
+        return self.nearest(code)
 
     def _units(self, step: Array) -> Array:
         """Return how many units stay at a step."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import optax
+from jaxtyping import Array
 
 from isthmus.contracts import Optimizer, Schedule
 from isthmus.errors import require
@@ -14,7 +16,8 @@ from isthmus.errors import require
 class Sgd(Optimizer):
     """Gradient descent on batches, plain, with momentum, or with Nesterov momentum.
 
-    With momentum m: v ← m · v + g, and d = v; with Nesterov d = g + m · v.
+    v ← γ v + η ∇L(W), W ← W − v, with η the learning rate of the step and γ the momentum; with Nesterov the gradient is
+    taken at W − γ v, and the weights kept are W.
 
     Parameters
     ----------
@@ -40,4 +43,10 @@ class Sgd(Optimizer):
         require(0 <= self.momentum < 1, "Sgd.momentum", "in [0, 1)", self.momentum)
 
     def direction(self) -> optax.GradientTransformation:
-        return optax.trace(self.momentum, nesterov=self.nesterov)
+        return optax.trace(self.momentum)  # v / η
+
+    def look_ahead(self, weights: Array, memory: Any, rate: Array) -> Array:
+        return weights - rate * self.momentum * memory.trace if self.nesterov else weights
+
+    def rescale(self, memory: Any, ratio: Array) -> Any:
+        return memory._replace(trace=ratio * memory.trace)
