@@ -1,5 +1,6 @@
 """An output is written at once or not at all, and what is wrong with its name is said before any work."""
 
+import csv
 import errno
 import os
 import stat
@@ -110,3 +111,37 @@ def test_the_formats_keep_every_digit(tmp_path):
     head, *lines = (tmp_path / "out.csv").read_text().splitlines()
     assert head == 'a,"odd, ""name"""'
     np.testing.assert_array_equal([[float(cell) for cell in line.split(",")] for line in lines], values)
+
+
+FORMULAS = ["=1+1", "=cmd|' /C calc'!A0", "@SUM(1)", "+1+2", "-2+3"]
+
+
+def test_formulas_are_said_and_written_as_texts_where_asked(call, frame, tmp_path):
+    cells = frame.assign(**{"=HYPERLINK(1)": FORMULAS * 12, "low": -frame["a"]})
+    cells.loc[3, "a"] = None
+    cells.to_csv("data.csv", index=False)
+    plain = call("impute", "data.csv", "--out", "plain.csv", "--quiet")
+    assert plain.exit_code == 0, plain.stderr
+    shown = call("impute", "data.csv", "--out", "plain.csv")
+    note = (
+        "plain.csv holds texts that a spreadsheet runs as formulas, as '=HYPERLINK(1)': --safe-csv writes them with '"
+    )
+    assert note in shown.stderr
+    assert "=HYPERLINK(1)" in (tmp_path / "plain.csv").read_text()
+    safe = call("impute", "data.csv", "--out", "safe.csv", "--safe-csv")
+    assert safe.exit_code == 0, safe.stderr
+    assert "formulas" not in safe.stderr
+    with (tmp_path / "safe.csv").open(newline="") as file:
+        head, *rows = csv.reader(file)
+    assert head == ["a", "b", "c", "d", "e", "'=HYPERLINK(1)", "low"]
+    assert [row[5] for row in rows[:5]] == [f"'{formula}" for formula in FORMULAS]
+    assert all(float(row[6]) == -float(row[0]) for i, row in enumerate(rows) if i != 3)
+    with (tmp_path / "plain.csv").open(newline="") as file:
+        assert [row[:5] + row[6:] for row in rows] == [row[:5] + row[6:] for row in list(csv.reader(file))[1:]]
+
+
+def test_numbers_are_no_formulas(tmp_path, recwarn):
+    output.write(tmp_path / "out.csv", np.array([[-1.5, 2e-300], [-np.inf, np.nan]]), ["a", "b"])
+    assert list(recwarn) == []
+    output.write(tmp_path / "safe.csv", np.array([[-1.5, 2e-300], [-np.inf, np.nan]]), ["a", "b"], is_safe=True)
+    assert (tmp_path / "safe.csv").read_text() == (tmp_path / "out.csv").read_text()

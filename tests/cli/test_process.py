@@ -2,6 +2,7 @@
 
 import os
 import pty
+import shlex
 import signal
 import subprocess
 import sys
@@ -114,7 +115,26 @@ def test_ctrl_c_elsewhere_is_one_line():
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGINT)
         _, messages = process.communicate(timeout=60)
-    assert (process.returncode, messages) == (1, "isthmus: interrupted.\n")
+    assert (process.returncode, messages) == (130, "isthmus: interrupted.\n")
+
+
+@pytest.mark.parametrize("module", ["typer", "rich.table"])
+def test_ctrl_c_while_the_command_line_is_imported_is_one_line(tmp_path, module):
+    (tmp_path / f"{module.partition('.')[0]}.py").write_text("raise KeyboardInterrupt")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
+    words = [sys.executable, "-m", "isthmus", "parts"]
+    done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "isthmus: interrupted.\n")
+
+
+def test_closed_outputs_are_no_error(tmp_path, table):
+    model = tmp_path / "model.safetensors"
+    words = " ".join(map(shlex.quote, map(str, command("fit", table, "--max-epochs", 1, "--out", model))))
+    for closed in (">&-", ">&- 2>&-"):
+        model.unlink(missing_ok=True)
+        done = subprocess.run(["bash", "-c", f"{words} {closed}"], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert isthmus.load(model).n_iter_ == 1
 
 
 def test_a_reader_that_leaves_is_no_error():

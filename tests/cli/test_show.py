@@ -10,6 +10,7 @@ from isthmus import Autoencoder, NetworkClassifier, StackedAutoencoder
 from isthmus.cli import show
 from isthmus.core.registry import find_part, part_kinds, part_names
 from isthmus.core.spelling import resolve
+from isthmus.storage import container
 
 
 def of_the_house(room):
@@ -107,3 +108,25 @@ def test_what_is_no_autoencoder_is_shown_by_its_settings(told, table, tmp_path):
     assert (found["encoder"], found["max_epochs"], found["names"]) == ("mlp((4,))", "1", "a, b, c, d, e")
     assert told("detect", table, "--save-model", "detector.safetensors")["rows"] == "60"
     assert told("inspect", "detector.safetensors")["threshold"] == "quantile"
+
+
+def test_nothing_that_a_terminal_acts_on_is_shown(call, frame, tmp_path):
+    """Neither of a table's names nor of a file's texts."""
+    frame.columns = ["a\x1b]0;pwned\x07", "b\x1b[31m", "c\u202e", "d", "e"]
+    frame.to_csv("data.csv", index=False)
+    for words in (
+        ("fit", "data.csv", "--max-epochs", 1, "--out", "model.safetensors"),
+        ("inspect", "model.safetensors"),
+        ("detect", "data.csv", "--save-model", "detector.safetensors"),
+        ("inspect", "detector.safetensors"),
+        ("score", "model.safetensors", "data.csv", "--per-feature"),
+        ("score", "model.safetensors", "other\x1b[31m.csv"),
+    ):
+        shown = call(*words)
+        for text in (shown.stdout, shown.stderr):
+            assert not {"\x1b", "\x07", "\u202e"} & set(text)
+    assert "b\\x1b[31m" in call("inspect", "model.safetensors").stdout
+    opened = container.open_file(tmp_path / "model.safetensors", "model")
+    header = {name: value for name, value in opened.header.items() if name not in ("format", "checksum")}
+    container.write(tmp_path / "model.safetensors", header | {"version": "9\x1b]0;pwned\x07"}, opened.read())
+    assert "9\\x1b]0;pwned\\x07" in call("inspect", "model.safetensors").stdout

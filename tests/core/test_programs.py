@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import signal
+import warnings
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -11,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import isthmus
 from isthmus import Autoencoder
 from isthmus.core import programs
 from isthmus.training import step
@@ -78,21 +83,17 @@ def test_answers_are_the_same_when_programs_are_dropped_in_other_threads(few: No
             np.testing.assert_array_equal(answered, wanted)
 
 
-def test_programs_of_others_are_dropped_only_near_the_end_of_memory_maps(
-    monkeypatch: pytest.MonkeyPatch, counter: Compiled
-) -> None:
+def test_programs_of_others_are_dropped_seldom(monkeypatch: pytest.MonkeyPatch, counter: Compiled) -> None:
     double = jax.jit(lambda x: x * 2 + 5)
     double(np.ones(3))
     before = counter.count
     monkeypatch.setattr(programs, "MOST_PROGRAMS", 1)
-    programs.drop_programs()
-    double(np.ones(3))
-    assert counter.count == before
-    monkeypatch.setattr(programs, "MOST_MAPS", 0)
-    monkeypatch.setattr(programs, "_count", 1)
-    programs.drop_programs()
-    double(np.ones(3))
-    assert counter.count == before + 1
+    monkeypatch.setattr(programs, "_times", 0)
+    for times in range(1, programs.EVERY + 1):
+        monkeypatch.setattr(programs, "_count", 1)
+        programs.drop_programs()
+        double(np.ones(3))
+        assert counter.count == before + (times == programs.EVERY)
 
 
 def test_what_a_process_sets_for_promotion_is_not_for_the_programs_of_the_library() -> None:
@@ -112,3 +113,39 @@ def test_a_model_is_fitted_and_used_under_strict_promotion(settings: dict[str, A
         answers = [strict.transform(X), strict.reconstruct(X), strict.score_samples(X), strict.sample(3)]
     for answer, wanted in zip(answers, expected, strict=True):
         np.testing.assert_array_equal(answer, wanted)
+
+
+def in_a_fork(act: Callable[[], Any]) -> str:
+    """Return what a forked process ends with: its answer, or its error."""
+    read, write = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # JAX and Python warn of the fork
+        child = os.fork()
+    if not child:
+        signal.alarm(30)  # where it hangs, it ends without a word
+        try:
+            told = str(act())
+        except BaseException as error:  # noqa: BLE001 -- whatever it is
+            told = f"{type(error).__name__}: {error}"
+        os.write(write, told.encode())
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        told = pipe.read()
+    os.waitpid(child, 0)
+    return told
+
+
+@pytest.mark.parametrize("act", ["transform", "fit", "load"])
+def test_use_in_a_process_forked_after_use_is_an_error(act: str, tmp_path: Path) -> None:
+    """One forked before works: so do those of tests/training/test_checkpoint.py."""
+    model, path = autoencoder().fit(X), tmp_path / "model.safetensors"
+    model.save(path)
+    acts: dict[str, Callable[[], Any]] = {
+        "transform": lambda: model.transform(X),
+        "fit": lambda: autoencoder().fit(X),
+        "load": lambda: isthmus.load(path),
+    }
+    told = in_a_fork(acts[act])
+    assert told.startswith("IsthmusError: this process was forked from one in which JAX had been used")
+    assert "start it by 'spawn' or 'forkserver'" in told

@@ -52,6 +52,7 @@ def detect(
     label_column: table.Label = None,
     kind: table.Kinds = None,
     random_state: table.Seed = None,
+    safe_csv: output.SafeCsv = False,
     quiet: screen.Quiet = False,
     *,
     reading: table.Reading,
@@ -78,7 +79,7 @@ def detect(
         if save_model is not None:
             detector.save(save_model)
     if out is not None:
-        output.write(out, rows, list(rows.columns))
+        output.write(out, rows, list(rows.columns), is_safe=safe_csv)
     if not quiet:
         _show(rows, out, save_model)
 

@@ -32,6 +32,7 @@ def impute(
     drop: table.Drop = None,
     kind: table.Kinds = None,
     random_state: table.Seed = None,
+    safe_csv: output.SafeCsv = False,
     quiet: screen.Quiet = False,
     *,
     reading: table.Reading,
@@ -55,9 +56,10 @@ def impute(
         filled, is_missing = imputer.transform(X), imputer.missing(X)
         names, source = columns_of(imputer), imputer.autoencoder_.open_rows(X)
         if source.keeps_texts and out.suffix.lower() in output.TEXTS:
-            isthmus.write_file(out, lambda file: source.write(file, filled, is_missing, output.separator(out)))
+            between = output.separator(out, is_safe=safe_csv)
+            output.fill(out, lambda file: source.write(file, filled, is_missing, between), is_safe=safe_csv)
         else:
-            output.write(out, source.fill(filled, is_missing), names)
+            output.write(out, source.fill(filled, is_missing), names, is_safe=safe_csv)
     if not quiet:
         filling = _count_filled(dict(zip(names, is_missing.sum(axis=0).tolist(), strict=True)))
         results = {"rows": f"{len(filled):,}", "filled": filling, "file": f"{out} ({screen.size_of(out)})"}

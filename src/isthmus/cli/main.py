@@ -14,6 +14,8 @@ import typer
 from isthmus.cli import demo, detect, fit, impute, plot, sample, screen, show, table, use
 from isthmus.errors import IsthmusError
 
+MOST_SAID = 2000  # characters of an error
+INTERRUPTED = 130  # the exit code of what Ctrl-C ends
 DEBUG: ContextVar[bool] = ContextVar("debug", default=False)
 
 app = typer.Typer(
@@ -25,7 +27,7 @@ app = typer.Typer(
 
 
 def guard(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command that ends with one sentence and exit code 1 where it fails."""
+    """Return a command that ends with one sentence and exit code 1 where it fails, 130 at Ctrl-C."""
 
     @functools.wraps(command)
     def run_command(*arguments: Any, **keywords: Any) -> None:
@@ -37,7 +39,7 @@ def guard(command: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit(1) from error
         except KeyboardInterrupt as error:
             screen.say("interrupted.")
-            raise typer.Exit(1) from error
+            raise typer.Exit(INTERRUPTED) from error
         except Exception as error:  # whatever it is, it becomes one sentence
             if DEBUG.get():
                 raise
@@ -50,6 +52,7 @@ def guard(command: Callable[..., None]) -> Callable[..., None]:
 def sentence(error: Exception) -> str:
     """Return what is said about an error, on one line."""
     text = " ".join(line.strip() for line in str(error).splitlines())
+    text = text if len(text) <= MOST_SAID else f"{text[:MOST_SAID]}..."
     if isinstance(error, IsthmusError):
         return text
     if isinstance(error, MemoryError):
@@ -84,8 +87,10 @@ for command in COMMANDS:
 
 def run() -> None:
     """Run the command line; the entry point."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # no name of a column breaks a terminal
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it is closed, as under cron
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123 -- for as long as the process lives
+        getattr(sys, name).reconfigure(errors="replace")  # no name of a column breaks a terminal
     try:
         app(prog_name="isthmus")
     finally:

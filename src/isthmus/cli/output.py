@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import itertools
 import os
+import re
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Annotated, Any, cast
+
+import typer
 
 import isthmus
 from isthmus.errors import IsthmusError, suggestion
 
+SafeCsv = Annotated[
+    bool, typer.Option("--safe-csv", help="Write what a spreadsheet would run as a formula, as =1+1, with ' before.")
+]
+FORMULA = re.compile(
+    rb"""(?:\A|[,;\t\n"])([=@][^,;\t\n"]{1,60}|[+-][^,;\t\n"]*[^-+0-9.,;\t\n"eEinf][^,;\t\n"]{0,40})"""
+)
 MODELS = (".safetensors",)
 TEXTS = (".csv", ".tsv")
 MORE_THAN_NUMBERS = "the table holds more than numbers, and .npy is for numbers: write .parquet or .csv."
@@ -54,14 +67,88 @@ def check_values(path: Path, source: Any) -> None:
         raise IsthmusError(MORE_THAN_NUMBERS)
 
 
-def separator(path: Path) -> str | None:
+def separator(path: Path, *, is_safe: bool = False) -> str | None:
     """Return what stands between cells by the suffix of an output; None is what stood there in the input."""
-    return "\t" if path.suffix.lower() == ".tsv" else None
+    return "\t" if path.suffix.lower() == ".tsv" else "," if is_safe else None
 
 
-def write(path: Path, values: Any, names: Sequence[str]) -> None:
+def write(path: Path, values: Any, names: Sequence[str], *, is_safe: bool = False) -> None:
     """Write `values` [rows, columns], an array or a pandas frame, in the format of the suffix."""
-    isthmus.write_file(path, lambda file: FORMATS[path.suffix.lower()](file, values, names))
+    fill(path, lambda file: FORMATS[path.suffix.lower()](file, values, names), is_safe=is_safe)
+
+
+def fill(path: Path, write: Callable[[IO[bytes]], Any], *, is_safe: bool = False) -> None:
+    """Write a file by a function; of one of texts, escape the formulas of spreadsheets, or say that there are some.
+
+    Parameters
+    ----------
+    is_safe : write cells that a spreadsheet would run, as `=1+1`, with `'` before, so that they are texts to it.
+    """
+    if path.suffix.lower() not in TEXTS:
+        isthmus.write_file(path, write)
+    elif is_safe:
+        isthmus.write_file(
+            path, lambda file: _escape_formulas(write, file, "\t" if path.suffix.lower() == ".tsv" else ",")
+        )
+    else:
+        seen: list[bytes] = []
+        isthmus.write_file(path, lambda file: write(cast(IO[bytes], _Watched(file, seen))))
+        if seen:
+            warnings.warn(
+                f"{path} holds texts that a spreadsheet runs as formulas, as {seen[0].decode(errors='replace')!r}: "
+                "--safe-csv writes them with ' before.",
+                stacklevel=3,
+            )
+
+
+def is_formula(cell: str) -> bool:
+    """Say whether a spreadsheet would run a cell; a number is none.
+
+    Examples
+    --------
+    >>> [is_formula(cell) for cell in ("=1+1", "@SUM(A1)", "-2+3", "-2.5", "-", "a=b")]
+    [True, True, True, False, False, False]
+    """
+    if cell[:1] in ("=", "@", "\t", "\r"):
+        return True
+    return cell[:1] in ("+", "-") and len(cell) > 1 and not is_number(cell)
+
+
+def is_number(cell: str) -> bool:
+    """Say whether a cell is a number, its decimal sign a dot or a comma."""
+    try:
+        float(cell.replace(",", "."))
+    except ValueError:
+        return False
+    return True
+
+
+def _escape_formulas(write: Callable[[IO[bytes]], Any], file: IO[bytes], separator: str) -> None:
+    filled = io.BytesIO()
+    write(filled)
+    csv.field_size_limit(2**31 - 1)
+    filled.seek(0)
+    rows = csv.reader(io.TextIOWrapper(filled, "utf-8", newline=""), delimiter=separator)
+    text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
+    writer = csv.writer(text, delimiter=separator, lineterminator="\n")
+    writer.writerows([f"'{cell}" if is_formula(cell) else cell for cell in row] for row in rows)
+    text.detach()  # the file stays open
+
+
+class _Watched(io.RawIOBase):
+    """A file of texts that notes the first formula in what is written to it."""
+
+    def __init__(self, file: IO[bytes], seen: list[bytes]) -> None:
+        self._file, self._seen = file, seen
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        if not self._seen:
+            cells = (found[1] for found in FORMULA.finditer(bytes(data)))
+            self._seen += itertools.islice((cell for cell in cells if is_formula(cell.decode(errors="replace"))), 1)
+        return self._file.write(data)
 
 
 def _arrow(values: Any, names: Sequence[str]) -> Any:

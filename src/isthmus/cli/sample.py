@@ -29,6 +29,7 @@ def sample(
     label: Label = None,
     noise: Noise = False,
     random_state: Seed = 0,
+    safe_csv: output.SafeCsv = False,
     quiet: screen.Quiet = False,
 ) -> None:
     """Write new rows like those of the training, in its columns and units."""
@@ -36,9 +37,9 @@ def sample(
     with screen.silence(quiet):
         loaded = load_network(model)
         rows = loaded.sample(n, random_state, label=_label(loaded, label), noise=noise)
-        output.write(out, rows, columns_of(loaded))
+        output.write(out, rows, columns_of(loaded), is_safe=safe_csv)
     if not quiet:
-        typer.echo(f"{out}: {len(rows):,} rows, {rows.shape[1]:,} column{'s' * (rows.shape[1] > 1)}")
+        screen.tell(f"{out}: {len(rows):,} rows, {rows.shape[1]:,} column{'s' * (rows.shape[1] > 1)}")
 
 
 def _label(model: Autoencoder, text: str | None) -> Any:

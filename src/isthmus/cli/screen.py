@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import unicodedata
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,11 +25,33 @@ Data = Annotated[
 Model = Annotated[Path, typer.Argument(help="A file that isthmus fit wrote.", show_default=False)]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show errors only.")]
 
+_ACTING = ("Cc", "Cs", "Zl", "Zp")  # kinds of characters
+_TURNING = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 WIDE = 1000  # characters in a line where no terminal folds it
+
+
+def visible(text: str) -> str:
+    r"""Return a text with what a terminal would act on escaped: control characters, and those that turn its direction.
+
+    Examples
+    --------
+    >>> print(visible(chr(27) + "]0;title" + chr(7) + " naïve"))
+    \x1b]0;title\x07 naïve
+    """
+    is_shown = (c in "\n\t" or (unicodedata.category(c) not in _ACTING and c not in _TURNING) for c in text)
+    return "".join(c if shown else ascii(c)[1:-1] for c, shown in zip(text, is_shown, strict=True))
+
+
+class _Table(Table):
+    """A table whose cells are texts, shown as they are."""
+
+    def add_row(self, *cells: Any, **style: Any) -> None:
+        super().add_row(*(Text(visible(cell)) if isinstance(cell, str) else cell for cell in cells), **style)
 
 
 def show(*results: RenderableType) -> None:
     """Write results to standard output; the names in them are shown as they are, never read as markup."""
+    results = tuple(visible(result) if isinstance(result, str) else result for result in results)
     on_terminal = sys.stdout.isatty()
     console = Console(width=None if on_terminal else WIDE, markup=False, highlight=False, emoji=False)
     if on_terminal:
@@ -41,7 +64,7 @@ def show(*results: RenderableType) -> None:
 
 def plain(show_header: bool = True) -> Table:
     """Return an empty table without lines."""
-    return Table(box=None, show_header=show_header, pad_edge=False, padding=(0, 3, 0, 0))
+    return _Table(box=None, show_header=show_header, pad_edge=False, padding=(0, 3, 0, 0))
 
 
 def facts(pairs: Mapping[str, str]) -> Table:
@@ -50,13 +73,18 @@ def facts(pairs: Mapping[str, str]) -> Table:
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in pairs.items():
-        table.add_row(name, Text(value))
+        table.add_row(name, value)
     return table
 
 
 def say(message: str) -> None:
     """Write a message to standard error."""
-    typer.echo(f"isthmus: {message}", err=True)
+    typer.echo(visible(f"isthmus: {message}"), err=True)
+
+
+def tell(line: str) -> None:
+    """Write a line to standard output."""
+    typer.echo(visible(line))
 
 
 @contextmanager

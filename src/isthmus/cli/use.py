@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,17 +26,29 @@ PerFeature = Annotated[bool, typer.Option("--per-feature", help="Add the squared
 
 
 def transform(
-    model: screen.Model, data: screen.Data, out: Out, quiet: screen.Quiet = False, *, reading: table.Reading
+    model: screen.Model,
+    data: screen.Data,
+    out: Out,
+    safe_csv: output.SafeCsv = False,
+    quiet: screen.Quiet = False,
+    *,
+    reading: table.Reading,
 ) -> None:
     """Write the code of each row of a table."""
     output.check(out, list(output.FORMATS), model, data)
     with screen.silence(quiet):
         loaded = load_network(model)
-        _write(out, loaded.transform(reading.open(data)), list(loaded.get_feature_names_out()), quiet)
+        _write(out, loaded.transform(reading.open(data)), list(loaded.get_feature_names_out()), quiet, safe_csv)
 
 
 def reconstruct(
-    model: screen.Model, data: screen.Data, out: Out, quiet: screen.Quiet = False, *, reading: table.Reading
+    model: screen.Model,
+    data: screen.Data,
+    out: Out,
+    safe_csv: output.SafeCsv = False,
+    quiet: screen.Quiet = False,
+    *,
+    reading: table.Reading,
 ) -> None:
     """Write what the model makes of each row of a table, in the table's units."""
     import numpy as np
@@ -46,12 +59,11 @@ def reconstruct(
         X = reading.open(data)
         rows, source = loaded.reconstruct(X), loaded.open_rows(X)
         if source.keeps_texts and out.suffix.lower() in output.TEXTS:  # dates and numbers as their columns write them
-            is_new = np.ones(rows.shape, bool)
-            isthmus.write_file(
-                out, lambda file: source.write(file, rows, is_new, output.separator(out), is_rounded=False)
-            )
+            is_new, between = np.ones(rows.shape, bool), output.separator(out, is_safe=safe_csv)
+            write = partial(source.write, answer=rows, is_new=is_new, separator=between, is_rounded=False)
+            output.fill(out, write, is_safe=safe_csv)
         else:
-            output.write(out, rows, columns_of(loaded))
+            output.write(out, rows, columns_of(loaded), is_safe=safe_csv)
         _tell(out, rows, quiet)
 
 
@@ -60,6 +72,7 @@ def score(
     data: screen.Data,
     out: MaybeOut = None,
     per_feature: PerFeature = False,
+    safe_csv: output.SafeCsv = False,
     quiet: screen.Quiet = False,
     *,
     reading: table.Reading,
@@ -76,7 +89,13 @@ def score(
         errors = loaded.reconstruction_error(source, per_feature=True) if per_feature else np.empty((len(scores), 0))
         columns = columns_of(loaded) if per_feature else []
         if out is not None:
-            _write(out, np.column_stack([scores, errors]), ["score", *(f"error_{name}" for name in columns)], quiet)
+            _write(
+                out,
+                np.column_stack([scores, errors]),
+                ["score", *(f"error_{name}" for name in columns)],
+                quiet,
+                safe_csv,
+            )
         elif not quiet:
             _show(scores, errors, columns)
 
@@ -104,15 +123,15 @@ def columns_of(model: Autoencoder) -> list[str]:
     return list(getattr(model, "feature_names_in_", [f"x{i}" for i in range(model.n_features_in_)]))
 
 
-def _write(path: Path, values: Any, names: Sequence[str], quiet: bool) -> None:
-    output.write(path, values, names)
+def _write(path: Path, values: Any, names: Sequence[str], quiet: bool, is_safe: bool) -> None:
+    output.write(path, values, names, is_safe=is_safe)
     _tell(path, values, quiet)
 
 
 def _tell(path: Path, values: Any, quiet: bool) -> None:
     if not quiet:
         rows, columns = values.shape
-        typer.echo(f"{path}: {rows:,} rows, {columns:,} column{'s' * (columns > 1)}")
+        screen.tell(f"{path}: {rows:,} rows, {columns:,} column{'s' * (columns > 1)}")
 
 
 def _show(scores: np.ndarray, errors: np.ndarray, columns: Sequence[str]) -> None:

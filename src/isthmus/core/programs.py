@@ -7,21 +7,25 @@ all, and Linux ends a process that holds 65,530 maps: a search over many shapes 
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jax
 
-MOST_PROGRAMS = 250  # compiled since the last time that they were dropped
-MOST_MAPS = 16_000  # memory maps that may be left, a quarter of what Linux allows
-MAPS = Path("/proc/self/maps")
+from isthmus.errors import IsthmusError
+
+MOST_PROGRAMS = 200  # compiled since the last time that they were dropped
+EVERY = 5  # times that those of the library are dropped, all of the process are
 COMPILED = "/jax/core/compile/backend_compile_duration"
 
 _functions: list[Any] = []  # all that `compiled` has returned
 _lock = threading.Lock()
 _count = 0  # programs that the process has compiled since the last time that they were dropped
+_times = 0  # that they were dropped
+_is_used = False  # whether this process has used JAX, as far as is known
+_is_forked = False  # whether it was forked from one that had
 
 
 def compiled(function: Callable[..., Any], **options: Any) -> Any:
@@ -43,23 +47,49 @@ def compiled(function: Callable[..., Any], **options: Any) -> Any:
     return program
 
 
+def check_not_forked() -> None:
+    """Raise `IsthmusError` in a process that was forked from one that had used JAX: there it would wait for ever."""
+    global _is_used
+    if _is_forked:
+        raise IsthmusError(
+            "this process was forked from one in which JAX had been used, and JAX works in no such process: start it "
+            "by 'spawn' or 'forkserver', as multiprocessing.get_context('spawn') does, or fork before any fit or use."
+        )
+    _is_used = True
+
+
 def drop_programs() -> None:
     """Drop the programs compiled so far, where many have been since the last time: before a training, or an answer.
 
-    Those in use go on, in whatever thread; what is called again is compiled again. The programs of others are dropped
-    only where the process would otherwise come near the number of memory maps at which Linux ends it.
+    Those in use go on, in whatever thread; what is called again is compiled again. What others have compiled, and what
+    JAX remembers of traces, goes seldom: after a thousand programs.
+
+    Raises
+    ------
+    IsthmusError
+        In a process that was forked from one that had used JAX.
     """
-    global _count
+    global _count, _times
+    check_not_forked()
     if _count < MOST_PROGRAMS:
         return
     with _lock:
         if _count < MOST_PROGRAMS:  # another thread has just done it
             return
-        _count = 0
+        _count, _times = 0, _times + 1
         for function in _functions:
             function.clear_cache()
-        if MAPS.exists() and MAPS.read_bytes().count(b"\n") > MOST_MAPS:
+        if _times % EVERY == 0:
             jax.clear_caches()
+
+
+def _mark_fork() -> None:
+    global _is_forked
+    _is_forked = _is_forked or _is_used or _count > 0 or _times > 0
+
+
+if os.name == "posix":
+    os.register_at_fork(after_in_child=_mark_fork)
 
 
 def _hear(event: str, duration_secs: float, **_: Any) -> None:  # noqa: ARG001 -- JAX passes it by name

@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 
+from isthmus.core.programs import check_not_forked
 from isthmus.errors import InvalidData, require
 
 
@@ -16,6 +17,7 @@ def on_device(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(method)
     def run(self: Any, *arguments: Any, **keywords: Any) -> Any:
+        check_not_forked()
         if self.device is None:
             return method(self, *arguments, **keywords)
         require(self.device in ("cpu", "gpu", "tpu"), "device", "None, 'cpu', 'gpu' or 'tpu'", self.device)

@@ -17,6 +17,7 @@ from typing import Any, Self
 import numpy as np
 
 from isthmus.core.coercion import short
+from isthmus.core.programs import check_not_forked
 from isthmus.errors import InvalidPart, ModelFileError, suggestion
 from isthmus.storage import container
 from isthmus.storage.container import Opened
@@ -118,6 +119,7 @@ def load(path: str | os.PathLike[str], kind: type | tuple[type, ...] | None = No
         If the file is missing, damaged, of a newer version, or describes no model that this version knows, or one of
         another kind.
     """
+    check_not_forked()
     model = load_state(container.open_file(path, "model"))
     if kind is not None and not isinstance(model, kind):
         kinds = kind if isinstance(kind, tuple) else (kind,)
