@@ -52,9 +52,10 @@ def test_a_model_that_is_not_fitted_is_one_sentence(refused, monkeypatch, table)
     assert message.startswith("This Autoencoder instance is not fitted yet.")
 
 
-def test_ctrl_c_is_one_line(refused, monkeypatch):
+def test_ctrl_c_is_one_line(call, monkeypatch):
     failing(monkeypatch, KeyboardInterrupt())
-    assert refused("inspect", "model.safetensors") == "interrupted."
+    result = call("inspect", "model.safetensors")
+    assert (result.exit_code, result.stdout, result.stderr) == (130, "", "isthmus: interrupted.\n")
 
 
 @pytest.mark.parametrize("way", ["option", "environment"])
