@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
@@ -41,6 +42,7 @@ from isthmus.estimators.autoencoder import LEAST_COLUMNS, Autoencoder
 from isthmus.model import inference
 from isthmus.storage.container import Opened
 from isthmus.storage.state import Shapes, State, compare_shapes, header_field, read_tensors
+from isthmus.training.checkpoint import checkpoint_paths
 
 FEW = 10  # distinct rows: with fewer none are kept for validation
 MOST_VALIDATION = 20_000  # rows
@@ -159,7 +161,9 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         "random_state": Seed(),
     }
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, checkpoint: str | os.PathLike[str] | None = None
+    ) -> Self:
         """Learn what is usual.
 
         Parameters
@@ -167,6 +171,8 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         X : a table, as in `Autoencoder.fit`.
         y : not used.
         sample_weight : [n], at least 0; a row of weight 2 counts as the row twice.
+        checkpoint : a file to keep the progress in, from which a killed fit goes on; for each further network one more,
+            with .1, .2, … behind its name.
 
         Raises
         ------
@@ -176,17 +182,17 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
             If the table cannot be used as it is, or has too few rows for the threshold.
         """
         self.check_parameters()
-        seed = seed_of(self.random_state)
+        seed, paths = seed_of(self.random_state), checkpoint_paths(checkpoint, self.random_state)
         _, source = learn_reader(X, self._templates()[0].table_options())
         weight = check_weight(sample_weight, source.n_rows)
         check_size(source, weight, LEAST_COLUMNS)
         table, hashes = _table(X, source), row_hashes(source, seed)
         chosen = counting = np.flatnonzero(weight)
         if self.dirty:
-            scores, _ = self._learn(table, chosen, weight, hashes, seed)
+            scores, _ = self._learn(table, chosen, weight, hashes, seed, paths)
             score = _scores(scores, _take(table, chosen), is_own=True)
             chosen = chosen[score <= quantile(score, weight[chosen], 1 - self.dirty)]
-        scores, validation = self._learn(table, chosen, weight, hashes, seed)
+        scores, validation = self._learn(table, chosen, weight, hashes, seed, paths)
         if self.contamination == "auto":
             level = THRESHOLDS[self.threshold](validation, float(self.alpha))
         else:
@@ -339,7 +345,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         return list(given) if isinstance(given, list | tuple) else [given]
 
     def _learn(
-        self, table: Any, chosen: np.ndarray, weight: np.ndarray, hashes: np.ndarray, seed: int
+        self, table: Any, chosen: np.ndarray, weight: np.ndarray, hashes: np.ndarray, seed: int, paths: Iterator[Any]
     ) -> tuple[tuple[NeighborScore, ...], ValidationScores]:
         """Return what is learned of the rows at the places `chosen`, and the scores of the validation rows."""
         numbers = hashes[chosen]
@@ -356,7 +362,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         scores, added, unseen = [], [], []
         for i, start in enumerate(seeds):
             model = clone(templates[i % len(templates)]).set_params(random_state=start)
-            model.fit(training, sample_weight=weight[own])
+            model.fit(training, sample_weight=weight[own], checkpoint=next(paths))
             rows, is_unseen = model.marked_rows(validation)
             near_rows, others = (model.scaled_rows(near), mass), (rows, is_unseen, weight[out])
             score = fit_scores(model, near_rows, others, int(self.neighbors), is_own=is_own)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple, Self
@@ -25,6 +26,7 @@ from isthmus.estimators.autoencoder import Autoencoder
 from isthmus.model import inference
 from isthmus.storage.container import Opened
 from isthmus.storage.state import State, compare_shapes, header_field, load_state, named_state
+from isthmus.training.checkpoint import checkpoint_paths
 
 RANKS = np.concatenate([[0.0025], np.linspace(0.005, 0.995, 199), [0.9975]])  # of the residuals that are kept
 LEAST_CELLS = 40  # of a column whose residuals stand for themselves; of fewer, those of all columns do
@@ -148,7 +150,9 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
         "bounds": Bounds(),
     }
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, checkpoint: str | os.PathLike[str] | None = None
+    ) -> Self:
         """Train on a table, its missing cells NaN or null.
 
         Parameters
@@ -156,6 +160,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
         X : a table, as in `Autoencoder.fit`.
         y : not used.
         sample_weight : [n], at least 0.
+        checkpoint : a file to keep the progress in, from which a killed fit goes on.
 
         Raises
         ------
@@ -165,6 +170,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
             If the table cannot be used as it is; the message names the place.
         """
         self.check_parameters()
+        (path,) = itertools.islice(checkpoint_paths(checkpoint, self.random_state), 1)
         if are_texts(X):
             raise InvalidData(NO_CELLS)
         source = open_table(X)
@@ -176,7 +182,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
             weight[apart] = 0
         else:
             apart = np.arange(min(rows, MOST_ROWS))
-        model = clone(template).fit(source, sample_weight=weight, expects_missing=True)
+        model = clone(template).fit(source, None, weight, path, expects_missing=True)
         if not model.fitted_.row.is_table:
             raise InvalidData(NO_CELLS)
         model._fitted = replace(model.fitted_, reader=model.fitted_.reader.with_bounds(self.bounds or {}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -148,13 +149,14 @@ class WordVectors(Estimator[FittedVectors]):
         **{name: TRAINING[name] for name in ("batch_size", "max_epochs", "random_state", "device", "verbose")},
     }
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, checkpoint: str | os.PathLike[str] | None = None) -> Self:
         """Learn the vectors of the words of texts.
 
         Parameters
         ----------
         X : texts: a list, an array, a series, or a frame of one column.
         y : not used.
+        checkpoint : a file to keep the progress in, from which a killed fit goes on.
 
         Raises
         ------
@@ -169,7 +171,8 @@ class WordVectors(Estimator[FittedVectors]):
         largest = abs(information).max()
         rows = sp.csr_array(information / largest if largest else information, dtype=np.float32)
         passed = {name: getattr(self, name) for name in PASSED_ON}
-        autoencoder = Autoencoder(self.size, scaling=None, stops=None, validation_fraction=0, **passed).fit(rows)
+        autoencoder = Autoencoder(self.size, scaling=None, stops=None, validation_fraction=0, **passed)
+        autoencoder.fit(rows, checkpoint=checkpoint)
         vectors = _weigh_directions(autoencoder.transform(rows), self.power)
         self._fitted = FittedVectors(self.to_json(), words, counts, vectors, autoencoder)
         return self

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import time
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,28 @@ import jax
 import numpy as np
 
 from isthmus.contracts import End, Record
-from isthmus.errors import CheckpointError, ModelFileError
+from isthmus.core.constraints import is_whole
+from isthmus.errors import CheckpointError, ModelFileError, require
 from isthmus.storage import container as modelfile
 from isthmus.training.epoch import Job, Progress
 from isthmus.training.selection import why_end
 
 _ARRAYS = ("state", "good", "good_loss", "best_weights", "best_loss", "factor")
 INTERVAL = 1.0  # seconds between writes
+
+
+def checkpoint_paths(path: str | os.PathLike[str] | None, seed: Any) -> Iterator[str | os.PathLike[str] | None]:
+    """Yield the checkpoint of each network of a fit of several: the path, then with .1, .2, … behind it.
+
+    Raises
+    ------
+    InvalidPart
+        If there is a path and the seed of the fit is no whole number: another fit could not know what was drawn.
+    """
+    if path is None:
+        return itertools.repeat(None)
+    require(is_whole(seed), "random_state", "a whole number where a checkpoint is kept", seed)
+    return itertools.chain([path], (f"{os.fspath(path)}.{number}" for number in itertools.count(1)))
 
 
 def with_checkpoints(
