@@ -98,7 +98,7 @@ def peak_megabytes() -> float:
 
 def random_table(random: np.random.Generator) -> Any:
     """Return a table of one of many forms, sound or not."""
-    n, d = int(random.choice([0, 1, 2, 5, 20, 20, 20])), int(random.choice([0, 1, 2, 3, 3, 3]))
+    n, d = int(random.choice([0, 1, 2, 5, *[20] * 8])), int(random.choice([0, 1, 2, *[3] * 6]))
     return TABLES[random.choice(list(TABLES))](random, n, d)
 
 
@@ -149,7 +149,7 @@ def random_column(random: np.random.Generator, n: int) -> Any:
 
 
 def frame(random: np.random.Generator, n: int, d: int) -> pd.DataFrame:
-    names = [random.choice(NAMES) if random.random() < 0.1 else f"c{i}" for i in range(d)]
+    names = [NAMES[random.integers(len(NAMES))] if random.random() < 0.1 else f"c{i}" for i in range(d)]
     columns = [pd.Series(random_column(random, n)) for _ in range(d)]
     table = pd.concat(columns, axis=1) if columns else pd.DataFrame(index=range(n))
     table.columns = pd.Index(names, dtype=object)
@@ -254,7 +254,7 @@ def random_value(random: np.random.Generator, hint: Any, depth: int) -> str:
     if any(typing.get_origin(h) is tuple for h in hints):
         values += [(), (2,), (3, 2), (2, 2, 1), (0,), (-1,), (10**9,), tuple([1] * 2000)]
     elif int in hints:
-        values += [1, 1, 2, 2, 3, 4, 8, 0, -1, 10**6, 10**9, 2**31, 2**62]
+        values += [1, 1, 2, 2, 3, 4, 8, 0, -1, 10**5, 10**9, 2**31, 2**62]
     elif float in hints:
         values += [0.1, 0.5, 1.0, 2.0, 0.0, -1.0, 1e-30, 1e30, 1e308]
     elif bool in hints:
@@ -292,12 +292,19 @@ def try_estimator(seed: int, folder: Path) -> str:
 # Model files
 
 
-def good_files(folder: Path) -> list[Path]:
-    """Return sound files of estimators of all kinds."""
+def good_files(folder: Path, few: bool = False) -> list[Path]:
+    """Return sound files of estimators of all kinds, or of few."""
     one, mixed = Autoencoder(2, **SMALL), pd.DataFrame(X[:, :2], columns=["a", "b"]).assign(c=["x", "y"] * 30)
     mixed["d"] = pd.Categorical(["u", "v", "w"] * 20)
     mixed["e"] = pd.date_range("2020-01-01", periods=60, tz="UTC")
     texts = ["the cat eats fish", "a car needs fuel"] * 6
+    if few:
+        models: list[Any] = [
+            Autoencoder(2, **SMALL, penalties="l1", stops="patience").fit(X),
+            Autoencoder(2, **SMALL).fit(mixed),
+            AnomalyDetector(one, n_models=2).fit(X),
+        ]
+        return saved(models, folder)
     models = [
         Autoencoder("top_k(4, k=2)", **SMALL, penalties=["l1", "sparsity"], stops=["patience"]).fit(X),
         Autoencoder("variational(2)", **SMALL, corruption="masking", optimizer="adam(cosine(0.01, steps=50))").fit(X),
@@ -316,6 +323,10 @@ def good_files(folder: Path) -> list[Path]:
         AnomalyDetector(one, n_models=2).fit(X),
         WordVectors(2, min_count=1, max_epochs=1).fit(texts),
     ]
+    return saved(models, folder)
+
+
+def saved(models: list[Any], folder: Path) -> list[Path]:
     paths = [folder / f"good{i}.safetensors" for i in range(len(models))]
     for model, path in zip(models, paths, strict=True):
         model.save(path)

@@ -71,6 +71,20 @@ def require(holds: bool, where: str, allowed: str, got: object) -> None:
         raise InvalidPart(f"{where} must be {allowed}. Got {short(got)}.")
 
 
+def require_within(value: float, low: int, high: int, where: str) -> None:
+    """Raise `InvalidPart` unless a number is in [low, high].
+
+    Examples
+    --------
+    >>> require_within(0, 1, 10_000, "Variational.draws")
+    Traceback (most recent call last):
+        ...
+    isthmus.errors.InvalidPart: Variational.draws must be at least 1. Got 0.
+    """
+    require(low <= value, where, f"at least {low}", value)
+    require(value <= high, where, f"at most {high:,}", value)
+
+
 def short(value: Any) -> str:
     """Return a value for a message, cut where it is long."""
     if isinstance(value, int) and value.bit_length() > 10_000:  # Python refuses to write it

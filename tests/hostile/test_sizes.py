@@ -269,7 +269,7 @@ def test_a_network_that_no_memory_holds_is_refused_before_it_is_made(number: int
 )
 def test_what_is_beyond_its_range_is_refused(name: str, wrong: Any) -> None:
     wrong = wrong.replace("10**9", "1000000000") if isinstance(wrong, str) else wrong
-    with little_taken(), pytest.raises(InvalidPart, match=r"at most 10,000|in 1 to 10,000"):
+    with little_taken(), pytest.raises(InvalidPart, match="at most 10,000"):
         autoencoder(**{name: wrong}).fit(X)
 
 

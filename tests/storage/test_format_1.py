@@ -10,7 +10,8 @@ from safety_net import kept_cases, wrong_answers
 
 SCORES = {"score", "score_samples"}
 CHANGED = {"histogram": SCORES, "pandas_mixed": SCORES, "parquet_mixed": SCORES, "preset_k_sparse": {"rows_of_codes"}}
-"""What answers otherwise on purpose: scores are log-densities now, neither smoothed nor balanced; of codes k units are decoded."""
+"""What answers otherwise on purpose: scores are log-densities now, neither smoothed nor balanced; of codes k units are
+decoded."""
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "format_1"
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from isthmus.contracts import LAST_STEP, Bottleneck, Code, ForwardPass, Neck, Posterior
-from isthmus.errors import require
+from isthmus.errors import require, require_within
 from isthmus.parts.bottlenecks._normal_code import MOST_DRAWS, NormalNeck, layers, posterior_of
 
 
@@ -51,7 +51,7 @@ class ImportanceWeighted(Bottleneck):
 
     def __post_init__(self) -> None:
         require(self.size >= 1, "ImportanceWeighted.size", "at least 1", self.size)
-        require(1 <= self.draws <= MOST_DRAWS, "ImportanceWeighted.draws", f"in 1 to {MOST_DRAWS:,}", self.draws)
+        require_within(self.draws, 1, MOST_DRAWS, "ImportanceWeighted.draws")
 
     def can_copy(self, columns: int) -> bool:
         return False

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array
 
 from isthmus.contracts import LAST_STEP, Affine, Arrays, Bottleneck, Code, Finish, Neck, TrainedNetwork, affine
-from isthmus.errors import require
+from isthmus.errors import require, require_within
 from isthmus.layers.ordered_code import count_units, explained_shares
 from isthmus.parts.bottlenecks._normal_code import MOST_DRAWS
 
@@ -58,7 +58,7 @@ class Nested(Bottleneck):
     def __post_init__(self) -> None:
         require(self.size >= 1, "Nested.size", "at least 1", self.size)
         require(0 < self.keeps <= 1, "Nested.keeps", "in (0, 1]", self.keeps)
-        require(1 <= self.draws <= MOST_DRAWS, "Nested.draws", f"in 1 to {MOST_DRAWS:,}", self.draws)
+        require_within(self.draws, 1, MOST_DRAWS, "Nested.draws")
 
     def can_copy(self, columns: int) -> bool:
         return False  # the order is to be learned, whatever the size

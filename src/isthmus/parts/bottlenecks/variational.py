@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from isthmus.contracts import LAST_STEP, Bottleneck, Code, ForwardPass, Neck, Schedule, at
-from isthmus.errors import require
+from isthmus.errors import require, require_within
 from isthmus.parts.bottlenecks._normal_code import MOST_DRAWS, NormalNeck, layers, posterior_of
 
 
@@ -60,7 +60,7 @@ class Variational(Bottleneck):
         is_weight = isinstance(self.beta, Schedule) or self.beta >= 0
         require(is_weight, "Variational.beta", "at least 0", self.beta)
         require(self.free_bits >= 0, "Variational.free_bits", "at least 0", self.free_bits)
-        require(1 <= self.draws <= MOST_DRAWS, "Variational.draws", f"in 1 to {MOST_DRAWS:,}", self.draws)
+        require_within(self.draws, 1, MOST_DRAWS, "Variational.draws")
 
     def can_copy(self, columns: int) -> bool:
         return self.beta == 0 and self.size >= columns

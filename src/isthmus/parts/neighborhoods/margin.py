@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from isthmus.contracts import Links, Neighborhood
-from isthmus.errors import InvalidData, require
+from isthmus.errors import InvalidData, require, require_within
+
+MOST_NEIGHBORS = 10_000
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Margin(Neighborhood):
     repels = True
 
     def __post_init__(self) -> None:
-        require(self.attract >= 1, "Margin.attract", "at least 1", self.attract)
+        require_within(self.attract, 1, MOST_NEIGHBORS, "Margin.attract")
         allowed = f"at least 0 and below attract={self.attract}, or the loss has no lower bound"
         require(0 <= self.repel < self.attract, "Margin.repel", allowed, self.repel)
         require(self.every >= 0, "Margin.every", "at least 0", self.every)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from isthmus.contracts import Links, Neighborhood
-from isthmus.errors import require
+from isthmus.errors import require, require_within
+
+MOST_NEIGHBORS = 10_000
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Nearest(Neighborhood):
     tolerance: float = 0.01
 
     def __post_init__(self) -> None:
-        require(self.k >= 1, "Nearest.k", "at least 1", self.k)
+        require_within(self.k, 1, MOST_NEIGHBORS, "Nearest.k")
         is_allowed = self.temperature is None or self.temperature > 0
         require(is_allowed, "Nearest.temperature", "above 0, or None", self.temperature)
         require(self.every >= 0, "Nearest.every", "at least 0", self.every)

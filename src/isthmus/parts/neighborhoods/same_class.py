@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from isthmus.contracts import Links, Neighborhood
-from isthmus.errors import InvalidData, require
+from isthmus.errors import InvalidData, require, require_within
+
+MOST_MEMBERS = 10_000
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class SameClass(Neighborhood):
     measures = False
 
     def __post_init__(self) -> None:
-        require(self.members >= 1, "SameClass.members", "at least 1", self.members)
+        require_within(self.members, 1, MOST_MEMBERS, "SameClass.members")
         require(self.every >= 0, "SameClass.every", "at least 0", self.every)
         require(0 <= self.tolerance < 1, "SameClass.tolerance", "in [0, 1)", self.tolerance)
 

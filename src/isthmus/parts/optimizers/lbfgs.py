@@ -10,7 +10,9 @@ from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
 from isthmus.contracts import Optimizer
-from isthmus.errors import require
+from isthmus.errors import require, require_within
+
+MOST_MEMORY = 1000  # steps that are remembered
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Lbfgs(Optimizer):
     def __post_init__(self) -> None:
         require(self.iterations >= 1, "Lbfgs.iterations", "at least 1", self.iterations)
         require(self.tolerance >= 0, "Lbfgs.tolerance", "at least 0", self.tolerance)
-        require(self.memory >= 1, "Lbfgs.memory", "at least 1", self.memory)
+        require_within(self.memory, 1, MOST_MEMORY, "Lbfgs.memory")
 
     def round(
         self, value_and_gradient: Callable[[np.ndarray], tuple[float, np.ndarray]], start: np.ndarray

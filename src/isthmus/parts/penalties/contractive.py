@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from jaxtyping import Array
 
 from isthmus.contracts import ForwardPass, Penalty, Schedule
-from isthmus.errors import require
+from isthmus.errors import require_within
 from isthmus.parts.penalties._jacobian import Form, norm
+
+MOST_PROBES = 10_000
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Contractive(Penalty):
     is_random = True  # at least where it is estimated
 
     def __post_init__(self) -> None:
-        require(self.probes >= 1, "Contractive.probes", "at least 1", self.probes)
+        require_within(self.probes, 1, MOST_PROBES, "Contractive.probes")
 
     def __call__(self, forward: ForwardPass) -> Array:
         return norm(self.form, forward.model, forward.rows, None, forward.key, self.probes, is_round=forward.is_round)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from isthmus.contracts import ForwardPass, Penalty, Schedule
-from isthmus.errors import require
+from isthmus.errors import require, require_within
 from isthmus.parts.penalties._jacobian import Form, norm
 
 MOST_DRAWS = 10_000
@@ -48,7 +48,7 @@ class Curvature(Penalty):
 
     def __post_init__(self) -> None:
         require(self.deviation > 0, "Curvature.deviation", "greater than 0", self.deviation)
-        require(1 <= self.draws <= MOST_DRAWS, "Curvature.draws", f"in 1 to {MOST_DRAWS:,}", self.draws)
+        require_within(self.draws, 1, MOST_DRAWS, "Curvature.draws")
 
     def __call__(self, forward: ForwardPass) -> Array:
         x = forward.rows

@@ -9,7 +9,9 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from isthmus.contracts import Prior
-from isthmus.errors import require
+from isthmus.errors import require, require_within
+
+MOST_COMPONENTS = 10_000
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Mixture(Prior):
     by_label: bool = False
 
     def __post_init__(self) -> None:
-        require(self.components >= 1, "Mixture.components", "at least 1", self.components)
+        require_within(self.components, 1, MOST_COMPONENTS, "Mixture.components")
         require(self.radius > 0, "Mixture.radius", "above 0", self.radius)
         require(self.deviation > 0, "Mixture.deviation", "above 0", self.deviation)
         require(self.elongation > 0, "Mixture.elongation", "above 0", self.elongation)

@@ -9,7 +9,9 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from isthmus.contracts import Prior
-from isthmus.errors import require
+from isthmus.errors import require, require_within
+
+MOST_CLASSES = 10_000
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class SwissRoll(Prior):
         require(self.radius > 0, "SwissRoll.radius", "above 0", self.radius)
         require(self.deviation >= 0, "SwissRoll.deviation", "at least 0", self.deviation)
         require(self.width > 0, "SwissRoll.width", "above 0", self.width)
-        require(self.classes >= 1, "SwissRoll.classes", "at least 1", self.classes)
+        require_within(self.classes, 1, MOST_CLASSES, "SwissRoll.classes")
 
     @property
     def most_classes(self) -> int | None:

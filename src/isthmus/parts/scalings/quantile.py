@@ -7,7 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from isthmus.contracts import Arrays, Blocks, Scaling
-from isthmus.errors import require
+from isthmus.errors import require_within
+
+MOST_QUANTILES = 100_000
+
+MOST_ROWS = 10_000_000  # that quantiles are taken of
 
 
 @dataclass(frozen=True)
@@ -37,8 +41,8 @@ class Quantile(Scaling):
     axes = 2
 
     def __post_init__(self) -> None:
-        require(self.quantiles >= 2, "Quantile.quantiles", "at least 2", self.quantiles)
-        require(self.rows >= 2, "Quantile.rows", "at least 2", self.rows)
+        require_within(self.quantiles, 2, MOST_QUANTILES, "Quantile.quantiles")
+        require_within(self.rows, 2, MOST_ROWS, "Quantile.rows")
 
     def fit(self, blocks: Blocks) -> Arrays:
         stride = -(-sum(len(weight) for _, weight in blocks()) // self.rows)

@@ -1,0 +1,50 @@
+"""Few of the random cases of `fuzzing.py`: each ends with an answer or with a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import fuzzing
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return fuzzing.good_files(tmp_path_factory.mktemp("good"), few=True)
+
+
+def ended(name: str, count: int, attempt: Callable[[int], str]) -> dict[str, int]:
+    ends, wrong = fuzzing.run(name, count, 1, attempt)
+    assert wrong == []
+    return ends
+
+
+def test_random_tables(tmp_path: Path) -> None:
+    ends = ended("tables", 25, lambda seed: fuzzing.try_table(seed, tmp_path))
+    assert min(ends["answered"], ends["refused"]) > 2
+
+
+def test_random_estimators(tmp_path: Path) -> None:
+    ends = ended("estimators", 8, lambda seed: fuzzing.try_estimator(seed, tmp_path))
+    assert min(ends["answered"], ends["refused"]) > 2
+
+
+def test_files_changed_at_random(tmp_path: Path, good: list[Path]) -> None:
+    ends = ended("files", 100, lambda seed: fuzzing.try_file(seed, tmp_path, good))
+    assert min(ends["answered"], ends["refused"]) > 5
+
+
+def test_what_is_no_sentence_is_seen() -> None:
+    def fail() -> None:
+        with fuzzing.watched():
+            raise KeyError("inner")
+
+    def tell() -> None:
+        with fuzzing.watched():
+            raise fuzzing.isthmus.InvalidData("x" * 10_000)
+
+    for act, told in ((fail, "KeyError"), (tell, "a message of 10000 characters")):
+        with pytest.raises(fuzzing.Wrong, match=told):
+            act()
