@@ -25,8 +25,8 @@ def call(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("ISTHMUS_DEBUG", raising=False)
 
-    def run(*words):
-        return CliRunner().invoke(app, [str(word) for word in words])
+    def run(*words, stdin=None):
+        return CliRunner().invoke(app, [str(word) for word in words], input=stdin)
 
     return run
 

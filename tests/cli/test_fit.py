@@ -189,10 +189,10 @@ def test_a_missing_file_is_refused_with_a_suggestion(refused, table, choice):
 
 @pytest.mark.parametrize("choice", [[], ["--drop", "a"]])
 def test_an_unsupported_suffix_is_refused(refused, tmp_path, choice):
-    (tmp_path / "data.xlsx").touch()
-    message = refused("fit", "data.xlsx", *FIT, *choice)
-    assert message.startswith("data.xlsx has an unsupported suffix.")
-    assert message.endswith("There are: .csv, .npy, .npz, .parquet, .pq, .tsv.")
+    (tmp_path / "data.html").touch()
+    message = refused("fit", "data.html", *FIT, *choice)
+    assert message.startswith("data.html has an unsupported suffix.")
+    assert "There are: .arrow, .arrows, .csv, .feather, .ipc, .jsonl, .ndjson, .npy, .npz, .ods, .parquet" in message
 
 
 def test_a_checkpoint_goes_on_and_is_not_the_output(told, refused, table):

@@ -196,3 +196,22 @@ def test_options_of_texts_are_refused_for_other_files(refused, frame):
     frame.to_parquet("t.parquet")
     message = refused("fit", "t.parquet", *FIT, "--sep", ";")
     assert message == "sep: expected a text file, as .csv, which it is for; got t.parquet. Leave it out."
+
+
+def test_tables_come_and_go_by_standard_streams(call, told, tmp_path):
+    (tmp_path / "t.csv").write_text("\n".join(office()) + "\n")
+    told("impute", "t.csv", "--out", "full.csv", "--save-model", "m.safetensors")
+    content = (tmp_path / "t.csv").read_bytes()
+    result = call("impute", "-", "--model", "m.safetensors", "--out", "-", stdin=content)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == (tmp_path / "full.csv").read_text()
+    result = call("fit", "-", *FIT, stdin=content)
+    assert result.stderr.startswith("isthmus: read a stream as 5 columns: 2 numbers")  # outside of tests it is <stdin>
+    codes = call("transform", "model.safetensors", "-", "--out", "-", stdin=content).stdout
+    told("transform", "model.safetensors", "t.csv", "--out", "codes.csv")
+    assert codes == (tmp_path / "codes.csv").read_text()
+    result = call("fit", "-", *FIT, stdin=b"a,b\n1,2\n1,2,3\n")
+    assert result.stderr.startswith("isthmus: a stream cannot be read as CSV: line 3 has 3 cells")
+    assert "named" not in call("sample", "model.safetensors", "--n", 2, "--out", "-").stderr
+    message = "the output - has an unsupported suffix"
+    assert message in call("fit", "t.csv", *FIT[:-1], "-").stderr

@@ -23,7 +23,10 @@ FLAGGED = 0.05  # share of the rows
 Known = Annotated[
     Path | None, typer.Option("--model", help="A detector that was saved; else one is trained.", show_default=False)
 ]
-Out = Annotated[Path | None, typer.Option(help="The file to write: .csv, .tsv or .parquet.", show_default=False)]
+Out = Annotated[
+    Path | None,
+    typer.Option(help="The file to write: .csv, .tsv or .parquet; - for standard output.", show_default=False),
+]
 SaveModel = Annotated[
     Path | None, typer.Option("--save-model", help="Where to keep the detector, .safetensors.", show_default=False)
 ]
@@ -80,7 +83,7 @@ def detect(
             detector.save(save_model)
     if out is not None:
         output.write(out, rows, list(rows.columns), is_safe=safe_csv)
-    if not quiet:
+    if output.is_told(out, quiet):
         _show(rows, out, save_model)
 
 

@@ -14,7 +14,10 @@ from isthmus.cli.use import columns_of, load_kind
 if TYPE_CHECKING:
     from isthmus import Imputer
 
-Out = Annotated[Path, typer.Option(help="The file to write: .csv, .tsv, .parquet or .npy.", show_default=False)]
+Out = Annotated[
+    Path,
+    typer.Option(help="The file to write: .csv, .tsv, .parquet or .npy; - for standard output.", show_default=False),
+]
 Known = Annotated[
     Path | None, typer.Option("--model", help="An imputer that was saved; else one is trained.", show_default=False)
 ]
@@ -55,12 +58,9 @@ def impute(
             imputer.save(save_model)
         filled, is_missing = imputer.transform(X), imputer.missing(X)
         names, source = columns_of(imputer), imputer.autoencoder_.open_rows(X)
-        if source.keeps_texts and out.suffix.lower() in output.TEXTS:
-            between = output.separator(out, is_safe=safe_csv)
-            output.fill(out, lambda file: source.write(file, filled, is_missing, between), is_safe=safe_csv)
-        else:
+        if not output.write_like(out, source, filled, is_missing, is_safe=safe_csv):
             output.write(out, source.fill(filled, is_missing), names, is_safe=safe_csv)
-    if not quiet:
+    if output.is_told(out, quiet):
         filling = _count_filled(dict(zip(names, is_missing.sum(axis=0).tolist(), strict=True)))
         results = {"rows": f"{len(filled):,}", "filled": filling, "file": f"{out} ({screen.size_of(out)})"}
         results |= {} if save_model is None else {"imputer": f"{save_model} ({screen.size_of(save_model)})"}

@@ -7,6 +7,7 @@ import io
 import itertools
 import os
 import re
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ import typer
 import isthmus
 from isthmus.errors import IsthmusError, suggestion
 
+STANDARD = Path("-")  # standard output, where CSV is written
 SafeCsv = Annotated[
     bool, typer.Option("--safe-csv", help="Write what a spreadsheet would run as a formula, as =1+1, with ' before.")
 ]
@@ -41,6 +43,8 @@ def check(path: Path, suffixes: Sequence[str], *inputs: Path) -> None:
     IsthmusError
         Saying what is wrong with the name.
     """
+    if path == STANDARD and ".csv" in suffixes:
+        return
     if suffixes and path.suffix.lower() not in suffixes:
         known = ", ".join(suffixes)
         near = suggestion(path.suffix.lower(), suffixes)
@@ -67,14 +71,35 @@ def check_values(path: Path, source: Any) -> None:
         raise IsthmusError(MORE_THAN_NUMBERS)
 
 
-def separator(path: Path, *, is_safe: bool = False) -> str | None:
-    """Return what stands between cells by the suffix of an output; None is what stood there in the input."""
-    return "\t" if path.suffix.lower() == ".tsv" else "," if is_safe else None
-
-
 def write(path: Path, values: Any, names: Sequence[str], *, is_safe: bool = False) -> None:
-    """Write `values` [rows, columns], an array or a pandas frame, in the format of the suffix."""
-    fill(path, lambda file: FORMATS[path.suffix.lower()](file, values, names), is_safe=is_safe)
+    """Write `values` [rows, columns], an array, a pandas frame or a table of Arrow, in the format of the suffix."""
+    fill(path, lambda file: FORMATS[_suffix(path)](file, values, names), is_safe=is_safe)
+
+
+def write_like(
+    path: Path, source: Any, answer: Any, is_new: Any, *, is_safe: bool = False, is_rounded: bool = True
+) -> bool:
+    """Write a table as its file is written, the cells where `is_new` [n, d] from `answer`, if both are texts.
+
+    Returns
+    -------
+    Whether it was written; else another format is asked for, or the file holds no texts.
+    """
+    if not source.keeps_texts or _suffix(path) not in TEXTS:
+        return False
+    sign = "\t" if _suffix(path) == ".tsv" else None  # else what stands between the cells of the input
+    formulas: list[str] = []
+
+    def escape(cell: str) -> str:
+        if not is_formula(cell):
+            return cell
+        formulas.append(cell)
+        return f"'{cell}" if is_safe else cell
+
+    _write(path, lambda file: source.write(file, answer, is_new, sign, is_rounded=is_rounded, escape=escape))
+    if formulas and not is_safe:
+        _warn_of_formula(path, formulas[0])
+    return True
 
 
 def fill(path: Path, write: Callable[[IO[bytes]], Any], *, is_safe: bool = False) -> None:
@@ -84,21 +109,39 @@ def fill(path: Path, write: Callable[[IO[bytes]], Any], *, is_safe: bool = False
     ----------
     is_safe : write cells that a spreadsheet would run, as `=1+1`, with `'` before, so that they are texts to it.
     """
-    if path.suffix.lower() not in TEXTS:
-        isthmus.write_file(path, write)
+    if _suffix(path) not in TEXTS:
+        _write(path, write)
     elif is_safe:
-        isthmus.write_file(
-            path, lambda file: _escape_formulas(write, file, "\t" if path.suffix.lower() == ".tsv" else ",")
-        )
+        _write(path, lambda file: _escape_formulas(write, file, "\t" if _suffix(path) == ".tsv" else ","))
     else:
         seen: list[bytes] = []
-        isthmus.write_file(path, lambda file: write(cast(IO[bytes], _Watched(file, seen))))
+        _write(path, lambda file: write(cast(IO[bytes], _Watched(file, seen))))
         if seen:
-            warnings.warn(
-                f"{path} holds texts that a spreadsheet runs as formulas, as {seen[0].decode(errors='replace')!r}: "
-                "--safe-csv writes them with ' before.",
-                stacklevel=3,
-            )
+            _warn_of_formula(path, seen[0].decode(errors="replace"))
+
+
+def is_told(path: Path | None, quiet: bool) -> bool:
+    """Say whether results are shown: not beside a table on standard output."""
+    return not quiet and path != STANDARD
+
+
+def _suffix(path: Path) -> str:
+    return ".csv" if path == STANDARD else path.suffix.lower()
+
+
+def _write(path: Path, fill: Callable[[IO[bytes]], Any]) -> None:
+    if path == STANDARD:
+        fill(sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+    else:
+        isthmus.write_file(path, fill)
+
+
+def _warn_of_formula(path: Path, cell: str) -> None:
+    warnings.warn(
+        f"{path} holds texts that a spreadsheet runs as formulas, as {cell!r}: --safe-csv writes them with ' before.",
+        stacklevel=4,
+    )
 
 
 def is_formula(cell: str) -> bool:

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from isthmus import Autoencoder
 
 Count = Annotated[int, typer.Option("--n", help="How many rows.")]
-Out = Annotated[Path, typer.Option(help="The file to write: .csv, .tsv, .parquet or .npy.", show_default=False)]
+Out = Annotated[
+    Path,
+    typer.Option(help="The file to write: .csv, .tsv, .parquet or .npy; - for standard output.", show_default=False),
+]
 Seed = Annotated[int, typer.Option("--seed", "--random-state", help="Of the draws.")]
 Label = Annotated[str | None, typer.Option(help="Rows of this label only.", show_default=False)]
 Noise = Annotated[
@@ -38,7 +41,7 @@ def sample(
         loaded = load_network(model)
         rows = loaded.sample(n, random_state, label=_label(loaded, label), noise=noise)
         output.write(out, rows, columns_of(loaded), is_safe=safe_csv)
-    if not quiet:
+    if output.is_told(out, quiet):
         screen.tell(f"{out}: {len(rows):,} rows, {rows.shape[1]:,} column{'s' * (rows.shape[1] > 1)}")
 
 

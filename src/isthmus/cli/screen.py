@@ -19,7 +19,9 @@ from rich.text import Text
 Data = Annotated[
     Path,
     typer.Argument(
-        help="A CSV, TSV, Parquet, NPY or NPZ file, or a folder or pattern of the first three.", show_default=False
+        help="A table: CSV, TSV (also compressed), Parquet, Arrow, JSON lines, Excel, NPY; a folder or pattern of the "
+        "first three; - for standard input.",
+        show_default=False,
     ),
 ]
 Model = Annotated[Path, typer.Argument(help="A file that isthmus fit wrote.", show_default=False)]

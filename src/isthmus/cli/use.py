@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +19,10 @@ if TYPE_CHECKING:
 
 LEAST_USUAL = 5  # rows shown
 
-Out = Annotated[Path, typer.Option(help="The file to write: .csv, .tsv, .parquet or .npy.", show_default=False)]
+Out = Annotated[
+    Path,
+    typer.Option(help="The file to write: .csv, .tsv, .parquet or .npy; - for standard output.", show_default=False),
+]
 MaybeOut = Annotated[Path | None, typer.Option(help="The file to write; else a summary is shown.", show_default=False)]
 PerFeature = Annotated[bool, typer.Option("--per-feature", help="Add the squared error of each column, scaled.")]
 
@@ -58,11 +60,8 @@ def reconstruct(
         loaded = load_network(model)
         X = reading.open(data)
         rows, source = loaded.reconstruct(X), loaded.open_rows(X)
-        if source.keeps_texts and out.suffix.lower() in output.TEXTS:  # dates and numbers as their columns write them
-            is_new, between = np.ones(rows.shape, bool), output.separator(out, is_safe=safe_csv)
-            write = partial(source.write, answer=rows, is_new=is_new, separator=between, is_rounded=False)
-            output.fill(out, write, is_safe=safe_csv)
-        else:
+        is_new = np.ones(rows.shape, bool)
+        if not output.write_like(out, source, rows, is_new, is_safe=safe_csv, is_rounded=False):
             output.write(out, rows, columns_of(loaded), is_safe=safe_csv)
         _tell(out, rows, quiet)
 
@@ -129,7 +128,7 @@ def _write(path: Path, values: Any, names: Sequence[str], quiet: bool, is_safe: 
 
 
 def _tell(path: Path, values: Any, quiet: bool) -> None:
-    if not quiet:
+    if output.is_told(path, quiet):
         rows, columns = values.shape
         screen.tell(f"{path}: {rows:,} rows, {columns:,} column{'s' * (columns > 1)}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any, ClassVar, Self
 
 import numpy as np
@@ -17,6 +17,7 @@ class Source(abc.ABC):
     """A table read in blocks of rows, as often as wanted; nothing of it changes once it is made."""
 
     name: str = "X"  # for messages: the path where it is a file
+    folder: Any = None  # a temporary one that it reads from, removed when the last copy of it is gone
     row: Row
     n_rows: int
     dtype: np.dtype[Any]  # float32 where all is float32, else float64
@@ -139,6 +140,7 @@ class Source(abc.ABC):
         separator: str | None = None,
         *,
         is_rounded: bool = True,
+        escape: Callable[[str], str] | None = None,
     ) -> None:
         """Write the table as it was read, the cells where `is_new` [n, d] from `answer`, as their column writes such.
 
@@ -147,6 +149,7 @@ class Source(abc.ABC):
         answer : a frame of the columns.
         separator : what stands between cells; None takes that of the file.
         is_rounded : whether numbers have as many decimals as those of their column at most; else all.
+        escape : what is done to every text before it is written, names too.
 
         Raises
         ------

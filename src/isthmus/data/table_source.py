@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 import numpy as np
@@ -53,8 +53,9 @@ class TableSource(Source):
         separator: str | None = None,
         *,
         is_rounded: bool = True,
+        escape: Callable[[str], str] | None = None,
     ) -> None:
-        self.inner.write(file, answer, is_new, separator, is_rounded=is_rounded)
+        self.inner.write(file, answer, is_new, separator, is_rounded=is_rounded, escape=escape)
 
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
         for batch in self.inner.record_batches(rows):

@@ -6,7 +6,7 @@ import abc
 import copy
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import IO, Any, ClassVar, Self
 
@@ -123,9 +123,12 @@ class TextTable(FileSource):
         separator: str | None = None,
         *,
         is_rounded: bool = True,
+        escape: Callable[[str], str] | None = None,
     ) -> None:
         names = self.schema.names
         columns = [self._written(name, answer.iloc[:, i], is_new[:, i], is_rounded) for i, name in enumerate(names)]
+        if escape is not None:
+            names, columns = list(map(escape, names)), [list(map(escape, column)) for column in columns]
         self.dialect.write(file, names, columns, separator)
 
     def _marks_met(self) -> str:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import io
 import os
 import pkgutil
+import shutil
+import tempfile
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +26,18 @@ from isthmus.data.text_table import TextTable
 from isthmus.data.windows import Windows
 from isthmus.errors import InvalidData, is_file, no_file, suggestion
 
+SUFFIXES = {
+    b"PAR1": ".parquet",
+    b"ARROW1": ".arrow",
+    b"\xff\xff\xff\xff": ".arrow",
+    b"\x93NUMPY": ".npy",
+    b"PK": ".xlsx",
+    b"\x1f\x8b": ".csv.gz",
+    b"BZh": ".csv.bz2",
+    b"\x28\xb5\x2f\xfd": ".csv.zst",
+    b"{": ".jsonl",
+}
+"""The first bytes of a stream, and the suffix of a file of its format; others are CSV."""
 MADE: tuple[type[Source], ...] = (TableSource, TextSource, Windows)  # by estimators and `isthmus.windows`, of no data
 
 
@@ -82,7 +98,8 @@ def open_table(
     Parameters
     ----------
     data : an array, nested lists, a SciPy sparse matrix, a frame of pandas, polars or any library that narwhals knows,
-        a table or stream of Arrow, or the path of a file, of a folder of files, or a pattern for some.
+        a table or stream of Arrow, the path of a file, of a folder of files, or a pattern for some, or a stream of
+        bytes, as `sys.stdin.buffer`.
     columns : what columns hold, by name, as in `Autoencoder`: a kind, `"datetime:d/m/y"` or another format of dates,
         or the values of a column in their order.
     sep : what stands between the cells of a text file; None lets the file show it, as all of the following.
@@ -110,10 +127,9 @@ def open_table(
         source = data
         _refuse_options(options, "a table that is open")
     elif isinstance(data, str | Path):
-        kind = _kind_of_path(data)
-        source = kind(data, options) if issubclass(kind, TextTable) else kind(data)
-        if not issubclass(kind, TextTable):
-            _refuse_options(options, str(data))
+        source = _open_path(data, options)
+    elif isinstance(data, io.IOBase):
+        source = _open_stream(data, options)
     else:
         _refuse_options(options, "a table in memory")
         source = _open_object(data)
@@ -130,6 +146,42 @@ def _refuse_options(options: ReadingOptions, what: str) -> None:
     given = next((name for name, value in options._asdict().items() if value is not None), None)
     if given is not None:
         raise InvalidData(f"{given}: expected a text file, as .csv, which it is for; got {what}. Leave it out.")
+
+
+def _open_path(path: str | Path, options: ReadingOptions) -> Source:
+    kind = _kind_of_path(path)
+    if issubclass(kind, TextTable):
+        return kind(path, options)
+    _refuse_options(options, str(path))
+    return kind(path)
+
+
+class _TemporaryFolder:
+    """A folder that is removed with the last object that holds this one."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="isthmus-"))
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+
+def _open_stream(stream: io.IOBase, options: ReadingOptions) -> Source:
+    """Return the source of what a stream of bytes, as standard input, holds: its first bytes show the format."""
+    folder = _TemporaryFolder()
+    beginning = stream.read(8)
+    if not isinstance(beginning, bytes):
+        raise InvalidData("expected a stream of bytes; got one of texts. Open it with mode 'rb'.")
+    suffix = next((suffix for magic, suffix in SUFFIXES.items() if beginning.startswith(magic)), ".csv")
+    path = folder.path / f"input{suffix}"
+    with path.open("wb") as file:
+        file.write(beginning)
+        shutil.copyfileobj(stream, file)
+    name = str(getattr(stream, "name", "a stream"))
+    try:
+        source = _open_path(path, options)
+    except InvalidData as error:
+        raise InvalidData(str(error).replace(str(path), name)) from error
+    source.name, source.folder = name, folder
+    return source
 
 
 def _open_object(data: Any) -> Source:
