@@ -8,6 +8,7 @@ with numbers later. n rows, d columns, k draws of a code, its size, the width of
 from __future__ import annotations
 
 import abc
+import math
 from typing import ClassVar
 
 import equinox as eqx
@@ -39,6 +40,11 @@ class Neck(eqx.Module):
     """The module of a bottleneck."""
 
     is_random: ClassVar[bool] = False  # its draws differ from key to key: a loss is known by the mean over several
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Return the range of what a unit can give."""
+        return -math.inf, math.inf
 
     @abc.abstractmethod
     def __call__(self, hidden: Array, key: Array | None, step: Array = LAST_STEP) -> Code:

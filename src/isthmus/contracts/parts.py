@@ -24,6 +24,10 @@ OutputLayer = Callable[[int], Callable[[Array], Array]]
 class Corruption(Part, kind="corruptions"):
     """Noise on the input in training, pure and of the same shape; the error is taken against the clean row."""
 
+    on_range: ClassVar[bool] = (
+        False  # it is given rows in [0, 1], from the lowest value of the training rows to the highest
+    )
+
     @abc.abstractmethod
     def __call__(self, x: Array, key: Array) -> Array:
         """Return `x` [n, *row.shape] with noise."""

@@ -242,6 +242,10 @@ class WithoutNoise(Neck):
 
     inner: Neck
 
+    @property
+    def span(self) -> tuple[float, float]:
+        return self.inner.span
+
     def __call__(self, hidden: Array, key: Array | None, step: Array = LAST_STEP) -> Code:
         point = self.inner(hidden, None).point
         return Code(jnp.asarray(point)[None], point)

@@ -172,7 +172,12 @@ def build_job(
     whole = FULL_BATCH if plan.optimizer.full_batch else min(max(int(table.rows) // 32, 32), 256)
     return Job(
         model=as_data(skeleton),
-        plan=as_data(plan if learns is None else plan._replace(step_scale=_step_scale(skeleton, learns))),
+        plan=as_data(
+            plan._replace(
+                step_scale=None if learns is None else _step_scale(skeleton, learns),
+                limits=_limits(plan, rows, reader),
+            )
+        ),
         table=table,
         held_out=validation,
         batch_size=min(int(parameters.batch_size or whole), len(table.x)),
@@ -182,6 +187,28 @@ def build_job(
         known={} if known is None else known,
         neighborhood=neighborhood,
     )
+
+
+def _limits(plan: Plan, rows: Rows, reader: Reader) -> np.ndarray | None:
+    """Return the lowest and the highest scaled value of each column, [2, d], where the corruption asks for them.
+
+    Rows in [0, 1] go from 0 to 1; else the pixels of an image have limits in common, and each column of a table has
+    its own. Categories are left as they are.
+    """
+    if plan.corruption is None or not plan.corruption.on_range:
+        return None
+    row = reader.row
+    is_number = np.ones(row.size, bool) if row.categories is None else np.array(row.categories) == 0
+    low, high = np.full(row.size, np.inf), np.full(row.size, -np.inf)
+    for block, _ in rows():
+        low, high = np.fmin(low, np.fmin.reduce(block, axis=0)), np.fmax(high, np.fmax.reduce(block, axis=0))
+    if (low[is_number] >= 0).all() and (high[is_number] <= 1).all():
+        low[is_number], high[is_number] = 0, 1
+    elif len(row.shape) > 1 and not row.is_sequence:
+        low[:], high[:] = low.min(), high.max()
+    is_known = is_number & np.isfinite(low)
+    scaled = reader.fitted_scaling.apply(reader.learned, np.where(is_known, np.stack([low, high]), 0))
+    return np.where(is_known, scaled, [[0.0], [1.0]]).astype(np.float32)
 
 
 def _step_scale(skeleton: Model, learns: Callable[[str], bool]) -> np.ndarray | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -45,6 +46,7 @@ class Plan(NamedTuple):
     discriminator: Optimizer | None = None
     reconstruction: Any = 1.0  # weight of explaining rows beside a target
     step_scale: Any = None  # [weights], factors on their steps: 0 holds a weight; None lets all move
+    limits: Any = None  # [2, d], the lowest and the highest scaled values, where the corruption asks for them
 
     def is_noisy(self, model: Any) -> bool:
         """Say whether the objective of a model is an expectation, over a corruption or the draws of a code."""
@@ -152,8 +154,8 @@ def _corrupted(model: Model, plan: Plan, x: Array, observed: Array | None, key: 
     if model.categories is not None and observed is not None:
         return _mixed(model, plan, jnp.where(observed, x, jnp.nan), key)
     if key is not None and plan.corruption is not None:
-        rows = x.reshape(-1, *model.shape)
-        noisy = plan.corruption(rows, jax.random.fold_in(key, Noise.CORRUPTION)).reshape(x.shape)
+        corruption, own = plan.corruption, jax.random.fold_in(key, Noise.CORRUPTION)
+        noisy = _on_range(plan, lambda x: corruption(x.reshape(-1, *model.shape), own).reshape(x.shape), x)
         if model.condition:  # what encoder and decoder must know has no noise
             known = np.array(model.condition)
             noisy = noisy.at[:, known].set(x[:, known])
@@ -161,11 +163,27 @@ def _corrupted(model: Model, plan: Plan, x: Array, observed: Array | None, key: 
     return x if observed is None else jnp.where(observed, x, jnp.nan)
 
 
+def _on_range(plan: Plan, corrupt: Callable[[Array], Array], x: Array) -> Array:
+    """Return scaled rows `x` [n, d] with noise, which acts between the lowest and the highest values if it asks."""
+    if plan.limits is None:
+        return corrupt(x)
+    low, high = plan.limits
+    width = jnp.where(high > low, high - low, 1)
+    unit = (x - low) / width
+    noisy = corrupt(unit)
+    return jnp.where(noisy == unit, x, low + width * noisy)
+
+
 def _mixed(model: Model, plan: Plan, x: Array, key: Array | None) -> Array:
     """Return mixed rows `x` [n, d], NaN where a value is missing, with noise."""
     if key is None or plan.corruption is None:
         return x
-    noisy = plan.corruption.on_table(x, jax.random.fold_in(key, Noise.CORRUPTION), np.array(model.categories) > 0)
+    corruption, own, is_category = (
+        plan.corruption,
+        jax.random.fold_in(key, Noise.CORRUPTION),
+        np.array(model.categories),
+    )
+    noisy = _on_range(plan, lambda x: corruption.on_table(x, own, is_category > 0), x)
     known = np.array(model.condition, int)
     return noisy.at[:, known].set(x[:, known]) if model.condition else noisy
 

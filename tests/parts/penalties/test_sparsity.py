@@ -245,3 +245,22 @@ def test_bad_settings_are_refused(settings: dict[str, Any], message: str) -> Non
     with pytest.raises(InvalidPart) as caught:
         Sparsity(**settings)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("activation", "on"),
+    [
+        ("sigmoid", lambda h: h),
+        ("tanh", lambda h: (h + 1) / 2),
+        ("identity", lambda h: 1 / (1 + np.exp(-h))),
+        ("relu", lambda h: np.tanh(h / 2)),
+        ("softplus", lambda h: np.tanh(h / 2)),
+    ],
+)
+def test_the_activation_is_that_of_the_code(activation: str, on: Any) -> None:
+    x = np.random.default_rng(0).normal(size=(30, 4))
+    still: dict[str, Any] = {"optimizer": "sgd(1e-12)", "max_epochs": 1, "batch_size": 30, "scaling": None}
+    code = f"deterministic(6, activation={activation})"
+    ae = Autoencoder(code, encoder=(), penalties="sparsity(0.1, weight=1.0)", **still).fit(x)
+    mean = on(ae.transform(x).astype(np.float64)).mean(axis=0)
+    assert ae.history_[0]["sparsity"] == pytest.approx(divergence(0.1, mean).sum(), rel=1e-3)

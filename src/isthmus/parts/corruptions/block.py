@@ -24,8 +24,8 @@ class Block(Corruption):
     Parameters
     ----------
     share : of the image's area, or of the columns, in [0, 1].
-    value : what is set, in scaled units; 0 is dark where columns are in [0, 1]. In a table with missing values or
-        categories the block is missing instead.
+    value : what is set, on a scale on which the lowest value is 0, dark, and the highest 1, bright, as in
+        `salt_and_pepper`. In a table with missing values or categories the block is missing instead.
     shape : of the image in a flat row, (channels, height, width) or (height, width); None takes the row as it comes.
 
     References
@@ -43,6 +43,8 @@ class Block(Corruption):
     share: float = 0.25
     value: float = 0.0
     shape: tuple[int, ...] | None = None
+
+    on_range = True
 
     def __post_init__(self) -> None:
         require(0 <= self.share <= 1, "Block.share", "in [0, 1]", self.share)

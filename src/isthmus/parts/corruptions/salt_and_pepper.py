@@ -14,12 +14,15 @@ from isthmus.errors import require
 
 @dataclass(frozen=True)
 class SaltAndPepper(Corruption):
-    """Set a fraction of each row's entries to `low` or `high`, each with even chance.
+    """Set a fraction of each row's entries to the lowest or the highest value there is, each with even chance.
+
+    Where all that is learned from lies in [0, 1], these are 0 and 1; else those of an image are the lowest and the
+    highest of all pixels, and those of a table of each column.
 
     Parameters
     ----------
     fraction : chance of each entry to be struck, in [0, 1].
-    low, high : the two values, in scaled units; 0 and 1 suit data in [0, 1].
+    low, high : the two values, on a scale on which the lowest is 0 and the highest 1, however rows are scaled.
 
     References
     ----------
@@ -35,6 +38,8 @@ class SaltAndPepper(Corruption):
     fraction: float = 0.3
     low: float = 0.0
     high: float = 1.0
+
+    on_range = True
 
     def __post_init__(self) -> None:
         require(0 <= self.fraction <= 1, "SaltAndPepper.fraction", "in [0, 1]", self.fraction)

@@ -22,9 +22,9 @@ class Histogram(Likelihood):
     """Each column a histogram, q a softmax over its bins, with the loss −Σ_k p_k log(q_k / width_k): a true density.
 
     The target's shares p of the bins are those of a normal distribution around it, cut to all bins, which tells a near
-    miss from a far one; the density itself does not depend on the smoothing. Bins reach from the lowest to the highest
-    training value and do not learn; exponential tails with a probability of 1e-4 lie outside, and from values there
-    nothing is learned.
+    miss from a far one; the density itself does not depend on the smoothing. Bins reach from a hundredth of the range
+    below the lowest training value to as much above the highest, and do not learn; exponential tails with a probability
+    of 1e-4 lie outside, and from values there nothing is learned.
 
     Parameters
     ----------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -27,14 +28,17 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class Sparsity(Penalty):
-    """weight · Σ_j KL(rho ‖ ρ̂_j), ρ̂_j the mean activation of unit j over the sample, as a share of its span.
+    """weight · Σ_j KL(rho ‖ ρ̂_j), ρ̂_j the mean activation a of unit j over the sample, between 0 and 1.
+
+    a is the unit's place in its span: h for a sigmoid code, (h + 1) / 2 for tanh. Of a code without ends a is the
+    sigmoid of the unit, of one with a lower end alone, as relu, tanh(h / 2).
 
     KL(ρ ‖ ρ̂) = ρ log(ρ/ρ̂) + (1−ρ) log((1−ρ)/(1−ρ̂)), whose slope is −ρ/ρ̂ + (1−ρ)/(1−ρ̂). A small batch tells
     little of ρ̂, so ρ̂ is a running mean over this batch and those before; where they disagree by more than chance
     explains, the unit has moved and the past counts less. The gradient goes through the mean of the batch as if it
     were that of the sample: it does not weaken with the length of the memory.
 
-    It is meant for a code with ends, as `deterministic(64, sigmoid)`. Where a mean comes within a thousandth of the
+    Where a mean comes within a thousandth of the
     way from an end of the span to rho, or lies beyond it, the divergence goes on as a straight line, which pulls
     back with a slope of about 1000 times the weight.
 
@@ -43,7 +47,7 @@ class Sparsity(Penalty):
     rho : how much of its span each unit should be on, on average, in (0, 1).
     weight : a number of at least 0, or a schedule.
     memory : share of the rows seen before that still counts in the next step, in [0, 1); 0 looks at each batch alone.
-    span : the lowest and the highest activation: (0, 1) for a sigmoid, (-1, 1) for tanh.
+    span : the lowest and the highest value of a unit; None takes that of the code.
 
     References
     ----------
@@ -58,12 +62,12 @@ class Sparsity(Penalty):
     rho: float = 0.05
     weight: float | Schedule = 3.0
     memory: float = 0.99
-    span: tuple[float, ...] = (0.0, 1.0)
+    span: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         require(0 < self.rho < 1, "Sparsity.rho", "in (0, 1)", self.rho)
         require(0 <= self.memory < 1, "Sparsity.memory", "in [0, 1)", self.memory)
-        is_span = len(self.span) == 2 and self.span[0] < self.span[1]
+        is_span = self.span is None or (len(self.span) == 2 and self.span[0] < self.span[1])
         require(is_span, "Sparsity.span", "the lowest and the highest activation", self.span)
 
     def __call__(self, forward: ForwardPass) -> Array:
@@ -89,10 +93,17 @@ class Sparsity(Penalty):
             variance=past.variance + share * (batch.variance - past.variance),
         )
 
+    def _activation(self, forward: ForwardPass) -> Array:
+        """Return how far each unit is on, between 0 and 1, [k, n, size]."""
+        code, neck = forward.code.draws, None if forward.model is None else forward.model.neck
+        low, high = self.span or ((0.0, 1.0) if neck is None else neck.span)
+        if self.span is not None or (math.isfinite(low) and math.isfinite(high)):
+            return (code - low) / (high - low)
+        return jnp.tanh((code - low) / 2) if math.isfinite(low) else jax.nn.sigmoid(code)
+
     def _batch(self, forward: ForwardPass) -> Sample:
         """Return what the batch alone tells."""
-        low, high = self.span
-        shares = (jnp.mean(forward.code.draws, axis=0) - low) / (high - low)  # [n, size]
+        shares = jnp.mean(self._activation(forward), axis=0)  # [n, size]
         rows = jnp.sum(forward.batch.weight)
         weight = forward.batch.weight / jnp.where(rows > 0, rows, 1)
         mean = weight @ shares
