@@ -16,6 +16,7 @@ from sklearn.datasets import load_digits
 import isthmus
 from isthmus import Autoencoder, InvalidPart, presets
 from isthmus.core.constraints import ManyParts, OnePart
+from tiny import weight_arrays
 
 DIGITS = load_digits()
 X = (DIGITS.images[:200, ::2, ::2].reshape(200, 16) / 16).astype(np.float32)  # of 4 x 4 pixels
@@ -171,9 +172,27 @@ def test_the_weights_of_an_embedding_are_those_of_the_paper_over_gamma() -> None
     assert (decay.name, decay.weight) == ("weight_decay", pytest.approx(0.8 / 2 / 4))
     assert (sparsity.name, sparsity.rho, sparsity.weight) == ("sparsity", 0.05, 2.0 / 4)
     assert made.part("bottleneck").activation.name == "sigmoid"
+    assert presets.embedding(3, pairs="margin").part("penalties")[0].weight == 1.0  # that of the paper
+    assert presets.embedding(3, pairs=" laplacian ", reconstruction=4.0).part("penalties")[0].weight == 0.25
     plain = presets.embedding(3)
     assert [penalty.name for penalty in plain.part("penalties")] == ["laplacian", "weight_decay"]
     assert plain.bottleneck == 3
+
+
+def test_the_total_of_an_embedding_is_that_of_the_lecture() -> None:
+    """[Σ_{i<j} φ ‖h_i − h_j‖² + γ Σ_i ‖x_i − x̂_i‖²] / n + λ/2 ‖W‖² over γ, for one batch of all rows."""
+    x, gamma, decay = np.random.default_rng(0).normal(size=(30, 4)), 2.0, 0.3
+    still: dict[str, Any] = {"optimizer": "sgd(1e-12)", "max_epochs": 1, "batch_size": 30, "scaling": None}
+    pairs = "laplacian(1.0, heat_kernel(2.0))"
+    ae = presets.embedding(2, pairs=pairs, reconstruction=gamma, decay=decay, encoder=(), **still).fit(x)
+    h, apart = ae.transform(x), ae.reconstruct(x) - x
+    total = sum(
+        np.exp(-np.square(x[i] - x[j]).sum() / 2) * np.square(h[i] - h[j]).sum() for i in range(30) for j in range(i)
+    )
+    matrices = [array for array in weight_arrays(ae).values() if array.ndim == 2]
+    penalty = decay / 2 * sum(float(np.square(array).sum()) for array in matrices)
+    due = (total + gamma * np.square(apart).sum()) / 30 + penalty
+    assert ae.history_[0]["loss"] == pytest.approx(due / gamma, rel=1e-3)
 
 
 @every

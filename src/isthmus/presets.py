@@ -207,14 +207,20 @@ def embedding(
     decay: float = 1e-4,
     **settings: Any,
 ) -> Autoencoder:
-    """Return an embedding regularised by an autoencoder: L(pairs of codes) + γ reconstruction + β KL + λ/2 ‖W‖².
+    """Return an embedding regularised by an autoencoder: codes that stand to each other as rows do.
 
-    The sum is divided by γ, which changes no minimum.
+    Minimised is, over the n rows of a batch,
+
+        [Σ_{i<j} L(h_i, h_j, φ_ij) + γ Σ_i ‖x_i − x̂_i‖²] / n + β Σ_j KL(0.05 ‖ ρ̂_j) + λ/2 ‖W‖²:
+
+    the sums of the paper, a batch for its sample, divided by n, so that β and λ are the paper's over n. All is divided
+    by γ, which changes no minimum.
 
     Parameters
     ----------
     bottleneck : the code; with sparsity, a number is a sigmoid code of that size.
-    pairs : the loss over pairs: `"laplacian"`, `"distances"` or `"margin"`, without or with its settings.
+    pairs : the loss over pairs: `"laplacian"`, `"distances"` or `"margin"`, of weight 1 as above, or with its settings,
+        its weight among them.
     reconstruction : γ, above 0.
     sparsity : β, weight of the KL between the mean activation and 0.05.
     decay : λ, weight of the squared weights.
@@ -237,8 +243,10 @@ def embedding(
     require(is_number and reconstruction > 0, "reconstruction", "a number above 0", reconstruction)
     loss: Any = resolve(Penalty, pairs)
     require(isinstance(loss.weight, float), "pairs", "a penalty whose weight is a number", pairs)
+    is_bare = isinstance(pairs, str) and pairs.strip() == loss.name
+    own = {"over": "rows"} if "over" in loss.settings() else {}
     penalties = [
-        loss.replace(weight=loss.weight / reconstruction),
+        loss.replace(weight=(1.0 if is_bare else loss.weight) / reconstruction, **own),
         f"weight_decay({decay / 2 / reconstruction})",
     ]
     if sparsity:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
 from isthmus.contracts import Affinity, ForwardPass
 from isthmus.layers.points import row_points
+
+Over = Literal["pairs", "rows"]
+"""What a sum over pairs is divided by."""
 
 
 def squared_distances(points: Array) -> Array:
@@ -39,10 +44,13 @@ def pair_weights(weight: Array) -> Array:
     return jnp.outer(weight, weight) * (1 - jnp.eye(len(weight), dtype=weight.dtype))
 
 
-def mean_over_pairs(each: Array, weight: Array) -> Array:
-    """Return the weighted mean of `each` [..., n, n] over the pairs of rows, and over what stands before."""
+def mean_over_pairs(each: Array, weight: Array, over: Over = "pairs") -> Array:
+    """Return the weighted mean of `each` [..., n, n] over the pairs of rows, and over what stands before.
+
+    With `over="rows"` the sum over the pairs i < j is divided by the number of rows.
+    """
     counts = pair_weights(weight)
-    total = jnp.sum(counts)
+    total = jnp.sum(counts) if over == "pairs" else 2 * jnp.sum(weight)
     return jnp.mean(jnp.sum(counts * each, axis=(-2, -1))) / jnp.where(total > 0, total, 1)
 
 

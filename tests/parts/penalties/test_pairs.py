@@ -243,3 +243,22 @@ def test_distances_of_digits_are_kept_with_distances(plain: np.ndarray) -> None:
 
 def test_digits_of_a_class_come_together_with_margin(plain: np.ndarray) -> None:
     assert accuracy(codes_of("margin(3.0, 10.0, same_label)")) > accuracy(plain) + 0.03
+
+
+@pytest.mark.parametrize("penalty", [Laplacian(over="rows"), Distances(over="rows"), Margin(over="rows")], ids=str)
+def test_a_sum_over_pairs_may_be_divided_by_the_rows(penalty: Any) -> None:
+    """Σ_{i<j} w_i w_j L_ij / Σ_i w_i; rows of weight 1 make it (n − 1) / 2 times the mean over pairs."""
+    mean, ours = term(penalty.replace(over="pairs"))[0], term(penalty)[0]
+    pairs = sum(WEIGHT[i] * WEIGHT[j] for i, j in combinations(range(5), 2))
+    assert ours == pytest.approx(mean * pairs / WEIGHT.sum(), rel=1e-9)
+    ones = np.where(np.arange(7) < 5, 1.0, 0.0)
+    assert term(penalty, weight=ones)[0] == pytest.approx(2 * term(penalty.replace(over="pairs"), weight=ones)[0])
+
+
+def test_the_affinity_may_be_the_distance_itself() -> None:
+    """The lecture's (‖h_i − h_j‖ − φ_ij)² with φ = exp(−‖x_i − x_j‖² / r)."""
+    due = by_loop(lambda i, j: (math.sqrt(square(CODES, i, j)) - math.exp(-square(X, i, j) / 4)) ** 2)
+    plain = Distances(affinity="heat_kernel(4.0)", squared=False)  # type: ignore[arg-type]
+    rooted = Distances(affinity="heat_kernel(2.0)")  # type: ignore[arg-type]
+    assert term(plain)[0] == pytest.approx(due, rel=1e-9)
+    assert term(rooted)[0] == pytest.approx(due, rel=1e-9)

@@ -17,7 +17,7 @@ HALVINGS = 32
 
 @dataclass(frozen=True)
 class Ball(Affinity):
-    """φ_ij = 1 where ‖x_i − x_j‖ ≤ ε, else 0, of the scaled rows.
+    """φ_ij = 1 where ‖x_i − x_j‖ ≤ ε, else 0, of the scaled rows; where ‖x_i − x_j‖² ≤ ε is asked for, it is ball(√ε).
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from isthmus.contracts import Affinity, ForwardPass, Penalty, Schedule, spelling
-from isthmus.layers.pairs import mean_over_pairs, related, root, squared_distances
+from isthmus.layers.pairs import Over, mean_over_pairs, related, root, squared_distances
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,10 @@ class Distances(Penalty):
     ----------
     weight : a number of at least 0, or a schedule.
     affinity : φ, of `isthmus.affinities`, the square of the distance that the codes are to have.
+    over : what the sum over the pairs i < j of a batch is divided by: `"pairs"`, as above, or `"rows"`, which makes it
+        (n − 1) / 2 times as heavy for n rows: so it stands to a mean over rows as the sum over pairs to a sum over rows.
+    squared : whether φ is the square of that distance, as above; else φ is the distance itself, (‖h_i − h_j‖ − φ_ij)²,
+        as in lectures on embeddings: the heat kernel of r there is `heat_kernel(r / 2)` with `squared=True`.
 
     References
     ----------
@@ -36,12 +40,14 @@ class Distances(Penalty):
 
     weight: float | Schedule = 0.1
     affinity: Affinity = spelling("squared_distance")
+    over: Over = "pairs"
+    squared: bool = True
 
     @property
     def needs_labels(self) -> bool:
         return self.affinity.needs_labels
 
     def __call__(self, forward: ForwardPass) -> Array:
-        square, weight = related(forward, self.affinity)
+        due, weight = related(forward, self.affinity)
         apart = root(squared_distances(forward.code.draws))  # [k, n, n]
-        return mean_over_pairs(jnp.square(apart - root(square)), weight)
+        return mean_over_pairs(jnp.square(apart - (root(due) if self.squared else due)), weight, self.over)

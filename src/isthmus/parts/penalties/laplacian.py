@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from jaxtyping import Array
 
 from isthmus.contracts import Affinity, ForwardPass, Penalty, Schedule, spelling
-from isthmus.layers.pairs import mean_over_pairs, related, squared_distances
+from isthmus.layers.pairs import Over, mean_over_pairs, related, squared_distances
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,8 @@ class Laplacian(Penalty):
     ----------
     weight : a number of at least 0, or a schedule.
     affinity : φ, of `isthmus.affinities`.
+    over : what the sum over the pairs i < j of a batch is divided by: `"pairs"`, as above, or `"rows"`, which makes it
+        (n − 1) / 2 times as heavy for n rows: so it stands to a mean over rows as the sum over pairs to a sum over rows.
 
     References
     ----------
@@ -35,6 +37,7 @@ class Laplacian(Penalty):
 
     weight: float | Schedule = 0.1
     affinity: Affinity = spelling("heat_kernel")
+    over: Over = "pairs"
 
     @property
     def needs_labels(self) -> bool:
@@ -43,4 +46,4 @@ class Laplacian(Penalty):
     def __call__(self, forward: ForwardPass) -> Array:
         near, weight = related(forward, self.affinity)
         apart = squared_distances(forward.code.draws)  # [k, n, n]
-        return mean_over_pairs(near * apart, weight)
+        return mean_over_pairs(near * apart, weight, self.over)

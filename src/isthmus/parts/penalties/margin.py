@@ -11,7 +11,7 @@ from jaxtyping import Array
 
 from isthmus.contracts import Affinity, ForwardPass, Penalty, Schedule, spelling
 from isthmus.errors import require
-from isthmus.layers.pairs import mean_over_pairs, related, root, squared_distances
+from isthmus.layers.pairs import Over, mean_over_pairs, related, root, squared_distances
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class Margin(Penalty):
     margin : m, above 0.
     affinity : φ, of `isthmus.affinities`: 1 for pairs that go together. `"same_label"` needs labels.
     form : the hinge: `"weston"` for max(0, m − ‖h_i − h_j‖²), `"hadsell"` for max(0, m − ‖h_i − h_j‖)².
+    over : what the sum over the pairs i < j of a batch is divided by: `"pairs"`, as above, or `"rows"`, which makes it
+        (n − 1) / 2 times as heavy for n rows: so it stands to a mean over rows as the sum over pairs to a sum over rows.
 
     References
     ----------
@@ -44,6 +46,7 @@ class Margin(Penalty):
     margin: float = 1.0
     affinity: Affinity = spelling("ball")
     form: Literal["weston", "hadsell"] = "weston"
+    over: Over = "pairs"
 
     def __post_init__(self) -> None:
         require(self.margin > 0, "Margin.margin", "above 0", self.margin)
@@ -59,4 +62,4 @@ class Margin(Penalty):
             hinge = jax.nn.relu(self.margin - square)
         else:
             hinge = jnp.square(jax.nn.relu(self.margin - root(square)))
-        return mean_over_pairs(together * square + (1 - together) * hinge, weight)
+        return mean_over_pairs(together * square + (1 - together) * hinge, weight, self.over)
