@@ -24,7 +24,7 @@ class Distances(Penalty):
     weight : a number of at least 0, or a schedule.
     affinity : φ, of `isthmus.affinities`, the square of the distance that the codes are to have.
     over : what the sum over the pairs i < j of a batch is divided by: `"pairs"`, as above, or `"rows"`, which makes it
-        (n − 1) / 2 times as heavy for n rows: so it stands to a mean over rows as the sum over pairs to a sum over rows.
+        (n − 1) / 2 times as heavy for n rows, as a sum over pairs beside a sum over rows is.
     squared : whether φ is the square of that distance, as above; else φ is the distance itself, (‖h_i − h_j‖ − φ_ij)²,
         as in lectures on embeddings: the heat kernel of r there is `heat_kernel(r / 2)` with `squared=True`.
 

@@ -23,7 +23,7 @@ class Laplacian(Penalty):
     weight : a number of at least 0, or a schedule.
     affinity : φ, of `isthmus.affinities`.
     over : what the sum over the pairs i < j of a batch is divided by: `"pairs"`, as above, or `"rows"`, which makes it
-        (n − 1) / 2 times as heavy for n rows: so it stands to a mean over rows as the sum over pairs to a sum over rows.
+        (n − 1) / 2 times as heavy for n rows, as a sum over pairs beside a sum over rows is.
 
     References
     ----------

@@ -28,7 +28,7 @@ class Margin(Penalty):
     affinity : φ, of `isthmus.affinities`: 1 for pairs that go together. `"same_label"` needs labels.
     form : the hinge: `"weston"` for max(0, m − ‖h_i − h_j‖²), `"hadsell"` for max(0, m − ‖h_i − h_j‖)².
     over : what the sum over the pairs i < j of a batch is divided by: `"pairs"`, as above, or `"rows"`, which makes it
-        (n − 1) / 2 times as heavy for n rows: so it stands to a mean over rows as the sum over pairs to a sum over rows.
+        (n − 1) / 2 times as heavy for n rows, as a sum over pairs beside a sum over rows is.
 
     References
     ----------
