@@ -118,6 +118,28 @@ def test_ctrl_c_elsewhere_is_one_line():
     assert (process.returncode, messages) == (130, "isthmus: interrupted.\n")
 
 
+def test_ctrl_c_where_errors_are_ignored_is_one_line_a_moment_later():
+    """As within a collection of garbage, where JAX has a callback."""
+    ignoring = """
+import gc, isthmus, os, signal, time
+
+def press(phase, info):
+    gc.callbacks.remove(press)
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0)
+
+def load(path):
+    gc.callbacks.append(press)
+    gc.collect()
+    time.sleep(60)
+
+isthmus.load = load
+"""
+    words = [sys.executable, "-c", ignoring + RUN, "inspect", "model.safetensors"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (130, "isthmus: interrupted.\n")
+
+
 @pytest.mark.parametrize("module", ["typer", "rich.table"])
 def test_ctrl_c_while_the_command_line_is_imported_is_one_line(tmp_path, module):
     (tmp_path / f"{module.partition('.')[0]}.py").write_text("raise KeyboardInterrupt")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 import sys
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -14,6 +15,7 @@ import typer
 from isthmus.cli import demo, detect, fit, impute, plot, sample, screen, show, table, use
 from isthmus.errors import IsthmusError
 
+MOMENT = 0.05  # seconds
 MOST_SAID = 2000  # characters of an error
 INTERRUPTED = 130  # the exit code of what Ctrl-C ends
 DEBUG: ContextVar[bool] = ContextVar("debug", default=False)
@@ -87,6 +89,9 @@ for command in COMMANDS:
 
 def run() -> None:
     """Run the command line; the entry point."""
+    if os.name == "posix":
+        signal.signal(signal.SIGALRM, signal.default_int_handler)
+        sys.unraisablehook = _interrupt_again
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # it is closed, as under cron
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123 -- for as long as the process lives
@@ -98,6 +103,14 @@ def run() -> None:
             sys.stdout.flush()
         except OSError:
             _leave_output()
+
+
+def _interrupt_again(ignored: Any) -> None:
+    """Interrupt again, a moment later, where Ctrl-C met a place whose errors are ignored, as JAX has in collections."""
+    if ignored.exc_type is KeyboardInterrupt:
+        signal.setitimer(signal.ITIMER_REAL, MOMENT)
+    else:
+        sys.__unraisablehook__(ignored)
 
 
 def _leave_output() -> None:

@@ -179,7 +179,7 @@ class Interval(Constraint):
     def holds(self, value: Any) -> bool:
         if value is None:
             return self.optional
-        if not is_number(value) or not np.isfinite(float(value)):
+        if not is_number(value) or not is_finite(value):
             return False
         is_above = value >= self.low if self.closed in ("both", "low") else value > self.low
         is_below = value <= self.high if self.closed in ("both", "high") else value < self.high
@@ -257,6 +257,14 @@ def check_parameters(constraints: Mapping[str, Constraint], values: Mapping[str,
 def is_whole(value: Any) -> bool:
     """Say whether a value is a whole number, and no truth value."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool | np.bool_)
+
+
+def is_finite(value: Any) -> bool:
+    """Say whether a number is finite as a float."""
+    try:
+        return bool(np.isfinite(float(value)))
+    except OverflowError:
+        return False
 
 
 def is_number(value: Any) -> bool:

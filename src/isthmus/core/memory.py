@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
-from isthmus.errors import InvalidPart
+import jax
+
+from isthmus.errors import InvalidPart, short
 
 GIGABYTE = 10**9
+QUOTES = "'\""
 SPARED = 0.9  # the share of what is free that may be taken
 MEMORY = Path("/proc/meminfo")
 LIMITS = (
@@ -39,6 +43,26 @@ def require_memory(needed: float, what: str, advice: str) -> None:
     if free is not None and needed > SPARED * free:
         there = f"{free / GIGABYTE:,.1f}"
         raise InvalidPart(f"{what} needs {needed / GIGABYTE:,.0f} GB of memory, and there are {there} GB. {advice}")
+
+
+@contextlib.contextmanager
+def named_shortage(advice: str) -> Iterator[None]:
+    """Raise `InvalidPart`, with what to do, where memory runs out: on a device, or for an array.
+
+    Examples
+    --------
+    >>> with named_shortage("Use fewer units."):
+    ...     raise MemoryError("Unable to allocate 9 TiB")
+    Traceback (most recent call last):
+        ...
+    isthmus.errors.InvalidPart: there is not enough memory (Unable to allocate 9 TiB). Use fewer units.
+    """
+    try:
+        yield
+    except (MemoryError, jax.errors.JaxRuntimeError) as error:
+        if not isinstance(error, MemoryError) and not str(error).startswith("RESOURCE_EXHAUSTED"):
+            raise
+        raise InvalidPart(f"there is not enough memory ({short(str(error)).strip(QUOTES)}). {advice}") from error
 
 
 def _available() -> int | None:

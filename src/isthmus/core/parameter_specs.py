@@ -123,6 +123,11 @@ def assemble(skeleton: Any, flat: Any) -> Any:
     return fill_specs(skeleton, split_weights(skeleton, flat))
 
 
+def weight_count(skeleton: Any) -> int:
+    """Return how many numbers a network learns."""
+    return sum(spec.size for spec in parameter_specs(skeleton).values())
+
+
 def weight_range(skeleton: Any, prefix: str) -> tuple[int, int]:
     """Return where the parameter specs whose path begins with `prefix` stand in the flat vector: from, to."""
     low = high = offset = 0

@@ -145,7 +145,7 @@ def _column_from(fields: dict[str, Any]) -> Column:
         known = [*values, *([] if fields["rest"] is None else [fields["rest"]])]
         is_whole &= len(set(known)) == len(known) and (declared is None or set(known) <= set(declared))
         pa.array([*known, *(declared or ())], type=kind) if known else None
-    except (InvalidData, pa.ArrowException, TypeError) as error:
+    except (InvalidData, pa.ArrowException, TypeError, OverflowError) as error:
         raise InvalidPart(
             f"the column {short(fields['name'])} holds what its type {short(fields['type'])} cannot."
         ) from error

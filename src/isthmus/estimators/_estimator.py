@@ -258,7 +258,8 @@ def _with_changed_estimator(name: str, nested: dict[str, Estimator], tail: str, 
 
 def _estimator_from_json(name: str, data: Any, depth: int) -> Estimator:
     is_form = isinstance(data, dict) and set(data) == {"estimator", "parameters"}
-    if not is_form or not isinstance(data["parameters"], dict) or depth > MOST_DEPTH:
+    is_form = is_form and isinstance(data["estimator"], str) and isinstance(data["parameters"], dict)
+    if not is_form or depth > MOST_DEPTH:
         raise InvalidPart(f"{name} must be a plain value or an estimator. Got {short(data)}.")
     if data["estimator"] not in Estimator.known:
         raise InvalidPart(f"there is no estimator {short(data['estimator'])}.")

@@ -12,6 +12,7 @@ import numpy as np
 
 from isthmus.contracts import Row
 from isthmus.core.coercion import short
+from isthmus.core.memory import named_shortage
 from isthmus.core.parameter_specs import as_data, assemble, parameter_specs
 from isthmus.core.programs import drop_programs
 from isthmus.data.reader import Reader
@@ -74,9 +75,10 @@ class Fitted:
         """Return a compiled function of blocks of rows, [n, width], as long and of the type of a source."""
         answer = np.empty((source.n_rows, width), source.dtype)
         start = 0
-        for block in inference.blockwise(self.bind(function, weights), blocks):
-            answer[start : start + len(block)] = block
-            start += len(block)
+        with named_shortage("Use a network of fewer units or draws, or pass fewer rows."):
+            for block in inference.blockwise(self.bind(function, weights), blocks):
+                answer[start : start + len(block)] = block
+                start += len(block)
         return answer
 
     def bind(self, function: Callable[..., Any], weights: np.ndarray | None = None) -> Callable[..., Any]:

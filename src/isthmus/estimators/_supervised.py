@@ -14,7 +14,7 @@ from sklearn.base import clone
 
 from isthmus.contracts import Backbone, Corruption, Likelihood, Penalty, Scaling, Text
 from isthmus.core.constraints import Choice, Constraint, Interval, ManyParts, OnePart, Whole
-from isthmus.core.parameter_specs import draw_weights, join_weights, split_weights, weight_range
+from isthmus.core.parameter_specs import draw_weights, join_weights, split_weights, weight_count, weight_range
 from isthmus.data.device_table import DeviceTable
 from isthmus.data.reader import Reader, TableOptions
 from isthmus.data.rows import Rows
@@ -383,7 +383,7 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
         return np.asarray(result.progress.best_weights)[is_sound] if is_averaged else None
 
     def _others_shapes(self, skeleton: Model, stored: Opened) -> Shapes:
-        weights = draw_weights(skeleton, 0).size if self.combine == "average" else 0
+        weights = weight_count(skeleton) if self.combine == "average" else 0
         longest: dict[str, tuple[int, ...]] = {"others": (max(self.n_starts - 1, 0), weights)} if weights else {}
         return shorter_shapes(stored, longest)
 
@@ -394,6 +394,6 @@ def _build(parts: SupervisedParts, reader: Reader, target: Target) -> Model:
 
 def _head_only(job: Job, skeleton: Model) -> Job:
     """Return the job in which only the head of the target learns."""
-    step_scale = np.ones(draw_weights(skeleton, 0).shape, np.float32)
+    step_scale = np.ones(weight_count(skeleton), np.float32)
     step_scale[: weight_range(skeleton, "target")[0]] = 0
     return replace(job, plan=job.plan._replace(step_scale=step_scale))

@@ -24,8 +24,8 @@ from isthmus.core.constraints import (
     Whole,
     is_whole,
 )
-from isthmus.core.memory import require_memory
-from isthmus.core.parameter_specs import as_data, parameter_specs, with_values
+from isthmus.core.memory import named_shortage, require_memory
+from isthmus.core.parameter_specs import as_data, parameter_specs, weight_count, with_values
 from isthmus.core.programs import drop_programs
 from isthmus.data.device_table import build_tables
 from isthmus.data.reader import Reader, check_row_size
@@ -51,6 +51,7 @@ FULL_BATCH = 2048  # rows at a time, where a gradient is gathered over all rows
 NOT_DECISIVE = ("max_epochs", "stops", "verbose", "device")  # of the parameters, for the weights after an epoch
 MOST_STARTS = 10_000
 COPIES = 10  # of the weights in a training: gradient, memory of the optimizer, states to go back to
+LESS = "Use fewer units, draws or starts, or a smaller batch_size."
 MOST_GROWTH = 10.0  # of the weights in a training: beyond, it may have diverged
 DRY_RUN = "rehearsed"  # how a training ends that took no epoch because nobody wanted it
 
@@ -162,7 +163,7 @@ def build_job(
     known : the categories of the training rows of earlier fits.
     learns : says of a weight's path whether it learns; None where all do.
     """
-    count = n_starts * sum(spec.size for spec in parameter_specs(skeleton).values())
+    count = n_starts * weight_count(skeleton)
     require_memory(4 * COPIES * count, f"training {count:,} weights", "Use fewer units, or fewer starts.")
     if parameters.max_epochs:
         check_slopes(skeleton)
@@ -280,7 +281,8 @@ def run_training(
             check_writable(checkpoint)
         epochs = checkpoints.with_checkpoints(loop.train(job, last), checkpoint, digest)
     try:
-        with contextlib.closing(with_progress_bar(epochs, job.max_epochs, bool(parameters.verbose))) as shown:
+        shown = with_progress_bar(epochs, job.max_epochs, bool(parameters.verbose))
+        with named_shortage(LESS), contextlib.closing(shown):
             for last in shown:  # noqa: B007 -- the last one is what we are after
                 pass
     except KeyboardInterrupt:

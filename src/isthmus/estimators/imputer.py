@@ -12,7 +12,8 @@ import jax
 import numpy as np
 from sklearn.base import OneToOneFeatureMixin, clone
 
-from isthmus.core.constraints import Constraint, Seed, Whole, is_number, is_whole
+from isthmus.core.constraints import Constraint, Seed, Whole, is_finite, is_number, is_whole
+from isthmus.core.memory import require_memory
 from isthmus.data.source import Source
 from isthmus.data.sources import open_table
 from isthmus.data.tokens import are_texts
@@ -87,7 +88,7 @@ class Bounds(Constraint):
 def _are_ends(pair: Any) -> bool:
     if not isinstance(pair, list | tuple) or len(pair) != 2:
         return False
-    are_numbers = all(end is None or (is_number(end) and np.isfinite(float(end))) for end in pair)
+    are_numbers = all(end is None or (is_number(end) and is_finite(end)) for end in pair)
     return are_numbers and (None in pair or pair[0] <= pair[1])
 
 
@@ -219,6 +220,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
         seed = self.random_state if random_state is None else random_state
         Seed().check("random_state", seed)
         source, x, is_missing = self._open(X)
+        require_memory(8 * x.size * int(count), f"drawing {count:,} tables", "Ask for fewer.")
         random = np.random.Generator(np.random.Philox([seed_of(seed), 2]))
         return [self._complete(source, self._draw(x, random), is_missing) for _ in range(count)]
 
