@@ -152,11 +152,9 @@ def test_ctrl_c_while_the_command_line_is_imported_is_one_line(tmp_path, module)
 def test_closed_outputs_are_no_error(tmp_path, table):
     model = tmp_path / "model.safetensors"
     words = " ".join(map(shlex.quote, map(str, command("fit", table, "--max-epochs", 1, "--out", model))))
-    for closed in (">&-", ">&- 2>&-"):
-        model.unlink(missing_ok=True)
-        done = subprocess.run(["bash", "-c", f"{words} {closed}"], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        assert isthmus.load(model).n_iter_ == 1
+    done = subprocess.run(["bash", "-c", f"{words} >&- 2>&-"], check=False)
+    assert done.returncode == 0
+    assert isthmus.load(model).n_iter_ == 1
 
 
 def test_a_reader_that_leaves_is_no_error():
