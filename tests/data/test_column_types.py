@@ -68,7 +68,13 @@ def test_cells_become_numbers_and_come_back(case: str) -> None:
 
 
 def test_every_kind_is_tried() -> None:
-    assert {column.kind for column, _, _ in CELLS.values()} == set(KINDS)
+    assert {column.kind for column, _, _ in CELLS.values()} | {"ignored"} == set(KINDS)
+
+
+def test_what_is_ignored_is_missing_to_a_network() -> None:
+    column = KINDS["ignored"]("a", "string")
+    np.testing.assert_array_equal(column.encode(pa.array([["a"], None])), [NAN, NAN])
+    assert column.decode(np.array([1.0])).to_pylist() == [None]
 
 
 def test_what_a_network_gives_is_rounded_to_what_the_type_has() -> None:

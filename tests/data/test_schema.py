@@ -12,7 +12,7 @@ import pytest
 
 from isthmus import InvalidData, InvalidPart
 from isthmus.data.column_types import MOST_VALUES
-from isthmus.data.schema import Schema, from_json, is_plain, learn
+from isthmus.data.schema import Schema, from_json, learn
 from isthmus.data.sources import open_table
 
 
@@ -153,10 +153,11 @@ def test_what_cannot_be_used_is_refused_by_name(case: str) -> None:
 
 
 def test_numbers_and_booleans_alone_are_no_mixed_table() -> None:
-    source: Any = open_table(pd.DataFrame({"a": [1, 2], "b": [0.5, 1.5], "c": [True, False]}))
-    assert is_plain(source.schema, {})
-    assert not is_plain(source.schema, {"c": "boolean"})
-    assert not is_plain(open_table(FRAME).schema, {})  # type: ignore[attr-defined]
+    numbers = pd.DataFrame({"a": [1, 2], "b": [0.5, 1.5], "c": [True, False]})
+    assert learned(numbers).is_plain
+    assert [column.type for column in learned(numbers).columns] == ["int64", "double", "bool"]
+    assert not learned(numbers, c="boolean").is_plain
+    assert not learned(FRAME).is_plain
 
 
 def spoiled(**changes: Any) -> Any:

@@ -93,7 +93,7 @@ TYPES: dict[str, tuple[list[Any], str, Any]] = {
     "minus": (["−4.1", "2"], "numeric", -4.1),
     "codes": (["1", "2", "X1Y", "X2Y", "Z"], "categorical", "1"),
     "large": (["9223372036854775809", "5"], "numeric", 2.0**63),
-    "truth": (["TRUE", "FALSE"], "boolean", True),
+    "truth among numbers": (["TRUE", "FALSE"], "numeric", True),  # 0 and 1
     "month first": (["01/31/2024", "02/01/2024"], "datetime", pd.Timestamp("2024-01-31")),
     "day first with NA": (["NA", "31/01/2024"], "datetime", pd.NaT),
     "ids": (["192.168.0.1", "10.0.0.1"], "categorical", "192.168.0.1"),

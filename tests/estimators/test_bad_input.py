@@ -247,11 +247,6 @@ def test_other_names_of_columns_are_refused(library: str) -> None:
         ae.transform(X)
 
 
-def test_names_that_are_not_all_text_are_no_names() -> None:
-    with pytest.raises(TypeError, match="all input features have string names"):
-        autoencoder().fit(pd.DataFrame(X, columns=["a", "b", "c", "d", 1]))
-
-
 @pytest.mark.parametrize(
     ("codes", "message"),
     [

@@ -16,6 +16,8 @@ import isthmus
 from isthmus import Autoencoder, InvalidData, InvalidPart, NetworkClassifier, StackedAutoencoder
 from tiny import weights_of
 
+pytestmark = pytest.mark.filterwarnings("ignore:y holds -1 in")  # which is what they ask for
+
 X, Y = load_digits(return_X_y=True)
 TRAIN, TEST = slice(0, 1200), slice(1200, None)
 FLOWERS = X[:300, 10:20], np.array(["rose", "tulip", "lily"])[Y[:300] % 3]

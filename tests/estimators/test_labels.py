@@ -27,6 +27,7 @@ X = np.random.default_rng(0).normal(size=(60, 4))
 Y = np.arange(60) % 3
 
 
+@pytest.mark.filterwarnings("ignore:y holds -1 in 1 row")
 @pytest.mark.parametrize(
     ("y", "labels", "classes"),
     [

@@ -13,6 +13,8 @@ import isthmus
 from isthmus import Autoencoder, InvalidData, InvalidPart, NetworkClassifier, NetworkRegressor, StackedAutoencoder
 from tiny import scaled, tensors_of, weights_of, with_flat_weights
 
+pytestmark = pytest.mark.filterwarnings("ignore:y holds -1 in")  # which is what they ask for
+
 X, Y = load_digits(return_X_y=True)
 X, Y = X[:300, 10:20], Y[:300]
 QUICK: dict[str, Any] = {"encoder": (6,), "max_epochs": 3, "stops": None, "validation_fraction": 0}

@@ -91,7 +91,6 @@ def test_every_bit_of_the_numbers_is_guarded(good: Any, tmp_path: Path, refusal:
         (("history", 0, "loss"), 0.0),
         (("stop_reason",), "other"),
         (("version",), "9.9"),
-        (("row", "columns"), list("edcba")),
         (("has_names",), False),
         (("form",), "polars"),
         (("parameters", "random_state"), 1),
@@ -105,6 +104,12 @@ def test_every_part_of_the_header_is_guarded(
     path = tmp_path / "changed.safetensors"
     path.write_bytes(good.unsigned_with(*place, value=value))
     assert "checksum does not fit" in refusal(path)
+
+
+def test_names_of_columns_are_those_of_the_schema(good: Any, tmp_path: Path, refusal: Refusal) -> None:
+    path = tmp_path / "changed.safetensors"
+    path.write_bytes(good.unsigned_with("row", "columns", value=list("edcba")))
+    assert "its schema has other columns than its rows" in refusal(path)
 
 
 def test_two_numbers_exchanged_are_refused(good: Any, tmp_path: Path, refusal: Refusal) -> None:

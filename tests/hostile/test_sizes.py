@@ -104,7 +104,7 @@ def test_a_hypernetwork_makes_no_row_larger_either(tmp_path: Path) -> None:
 
 
 def test_rows_that_no_file_could_hold_are_refused_before_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("isthmus.data.reader.MOST_UNKNOWN", 8)
+    monkeypatch.setattr("isthmus.data.stored_row.MOST_UNKNOWN", 8)
     with pytest.raises(InvalidPart, match=r"a row must be of at most [0-9,]+ numbers, for"):
         Autoencoder(1, encoder="conv((1,))", scaling=None, max_epochs=0).fit(np.zeros((4, 40, 40)) + np.eye(40))
 

@@ -20,7 +20,7 @@ def test_the_files_are_there() -> None:
     assert len(kept_cases(FIXTURES)) >= 79
 
 
-@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names", "ignore:y holds -1 in")
 @pytest.mark.parametrize("name", kept_cases(FIXTURES))
 def test_a_model_of_format_1_loads_and_answers_the_same(name: str) -> None:
     wrong = wrong_answers(FIXTURES, name)

@@ -148,7 +148,7 @@ def _is_single_channel(series: Any) -> bool:
 
 def _read(series: Any) -> tuple[np.ndarray, Source]:
     """Return a series as numbers [steps, channels], and its source."""
-    source = open_numbers(np.asarray(series)[:, None] if _is_single_channel(series) else series)
+    source = open_numbers(np.asanyarray(series)[:, None] if _is_single_channel(series) else series)
     if len(source.row.shape) != 1:
         raise InvalidData(f"expected a series [steps, channels]; got rows of shape {source.row.shape}.")
     if not source.n_rows:

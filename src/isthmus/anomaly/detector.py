@@ -26,7 +26,7 @@ from isthmus.anomaly.thresholds import THRESHOLDS, ValidationScores, p_values, q
 from isthmus.core.coercion import short
 from isthmus.core.constraints import AnyOf, Choice, Constraint, Interval, Seed, Whole
 from isthmus.data.arrow import ColumnSource
-from isthmus.data.source import Source
+from isthmus.data.source import Source, is_made_by
 from isthmus.data.sources import is_path, open_table
 from isthmus.data.table_source import TableSource
 from isthmus.data.text_table import TextTable
@@ -272,12 +272,10 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         first, source = fitted.scores[0].model.fitted_, sources[0]
         blocks = (block for block, _ in first.reader.scale_marked(source, is_capped=True))
         rows = first.reader.unscale(first.run(inference.reconstruct, blocks, source, first.row.size))
-        expected = first.reader.restore(first.reader.within(rows), source)
-        if not isinstance(expected, pd.DataFrame):
-            names = first.reader.labels or [f"x{i}" for i in range(added.shape[1])]
-            expected = pd.DataFrame(np.asarray(expected).reshape(len(added), -1), columns=names)
-        expected.index = pd.RangeIndex(len(added)) if source.index is None else source.index
-        frames = {"contribution": pd.DataFrame(added, columns=expected.columns, index=expected.index)}
+        index = source.index if isinstance(source.index, pd.Index) else None
+        expected = first.reader.restore_frame(first.reader.within(rows), index)
+        learned = first.reader.is_learned
+        frames = {"contribution": pd.DataFrame(added[:, learned], columns=expected.columns, index=expected.index)}
         frames["expected"] = expected
         if with_scores:
             score = added.sum(axis=1)
@@ -398,24 +396,26 @@ def _table(X: Any, source: Source) -> Any:
         return inner
     if is_path(X) or isinstance(X, Source) or isinstance(source, TableSource | ColumnSource):
         return source.whole()
+    if source.row.is_sequence and isinstance(X, list | tuple):
+        return list(X)
     table: Any = np.asarray(X) if getattr(X, "shape", None) is None else X  # a list, or what gives an array if asked
     return table.tocsr() if scipy.sparse.issparse(table) else table
 
 
 def _take(table: Any, places: np.ndarray) -> Any:
     """Return the rows of a table at places, in its own form."""
-    library = type(table).__module__.partition(".")[0]
+    if isinstance(table, list):
+        return [table[place] for place in places]
     if isinstance(table, TextTable):
         return table.take(places)
-    if library == "pandas":
+    if is_made_by(table, "pandas"):
         return table.iloc[places]
-    return table.take(places) if library == "pyarrow" else table[places]
+    return table.take(places) if is_made_by(table, "pyarrow") else table[places]
 
 
 def _open(scores: Sequence[NeighborScore], X: Any) -> list[Source]:
     """Return the sources of a table, as each of the models reads it; a file or a stream is opened once."""
-    opened = open_table(X)
-    if isinstance(opened, ColumnSource):
+    if scores[0].model.fitted_.reader.text is None and isinstance(opened := open_table(X), ColumnSource):
         X = opened
     return [score.model.open_rows(X) for score in scores]
 

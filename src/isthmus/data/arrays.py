@@ -11,9 +11,15 @@ import numpy as np
 
 from isthmus.contracts import Row
 from isthmus.core.coercion import short
+from isthmus.data.validation import is_missing
 from isthmus.errors import InvalidData
 
 ARRAYS = (np.ndarray, jax.Array)
+CHANNELS = (1, 3, 4)  # of images
+
+
+class NotNumbers(InvalidData, TypeError):
+    """Objects where numbers are expected: to scikit-learn a matter of types."""
 
 
 def as_rows(data: Any) -> np.ndarray:
@@ -27,7 +33,7 @@ def as_rows(data: Any) -> np.ndarray:
         If it has not two to four dimensions, or holds text or complex numbers; the message names the column.
     """
     try:
-        array = np.asarray(data)
+        array = np.asarray(fill_masked(data))
     except ValueError as error:
         raise InvalidData(_not_even(data)) from error
     if not 2 <= array.ndim <= 4:
@@ -39,6 +45,49 @@ def as_rows(data: Any) -> np.ndarray:
     if array.dtype.kind not in "fiub":
         raise InvalidData(f"X: expected numbers; got values of type {array.dtype}. Turn them into numbers.")
     return array
+
+
+def fill_masked(data: Any) -> Any:
+    """Return a masked array as a plain one, NaN where it is masked (None among texts); all else as it is.
+
+    Examples
+    --------
+    >>> fill_masked(np.ma.masked_array([1, -999], [False, True])).tolist()
+    [1.0, nan]
+    """
+    if not isinstance(data, np.ma.MaskedArray):
+        return data
+    if not np.ma.is_masked(data):
+        return data.data
+    if data.dtype.kind in "fiub":
+        return np.ma.filled(data.astype(np.result_type(data.dtype, np.float16)), np.nan)
+    return np.ma.filled(data.astype(object), None)
+
+
+def has_channels_last(shape: tuple[int, ...]) -> bool:
+    """Say whether an array of a shape holds images [n, height, width, channels], and not [n, channels, height, width].
+
+    Examples
+    --------
+    >>> [has_channels_last(shape) for shape in ((18, 64, 64, 3), (18, 3, 64, 64), (18, 64, 64))]
+    [True, False, False]
+    """
+    return len(shape) == 4 and shape[-1] in CHANNELS and shape[1] not in CHANNELS
+
+
+def pixel_limit(array: np.ndarray) -> float | None:
+    """Return what a pixel of images can hold at most, 255 or 1; None for what are no images.
+
+    Images are arrays of bytes of three or four axes, and of other numbers where they have 1, 3 or 4 channels and hold
+    whole numbers from 0 to 255, or numbers from 0 to 1.
+    """
+    if array.dtype == np.uint8:
+        return 255.0 if array.ndim > 2 else None
+    is_image = array.ndim == 4 and array.shape[1] in CHANNELS and array.size > 0
+    low, high = (float(array.min()), float(array.max())) if is_image else (-1.0, 0.0)
+    if not low >= 0:  # NaN too
+        return None
+    return 1.0 if high <= 1 else 255.0 if high <= 255 and bool((array % 1 == 0).all()) else None
 
 
 def are_sequences(data: Any) -> bool:
@@ -116,18 +165,24 @@ def _wrong_dimensions(array: np.ndarray) -> str:
 
 
 def _from_objects(array: np.ndarray) -> np.ndarray:
-    """Return an array of objects as numbers, or say which column holds something else."""
+    """Return an array of objects as numbers, NaN for what is missing, or say which column holds something else."""
+    if array.dtype.kind == "O":
+        array = np.where(is_missing(array), np.nan, array)
     try:
         return array.astype(np.float64)
-    except ValueError as error:
+    except (ValueError, TypeError, OverflowError) as error:
         table = array.reshape(len(array), -1)
         for row, column in np.ndindex(table.shape):
+            value: Any = table[row, column]
             try:
-                float(table[row, column])
-            except ValueError:
-                value = table[row, column]
-                raise InvalidData(
-                    f"column {column}: expected numbers; got text ({str(value)!r}, row {row}). Turn it into numbers "
-                    "or leave it out."
+                float(value)
+            except (ValueError, TypeError, OverflowError):
+                is_text = isinstance(value, str | bytes)
+                kind = "text" if is_text else f"values of type {type(value).__name__}"
+                refused = InvalidData if is_text else NotNumbers
+                more = "" if is_text else f" To NumPy, {error}."
+                raise refused(
+                    f"column {column}: expected numbers; got {kind} ({short(str(value))}, row {row}). Turn it into "
+                    f"numbers or leave it out.{more}"
                 ) from error
         raise

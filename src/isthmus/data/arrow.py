@@ -7,19 +7,24 @@ import copy
 import functools
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from isthmus.contracts import Row
+from isthmus.data.labels import Labels, index_of
 from isthmus.data.source import Source
 from isthmus.errors import InvalidData, suggestion
 
+if TYPE_CHECKING:
+    import polars as pl
+
 MOST_NAMED = 12  # columns in a message
+WIDE = ("Int128", "UInt128")  # types of polars
 
 
 class ColumnSource(Source):
@@ -48,7 +53,8 @@ class ColumnSource(Source):
 
     @functools.cached_property
     def dtype(self) -> np.dtype[Any]:  # type: ignore[override]
-        is_single = self.row.size > 0 and all(field.type == pa.float32() for field in self.schema)
+        types = {field.type for field in self.schema if not pa.types.is_null(field.type)}
+        is_single = self.row.size > 0 and types == {pa.float32()}
         return np.dtype(np.float32 if is_single else np.float64)
 
     @property
@@ -137,14 +143,14 @@ class ColumnSource(Source):
         for batch in self.record_batches(rows):
             yield as_floats(batch, dtype)
 
-    def labels(self) -> list[str | int] | None:
+    def labels(self) -> Labels | None:
         return list(self.schema.names)
 
     @classmethod
-    def frame(cls, values: np.ndarray, labels: Sequence[str | int], index: Any = None) -> Any:
+    def frame(cls, values: np.ndarray, labels: Labels, index: Any = None) -> Any:
         import pandas as pd
 
-        return pd.DataFrame(values, columns=list(labels), index=index)
+        return pd.DataFrame(values, columns=index_of(labels), index=index)
 
     def whole(self) -> Any:
         """Return the table as it was given, in the form of this kind."""
@@ -165,9 +171,7 @@ class ColumnSource(Source):
         return frame
 
     @classmethod
-    def build_frame(
-        cls, table: pa.Table, own: Mapping[str, Any], labels: Sequence[str | int], index: Any = None
-    ) -> Any:
+    def build_frame(cls, table: pa.Table, own: Mapping[str, Any], labels: Labels, index: Any = None) -> Any:
         """Return a table in the form of this kind.
 
         `own` has, by column, the type as this kind spells it and its categories, where they are known.
@@ -177,15 +181,18 @@ class ColumnSource(Source):
         columns = {}
         for name, values in zip(table.column_names, table.columns, strict=True):
             spelled, categories = own.get(name, (None, None))
+            if spelled is not None and spelled.startswith("arrow["):
+                columns[name] = pd.Series(pd.arrays.ArrowExtensionArray(values))
+                continue
             series = values.to_pandas(date_as_object=spelled == "object")
             if spelled is not None and spelled.startswith("category"):
-                inner = pd.Index(categories, dtype=spelled[len("category[") : -1])
-                series = series.astype(pd.CategoricalDtype(inner, ordered=series.cat.ordered))
+                inner = _categories(categories or (), spelled[len("category[") : -1])
+                series = series.cat.rename_categories(inner[: len(series.cat.categories)])
             elif spelled is not None:
                 series = series.astype(spelled)
             columns[name] = series
         frame = pd.DataFrame(columns)
-        frame.columns = pd.Index(list(labels))
+        frame.columns = index_of(labels)
         if index is not None:
             frame.index = index
         return frame
@@ -193,6 +200,8 @@ class ColumnSource(Source):
     def _require_numbers(self) -> None:
         """Raise the error for the first column that does not hold numbers, by its first such value."""
         refused = [field for field in self.schema if not _is_number(field.type)]
+        empty = _without_values(refused, self.record_batches(1000)) if refused else set()  # they are NaN
+        refused = [field for field in refused if field.name not in empty]
         if not refused:
             return
         field, others = refused[0], len(refused) - 1
@@ -200,9 +209,7 @@ class ColumnSource(Source):
         more = " One more column holds no numbers either." if others == 1 else more
         batches = (batch.column(field.name).to_pylist() for batch in self.record_batches(1000))
         values = ((row, value) for row, value in enumerate(itertools.chain.from_iterable(batches)) if value is not None)
-        first = next(values, None)
-        if first is None:
-            raise InvalidData(f"column {field.name!r} holds no values at all: leave it out.{more}")
+        first = next(values)
         row, value = next((pair for pair in itertools.chain([first], values) if not _reads_as_number(pair[1])), first)
         kind = "text" if _is_text(field.type) else f"values of type {field.type}"
         if _is_text(field.type) and _reads_as_number(value):
@@ -211,6 +218,19 @@ class ColumnSource(Source):
             f"column {field.name!r}: expected numbers; got {kind} ({value!r}, row {row}). Turn it into numbers or "
             f"leave it out.{more}"
         )
+
+
+def _categories(texts: Sequence[Any], kind: str) -> Any:
+    """Return categories, as they are read, in the type that pandas spells so; intervals are read as their texts."""
+    import pandas as pd
+
+    if not kind.startswith("interval["):
+        return pd.Index(texts, dtype=kind)
+    closed: Any
+    subtype, closed = kind[len("interval[") : -1].rsplit(", ", 1)
+    ends = [text[1:-1].split(", ") for text in texts]
+    sides: list[Any] = [pd.Index(side, dtype=object).astype(subtype) for side in zip(*ends, strict=True)]
+    return pd.IntervalIndex.from_arrays(*sides, closed=closed)  # type: ignore[call-overload]
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -234,11 +254,22 @@ def fill_column(column: pa.ChunkedArray, answer: pa.ChunkedArray, is_missing: pa
     return pa.chunked_array([pa.DictionaryArray.from_arrays(places, known, ordered=column.type.ordered)])
 
 
+def arrow_of(frame: pl.DataFrame) -> pa.Table:
+    """Return a frame of polars as a table of Arrow; whole numbers of 128 bits, which Arrow has not, as floats."""
+    import polars as pl
+
+    wide = [name for name, kind in frame.schema.items() if str(kind) in WIDE]
+    return frame.with_columns(pl.col(wide).cast(pl.Float64)).to_arrow() if wide else frame.to_arrow()
+
+
 def as_floats(batch: pa.RecordBatch, dtype: np.dtype[Any]) -> np.ndarray:
     """Return a record batch as [n, d], missing cells as NaN."""
     target = pa.float32() if dtype == np.float32 else pa.float64()
     values = np.empty((batch.num_rows, batch.num_columns), dtype)
     for i, column in enumerate(batch.columns):
+        if column.null_count == len(column):
+            values[:, i] = np.nan
+            continue
         numbers = column if pa.types.is_floating(column.type) else pc.cast(column, pa.float64(), safe=False)
         values[:, i] = numbers.cast(target).to_numpy(zero_copy_only=False)
     return values
@@ -246,7 +277,17 @@ def as_floats(batch: pa.RecordBatch, dtype: np.dtype[Any]) -> np.ndarray:
 
 def _is_number(kind: pa.DataType) -> bool:
     is_real = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-    return is_real or pa.types.is_boolean(kind)
+    return is_real or pa.types.is_boolean(kind) or pa.types.is_null(kind)
+
+
+def _without_values(fields: Sequence[pa.Field], batches: Iterable[pa.RecordBatch]) -> set[str]:
+    """Return the names of the columns in which no cell holds a value."""
+    names = {field.name for field in fields}
+    for batch in batches:
+        names -= {name for name in names if batch.column(name).null_count < batch.num_rows}
+        if not names:
+            break
+    return names
 
 
 def _is_text(kind: pa.DataType) -> bool:

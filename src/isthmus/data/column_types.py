@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import re
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -71,6 +72,9 @@ class Numeric(Column):
         kind = type_of(self.type)
         if pa.types.is_boolean(kind):
             return pa.array(numbers >= 0.5)
+        if pa.types.is_decimal(kind):
+            most = (10**kind.precision - 1) / 10**kind.scale
+            return pa.array(np.clip(numbers, -most, most)).cast(kind, safe=False)
         if not pa.types.is_integer(kind):
             return pa.array(numbers).cast(kind if pa.types.is_floating(kind) else pa.float64())
         whole = np.rint(numbers)
@@ -179,8 +183,23 @@ class Ordinal(Categorical):
         return 0
 
 
-KINDS: dict[str, type[Column]] = {kind.kind: kind for kind in (Numeric, Boolean, Categorical, Ordinal, Datetime)}
+class Ignored(Column):
+    """What is left out: the network never sees it, and it comes back as it is."""
 
+    kind = "ignored"
+
+    def encode(self, array: pa.Array) -> np.ndarray:
+        return np.full(len(array), np.nan)
+
+    def decode(self, numbers: np.ndarray) -> pa.Array:
+        return pa.nulls(len(numbers), type_of(self.type))
+
+
+KINDS: dict[str, type[Column]] = {
+    kind.kind: kind for kind in (Numeric, Boolean, Categorical, Ordinal, Datetime, Ignored)
+}
+
+DIGITS = {32: 9, 64: 18, 128: 38, 256: 76}  # that a decimal number of so many bits may have
 _TYPES = {
     str(kind): kind
     for kind in (
@@ -201,6 +220,10 @@ def type_of(text: str) -> pa.DataType:
     """
     if text in _TYPES:
         return _TYPES[text]
+    if decimal := re.fullmatch(r"decimal(32|64|128|256)\((\d{1,2}), (-?\d{1,2})\)", text):
+        width, precision, scale = map(int, decimal.groups())
+        if 1 <= precision <= DIGITS[width] and abs(scale) <= precision:
+            return getattr(pa, f"decimal{width}")(precision, scale)
     head, _, zone = text.partition(", tz=")
     if f"{head}]" in _TYPES and head.startswith("timestamp") and zone.endswith("]"):
         return pa.timestamp(_TYPES[f"{head}]"].unit, zone[:-1])

@@ -8,8 +8,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from isthmus.data.source import is_made_by
 from isthmus.errors import InvalidData, is_file
 
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+MOST_PATH = 4096  # characters
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
 """The suffixes that a compressed file of text has behind its own, and the names that pyarrow knows them by."""
 
@@ -35,6 +40,29 @@ def list_files(data: Any, suffixes: Sequence[str]) -> list[Path]:
         return [Path(data)] if has_suffix(data, suffixes) else []
     paths = _below(Path(data)) if is_folder(data) else map(Path, glob.glob(str(data), recursive=True))  # noqa: PTH207
     return sorted(path for path in paths if has_suffix(path, suffixes) and is_file(path))
+
+
+def are_pictures(data: Any) -> bool:
+    """Say whether `data` is a list, an array or a series of paths of files of pictures."""
+    paths = _listed_paths(data)
+    return bool(paths) and all(has_suffix(path, PICTURES) and is_file(Path(path)) for path in paths)
+
+
+def are_files(data: Any) -> bool:
+    """Say whether `data` is a list, an array or a series of paths of files that exist."""
+    paths = _listed_paths(data)
+    return bool(paths) and all(is_file(Path(path)) for path in paths)
+
+
+def _listed_paths(data: Any) -> list[str | Path]:
+    """Return the paths in a list, an array or a series; none where something else is in it."""
+    if not isinstance(data, list | tuple):
+        is_series = any(is_made_by(data, library, "Series") for library in ("pandas", "polars"))
+        is_row = is_series or (isinstance(data, np.ndarray) and data.ndim == 1)
+        data = data.tolist() if is_row and isinstance(data, np.ndarray) else list(data) if is_row else []
+    paths = list(data)
+    looks_like_one = bool(paths) and isinstance(paths[0], str | Path) and len(str(paths[0])) < MOST_PATH
+    return paths if looks_like_one and all(isinstance(path, str | Path) for path in paths) else []
 
 
 def is_folder(path: str | Path) -> bool:

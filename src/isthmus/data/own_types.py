@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from isthmus.core.coercion import short
-from isthmus.data.column_types import Column
+from isthmus.data.column_types import Column, Ignored
 from isthmus.data.schema import Schema
 from isthmus.errors import InvalidPart
 
@@ -19,7 +19,9 @@ _PLAIN = (
     r"|string(\[\w{1,20}\])?|datetime64\[(s|ms|us|ns)(, [\w/+:-]{1,64})?\]"
     r"|[\w ,<>=:/()+-]{1,200}(\[\w{1,4}\])?\[pyarrow\]"
 )
-KNOWN = re.compile(rf"{_PLAIN}|category\[({_PLAIN})\]|Enum|Categorical")
+_INTERVAL = r"interval\[(float64|int64|datetime64\[(s|ms|us|ns)(, [\w/+:-]{1,64})?\]), (left|right|both|neither)\]"
+_OTHER = r"arrow\[[\w ,<>=:/()+\[\]-]{1,200}\]|Sparse\[[\w, .-]{1,40}\]|U?Int128"
+KNOWN = re.compile(rf"{_PLAIN}|category\[({_PLAIN}|{_INTERVAL})\]|Enum|Categorical|{_OTHER}")
 _FAILURES = (TypeError, ValueError, LookupError, AttributeError, NotImplementedError, OverflowError, pa.ArrowException)
 
 
@@ -32,6 +34,8 @@ def check_own_types(schema: Schema, kind: Any) -> None:
     for column in schema.columns:
         if column.own is not None and not KNOWN.fullmatch(column.own):
             raise InvalidPart(f"the column {short(column.name)} is of an unknown type: {short(column.own)}.")
+        if isinstance(column, Ignored):  # no table is made of it
+            continue
         sorts.setdefault((column.kind, column.type, column.own, column.declared is None), column)
     for column in sorts.values():
         one = Schema((replace(column, name="x"),))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -14,21 +13,33 @@ import numpy as np
 
 from isthmus.contracts import Arrays, Blocks, Row, Scaling, Text
 from isthmus.core.coercion import short
-from isthmus.core.spelling import part_from_json, resolve
+from isthmus.core.spelling import resolve
 from isthmus.data.arrow import ColumnSource
+from isthmus.data.column_types import Column
+from isthmus.data.files import are_files
+from isthmus.data.identifiers import sentence
+from isthmus.data.labels import Labels, labels_to_json
 from isthmus.data.own_types import check_own_types
 from isthmus.data.rows import scaled_blocks
 from isthmus.data.scaling import TableScaling
-from isthmus.data.schema import Schema, is_plain, learn
+from isthmus.data.schema import Schema, learn
 from isthmus.data.schema import from_json as schema_from_json
 from isthmus.data.source import Source
 from isthmus.data.sources import open_table, source_type
+from isthmus.data.stored_row import (
+    FLAGS,
+    LearnedText,
+    stored_categories,
+    stored_labels,
+    stored_row,
+    stored_text,
+)
 from isthmus.data.table_source import TableSource
 from isthmus.data.text_source import TextSource
 from isthmus.data.tokens import are_texts, refuse_empty, texts_of
 from isthmus.data.value_ranges import are_ranges, wider
 from isthmus.errors import InvalidData, ModelFileError, require
-from isthmus.storage.container import MOST_AXES, Opened
+from isthmus.storage.container import Opened
 from isthmus.storage.state import Shapes, State, header_field
 
 LOG = logging.getLogger("isthmus")
@@ -40,18 +51,8 @@ KIND_WORDS = {
     "datetime": ("date", "dates"),
 }
 BATCH_ROWS = 65_536  # read at a time
-MOST_UNKNOWN = 2**20  # numbers in a row, where its model holds fewer: no file of a few bytes makes large tables
 MOST_NAMED = 6  # columns in a message
 CONSTANTS, RANGES = "constants", "ranges"  # in a model file, beside what the scaling has learned
-FLAGS = {"is_sequence": "is_sequence", "may_be_missing": "has_holes", "is_table": "is_mixed"}
-"""What a row says of itself, and the keys of a model file for it."""
-
-
-class LearnedText(NamedTuple):
-    """How texts become rows: a part, and what it has learned."""
-
-    part: Text
-    learned: dict[str, Any]
 
 
 class TableOptions(NamedTuple):
@@ -69,7 +70,7 @@ class Reader:
 
     row: Row  # with the columns that the network reads as categories
     source_type: type[Source]  # of the table of the fit: answers without a table to go by come in this form
-    labels: list[str | int] | None  # the names of the columns as their frame had them
+    labels: Labels | None  # the names of the columns as their frame had them
     schema: Schema | None = None  # where a table holds more than numbers
     text: LearnedText | None = None  # where rows are texts
     scaling: TableScaling | None = None
@@ -93,30 +94,36 @@ class Reader:
             known = LearnedText(text, text.fit(texts))
             source: Source = TextSource(texts, *known)
             return cls(source.row, source.kind, source.labels(), text=known), source
-        source, schema = open_table(X), None
+        source, schema, wished = open_table(X), None, options.columns or {}
         if isinstance(source, ColumnSource):
-            source = source.select(None).declare(options.columns or {})
+            source = source.select(None).declare(wished)
+            wished = source.kinds
             schema = _learn_schema(source)
-            source = source if schema is None else TableSource(source, schema)
+            source = source if schema is None or schema.is_plain else TableSource(source, schema)
         elif options.columns:
             raise InvalidData(
                 "expected a frame or a file, since columns says what their columns hold; got a table without names. "
                 "Pass columns=None, or a frame."
             )
-        if schema is None:
+        if not isinstance(source, TableSource):
             is_whole, is_flat = not (source.row.may_be_missing or source.row.is_sequence), len(source.row.shape) == 1
             if is_whole and ((is_flat and options.expects_missing) or source.has_missing()):
                 source = source.with_row(replace(source.row, may_be_missing=True, is_table=is_flat))
         reader = cls(source.row, source.kind, source.labels(), schema)
+        if unasked := [source.names[place] for place in source.row.ignored if source.names[place] not in wished]:
+            warnings.warn(sentence(unasked), stacklevel=5)
         read = "; ".join(filter(None, (reader.describe(), source.describe())))
         LOG.info("read %s as %s", source.name, read)
         return reader, source
 
     def describe(self) -> str:
         """Return what the columns are, as `15 columns: 6 numbers, 8 categories, 1 date`."""
-        counts = {"numeric": self.row.size} if self.schema is None else Counter(c.kind for c in self.schema.columns)
+        kinds = ["numeric"] * self.row.size if self.schema is None else [kind_of(c) for c in self.schema.columns]
+        counts = Counter(kinds)
         words = [f"{counts[kind]:,} {word[counts[kind] > 1]}" for kind, word in KIND_WORDS.items() if kind in counts]
-        return f"{self.row.size:,} column{'s' * (self.row.size > 1)}: {', '.join(words)}"
+        left_out = [self.row.column(place).removeprefix("column ") for place in self.row.ignored]
+        beside = f"; left out {', '.join(left_out)}" if left_out else ""
+        return f"{self.row.size:,} column{'s' * (self.row.size > 1)}: {', '.join(words)}{beside}"
 
     def open(self, X: Any) -> Source:
         """Return the source of a table like that of the fit: its columns are those, whatever else a file holds.
@@ -130,12 +137,15 @@ class Reader:
             return TextSource(_texts(X, self.text.part.by), *self.text)
         source = open_table(self.source_type.convert(X, self.row))
         names, is_file = self.row.columns, source.is_file
-        if self.schema is not None:
-            source = self._open_columns(source, picks=is_file or not self.has_names)
+        picks = is_file or not self.has_names
+        if self.schema is not None and not self.schema.is_plain:
+            source = self._open_columns(source, picks=picks)
         elif isinstance(source, ColumnSource):
             source = source.read_as([(name, None) for name in names or source.names])
-            source = source.select(names if is_file and names is not None else None)
-        if self.schema is None and self.row.may_be_missing and not self.row.is_sequence:
+            # A frame of which scikit-learn compares no names may have others, as one made of an array has numbers.
+            is_named = names is not None and (is_file or any(name in source.names for name in names))
+            source = source.select(names if picks and is_named else None)
+        if not isinstance(source, TableSource) and self.row.may_be_missing and not self.row.is_sequence:
             is_table = self.row.is_table and len(source.row.shape) == 1
             source = source.with_row(replace(source.row, may_be_missing=True, is_table=is_table))
         source = source.shaped_like(self.row)
@@ -257,13 +267,46 @@ class Reader:
         index = index if like is None else like.index
         if self.text is not None:
             return self.text.part.undo(self.text.learned, rows)
-        if self.schema is not None:
-            table: Any = kind  # of columns: others are refused when they are opened
+        labels = self._labels_like(like)
+        if self.schema is not None and issubclass(kind, ColumnSource):
             own = self.schema.own() if kind is self.source_type else {}
-            return table.build_frame(self.schema.undo(rows), own, self.labels, index)
+            ignored = like.ignored() if isinstance(like, TableSource) and self.row.ignored else None
+            labels = labels if ignored is not None else self._learned_labels(labels)
+            return kind.build_frame(self.schema.undo(rows, ignored), own, labels, index)
         shape = self.row.shape if like is None else like.row.shape
-        labels = self.labels or [f"x{i}" for i in range(rows.shape[1])]
         return kind.frame(rows if len(shape) == 1 else rows.reshape(-1, *shape), labels, index)
+
+    def restore_frame(self, rows: np.ndarray, index: Any = None) -> Any:
+        """Return rows [n, d], in the units of the table, as a DataFrame of pandas, whatever the table was.
+
+        It lacks the columns that are left out.
+        """
+        if self.schema is None:
+            return ColumnSource.frame(rows, self._labels_like(None), index)
+        own = self.schema.own() if self.source_type is source_type("pandas") else {}
+        return ColumnSource.build_frame(
+            self.schema.undo(rows), own, self._learned_labels(self._labels_like(None)), index
+        )
+
+    @property
+    def is_learned(self) -> np.ndarray:
+        """Say of each column whether it is learned and not left out, [d]."""
+        return ~np.isin(np.arange(self.row.size), self.row.ignored)
+
+    def _learned_labels(self, labels: Labels) -> Labels:
+        """Return the names of the columns that are learned."""
+        if not self.row.ignored:
+            return labels
+        places = np.flatnonzero(self.is_learned)
+        return [labels[place] for place in places] if isinstance(labels, list) else labels[places]
+
+    def _labels_like(self, like: Source | None) -> Labels:
+        """Return the names of the columns, as `like` has them where they are the same."""
+        if self.labels is None:
+            return [f"x{i}" for i in range(self.row.size)]
+        labels = None if like is None else like.labels()
+        is_same = labels is not None and list(map(str, labels)) == list(map(str, self.labels))
+        return labels if labels is not None and is_same else self.labels
 
     def _open_columns(self, source: Source, *, picks: bool) -> Source:
         """Return the source of a table of more than numbers; of a file, or without names to compare, pick by name."""
@@ -277,7 +320,12 @@ class Reader:
 
     def to_state(self) -> State:
         """Return what a model file holds of the reader."""
-        row: dict[str, Any] = {"shape": list(self.row.shape), "columns": self.labels}
+        labels = self.labels
+        if labels is not None and not isinstance(labels, list):
+            labels = list(map(str, labels))
+        row: dict[str, Any] = {"shape": list(self.row.shape), "columns": labels}
+        if self.labels is not None and (described := labels_to_json(self.labels)) is not None:
+            row["labels"] = described
         row |= {key: True for flag, key in FLAGS.items() if getattr(self.row, flag)}
         if known := self.fitted_scaling.known:
             row["seen"] = {str(column): list(values) for column, values in known.items()}
@@ -306,19 +354,19 @@ class Reader:
         InvalidPart, ModelFileError
             If the file describes none.
         """
-        text, schema = _stored_text(stored), None
-        labels: list[str | int] | None
+        text, schema = stored_text(stored), None
+        labels: Labels | None
         if text is not None:
             row = text.part.row(text.learned)
             labels = None if row.columns is None else list(row.columns)
         else:
-            labels = _stored_labels(stored)
+            labels = stored_labels(stored)
             schema = schema_from_json(stored.header["schema"]) if "schema" in stored.header else None
-            row = _stored_row(stored, labels)
+            row = stored_row(stored, labels)
             if schema is not None:
                 if row.columns != tuple(schema.names):
                     raise ModelFileError(f"{stored.path} is damaged: its schema has other columns than its rows.")
-                row = schema.row()
+                row = row if schema.is_plain else schema.row()
         form = header_field(stored, "form", str)
         try:
             kind = source_type(form)
@@ -329,7 +377,7 @@ class Reader:
         has_names = header_field(stored, "has_names", bool) and row.columns is not None
         reader = cls(row, kind, labels, schema, text, has_names=has_names).with_categories(read_categories(row))
         part = scaling or resolve(Scaling, "none")
-        return replace(reader, scaling=TableScaling(part, reader.row, _stored_categories(stored, reader.row)))
+        return replace(reader, scaling=TableScaling(part, reader.row, stored_categories(stored, reader.row)))
 
     def tensor_shapes(self, stored: Opened) -> Shapes:
         """Return the types and shapes that the tensors of a file must have; some axes are as long as the file says."""
@@ -355,6 +403,11 @@ class Reader:
 
 def _default_text(X: Any, options: TableOptions) -> Text | None:
     is_text = options.default_text is not None and are_texts(X)
+    if is_text and are_files(X):
+        raise InvalidData(
+            f"X: expected a table, texts, or paths of pictures; got paths of files, as {short(next(iter(X)))}. Pass "
+            "one path, or a pattern for files that are one table."
+        )
     return resolve(Text, options.default_text) if is_text else None
 
 
@@ -367,65 +420,13 @@ def _texts(X: Any, by: str) -> list[str]:
 
 
 def _learn_schema(source: ColumnSource) -> Schema | None:
-    """Return what the columns of a table hold, or None where they are to be numbers."""
-    if not source.n_rows or is_plain(source.schema, source.kinds):
+    """Return what the columns of a table hold; None of one without rows, which is refused later."""
+    if not source.n_rows:
         return None
     batches = lambda: source.record_batches(BATCH_ROWS)  # noqa: E731
     return learn(source.schema, source.own_types(), batches, source.kinds, source.date_formats())
 
 
-def _stored_text(stored: Opened) -> LearnedText | None:
-    if "text" not in stored.header:
-        return None
-    text = stored.header["text"]
-    is_form = isinstance(text, dict) and set(text) == {"part", "learned"} and isinstance(text["learned"], dict)
-    require(is_form, "text", "a part and what it learned", text)
-    part: Any = part_from_json("texts", text["part"])
-    part.check(text["learned"])
-    return LearnedText(part, text["learned"])
-
-
-def _stored_labels(stored: Opened) -> list[str | int] | None:
-    """Return the names of the columns as their frame had them: text, or whole numbers."""
-    labels = header_field(stored, "row", dict).get("columns")
-    if labels is None:
-        return None
-    if not isinstance(labels, list) or not all(type(label) in (str, int) for label in labels):
-        raise ModelFileError(f"{stored.path} is damaged: its columns have no proper names.")
-    return labels
-
-
-def _stored_row(stored: Opened, labels: list[str | int] | None) -> Row:
-    row = header_field(stored, "row", dict)
-    shape = row.get("shape")
-    is_shape = isinstance(shape, list) and 1 <= len(shape) <= MOST_AXES
-    if not is_shape or not all(type(axis) is int and 0 < axis < 2**31 for axis in shape):
-        raise ModelFileError(f"{stored.path} is damaged: its rows have the shape {short(shape)}.")
-    flags = {flag: row.get(key, False) for flag, key in FLAGS.items()}
-    if not all(type(flag) is bool for flag in flags.values()) or (flags["is_sequence"] and len(shape) != 2):
-        raise ModelFileError(f"{stored.path} is damaged: its rows are described by {short(row)}.")
-    check_row_size(math.prod(shape), sum(math.prod(axes) for _, axes in stored.tensors.values()))
-    known = Row(tuple(shape), None if labels is None else tuple(map(str, labels)), **flags)
-    if known.columns is not None and not len(known.columns) == len(set(known.columns)) == known.size:
-        raise ModelFileError(f"{stored.path} is damaged: {known.size} columns have {len(set(known.columns))} names.")
-    return known
-
-
-def check_row_size(size: int, numbers: int) -> None:
-    """Raise `InvalidPart` for rows of more numbers than a model of so many numbers can know."""
-    most = max(numbers, MOST_UNKNOWN)
-    require(size <= most, "a row", f"of at most {most:,} numbers, for a model of {numbers:,}", size)
-
-
-def _stored_categories(stored: Opened, row: Row) -> dict[int, tuple[int, ...]]:
-    """Return the categories of the training rows, by column."""
-    known = header_field(stored, "row", dict).get("seen", {})
-    is_form = isinstance(known, dict) and all(isinstance(values, list) for values in known.values())
-    is_form = is_form and all(column.isdecimal() and len(column) < 10 for column in known)
-    counts = row.categories or ()
-    if not is_form or not all(int(column) < len(counts) for column in known):
-        raise ModelFileError(f"{stored.path} is damaged: its categories of the training rows are {short(known)}.")
-    for column, values in known.items():
-        if not all(type(value) is int and 0 <= value < counts[int(column)] for value in values):
-            raise ModelFileError(f"{stored.path} is damaged: column {column} has the categories {short(values)}.")
-    return {int(column): tuple(values) for column, values in known.items()}
+def kind_of(column: Column) -> str:
+    """Return what a column is to a user: truth values in a table of numbers are read as numbers, 0 and 1."""
+    return "boolean" if column.kind == "numeric" and column.type == "bool" else column.kind

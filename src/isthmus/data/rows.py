@@ -30,7 +30,8 @@ def finite_blocks(source: Source, *, is_capped: bool = False) -> Iterator[np.nda
     """
     rows = min(max(CELLS // source.row.size, 256), 8192)
     for values in source.blocks(rows):
-        block = np.clip(values, -LARGEST, LARGEST) if is_capped else values
+        most = min(LARGEST, float(np.finfo(values.dtype).max))
+        block = np.clip(values, -most, most) if is_capped else values
         present = np.where(np.isnan(block), 0, block) if source.row.may_be_missing else block
         low, high = float(present.min()), float(present.max())  # NaN where a cell is
         if not (np.isfinite(low) and np.isfinite(high)):

@@ -119,7 +119,7 @@ class TableScaling:
         for place, column in zip(self.numbers, rows.T, strict=True):
             is_present = ~np.isnan(column)
             if not (is_present & (weight > 0)).any():
-                if self.row.is_table:
+                if self.row.is_table and int(place) not in self.row.ignored:
                     raise InvalidData(f"{self.row.column(int(place))} holds no values at all: leave it out.")
                 column, is_present = np.zeros_like(column), np.ones_like(is_present)  # as the land of a field of seas
             # A row of weight 0 with a value that is not missing counts for nothing.

@@ -17,7 +17,19 @@ from isthmus.contracts import Row
 from isthmus.core.coercion import short
 from isthmus.core.constraints import Constraint
 from isthmus.data.cells.dates import date_format
-from isthmus.data.column_types import KINDS, MOST_VALUES, Column, as_float, is_date, is_number, is_text, type_of
+from isthmus.data.column_types import (
+    KINDS,
+    MOST_VALUES,
+    Column,
+    Ignored,
+    Numeric,
+    as_float,
+    is_date,
+    is_number,
+    is_text,
+    type_of,
+)
+from isthmus.data.identifiers import differ, row_numbers
 from isthmus.errors import InvalidData, InvalidPart, require, suggestion
 
 Wish = str | list[Any] | tuple[Any, ...]
@@ -37,13 +49,26 @@ class Schema:
     def names(self) -> list[str]:
         return [column.name for column in self.columns]
 
+    @property
+    def is_plain(self) -> bool:
+        """Say whether the table holds numbers only: then its rows are read as they are."""
+        return all(isinstance(column, Numeric) and is_number(type_of(column.type)) for column in self.columns)
+
     def row(self) -> Row:
-        """Return what one row of the table is."""
+        """Return what one row of the table is, where it does not hold numbers only."""
         counts = tuple(column.count for column in self.columns)
         codes = counts if any(counts) else None
         numbers = tuple(column.unseen or 0 for column in self.columns)
-        unseen = numbers if any(numbers) else None
-        return Row((len(counts),), tuple(self.names), codes, may_be_missing=True, is_table=True, unseen=unseen)
+        ignored = tuple(i for i, column in enumerate(self.columns) if isinstance(column, Ignored))
+        return Row(
+            (len(counts),),
+            tuple(self.names),
+            codes,
+            may_be_missing=True,
+            is_table=True,
+            ignored=ignored,
+            unseen=numbers if any(numbers) else None,
+        )
 
     def apply(self, batch: pa.RecordBatch) -> np.ndarray:
         """Return rows as float64 [n, columns], NaN where a value is missing."""
@@ -51,12 +76,18 @@ class Schema:
             return np.empty((batch.num_rows, 0))
         return np.stack([column.encode(batch.column(column.name)) for column in self.columns], axis=1)
 
-    def undo(self, rows: np.ndarray) -> pa.Table:
-        """Return rows [n, columns] as a table of the types of the fit."""
-        arrays = [
-            column.decode(np.asarray(cells, np.float64)) for column, cells in zip(self.columns, rows.T, strict=True)
-        ]
-        return pa.Table.from_arrays(arrays, names=self.names)
+    def undo(self, rows: np.ndarray, ignored: pa.Table | None = None) -> pa.Table:
+        """Return rows [n, columns] as a table of the types of the fit.
+
+        The columns that are left out are those of the table `ignored`; without it there are none.
+        """
+        arrays: dict[str, Any] = {}
+        for column, cells in zip(self.columns, rows.T, strict=True):
+            if not isinstance(column, Ignored):
+                arrays[column.name] = column.decode(np.asarray(cells, np.float64))
+            elif ignored is not None:
+                arrays[column.name] = ignored.column(column.name)
+        return pa.table(arrays)
 
     def own(self) -> dict[str, tuple[str, tuple[Any, ...] | None]]:
         """Return the types of the columns as their frame spells them, and their categories."""
@@ -153,11 +184,6 @@ def _column_from(fields: dict[str, Any]) -> Column:
     return column
 
 
-def is_plain(schema: pa.Schema, wishes: Mapping[str, Wish]) -> bool:
-    """Say whether a table holds numbers only, and nothing else is wished."""
-    return not wishes and all(is_number(field.type) for field in schema)
-
-
 def learn(
     schema: pa.Schema,
     own: Mapping[str, str],
@@ -185,6 +211,10 @@ def learn(
             raise InvalidData(
                 f"columns: expected names of columns of the table; got {name!r}.{suggestion(name, schema.names)}"
             )
+    numbered = row_numbers((field for field in schema if field.name not in wishes), batches())
+    wishes = {**wishes, **dict.fromkeys(numbered, Ignored.kind)}
+    if not wishes and all(is_number(field.type) for field in schema):  # nothing is to be learned of their cells
+        return Schema(tuple(Numeric(field.name, str(field.type), own.get(field.name)) for field in schema))
     kinds = {field.name: _kind(field, own.get(field.name), wishes.get(field.name)) for field in schema}
     counted = _count_values(kinds, batches)
     return Schema(
@@ -214,15 +244,18 @@ def _learn_column(
 ) -> Column:
     """Return what a column of a kind is."""
     counts, _ = counted
+    is_text_unasked = wish is None and kind == "categorical" and is_text(field.type)
+    if kind == Ignored.kind or (is_text_unasked and differ(counts) and not _are_numbers(counts)):
+        return Ignored(field.name, "string", own)
     is_listed = wish is not None and not isinstance(wish, str)
     inner = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
     if not counts:
         raise InvalidData(f"column {field.name!r} holds no values at all: leave it out.")
     if kind is None:
         raise _no_kind(field, batches)
-    if wish is None and kind == "categorical" and is_text(field.type):
-        _refuse_numbers(field.name, counts, batches)
-    type_name = "double" if pa.types.is_decimal(inner) else str(inner)
+    if is_text_unasked and _are_numbers(counts):
+        raise _no_text(field.name, batches)
+    type_name = str(inner)
     if kind in ("numeric", "datetime"):
         said = wish.partition(":")[2] if isinstance(wish, str) else ""
         written = (said or formats.get(field.name)) if kind == "datetime" else None
@@ -290,7 +323,7 @@ def _count_values(kinds: Mapping[str, str | None], batches: Batches) -> dict[str
                 counts.update({True: int(present.sum())} if present.any() else {})
                 continue
             if pa.types.is_dictionary(array.type):
-                declared = tuple(array.dictionary.to_pylist()) if declared is None else declared
+                declared = tuple(dict.fromkeys([*(declared or ()), *array.dictionary.to_pylist()]))
                 array = array.dictionary_decode()
             for entry in pc.value_counts(array).to_pylist():
                 if entry["values"] is not None and entry["values"] == entry["values"]:  # NaN is not a category
@@ -306,15 +339,20 @@ def _order_values(counts: Counter[Any], declared: tuple[Any, ...] | None, kind: 
     return [value for value, _ in sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))]
 
 
-def _refuse_numbers(name: str, counts: Counter[Any], batches: Batches) -> None:
-    """Raise `InvalidData` where every text of a column is a number: that is rarely meant."""
+def _are_numbers(counts: Counter[Any]) -> bool:
+    """Say whether every text of a column is a number."""
     try:
         for value in counts:
             float(value)
     except ValueError:
-        return
+        return False
+    return True
+
+
+def _no_text(name: str, batches: Batches) -> InvalidData:
+    """Return the error for a column of texts that are numbers: that is rarely meant."""
     row, value = _first(name, batches)
-    raise InvalidData(
+    return InvalidData(
         f"column {name!r} holds numbers written as text ({value!r}, row {row}): turn it into numbers, or say what it "
         f"is, as columns={{{name!r}: 'categorical'}}."
     )

@@ -10,7 +10,14 @@ from typing import IO, Any, ClassVar, Self
 import numpy as np
 
 from isthmus.contracts import Row
+from isthmus.data.labels import Labels
 from isthmus.errors import InvalidData
+
+
+def is_made_by(data: Any, library: str, *names: str) -> bool:
+    """Say whether `data` is of one of the classes of a library, or derived from it, without importing that."""
+    kinds = [kind for kind in type(data).__mro__ if kind.__module__.partition(".")[0] == library]
+    return any(kind.__name__ in names for kind in kinds) if names else bool(kinds)
 
 
 class Source(abc.ABC):
@@ -52,6 +59,11 @@ class Source(abc.ABC):
     def kind(self) -> type[Source]:
         """The kind of table that answers come in."""
         return type(self)
+
+    @property
+    def pixel_limit(self) -> float | None:
+        """What a value can be at most where rows are images, whose pixels start at 0; None where they are none."""
+        return None
 
     @property
     def is_numeric(self) -> bool:
@@ -109,7 +121,7 @@ class Source(abc.ABC):
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
         """Yield the values in order, [at most rows, d], as floats."""
 
-    def labels(self) -> list[str | int] | None:
+    def labels(self) -> Labels | None:
         """Return the names of the columns as the kind has them."""
         return None if self.row.columns is None else list(self.row.columns)
 
@@ -159,6 +171,6 @@ class Source(abc.ABC):
         raise InvalidData(f"X: expected a table of texts, as .csv; got {self.form}.")
 
     @classmethod
-    def frame(cls, values: np.ndarray, labels: Sequence[str | int], index: Any = None) -> Any:
+    def frame(cls, values: np.ndarray, labels: Labels, index: Any = None) -> Any:
         """Return `values` [n, *row.shape] in the form of this kind."""
         return values

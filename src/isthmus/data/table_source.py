@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 import numpy as np
+import pyarrow as pa
 
 from isthmus.data.arrow import ColumnSource
+from isthmus.data.labels import Labels
 from isthmus.data.schema import Schema
 from isthmus.data.source import Source
 
@@ -61,11 +63,18 @@ class TableSource(Source):
         for batch in self.inner.record_batches(rows):
             yield self.schema.apply(batch)
 
+    def ignored(self) -> pa.Table:
+        """Return the columns that are left out, as they are."""
+        names = [self.schema.names[place] for place in self.row.ignored]
+        empty = pa.schema([self.inner.schema.field(name) for name in names])
+        batches = (batch.select(names) for batch in self.inner.record_batches(65_536))
+        return pa.Table.from_batches(batches, empty)
+
     def whole(self) -> Any:
         return self.inner.whole()
 
     def complete(self, answer: Any, is_missing: np.ndarray) -> Any:
         return self.inner.complete(answer, is_missing)
 
-    def labels(self) -> list[str | int] | None:
+    def labels(self) -> Labels | None:
         return self.inner.labels()

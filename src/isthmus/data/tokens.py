@@ -10,6 +10,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from isthmus.core.coercion import short
+from isthmus.data.files import are_pictures
+from isthmus.data.source import is_made_by
 from isthmus.errors import InvalidData, require
 
 By = Literal["word", "character"]
@@ -68,16 +70,21 @@ def texts_of(data: Any) -> list[str]:
 
 
 def are_texts(data: Any) -> bool:
-    """Say whether `data` is texts: the first value that is not missing is one. A single text is a path."""
-    kind = type(data)
+    """Say whether `data` is texts: the first value that is not missing is one. A single text is a path.
+
+    Paths of pictures are pictures.
+    """
+    if are_pictures(data):
+        return False
     if isinstance(data, np.ndarray) and data.dtype.kind in "fiubc":
         return False
     if isinstance(data, list | tuple):
         return isinstance(_first_present(data), str)
-    is_known = kind.__module__.partition(".")[0] in ("numpy", "pandas", "polars")
-    if not is_known or kind.__name__ not in ("ndarray", "Series", "DataFrame") or data.shape == ():
+    is_frame = any(is_made_by(data, library, "DataFrame") for library in ("pandas", "polars"))
+    is_column = any(is_made_by(data, library, "Series") for library in ("pandas", "polars"))
+    if not (is_frame or is_column or isinstance(data, np.ndarray)) or data.shape == ():
         return False
-    if kind.__name__ == "DataFrame" and data.shape[1] != 1:
+    if is_frame and data.shape[1] != 1:
         return False  # a table of several columns
     first = np.asarray(data[:1], dtype=object).ravel()
     if len(first) == 1 and _first_present(first) is None:

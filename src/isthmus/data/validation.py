@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,12 @@ def is_missing(values: np.ndarray) -> np.ndarray:
     return np.asarray(pd.isna(values), bool)
 
 
+def masked_places(values: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Say where values of a shape are masked."""
+    is_masked = isinstance(values, np.ma.MaskedArray)
+    return np.ma.getmaskarray(values) if is_masked else np.zeros(shape, bool)
+
+
 def check_weight(weight: Any, rows: int) -> np.ndarray:
     """Return sample weights as float64 [rows], ones for None.
 
@@ -28,6 +35,11 @@ def check_weight(weight: Any, rows: int) -> np.ndarray:
     """
     if weight is None:
         return np.ones(rows)
+    if (is_masked := masked_places(weight, (rows,))).any():
+        raise InvalidData(
+            f"sample_weight: expected a number for each row; got {int(is_masked.sum())} that are masked (first: row "
+            f"{int(np.flatnonzero(is_masked)[0])}). Give such a row a weight, 0 where it shall not count."
+        )
     try:
         array = np.asarray(weight, np.float64)
     except (TypeError, ValueError) as error:
@@ -50,7 +62,8 @@ def check_labels(y: Any, rows: int, whose: str) -> tuple[np.ndarray, np.ndarray]
 
     Parameters
     ----------
-    y : numbers or texts, one for each row. None, NaN and, beside two other classes, -1 mark a row without a label.
+    y : numbers or texts, one for each row. None, NaN, a mask and, beside two other classes, -1 mark a row without a
+        label.
     whose : what needs them, for messages.
 
     Raises
@@ -63,18 +76,26 @@ def check_labels(y: Any, rows: int, whose: str) -> tuple[np.ndarray, np.ndarray]
             f"{whose} needs labels: call fit(X, y). It requires y to be passed, but the target y is None."
         )
     array = np.asarray(y)
+    is_masked = masked_places(y, array.shape)
     if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
+        array, is_masked = array[:, 0], is_masked[:, 0]
     if array.shape != (rows,):
         raise InvalidData(f"y has shape {array.shape}, expected ({rows},): one label for each row.")
-    is_none = is_missing(array)
-    if array.dtype.kind == "f" and np.isinf(array).any():
+    is_none = is_missing(array) | is_masked
+    if array.dtype.kind == "f" and np.isinf(array[~is_none]).any():
         raise InvalidData(f"y holds inf: {whose} needs classes.")
     if array.dtype.kind == "f" and (array[~is_none] % 1 != 0).any():
         value = array[~is_none][array[~is_none] % 1 != 0][0]
         raise InvalidData(f"y holds {value:g} (Unknown label type: continuous): {whose} needs classes.")
     if array.dtype.kind in "iuf" and len(np.unique(array[~is_none])) > 2:
-        is_none |= array == -1
+        if (is_minus := (array == -1) & ~is_none).any():
+            count = int(is_minus.sum())
+            warnings.warn(
+                f"y holds -1 in {count} row{'s' if count > 1 else ''}: read as rows without a label. Where -1 is a "
+                "class, pass the classes as texts, y.astype(str); None in its place says the same without this note.",
+                stacklevel=5,
+            )
+        is_none |= is_minus
     known = array[~is_none]
     if not len(known):
         raise InvalidData(f"y: expected labels, which {whose} needs; got none.")
@@ -98,6 +119,7 @@ def check_targets(y: Any, rows: int, whose: str) -> np.ndarray:
             f"{whose} needs targets: call fit(X, y). It requires y to be passed, but the target y is None."
         )
     array = np.asarray(y)
+    is_masked = masked_places(y, array.shape)
     if array.dtype.kind == "c":
         raise InvalidData("Complex data not supported: y holds complex numbers.")
     if array.dtype.kind == "O":
@@ -106,6 +128,7 @@ def check_targets(y: Any, rows: int, whose: str) -> np.ndarray:
         array = array.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise InvalidData(f"y holds what is no number ({error}): {whose} needs numbers.") from error
+    array = np.where(is_masked, np.nan, array)
     array = array[:, None] if array.ndim == 1 else array
     if array.ndim != 2 or len(array) != rows or not array.shape[1]:
         raise InvalidData(f"y has shape {np.asarray(y).shape}, expected ({rows},) or ({rows}, outputs).")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from isthmus.contracts import Row
+from isthmus.data.labels import Labels
 from isthmus.data.source import Source
 
 
@@ -55,6 +56,6 @@ class Windows(Source):
         return self.cut(slice(None)).astype(dtype or self.dtype, copy=False)
 
     @classmethod
-    def frame(cls, values: np.ndarray, labels: Sequence[str | int], index: Any = None) -> Any:
+    def frame(cls, values: np.ndarray, labels: Labels, index: Any = None) -> Any:
         """Return an array [n, size, channels]."""
         return values

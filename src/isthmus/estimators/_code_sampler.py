@@ -181,7 +181,7 @@ def _classes_at(rows: Rows, y: Any, chosen: np.ndarray) -> tuple[np.ndarray | No
         labels, classes = check_labels(y, rows.source.n_rows, "fit")
         return labels[chosen], classes
     try:
-        labels, classes = check_labels(np.asarray(y)[chosen], len(chosen), "")
+        labels, classes = check_labels(np.asanyarray(y)[chosen], len(chosen), "")
     except (InvalidData, IndexError, TypeError):
         return None, None
     return (labels, classes) if len(classes) <= MOST_CLASSES else (None, None)

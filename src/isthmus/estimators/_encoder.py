@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils.validation import validate_data
 
 from isthmus.contracts import Row
+from isthmus.data.labels import Labels
 from isthmus.data.reader import Reader, TableOptions
 from isthmus.data.source import Source
 from isthmus.errors import InvalidData
@@ -145,9 +145,10 @@ def refuse_empty_table(source: Source) -> None:
         raise InvalidData(f"X has 0 sample(s) (shape=(0, {source.row.size})): expected at least one row.")
 
 
-def _heading(row: Row, labels: Sequence[str | int] | None = None) -> Any:
+def _heading(row: Row, labels: Labels | None = None) -> Any:
     """Return a table without rows that has the columns of a row, by their names as their frame has them."""
     import pandas as pd
 
-    names = row.columns if labels is None else labels
-    return np.empty((0, row.size)) if names is None else pd.DataFrame(columns=list(names))
+    names = list((row.columns or ()) if labels is None else labels)
+    is_text = bool(names) and all(isinstance(name, str) for name in names)  # it compares no others, and no mixed ones
+    return pd.DataFrame(columns=names) if is_text else np.empty((0, row.size))

@@ -17,6 +17,7 @@ from isthmus.core.memory import require_memory
 from isthmus.core.spelling import resolve
 from isthmus.data.reader import Reader, TableOptions
 from isthmus.data.rows import scaled_blocks, support_of
+from isthmus.data.source import is_made_by
 from isthmus.data.sources import is_path, open_numbers
 from isthmus.data.validation import check_weight
 from isthmus.errors import InvalidData, require
@@ -412,6 +413,6 @@ def _as_table(X: Any, axes: int) -> Any:
     """Return a table of one row where `X` is a row: an array of so many axes, a series of a frame, a text."""
     if isinstance(X, str) and not is_path(X):
         return [X]
-    if type(X).__module__.startswith("pandas") and type(X).__name__ == "Series" and X.dtype.kind in "fiub":
+    if is_made_by(X, "pandas", "Series") and X.dtype.kind in "fiub":
         return X.to_frame().T
     return X[None] if isinstance(X, np.ndarray | jax.Array) and X.ndim == axes else X

@@ -307,7 +307,8 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
         if self.pretrained.__sklearn_is_fitted__():
             fitted: Reconstructor = self.pretrained
         else:
-            fitted = clone(self.pretrained).fit(X, labels, sample_weight)
+            known = None if labels is None else np.ma.masked_less(labels, 0)
+            fitted = clone(self.pretrained).fit(X, known, sample_weight)
             if fitted.is_interrupted_:
                 raise KeyboardInterrupt
         return fitted

@@ -28,9 +28,10 @@ from isthmus.core.memory import named_shortage, require_memory
 from isthmus.core.parameter_specs import as_data, parameter_specs, weight_count, with_values
 from isthmus.core.programs import drop_programs
 from isthmus.data.device_table import build_tables
-from isthmus.data.reader import Reader, check_row_size
+from isthmus.data.reader import Reader
 from isthmus.data.rows import Rows
 from isthmus.data.split import ValidationSplit
+from isthmus.data.stored_row import check_row_size
 from isthmus.errors import Diverged, InvalidPart, require
 from isthmus.estimators._dry_run import is_dry_run
 from isthmus.estimators._fitted import Fitted

@@ -40,7 +40,7 @@ def check_categories(row: Row, likelihood: Likelihood | None) -> None:
 def check_size(source: Source, weight: np.ndarray, least: int) -> None:
     """Raise `InvalidData` for a table with too few columns or rows."""
     shape = f"shape=({source.n_rows}, {source.row.size})"
-    if source.row.size < least:
+    if source.row.size - len(source.row.ignored) < least:
         raise InvalidData(
             f"X has {source.row.size} feature(s) ({shape}) while a minimum of 2 is required: with one column there is "
             "nothing to compress."

@@ -431,4 +431,4 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
 def _can_copy(parts: AutoencoderParts, row: Row) -> bool:
     """Say whether a network can learn to copy its rows: numbers can be, categories of many values not."""
     is_bound = parts.corruption is None and parts.neighborhood is None and not parts.penalties
-    return row.categories is None and is_bound and parts.bottleneck.can_copy(row.size)
+    return row.categories is None and is_bound and parts.bottleneck.can_copy(row.size - len(row.ignored))

@@ -125,7 +125,7 @@ class NetworkClassifier(ClassifierMixin, Supervised):
         former = self._fitted if self.warm_start else None
         reader, source = self._open(X, former)
         places, classes = _places(y, source.n_rows, None if former is None else _classes_of(former.target))
-        factor = _factors(self.class_weight, places, classes)
+        factor = _factors(self.class_weight, places, classes, check_weight(sample_weight, source.n_rows))
         targets = Targets(places.astype(np.float64), factor, places[:, 0])
         is_single = self.part("target").explains == "bits" if former is None else _target_of(former).is_single
         target = ClassTarget(tuple(classes), is_single)
@@ -214,7 +214,7 @@ def _places(y: Any, rows: int, known: Sequence[np.ndarray] | None) -> tuple[np.n
 
     `known` are the classes of the fit, None where they are learned now.
     """
-    array = np.asarray(y)
+    array = y if isinstance(y, np.ma.MaskedArray) else np.asarray(y)
     is_several = array.ndim == 2 and array.shape[1] > 1
     if array.ndim == 2 and array.shape[1] == 1 and known is None:
         message = "A column-vector y was passed when a 1d array was expected: it is taken as one class for each row."
@@ -236,11 +236,18 @@ def _places(y: Any, rows: int, known: Sequence[np.ndarray] | None) -> tuple[np.n
     return np.stack([labels for labels, _ in pairs], axis=1), [classes for _, classes in pairs]
 
 
-def _factors(class_weight: Any, places: np.ndarray, known: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the weight of each row's class, [n]; 0 where the label is missing."""
+def _factors(class_weight: Any, places: np.ndarray, known: Sequence[np.ndarray], weight: np.ndarray) -> np.ndarray:
+    """Return the weight of each row's class, [n]; 0 where the label is missing.
+
+    `places` [n, outputs] are those of labels in the classes, `weight` [n] that of rows.
+    """
     is_known = (places >= 0).all(axis=1)
     factor = np.array(is_known, np.float64)
     if class_weight is not None:
+        outputs = list(zip(known, places[is_known].T, strict=True))
+        if isinstance(class_weight, str):  # scikit-learn would count rows, whatever they weigh
+            balanced = [_balanced(classes, column, weight[is_known]) for classes, column in outputs]
+            class_weight = balanced if len(balanced) > 1 else balanced[0]
         labels = [classes[column] for classes, column in zip(known, places[is_known].T, strict=True)]
         _check_class_weight(class_weight, known)
         try:
@@ -249,6 +256,14 @@ def _factors(class_weight: Any, places: np.ndarray, known: Sequence[np.ndarray])
         except ValueError as error:
             raise InvalidData(f"class_weight does not fit the classes: {error}") from error
     return factor
+
+
+def _balanced(classes: np.ndarray, places: np.ndarray, weight: np.ndarray) -> dict[Any, float]:
+    """Return the weight of each class, inverse to the sum of the weights [n] of its rows: all classes weigh as much."""
+    sums = np.bincount(places, weight, len(classes))
+    counts = sums > 0
+    factors = np.divide(sums.sum(), counts.sum() * sums, out=np.ones(len(classes)), where=counts)
+    return dict(zip(classes.tolist(), factors.tolist(), strict=True))
 
 
 def _check_class_weight(class_weight: Any, known: Sequence[np.ndarray]) -> None:

@@ -250,7 +250,10 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
 
     @on_device
     def missing(self, X: Any) -> np.ndarray:
-        """Say of each cell whether it is missing, [n, d]: one of a category that the fit has not had is not."""
+        """Say of each cell whether it is missing and will be filled, [n, d].
+
+        One of a category that the fit has not had is not missing, and one of a column that is left out is not filled.
+        """
         return self._open(X)[2]
 
     def __sklearn_tags__(self) -> Any:
@@ -322,7 +325,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
         source = model.open_rows(X)
         blocks, marks = zip(*model.fitted_.reader.scale_marked(source), strict=True)
         x = np.concatenate(blocks).astype(np.float64)
-        return source, x, np.isnan(x) & ~np.concatenate(marks)
+        return source, x, np.isnan(x) & ~np.concatenate(marks) & model.fitted_.reader.is_learned
 
     def _draw(self, x: np.ndarray, random: np.random.Generator) -> np.ndarray:
         """Return scaled rows `x` [n, d] with missing values drawn: all of them, then half of them in each sweep."""
@@ -357,7 +360,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
         """Return quantiles of (x − x̂) / σ̂ of cells hidden in scaled rows [n, d], [ranks, d]."""
         x = rows.astype(np.float64)
         random = np.random.Generator(np.random.Philox([seed_of(self.random_state), 3]))
-        share = max(float(np.isnan(x).mean()), 0.1)
+        share = max(float(np.isnan(x[:, model.fitted_.reader.is_learned]).mean()), 0.1)
         is_category = np.array(model.model_.categories) > 0
         ratios: list[list[np.ndarray]] = [[] for _ in range(x.shape[1])]
         for _ in range(HIDINGS):

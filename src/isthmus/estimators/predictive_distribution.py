@@ -12,6 +12,7 @@ import numpy as np
 
 from isthmus.contracts import Density, Outcome
 from isthmus.core.programs import compiled
+from isthmus.data.arrays import fill_masked
 from isthmus.errors import InvalidData, InvalidPart, require
 from isthmus.estimators._seeds import check_seed, seed_of
 from isthmus.model.inference import BLOCK
@@ -140,7 +141,7 @@ class Distribution:
 
     def _rows(self, y: Any) -> np.ndarray:
         """Return `y` as [n, outputs]."""
-        given = np.asarray(y, np.float64)
+        given = np.asarray(fill_masked(y), np.float64)
         shape = (self._n, len(self._center))
         if given.shape == shape[:1] and shape[1] == 1:
             given = given[:, None]

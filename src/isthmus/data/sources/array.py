@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.data.arrays import as_rows, flat_blocks, float_type, row_of
+from isthmus.contracts import Row
+from isthmus.data.arrays import ARRAYS, as_rows, flat_blocks, float_type, pixel_limit, row_of
 from isthmus.data.source import Source
 
 
@@ -27,6 +28,17 @@ class Array(Source):
     @classmethod
     def accepts(cls, data: Any) -> bool:
         return not (data is None or isinstance(data, dict | set | bytes | str | Path | numbers.Number))
+
+    @classmethod
+    def convert(cls, data: Any, row: Row) -> Any:
+        """Return images as the fit has read them, whatever their channels look like."""
+        if isinstance(data, ARRAYS) and data.ndim == 4 and data.shape[1:] == row.shape:
+            return cls(data)
+        return super().convert(data, row)
+
+    @property
+    def pixel_limit(self) -> float | None:
+        return pixel_limit(self._array)
 
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
         return flat_blocks(self._array, rows, self.dtype)

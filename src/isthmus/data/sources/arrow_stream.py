@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
 
 from isthmus.data.arrow import ColumnSource, fill_column
+from isthmus.data.labels import Labels
 from isthmus.data.source import Source
 from isthmus.errors import InvalidData
 
@@ -82,13 +83,11 @@ class ArrowStream(ColumnSource):
         return _build(pa.Table.from_arrays(columns, names=given.column_names), self._library)
 
     @classmethod
-    def build_frame(
-        cls, table: pa.Table, own: Mapping[str, Any], labels: Sequence[str | int], index: Any = None
-    ) -> Any:
+    def build_frame(cls, table: pa.Table, own: Mapping[str, Any], labels: Labels, index: Any = None) -> Any:
         return _build(table.rename_columns([str(label) for label in labels]), cls.library)
 
     @classmethod
-    def frame(cls, values: np.ndarray, labels: Sequence[str | int], index: Any = None) -> Any:
+    def frame(cls, values: np.ndarray, labels: Labels, index: Any = None) -> Any:
         columns = [pa.array(column) for column in np.asarray(values).T]
         return _build(pa.Table.from_arrays(columns, names=[str(label) for label in labels]), cls.library)
 

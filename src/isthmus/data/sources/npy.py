@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.data.arrays import as_rows, flat_blocks, float_type, row_of
+from isthmus.data.arrays import as_rows, flat_blocks, float_type, has_channels_last, pixel_limit, row_of
 from isthmus.data.files import is_one_file
 from isthmus.data.source import Source
+from isthmus.data.sources.channels_last import ChannelsLast
 from isthmus.errors import InvalidData
 
 
@@ -32,7 +33,9 @@ class Npy(Source):
             # NumPy takes what it does not know for a pickle, and advises to open it as one.
             why = "it is not one, or holds objects" if "ickle" in str(error) else str(error).splitlines()[0]
             raise InvalidData(f"{path} cannot be read as a NumPy file: {why}") from error
-        self._array = as_rows(array)
+        array = as_rows(array)
+        self._has_channels_last = has_channels_last(array.shape)
+        self._array = np.moveaxis(array, -1, 1) if self._has_channels_last else array
         self.row = row_of(self._array)
         self.n_rows = len(self._array)
         self.dtype = float_type(self._array)
@@ -40,6 +43,14 @@ class Npy(Source):
     @classmethod
     def accepts(cls, data: Any) -> bool:
         return is_one_file(data, cls.suffixes)
+
+    @property
+    def kind(self) -> type[Source]:
+        return ChannelsLast if self._has_channels_last else type(self)
+
+    @property
+    def pixel_limit(self) -> float | None:
+        return pixel_limit(self._array)
 
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
         return flat_blocks(self._array, rows, self.dtype)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from isthmus.contracts import Row
-from isthmus.data.arrays import ARRAYS, are_sequences, depth, float_type
+from isthmus.data.arrays import ARRAYS, are_sequences, depth, fill_masked, float_type
+from isthmus.data.labels import Labels
 from isthmus.data.source import Source
 from isthmus.errors import InvalidData
 
@@ -77,7 +78,7 @@ class Sequences(Source):
             yield block
 
     @classmethod
-    def frame(cls, values: np.ndarray, labels: Sequence[str | int], index: Any = None) -> Any:
+    def frame(cls, values: np.ndarray, labels: Labels, index: Any = None) -> Any:
         """Return a list of arrays, cut to the shapes that `index` holds; whole ones [steps, features] without it."""
         if index is None:
             return list(values)
@@ -115,7 +116,7 @@ def _array(number: int, sequence: Any) -> np.ndarray:
     if sequence is None:
         raise InvalidData(f"sequence {number} is missing (None): leave it out.")
     try:
-        array = np.asarray(sequence)
+        array = np.asarray(fill_masked(sequence))
     except ValueError as error:
         widths = [len(step) if depth(step) else 1 for step in sequence]
         step = next((i for i, width in enumerate(widths) if width != widths[0]), 0)

@@ -30,7 +30,7 @@ class Sparse(Source):
 
     @classmethod
     def accepts(cls, data: Any) -> bool:
-        return type(data).__module__.startswith("scipy.sparse")
+        return any(kind.__module__.startswith("scipy.sparse") for kind in type(data).__mro__)
 
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
         for start in range(0, self.n_rows, rows):
