@@ -153,6 +153,18 @@ def test_kinds_are_declared_in_every_command(call, told, tmp_path, command):
     told(command, "t.csv", "--model", "m.safetensors", "--out", "again.csv")
 
 
+@pytest.mark.parametrize("command", ["detect", "impute"])
+def test_trainings_take_the_same_options(call, refused, table, command):
+    words = (command, table, "--out", "o.csv", "--save-model", "m.safetensors")
+    assert call(*words, "--max-epochs", 2, "--device", "cpu", "--seed", 3).exit_code == 0
+    model = isthmus.load("m.safetensors")
+    network = model.models_[0] if command == "detect" else model.autoencoder_
+    assert (network.n_iter_, model.random_state) == (2, 3)
+    message = refused(*words[:-2], "--model", "m.safetensors", "--max-epochs", 2)
+    assert message.startswith("--max-epochs is for a")
+    assert "max_epochs must be" in refused(*words, "--max-epochs=-1")
+
+
 def test_whole_numbers_and_decimals_of_parquet_keep_their_types(told, tmp_path):
     numbers = [None if i % 9 == 0 else i % 7 for i in range(N)]
     table = pa.table(

@@ -81,6 +81,21 @@ class Threshold(Constraint):
         require(self.holds(value), name, allowed, value)
 
 
+def default_autoencoder(rows: int) -> Autoencoder:
+    """Return the autoencoder of a detector that is given none, for a table of so many rows.
+
+    It goes through them 60 times; where that would be more than some 15,000 steps, less often, but 5 times at least.
+    """
+    return Autoencoder(
+        128,
+        encoder=(128,),
+        corruption="gaussian(0.2)",
+        optimizer="adam(0.003)",
+        batch_size=BATCH,
+        max_epochs=min(max(round(STEPS * BATCH / max(rows, 1)), 5), 60),
+    )
+
+
 @dataclass(kw_only=True, eq=False, repr=False)
 class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
     """Anomalous rows, by how far they are from usual ones and from what an autoencoder makes of them.
@@ -148,6 +163,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
     reference: int = 20_000
     random_state: int | np.random.RandomState | None = 0
 
+    default_autoencoder = staticmethod(default_autoencoder)
     constraints: ClassVar[Mapping[str, Constraint]] = {
         "autoencoder": Estimators(Reconstructor, "an autoencoder, a list of some, or None", "either", optional=True),
         "neighbors": Whole(0),
@@ -372,21 +388,6 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         rarity = float(total[count == 0].max(initial=0))
         validated = ValidationScores(total + rarity * count, weight[out])
         return tuple(replace(score, rarity=rarity) for score in scores), validated
-
-
-def default_autoencoder(rows: int) -> Autoencoder:
-    """Return the autoencoder of a detector that is given none, for a table of so many rows.
-
-    It goes through them 60 times; where that would be more than some 15,000 steps, less often, but 5 times at least.
-    """
-    return Autoencoder(
-        128,
-        encoder=(128,),
-        corruption="gaussian(0.2)",
-        optimizer="adam(0.003)",
-        batch_size=BATCH,
-        max_epochs=min(max(round(STEPS * BATCH / max(rows, 1)), 5), 60),
-    )
 
 
 def _table(X: Any, source: Source) -> Any:

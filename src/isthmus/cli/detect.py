@@ -54,6 +54,8 @@ def detect(
     drop: table.Drop = None,
     label_column: table.Label = None,
     kind: table.Kinds = None,
+    max_epochs: table.MaxEpochs = None,
+    device: table.Device = None,
     random_state: table.Seed = None,
     safe_csv: output.SafeCsv = False,
     quiet: screen.Quiet = False,
@@ -68,8 +70,9 @@ def detect(
     given = locals()
     names = ("contamination", "threshold", "alpha", "dirty", "random_state")
     settings = {name: given[name] for name in names if given[name] is not None}
+    training = {"max_epochs": max_epochs, "device": device}
     chosen = {"columns": columns, "drop": drop, "label_column": label_column, "kind": kind}
-    table.refuse_unused(model, "a detector", settings | chosen)
+    table.refuse_unused(model, "a detector", settings | chosen | training)
     inputs = [data] if model is None else [data, model]
     if out is not None:
         output.check(out, [suffix for suffix in output.FORMATS if suffix != ".npy"], *inputs)
@@ -77,7 +80,7 @@ def detect(
         output.check(save_model, output.MODELS, *inputs, *([] if out is None else [out]))
     with screen.silence(quiet), screen.reading(quiet):
         X = table.choose(reading.open(data, kind or ()), columns or (), drop or (), None, label_column)[0]
-        detector = _train(X, settings) if model is None else load_kind(model, isthmus.AnomalyDetector)
+        detector = _train(X, settings, training) if model is None else load_kind(model, isthmus.AnomalyDetector)
         rows = report(detector, X)
         if save_model is not None:
             detector.save(save_model)
@@ -105,9 +108,12 @@ def report(detector: AnomalyDetector, X: Any) -> pd.DataFrame:
     return rows
 
 
-def _train(X: Any, settings: dict[str, Any]) -> AnomalyDetector:
+def _train(X: Any, settings: dict[str, Any], training: dict[str, Any]) -> AnomalyDetector:
     from isthmus import AnomalyDetector
 
+    given = {name: value for name, value in training.items() if value is not None}
+    if given:
+        settings = settings | {"autoencoder": AnomalyDetector.default_autoencoder(X.n_rows).set_params(**given)}
     is_usual = "threshold" in settings or "alpha" in settings  # then these rows are usual ones
     return AnomalyDetector(**({} if is_usual else {"contamination": FLAGGED}) | settings).fit(X)
 

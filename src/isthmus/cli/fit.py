@@ -20,7 +20,7 @@ def _option(flag: str, says: str, panel: str, metavar: str | None = None) -> Any
     return typer.Option(flag, help=says, rich_help_panel=panel, metavar=metavar)
 
 
-PARTS, TRAINING, COLUMNS = "Parts, as spelled in Python; isthmus parts lists them", "Training", table.LEARNED
+PARTS, TRAINING, COLUMNS = "Parts, as spelled in Python; isthmus parts lists them", table.TRAINING, table.LEARNED
 Text: TypeAlias = str | None
 Texts: TypeAlias = list[str] | None
 Whole: TypeAlias = int | None
@@ -44,7 +44,6 @@ Stops = Annotated[
     Texts, _option("--stop", "When to end early, as 'patience(5)'; for several, again; None for never.", PARTS, "PART")
 ]
 BatchSize = Annotated[Whole, _option("--batch-size", "Rows in a step.", TRAINING)]
-MaxEpochs = Annotated[Whole, _option("--max-epochs", "How often to go through the rows at most.", TRAINING)]
 Share = Annotated[
     float | None, _option("--validation-fraction", "Share of rows kept for validation, from 0 to 1.", TRAINING)
 ]
@@ -52,7 +51,6 @@ Starts = Annotated[Whole, _option("--n-starts", "Seeds to train at once; the bes
 Seed = Annotated[
     Whole, typer.Option("--seed", "--random-state", help="Of weights, batches and noise.", rich_help_panel=TRAINING)
 ]
-Device = Annotated[Text, _option("--device", "cpu or gpu.", TRAINING)]
 Checkpoint = Annotated[
     Path | None, _option("--checkpoint", "A file to keep the progress in; a killed fit goes on from it.", TRAINING)
 ]
@@ -75,11 +73,11 @@ def fit(
     optimizer: Optimizer = None,
     stops: Stops = None,
     batch_size: BatchSize = None,
-    max_epochs: MaxEpochs = None,
+    max_epochs: table.MaxEpochs = None,
     validation_fraction: Share = None,
     n_starts: Starts = None,
     random_state: Seed = None,
-    device: Device = None,
+    device: table.Device = None,
     checkpoint: Checkpoint = None,
     columns: table.Keep = None,
     drop: table.Drop = None,

@@ -34,6 +34,8 @@ def impute(
     columns: table.Keep = None,
     drop: table.Drop = None,
     kind: table.Kinds = None,
+    max_epochs: table.MaxEpochs = None,
+    device: table.Device = None,
     random_state: table.Seed = None,
     safe_csv: output.SafeCsv = False,
     quiet: screen.Quiet = False,
@@ -48,12 +50,13 @@ def impute(
     output.check(out, list(output.FORMATS), *inputs)
     if save_model is not None:
         output.check(save_model, output.MODELS, *inputs, out)
-    chosen = {"columns": columns, "drop": drop, "kind": kind, "random_state": random_state}
-    table.refuse_unused(model, "an imputer", chosen)
+    chosen = {"columns": columns, "drop": drop, "kind": kind}
+    training: dict[str, Any] = {"max_epochs": max_epochs, "device": device, "random_state": random_state}
+    table.refuse_unused(model, "an imputer", chosen | training)
     with screen.silence(quiet), screen.reading(quiet):
         X = table.choose(reading.open(data, kind or ()), columns or (), drop or ())[0]
         output.check_values(out, X)
-        imputer = _train(X, random_state) if model is None else load_kind(model, isthmus.Imputer)
+        imputer = _train(X, **training) if model is None else load_kind(model, isthmus.Imputer)
         if save_model is not None:
             imputer.save(save_model)
         filled, is_missing = imputer.transform(X), imputer.missing(X)
@@ -67,11 +70,13 @@ def impute(
         screen.show(screen.facts(results))
 
 
-def _train(X: Any, seed: int | None) -> Imputer:
+def _train(X: Any, max_epochs: int | None, device: str | None, random_state: int | None) -> Imputer:
     from isthmus import Imputer
 
-    settings: dict[str, Any] = {} if seed is None else {"random_state": seed}
-    return Imputer(**settings).fit(X)
+    seed, network = random_state or 0, None
+    if max_epochs is not None or device is not None:
+        network = Imputer.default_autoencoder(X.n_rows, seed, max_epochs).set_params(device=device)
+    return Imputer(network, random_state=seed).fit(X)
 
 
 def _count_filled(gaps: dict[str, int]) -> str:

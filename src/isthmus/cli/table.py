@@ -75,6 +75,11 @@ Kinds = Annotated[
 Label = Annotated[
     str | None, _option("--label-column", says="Holds a label of each row; not learned.", panel=LEARNED, metavar="NAME")
 ]
+TRAINING = "Training"
+MaxEpochs = Annotated[
+    int | None, _option("--max-epochs", says="How often to go through the rows at most.", panel=TRAINING)
+]
+Device = Annotated[str | None, _option("--device", says="cpu or gpu.", panel=TRAINING)]
 Seed = Annotated[int | None, typer.Option("--seed", "--random-state", help="Of all that is drawn.", show_default=False)]
 
 

@@ -51,7 +51,7 @@ class TextTable(FileSource):
         names = [first[i] for i in used]
         keys = names if len(set(names)) == len(names) else list(map(str, used))
         self._raw = {key: table[i] for key, i in zip(keys, used, strict=True)}
-        self._trimmed = {key: pc.utf8_trim_whitespace(texts) for key, texts in self._raw.items()}
+        self._trimmed = {key: _trim(texts) for key, texts in self._raw.items()}
         self.marks = MissingMarks(options.na)
         self._notice = Notice(self.marks, options.decimal, cells.dialect.separator)
         self._noticed: dict[str, Noticed] = self._notice.notice(self._trimmed)
@@ -264,3 +264,9 @@ class TextTable(FileSource):
         self.formats = {other[name]: form for name, form in self.formats.items()}
         self._names, self._parsed = list(names), {}
         self.schema = self._typed(names)
+
+
+def _trim(texts: pa.Array) -> pa.Array:
+    """Return texts without spaces around them; the same array where there are none."""
+    trimmed = pc.utf8_trim_whitespace(texts)
+    return texts if trimmed.equals(texts) else trimmed

@@ -92,6 +92,28 @@ def _are_ends(pair: Any) -> bool:
     return are_numbers and (None in pair or pair[0] <= pair[1])
 
 
+def default_autoencoder(rows: int, random_state: Any = 0, max_epochs: int | None = None) -> Autoencoder:
+    """Return the autoencoder of an imputer that is given none, for a table of so many rows.
+
+    It goes through them `max_epochs` times, or as often as gives some 3,000 steps, within 10 and 300 times. Steps
+    that begin long and end short, along a cosine, learn in these what others learn in three times as many.
+    """
+    batch = min(max(rows // 32, 32), 256)
+    in_one = max(-(-rows // batch), 1)
+    epochs = min(max(round(STEPS / in_one), 10), 300) if max_epochs is None else max_epochs
+    return Autoencoder(
+        64,
+        encoder=(256, 128),
+        corruption="varied_masking(0, 0.5)",
+        optimizer=f"adam(cosine(0.005, {max(epochs * in_one, 1)}))",
+        batch_size=batch,
+        max_epochs=epochs,
+        stops=None,
+        validation_fraction=0.0,  # the loss of whole validation rows does not show how well missing cells are filled
+        random_state=random_state,
+    )
+
+
 @dataclass(kw_only=True, eq=False, repr=False)
 class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
     """Fill the missing cells of a table, numbers and categories, with what an autoencoder makes of the others.
@@ -143,6 +165,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
     random_state: int | np.random.RandomState | None = 0
     bounds: Mapping[str | int, tuple[float | None, float | None]] | None = None
 
+    default_autoencoder = staticmethod(default_autoencoder)
     constraints: ClassVar[Mapping[str, Constraint]] = {
         "autoencoder": Estimators(Autoencoder, "an Autoencoder, or None", optional=True),
         "n_imputations": Whole(1),
@@ -397,25 +420,3 @@ def _predict(model: Autoencoder, x: np.ndarray, seed: int | None) -> CellPredict
     )
     columns = zip(*list(blocks), strict=True)
     return CellPrediction(*(np.concatenate(arrays).astype(np.float64) for arrays in columns))
-
-
-def default_autoencoder(rows: int, random_state: Any) -> Autoencoder:
-    """Return the autoencoder of an imputer that is given none, for a table of so many rows.
-
-    It goes through them as often as gives some 3,000 steps, within 10 and 300 times. Steps that begin long and end
-    short, along a cosine, learn in these what others learn in three times as many.
-    """
-    batch = min(max(rows // 32, 32), 256)
-    in_one = max(-(-rows // batch), 1)
-    epochs = min(max(round(STEPS / in_one), 10), 300)
-    return Autoencoder(
-        64,
-        encoder=(256, 128),
-        corruption="varied_masking(0, 0.5)",
-        optimizer=f"adam(cosine(0.005, {epochs * in_one}))",
-        batch_size=batch,
-        max_epochs=epochs,
-        stops=None,
-        validation_fraction=0.0,  # the loss of whole validation rows does not show how well missing cells are filled
-        random_state=random_state,
-    )
