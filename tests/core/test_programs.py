@@ -104,7 +104,9 @@ def test_what_a_process_sets_for_promotion_is_not_for_the_programs_of_the_librar
         np.testing.assert_array_equal(add(np.ones((2, 3), np.float32), np.ones(3, np.int32)), np.full((2, 3), 2))
 
 
-@pytest.mark.parametrize("settings", [{}, {"bottleneck": "variational(2)"}, {"init": "pca"}, {"optimizer": "lbfgs"}])
+@pytest.mark.parametrize(
+    "settings", [{"bottleneck": "top_k(4, k=2)", "init": "pca"}, {"bottleneck": "variational(2)", "optimizer": "lbfgs"}]
+)
 def test_a_model_is_fitted_and_used_under_strict_promotion(settings: dict[str, Any]) -> None:
     plain = autoencoder(**settings).fit(X)
     expected = [plain.transform(X), plain.reconstruct(X), plain.score_samples(X), plain.sample(3)]

@@ -171,6 +171,10 @@ def test_values_of_other_types_are_refused(mixed: Autoencoder, tmp_path: Path) -
     for name in ({"a": 1}, ["Autoencoder"], None):
         change = settings("autoencoder", estimator=name)
         assert "autoencoder must be a plain value or an estimator" in refusal(detector, change, tmp_path)
+    imputer = Imputer(autoencoder(), sweeps=1).fit(MIXED)
+    for columns in ({"a": 1.5}, 5, [1]):
+        change = settings("autoencoder", "parameters", columns=columns)
+        assert "columns" in refusal(imputer, change, tmp_path)
     assert "dirty must be in [0, 0.5). Got" in refusal(detector, settings(dirty=10**400), tmp_path)
     change = lambda header: header["schema"][2].update(rest=-1e308)  # noqa: E731
     assert "the column 'c' holds what its type" in refusal(mixed, change, tmp_path)

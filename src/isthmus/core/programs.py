@@ -6,10 +6,11 @@ all, and Linux ends a process that holds 65,530 maps: a search over many shapes 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -28,8 +29,15 @@ _is_used = False  # whether this process has used JAX, as far as is known
 _is_forked = False  # whether it was forked from one that had
 
 
+@contextlib.contextmanager
+def own_promotion() -> Iterator[None]:
+    """Promote types and ranks by JAX's defaults, whatever the process has set for others."""
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield
+
+
 def compiled(function: Callable[..., Any], **options: Any) -> Any:
-    """Return a function that JAX compiles, by its own rules of promotion, whatever the process has set for others.
+    """Return a function that JAX compiles, by the library's own rules of promotion.
 
     Parameters
     ----------
@@ -39,7 +47,7 @@ def compiled(function: Callable[..., Any], **options: Any) -> Any:
 
     @functools.wraps(function)
     def trace(*arguments: Any, **keywords: Any) -> Any:
-        with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        with own_promotion():
             return function(*arguments, **keywords)
 
     program = jax.jit(trace, **options)

@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 
-from isthmus.core.programs import check_not_forked
+from isthmus.core.programs import check_not_forked, own_promotion
 from isthmus.errors import InvalidData, require
 
 
@@ -19,14 +19,15 @@ def on_device(method: Callable[..., Any]) -> Callable[..., Any]:
     def run(self: Any, *arguments: Any, **keywords: Any) -> Any:
         check_not_forked()
         if self.device is None:
-            return method(self, *arguments, **keywords)
+            with own_promotion():
+                return method(self, *arguments, **keywords)
         require(self.device in ("cpu", "gpu", "tpu"), "device", "None, 'cpu', 'gpu' or 'tpu'", self.device)
         try:
             device = jax.devices(self.device)[0]
         except RuntimeError as error:
             known = ", ".join(sorted({repr(device.platform) for device in jax.devices()}))
             raise InvalidData(f"there is no device {self.device!r} here. There are: {known}.") from error
-        with jax.default_device(device):
+        with own_promotion(), jax.default_device(device):
             return method(self, *arguments, **keywords)
 
     return run
