@@ -2,13 +2,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check format lock clean
+.PHONY: demo test fuzz check format lock clean
 
 demo: .venv/ready
 	$(BIN)/isthmus demo --out demo
 
 test: check
 	$(BIN)/pytest -n auto --dist loadscope --no-loadscope-reorder
+
+# Random tables, random estimators, and model files changed at random; the tests try few of them.
+fuzz: .venv/ready
+	$(BIN)/python tests/fuzzing.py --tables 10000 --estimators 5000 --files 20000
 
 check: .venv/ready
 	$(BIN)/ruff check .

@@ -254,7 +254,7 @@ def random_value(random: np.random.Generator, hint: Any, depth: int) -> str:
     if any(typing.get_origin(h) is tuple for h in hints):
         values += [(), (2,), (3, 2), (2, 2, 1), (0,), (-1,), (10**9,), tuple([1] * 2000)]
     elif int in hints:
-        values += [1, 1, 2, 2, 3, 4, 8, 0, -1, 10**5, 10**9, 2**31, 2**62]
+        values += [1, 1, 2, 2, 3, 4, 8, 0, -1, 1000, 10**9, 2**31, 2**62]
     elif float in hints:
         values += [0.1, 0.5, 1.0, 2.0, 0.0, -1.0, 1e-30, 1e30, 1e308]
     elif bool in hints:

@@ -72,3 +72,7 @@ def test_an_unknown_command_is_wrong_usage_with_a_suggestion(call):
     result = call("transfrom")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "Did you mean 'transform'?" in result.stderr
+
+
+def test_a_long_message_is_cut():
+    assert sentence(ValueError("digits " + "1" * 10**6)) == "digits " + "1" * 1993 + "..."
