@@ -23,17 +23,17 @@ def ended(name: str, count: int, attempt: Callable[[int], str]) -> dict[str, int
 
 def test_random_tables(tmp_path: Path) -> None:
     ends = ended("tables", 20, lambda seed: fuzzing.try_table(seed, tmp_path))
-    assert min(ends["answered"], ends["refused"]) > 2
+    assert min(ends["answered"], ends["refused"]) > 0
 
 
 def test_random_estimators(tmp_path: Path) -> None:
     ends = ended("estimators", 6, lambda seed: fuzzing.try_estimator(seed, tmp_path))
-    assert min(ends["answered"], ends["refused"]) > 2
+    assert min(ends["answered"], ends["refused"]) > 0
 
 
 def test_files_changed_at_random(tmp_path: Path, good: list[Path]) -> None:
     ends = ended("files", 60, lambda seed: fuzzing.try_file(seed, tmp_path, good))
-    assert min(ends["answered"], ends["refused"]) > 5
+    assert min(ends["answered"], ends["refused"]) > 0
 
 
 def test_what_is_no_sentence_is_seen() -> None:
