@@ -121,6 +121,8 @@ def no_file(path: Path) -> str:
     try:
         if path.is_dir():
             return f"{shown} is a folder: expected the path of a file."
+        if path.is_symlink() and not path.exists():
+            return f"{shown} is a link to {shown_path(path.readlink())}, where there is no file."
         if path.exists():
             return f"{shown} is not a file that can be read."
     except (OSError, ValueError):

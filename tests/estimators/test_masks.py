@@ -77,6 +77,12 @@ def test_masked_weights_are_refused() -> None:
     autoencoder().fit(X, sample_weight=np.ma.masked_array(np.ones(60)))
 
 
+@pytest.mark.parametrize("weight", [1e-46, 1e39])
+def test_only_how_weights_compare_counts(weight: float) -> None:
+    model, same = (autoencoder().fit(X, sample_weight=np.full(60, each)) for each in (weight, 1.0))
+    np.testing.assert_array_equal(model.transform(X), same.transform(X))
+
+
 def test_it_is_said_that_minus_one_is_no_class() -> None:
     message = r"^y holds -1 in 20 rows: read as rows without a label\. Where -1 is a class, pass the classes as texts"
     with pytest.warns(UserWarning, match=message):

@@ -89,6 +89,8 @@ def default_autoencoder(rows: int) -> Autoencoder:
     return Autoencoder(
         128,
         encoder=(128,),
+        likelihood="squared_error",
+        scaling="standard",
         corruption="gaussian(0.2)",
         optimizer="adam(0.003)",
         batch_size=BATCH,

@@ -58,12 +58,16 @@ class Constraint(abc.ABC):
         return {}
 
 
+AUTO = "auto"
+
+
 @dataclass(frozen=True)
 class OnePart(Constraint):
     """A part of a kind, its spelling, or what stands for one."""
 
     contract: type[Part]
     optional: bool = False
+    automatic: str | None = None  # what "auto" stands for, where nothing about a table speaks for another part
 
     @property
     def allowed(self) -> str:
@@ -78,6 +82,8 @@ class OnePart(Constraint):
 
     def resolve(self, value: Any) -> Any:
         """Return the part, or None."""
+        if self.automatic is not None and isinstance(value, str) and value == AUTO:
+            value = self.automatic
         return None if value is None else resolve(self.contract, value)
 
     def to_json(self, value: Any) -> Any:

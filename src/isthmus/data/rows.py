@@ -37,7 +37,7 @@ def finite_blocks(source: Source, *, is_capped: bool = False) -> Iterator[np.nda
         if not (np.isfinite(low) and np.isfinite(high)):
             raise InvalidData(_not_finite(source, rows))
         if max(high, -low) > LARGEST:
-            raise InvalidData(_too_large(present, present, source, LARGEST))
+            raise InvalidData(_too_large(present, present, source))
         yield block
 
 
@@ -112,7 +112,7 @@ def check_support(block: np.ndarray, scaled: np.ndarray, likelihood: Likelihood 
     if source.row.may_be_missing:
         block, scaled = np.nan_to_num(block), np.nan_to_num(scaled)
     if max(float(scaled.max()), -float(scaled.min())) > MOST:
-        raise InvalidData(_too_large(block, scaled, source, MOST))
+        raise InvalidData(_too_large(block, scaled, source))
     if likelihood is None:
         return
     limits = support_of(likelihood, source.row)
@@ -140,8 +140,8 @@ def support_of(likelihood: Likelihood, row: Row) -> np.ndarray:
     return limits
 
 
-def _too_large(block: np.ndarray, scaled: np.ndarray, source: Source, most: float) -> str:
-    row, column = np.argwhere(np.abs(scaled) > most)[0]
+def _too_large(block: np.ndarray, scaled: np.ndarray, source: Source) -> str:
+    row, column = np.unravel_index(np.argmax(np.abs(scaled)), scaled.shape)
     return (
         f"{source.row.column(int(column))} holds {block[row, column]:g}, too large to compute with: use "
         "scaling='standard', or drop such rows."

@@ -9,6 +9,7 @@ import numpy as np
 
 from isthmus.errors import InvalidData
 
+MOST_WEIGHT = 1e30
 LARGEST = 1e100  # in float64 its square can still be summed
 
 
@@ -54,7 +55,8 @@ def check_weight(weight: Any, rows: int) -> np.ndarray:
         raise InvalidData("sample_weight must be finite and at least 0 in every row.")
     if not array.any():
         raise InvalidData("sample_weight is zero in every row: at least 2 rows must count.")
-    return array
+    # Only how weights compare counts: float32, in which training computes, has no numbers as small or as large.
+    return array if 1 / MOST_WEIGHT < array.max() < MOST_WEIGHT else array / array.max()
 
 
 def check_labels(y: Any, rows: int, whose: str) -> tuple[np.ndarray, np.ndarray]:

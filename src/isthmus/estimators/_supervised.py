@@ -233,6 +233,8 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
         settings = self.to_json()
         if prepared.pretrained is not None:
             settings["scaling"] = reader.fitted_scaling.part.to_json()
+            taken = {k: v for k, v in prepared.pretrained.fitted_.settings.items() if k in ("likelihood", "scaling")}
+            settings["pretrained"]["parameters"] |= taken
         result, before = self._run(prepared, job, settings, checkpoint)
         counted = ("epoch", "kept")
         later = (record | {k: record[k] + len(before) for k in counted if k in record} for record in result.history)
@@ -269,6 +271,7 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
         pretrained = None if former is None else former.pretrained
         if former is None and self.pretrained is not None:
             pretrained = self._fit_pretrained(X, targets.label, sample_weight)
+            parts = replace(parts, base=pretrained.resolve_parts())  # as its fit has taken them
         check_size(source, weight, LEAST_COLUMNS)
         rows = Rows(source, weight, targets.label, targets.target)
         if former is None:

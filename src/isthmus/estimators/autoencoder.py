@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple, Self
@@ -19,11 +18,10 @@ from isthmus.contracts import (
     Neighborhood,
     Part,
     Penalty,
-    Row,
     Scaling,
     Text,
 )
-from isthmus.core.constraints import Choice, Constraint, Flag, ManyParts, OnePart
+from isthmus.core.constraints import AUTO, Choice, Constraint, Flag, ManyParts, OnePart
 from isthmus.core.parameter_specs import draw_weights
 from isthmus.data.reader import Reader, TableOptions
 from isthmus.data.rows import Rows, support_of
@@ -32,6 +30,7 @@ from isthmus.data.source import Source
 from isthmus.data.split import ValidationSplit
 from isthmus.data.validation import check_weight
 from isthmus.errors import InvalidPart, require
+from isthmus.estimators._automatic import is_auto, parts_for_images, warn_of_copying
 from isthmus.estimators._code_sampler import sampler_of_training
 from isthmus.estimators._device import on_device
 from isthmus.estimators._encoder import learn_reader
@@ -93,14 +92,17 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
     bottleneck : the code: a size, or a part of `isthmus.bottlenecks`.
     encoder : from a row to the code, of `isthmus.backbones`.
     decoder : from the code to a row; None takes the encoder's layers in reverse.
-    likelihood : how a row is explained, of `isthmus.likelihoods`.
+    likelihood : how a row is explained, of `isthmus.likelihoods`; `"auto"` takes `"bernoulli"` for images that are
+        scaled by `pixels`, `"squared_error"` for all else.
     corruption : noise on the input in training, of `isthmus.corruptions`; None for none.
     penalties : terms beside the reconstruction, a list of `isthmus.penalties`.
     neighborhood : which rows each row must explain, of `isthmus.neighborhoods`; None for itself.
     tied : whether the matrices of the decoder are those of the encoder, transposed.
     init : `"pca"` starts the last layer of encoder and decoder where the code comes near the principal components and
         the output near the row; None draws them.
-    scaling : of the columns, of `isthmus.scalings`; undone in `inverse_transform` and `reconstruct`.
+    scaling : of the columns, of `isthmus.scalings`; None for none; `"auto"` takes `"pixels"`, from 0 to 1, for images
+        (arrays of bytes of three or four axes, channels of numbers from 0 to 1 or of whole numbers from 0 to 255, and
+        pictures), `"standard"` for all else. It is undone in `inverse_transform` and `reconstruct`.
     text : where `X` is texts, how they become rows, of `isthmus.texts`; None takes `"tokens"` for the encoder `text`,
         `"tfidf"` for others. `inverse_transform` and `reconstruct` then answer texts. Tokens are explained by
         `likelihood="codes"`.
@@ -151,13 +153,13 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
     bottleneck: Any = field(default=2, kw_only=False)
     encoder: Any = "mlp"
     decoder: Any = None
-    likelihood: Any = "squared_error"
+    likelihood: Any = AUTO
     corruption: Any = None
     penalties: Any = ()
     neighborhood: Any = None
     tied: bool = False
     init: str | None = None
-    scaling: Any = "standard"
+    scaling: Any = AUTO
     text: Any = None
     columns: dict[str, Any] | None = None
 
@@ -165,10 +167,10 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         "bottleneck": OnePart(Bottleneck),
         "encoder": OnePart(Backbone),
         "decoder": OnePart(Backbone, optional=True),
-        "likelihood": OnePart(Likelihood),
+        "likelihood": OnePart(Likelihood, automatic="squared_error"),
         "corruption": OnePart(Corruption, optional=True),
         "neighborhood": OnePart(Neighborhood, optional=True),
-        "scaling": OnePart(Scaling, optional=True),
+        "scaling": OnePart(Scaling, optional=True, automatic="standard"),
         "text": OnePart(Text, optional=True),
         "penalties": ManyParts(Penalty),
         "columns": ColumnKinds(),
@@ -221,7 +223,7 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         job = self._build_job(prepared, self._validation_share(prepared))
         warn_of_schedules(job)
         start = loop.start(job, self._first_weights(prepared, job, former))
-        result = run_training(job, start, prepared.reader.row, self.to_json(), self, checkpoint)
+        result = run_training(job, start, prepared.reader.row, self._settings(prepared.parts), self, checkpoint)
         self._fitted = self._finish(prepared, y, job, result)
         return self
 
@@ -237,11 +239,11 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         prepared = self._prepare(X, y, sample_weight, former)
         job = self._build_job(prepared, share=0.0)
         check_slopes(job.model)
-        start = None if former is None else last_progress(former, self.to_json(), job)
+        start = None if former is None else last_progress(former, self._settings(prepared.parts), job)
         start = start or loop.start(job, self._first_weights(prepared, job, former))
         job = replace(job, max_epochs=start.epoch + 1, stops=(), compares=False)
         start = replace(start, reasons=(None,) * len(job.seeds))
-        result = run_training(job, start, prepared.reader.row, self.to_json(), self)
+        result = run_training(job, start, prepared.reader.row, self._settings(prepared.parts), self)
         self._fitted = self._finish(prepared, y, job, result)
         return self
 
@@ -251,16 +253,34 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
             bottleneck=self.part("bottleneck"),
             encoder=self.part("encoder"),
             decoder=self.part("decoder"),
-            likelihood=self.part("likelihood"),
+            likelihood=self._part_of_fit("likelihood"),
             corruption=self.part("corruption"),
             penalties=self.part("penalties"),
             neighborhood=self.part("neighborhood"),
             tied=bool(self.tied),
-            scaling=self.part("scaling"),
+            scaling=self._part_of_fit("scaling"),
             text=self.part("text"),
             optimizer=self.part("optimizer"),
             stops=self.part("stops"),
         )
+
+    def _part_of_fit(self, name: str) -> Any:
+        """Return the part of a parameter; of one that is `"auto"` what the last fit has taken, if there was one."""
+        if self._fitted is None or not is_auto(getattr(self, name)):
+            return self.part(name)
+        part: Any = self.constraints[name].from_json(name, self._fitted.settings[name])
+        return part
+
+    def _parts_for(self, source: Source) -> AutoencoderParts:
+        """Return the parts for a table that is new."""
+        parts = replace(self.resolve_parts(), scaling=self.part("scaling"), likelihood=self.part("likelihood"))
+        automatic = {name for name in ("scaling", "likelihood") if is_auto(getattr(self, name))}
+        return parts_for_images(parts, source, automatic)
+
+    def _settings(self, parts: AutoencoderParts) -> dict[str, Any]:
+        """Return the parameters as JSON, with the parts that stand for `"auto"`."""
+        scaling = None if parts.scaling is None else parts.scaling.to_json()
+        return self.to_json() | {"likelihood": parts.likelihood.to_json(), "scaling": scaling}
 
     def check_combination(self) -> None:
         """Raise `InvalidPart` for parts that do not go together."""
@@ -331,6 +351,7 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         known: KnownCategories = {}
         if former is None:
             reader, source = learn_reader(X, self.table_options()._replace(expects_missing=expects_missing))
+            parts = self._parts_for(source)
         else:
             reader, source = former.reader, self.open_rows(X)
         weight = check_weight(sample_weight, source.n_rows)
@@ -346,12 +367,8 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         skeleton = parts.build(reader.row)
         if former is not None:
             check_same_network(skeleton, former)
-        elif _can_copy(parts, reader.row):
-            warnings.warn(
-                f"a code of {parts.bottleneck.size} numbers for {reader.row.size} columns leaves nothing to learn: the "
-                "row can be copied. Use a smaller code, penalties, a corruption, or top_k.",
-                stacklevel=4,
-            )
+        else:
+            warn_of_copying(parts, reader.row)
         return Prepared(parts, reader, source, rows, skeleton, known)
 
     def _validation_share(self, prepared: Prepared) -> float:
@@ -397,7 +414,7 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         """Return the fitted state that a training leaves."""
         parts, row = prepared.parts, prepared.reader.row
         fitted = FittedAutoencoder(
-            settings=self.to_json(),
+            settings=self._settings(prepared.parts),
             reader=prepared.reader.with_known(known_categories(job, list(parts.read_categories(row)))),
             skeleton=prepared.skeleton,
             weights=result.weights,
@@ -426,9 +443,3 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
             weights=cut_code(fitted.skeleton, fitted.weights, short),
             progress=None,
         )
-
-
-def _can_copy(parts: AutoencoderParts, row: Row) -> bool:
-    """Say whether a network can learn to copy its rows: numbers can be, categories of many values not."""
-    is_bound = parts.corruption is None and parts.neighborhood is None and not parts.penalties
-    return row.categories is None and is_bound and parts.bottleneck.can_copy(row.size - len(row.ignored))

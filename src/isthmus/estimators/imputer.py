@@ -104,6 +104,8 @@ def default_autoencoder(rows: int, random_state: Any = 0, max_epochs: int | None
     return Autoencoder(
         64,
         encoder=(256, 128),
+        likelihood="squared_error",
+        scaling="standard",
         corruption="varied_masking(0, 0.5)",
         optimizer=f"adam(cosine(0.005, {max(epochs * in_one, 1)}))",
         batch_size=batch,

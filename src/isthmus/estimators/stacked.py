@@ -218,7 +218,9 @@ class StackedAutoencoder(Reconstructor, TrainingParameters):
         layers: list[Autoencoder] = []
         codes = X
         for layer in self.layers:
-            layers.append(clone(layer).fit(codes, y, sample_weight))
+            # Parts that are left open are those of the whole, whatever the table is.
+            whole = {name: layer.part(name) for name in ("scaling", "likelihood")}
+            layers.append(clone(layer).set_params(**whole).fit(codes, y, sample_weight))
             if layers[-1].is_interrupted_:
                 self._fitted, self._unfinished = None, tuple(layers)
                 raise KeyboardInterrupt  # what was learned is in `layers_`, and no whole can be made of it

@@ -32,6 +32,7 @@ class Npy(Source):
                 raise
             # NumPy takes what it does not know for a pickle, and advises to open it as one.
             why = "it is not one, or holds objects" if "ickle" in str(error) else str(error).splitlines()[0]
+            why = "its header is damaged" if "<ast." in why else why
             raise InvalidData(f"{path} cannot be read as a NumPy file: {why}") from error
         array = as_rows(array)
         self._has_channels_last = has_channels_last(array.shape)
