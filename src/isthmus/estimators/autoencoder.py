@@ -108,8 +108,9 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         `likelihood="codes"`.
     columns : what columns of a frame or a file hold, by name, where their type does not say it: `"numeric"`,
         `"categorical"`, `"boolean"`, `"datetime"` (of texts also their format, `"datetime:m/d/y"` or
-        `"datetime:%d.%m.%Y"`), `"ordinal"`, or the values of an ordinal column, in order. With categories among them
-        rows are explained by `columns`, its numbers by `likelihood`.
+        `"datetime:%d.%m.%Y"`), `"ordinal"`, `"ignored"`, or the values of an ordinal column, in order. Ids and free
+        text, where nearly every row has a value of its own, are left out unless they are named here. With categories
+        among the columns rows are explained by `columns`, its numbers by `likelihood`.
     optimizer : of `isthmus.optimizers`.
     batch_size : rows in a step; None takes a 32nd of the rows, within 32 and 256.
     max_epochs : how often to go through the rows at most.
