@@ -314,3 +314,20 @@ def test_settings_inside_are_set_by_copy() -> None:
     detector = AnomalyDetector(autoencoder).set_params(autoencoder__max_epochs=7)
     assert detector.get_params()["autoencoder__max_epochs"] == 7
     assert autoencoder.max_epochs == 2
+
+
+@pytest.mark.parametrize("threshold", ["quantile", "conformal"])
+def test_a_row_without_any_cell_is_an_outlier(threshold: str) -> None:
+    table = np.random.default_rng(0).normal(size=(120, 4))
+    table[np.arange(120), np.arange(120) % 4] = np.nan
+    model = Autoencoder(2, encoder=(4,), max_epochs=2)
+    detector = AnomalyDetector(model, threshold=threshold).fit(table)
+    rows = np.concatenate([table[:5], np.full((1, 4), np.nan)])
+    score = detector.anomaly_score(rows)
+    assert np.isfinite(score).all()
+    assert score[-1] == score.max() > -detector.offset_
+    assert detector.predict(rows)[-1] == -1
+    assert detector.p_values(rows)[-1] == detector.p_values(rows).min()
+    added = detector.explain(rows)["contribution"].to_numpy()
+    np.testing.assert_allclose(added.sum(axis=1), score)
+    assert len(set(added[-1])) == 1  # nothing tells the columns apart

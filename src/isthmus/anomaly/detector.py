@@ -22,7 +22,7 @@ from isthmus.anomaly.scores import (
     stored_length,
     stored_model,
 )
-from isthmus.anomaly.thresholds import THRESHOLDS, ValidationScores, p_values, quantile
+from isthmus.anomaly.thresholds import THRESHOLDS, ThresholdName, ValidationScores, p_values, quantile
 from isthmus.core.coercion import short
 from isthmus.core.constraints import AnyOf, Choice, Constraint, Interval, Seed, Whole
 from isthmus.data.arrow import ColumnSource
@@ -31,7 +31,7 @@ from isthmus.data.sources import is_path, open_table
 from isthmus.data.table_source import TableSource
 from isthmus.data.text_table import TextTable
 from isthmus.data.validation import check_weight
-from isthmus.errors import ModelFileError, require, suggestion
+from isthmus.errors import ModelFileError
 from isthmus.estimators._encoder import learn_reader
 from isthmus.estimators._estimator import MOST_ESTIMATORS, Estimator, Estimators
 from isthmus.estimators._reconstructor import Reconstructor
@@ -65,20 +65,10 @@ class FittedDetector:
         """Say whether the rows that are scored may be those of the fit."""
         return self.settings["contamination"] != "auto"
 
-
-class Threshold(Constraint):
-    """The name of a way to a threshold."""
-
-    @property
-    def allowed(self) -> str:
-        return f"one of {', '.join(map(repr, THRESHOLDS))}"
-
-    def holds(self, value: Any) -> bool:
-        return isinstance(value, str) and value in THRESHOLDS
-
-    def check(self, name: str, value: Any) -> None:
-        allowed = self.allowed + suggestion(str(value), THRESHOLDS).rstrip("?")
-        require(self.holds(value), name, allowed, value)
+    def contributions(self, sources: Sequence[Source]) -> np.ndarray:
+        """Return what columns add to scores, [n, d]; a row without any cell scores beyond all validation rows."""
+        beyond = max(float(self.validation.score.max()), -self.offset) + 1
+        return np.concatenate(list(_contributions(self.scores, sources, is_own=self.is_own, of_nothing=beyond)))
 
 
 def default_autoencoder(rows: int) -> Autoencoder:
@@ -106,7 +96,8 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
     squared reconstruction error, each column in units of its spread, and each of the two sums divided by its mean over
     validation rows; so usual rows score about 1. As squares add up over columns, so do scores: `explain` says which
     column adds what. Columns of categories have no distance, and their error is −log p in place of
-    a square. A category that the fit has not had adds more than any row scores that has none.
+    a square. A category that the fit has not had adds more than any row scores that has none. A row whose cells are all
+    missing is an outlier: its score is 1 above those of all validation rows and the threshold.
 
     The default autoencoder removes a little noise, and its code is wide: it need not compress, it pulls a row towards
     where usual rows are dense, and what it changes is anomalous. The error of a narrow code alone is a weaker score.
@@ -172,7 +163,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         "n_models": Whole(1, at_most=MOST_COPIES),
         "reference": Whole(2),
         "contamination": AnyOf((Choice(("auto",)), Interval(0, 0.5, closed="high"))),
-        "threshold": Threshold(),
+        "threshold": ThresholdName(),
         "alpha": Interval(0, 1, closed="neither"),
         "dirty": Interval(0, 0.5, closed="low"),
         "calibration_fraction": Interval(0, 0.5, closed="high"),
@@ -248,8 +239,8 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         per_feature : return what each column adds to it, [n, d]; else the sum over columns, [n].
         """
         fitted = self.fitted_
-        blocks = _contributions(fitted.scores, _open(fitted.scores, X), is_own=fitted.is_own)
-        return np.concatenate([block if per_feature else block.sum(axis=1) for block in blocks])
+        added = fitted.contributions(_open(fitted.scores, X))
+        return added if per_feature else added.sum(axis=1)
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Return minus `anomaly_score`, [n]: higher is more usual."""
@@ -286,7 +277,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
 
         fitted = self.fitted_
         sources = _open(fitted.scores, X)
-        added = np.concatenate(list(_contributions(fitted.scores, sources, is_own=fitted.is_own)))
+        added = fitted.contributions(sources)
         first, source = fitted.scores[0].model.fitted_, sources[0]
         blocks = (block for block, _ in first.reader.scale_marked(source, is_capped=True))
         rows = first.reader.unscale(first.run(inference.reconstruct, blocks, source, first.row.size))
@@ -423,13 +414,16 @@ def _open(scores: Sequence[NeighborScore], X: Any) -> list[Source]:
     return [score.model.open_rows(X) for score in scores]
 
 
-def _contributions(scores: Sequence[NeighborScore], sources: Sequence[Source], *, is_own: bool) -> Iterator[np.ndarray]:
+def _contributions(
+    scores: Sequence[NeighborScore], sources: Sequence[Source], *, is_own: bool, of_nothing: float = 0.0
+) -> Iterator[np.ndarray]:
     """Yield what columns add to the scores of rows, [rows, d] float64, the mean over models."""
     readers = [score.model.fitted_.reader for score in scores]
     blocks = [reader.scale_marked(source, is_capped=True) for reader, source in zip(readers, sources, strict=True)]
     for marked in zip(*blocks, strict=True):
         parts = [score.contributions(*block, is_own=is_own) for score, block in zip(scores, marked, strict=True)]
-        yield np.mean(parts, axis=0)
+        is_empty = (np.isnan(marked[0][0]) & ~marked[0][1]).all(axis=1, keepdims=True)
+        yield np.where(is_empty, of_nothing / parts[0].shape[1], np.mean(parts, axis=0))
 
 
 def _scores(scores: Sequence[NeighborScore], table: Any, *, is_own: bool) -> np.ndarray:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.optimize
 import scipy.stats
 
-from isthmus.errors import InvalidData
+from isthmus.core.constraints import Constraint
+from isthmus.errors import InvalidData, require, suggestion
 
 TAIL = 0.1  # the share of validation scores that the Pareto tail is fitted to
 LEAST_PEAKS = 10  # that a tail is fitted to
@@ -145,3 +146,18 @@ def p_values(validation: ValidationScores, score: np.ndarray) -> np.ndarray:
 Threshold = Callable[[ValidationScores, float], float]
 THRESHOLDS: dict[str, Threshold] = {"quantile": by_quantile, "conformal": by_conformal, "pareto": by_pareto}
 """The level above which a row is an outlier, from validation scores and the share α of usual rows that may be."""
+
+
+class ThresholdName(Constraint):
+    """The name of a way to a threshold."""
+
+    @property
+    def allowed(self) -> str:
+        return f"one of {', '.join(map(repr, THRESHOLDS))}"
+
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, str) and value in THRESHOLDS
+
+    def check(self, name: str, value: Any) -> None:
+        allowed = self.allowed + suggestion(str(value), THRESHOLDS).rstrip("?")
+        require(self.holds(value), name, allowed, value)
