@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -103,7 +104,8 @@ def loss(
     batch = batch if observed is None else batch._replace(x=jnp.nan_to_num(batch.x))
     corrupted = _corrupted(model, plan, batch.x, observed, key)
     layers_key = key if has_layer_noise else None
-    code = model.encode(corrupted, key, step, has_layer_noise=has_layer_noise)
+    encode = model.encode if has_layer_noise else partial(model.encode, has_layer_noise=False)
+    code = encode(corrupted, key, step)
     outcome = None if model.head is None else model.decode(code.draws, layers_key, code.condition)
     neck_key = fold(key, Noise.NECK_TERMS)
     forward = ForwardPass(
