@@ -153,6 +153,28 @@ def test_kinds_are_declared_in_every_command(call, told, tmp_path, command):
     told(command, "t.csv", "--model", "m.safetensors", "--out", "again.csv")
 
 
+def test_the_line_stands_before_the_notes(call, refused, tmp_path):
+    rows = "".join(f"{i % 12 + 1:02d}/03/2024,{i % 7}.5,{i % 5}\n" for i in range(N))
+    (tmp_path / "t.csv").write_text("d,a,b\n" + rows)
+    line, note = call("fit", "t.csv", *FIT).stderr.splitlines()
+    assert line.startswith("isthmus: read t.csv as 3 columns: 2 numbers, 1 date.")
+    assert note.startswith(
+        "isthmus: note: t.csv: dates in column 'd' are read with the day first, which they do not show"
+    )
+    result = call("fit", "t.csv", *FIT, "--kind", "a=boolean")  # the notes of a table that is refused
+    assert [line.partition(":")[2][:9] for line in result.stderr.splitlines()] == [" note: t.", " column '"]
+
+
+def test_a_label_is_not_learned_and_stays_in_the_table(call, tmp_path):
+    rows = [f"{i % 7}.5,{'x' if i % 4 else ''},{i % 5 or 'NA'}" for i in range(N)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,y,b", *rows]) + "\n")
+    result = call("impute", "t.csv", "--out", "full.csv", "--label-column", "y")
+    assert "left out 'y'" in result.stderr
+    full = pd.read_csv("full.csv", keep_default_na=False)
+    assert full["y"].tolist() == [row.split(",")[1] for row in rows]
+    assert (full["b"] != "NA").all()
+
+
 @pytest.mark.parametrize("command", ["detect", "impute"])
 def test_trainings_take_the_same_options(call, refused, table, command):
     words = (command, table, "--out", "o.csv", "--save-model", "m.safetensors")

@@ -33,6 +33,7 @@ def impute(
     save_model: SaveModel = None,
     columns: table.Keep = None,
     drop: table.Drop = None,
+    label_column: table.Label = None,
     kind: table.Kinds = None,
     max_epochs: table.MaxEpochs = None,
     device: table.Device = None,
@@ -50,11 +51,12 @@ def impute(
     output.check(out, list(output.FORMATS), *inputs)
     if save_model is not None:
         output.check(save_model, output.MODELS, *inputs, out)
-    chosen = {"columns": columns, "drop": drop, "kind": kind}
+    chosen = {"columns": columns, "drop": drop, "label_column": label_column, "kind": kind}
     training: dict[str, Any] = {"max_epochs": max_epochs, "device": device, "random_state": random_state}
     table.refuse_unused(model, "an imputer", chosen | training)
     with screen.silence(quiet), screen.reading(quiet):
-        X = table.choose(reading.open(data, kind or ()), columns or (), drop or ())[0]
+        ignored = [] if label_column is None else [f"{label_column}=ignored"]  # it is written as it is
+        X = table.choose(reading.open(data, [*(kind or ()), *ignored]), columns or (), drop or ())[0]
         output.check_values(out, X)
         imputer = _train(X, **training) if model is None else load_kind(model, isthmus.Imputer)
         if save_model is not None:

@@ -117,29 +117,49 @@ def silence(quiet: bool) -> Iterator[None]:
 
 
 class _FirstMessage(logging.Handler):
-    """Shows the first message of the library: how the table was read; of its parts, read again, nothing more."""
+    """Shows the first message of the library: how the table was read; of its parts, read again, nothing more.
 
-    is_shown = False
+    Notes wait for it, so that it stands before them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_shown = False
+        self.show_note = warnings.showwarning
+        self.waiting: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         if not self.is_shown:
             say(f"{record.getMessage()}. --kind NAME=KIND says otherwise.")
+        self.flush_notes()
+
+    def note(self, *given: Any, **named: Any) -> None:
+        """Show a warning, once the message is shown."""
+        self.show_note(*given, **named) if self.is_shown else self.waiting.append((given, named))
+
+    def flush_notes(self) -> None:
         self.is_shown = True
+        while self.waiting:
+            given, named = self.waiting.pop(0)
+            self.show_note(*given, **named)
 
 
 @contextmanager
 def reading(quiet: bool) -> Iterator[None]:
-    """Say how the table of a training is read, on one line; nothing if it is to be quiet."""
-    logger, handler = logging.getLogger("isthmus"), _FirstMessage()
-    level = logger.level
+    """Say how the table of a training is read, on one line, before any note; nothing if it is to be quiet."""
     if quiet:
         yield
         return
+    logger, handler = logging.getLogger("isthmus"), _FirstMessage()
+    level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
+    warnings.showwarning = handler.note
     try:
         yield
     finally:
+        warnings.showwarning = handler.show_note
+        handler.flush_notes()
         logger.removeHandler(handler)
         logger.setLevel(level)
 
