@@ -83,11 +83,8 @@ def test_contributions_add_up_to_the_score(settings: dict[str, Any]) -> None:
     contribution = frame["contribution"].to_numpy()
     assert (contribution >= 0).all()
     np.testing.assert_allclose(contribution.sum(axis=1), detector.anomaly_score(rows), rtol=1e-12)
-    expected, whole = frame["expected"].to_numpy(), detector.models_[0].reconstruct(rows)
+    expected = frame["expected"].to_numpy()
     assert ((X.min(axis=0) <= expected) & (expected <= X.max(axis=0))).all()  # what the columns can hold
-    is_within = (np.abs(rows) < 1).all(axis=1)
-    assert is_within.any()
-    np.testing.assert_allclose(expected[is_within], whole[is_within], rtol=1e-6)
     assert contribution[-2:].sum(axis=1).min() > 5 * np.median(contribution[:-2].sum(axis=1))
 
 
@@ -180,7 +177,7 @@ def test_a_category_adds_what_its_probability_tells() -> None:
     outcome = model.model_.decode(model.model_.encode(rows).draws)
     share = np.asarray(outcome.shares()[0])[0]  # [n, values]
     surprise = -np.log(share[np.arange(200), rows[:, 0].astype(int)])
-    added = detector.explain(frame)["contribution"]["town"].to_numpy()
+    added = detector.anomaly_score(frame, per_feature=True)[:, 0]
     np.testing.assert_allclose(added / added.mean(), surprise / surprise.mean(), rtol=1e-4)
 
 

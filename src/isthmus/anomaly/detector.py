@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse
 from sklearn.base import clone
 
+from isthmus.anomaly.reasons import explained
 from isthmus.anomaly.row_hash import choose_rows, fold_equal_rows, row_hashes
 from isthmus.anomaly.scores import (
     LEAST,
@@ -22,12 +23,13 @@ from isthmus.anomaly.scores import (
     stored_length,
     stored_model,
 )
+from isthmus.anomaly.tables import contributions, open_each, total_scores
 from isthmus.anomaly.thresholds import THRESHOLDS, ThresholdName, ValidationScores, p_values, quantile
 from isthmus.core.coercion import short
 from isthmus.core.constraints import AnyOf, Choice, Constraint, Interval, Seed, Whole
 from isthmus.data.arrow import ColumnSource
 from isthmus.data.source import Source, is_made_by
-from isthmus.data.sources import is_path, open_table
+from isthmus.data.sources import is_path
 from isthmus.data.table_source import TableSource
 from isthmus.data.text_table import TextTable
 from isthmus.data.validation import check_weight
@@ -39,7 +41,6 @@ from isthmus.estimators._seeds import seed_of
 from isthmus.estimators._sklearn import OutlierMixin
 from isthmus.estimators._validation import check_size
 from isthmus.estimators.autoencoder import LEAST_COLUMNS, Autoencoder
-from isthmus.model import inference
 from isthmus.storage.container import Opened
 from isthmus.storage.state import Shapes, State, compare_shapes, header_field, read_tensors
 from isthmus.training.checkpoint import checkpoint_paths
@@ -65,10 +66,15 @@ class FittedDetector:
         """Say whether the rows that are scored may be those of the fit."""
         return self.settings["contamination"] != "auto"
 
+    @property
+    def of_nothing(self) -> float:
+        """The score of a row without any cell: beyond those of all validation rows."""
+        return max(float(self.validation.score.max()), -self.offset) + 1
+
     def contributions(self, sources: Sequence[Source]) -> np.ndarray:
-        """Return what columns add to scores, [n, d]; a row without any cell scores beyond all validation rows."""
-        beyond = max(float(self.validation.score.max()), -self.offset) + 1
-        return np.concatenate(list(_contributions(self.scores, sources, is_own=self.is_own, of_nothing=beyond)))
+        """Return what columns add to scores, [n, d]."""
+        blocks = contributions(self.scores, sources, is_own=self.is_own, of_nothing=self.of_nothing)
+        return np.concatenate(list(blocks))
 
 
 def default_autoencoder(rows: int) -> Autoencoder:
@@ -199,13 +205,13 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         chosen = counting = np.flatnonzero(weight)
         if self.dirty:
             scores, _ = self._learn(table, chosen, weight, hashes, seed, paths)
-            score = _scores(scores, _take(table, chosen), is_own=True)
+            score = total_scores(scores, _take(table, chosen), is_own=True)
             chosen = chosen[score <= quantile(score, weight[chosen], 1 - self.dirty)]
         scores, validation = self._learn(table, chosen, weight, hashes, seed, paths)
         if self.contamination == "auto":
             level = THRESHOLDS[self.threshold](validation, float(self.alpha))
         else:
-            score = _scores(scores, _take(table, counting), is_own=True)
+            score = total_scores(scores, _take(table, counting), is_own=True)
             level = quantile(score, weight[counting], 1 - self.contamination)
         self._fitted = FittedDetector(self.to_json(), scores, validation, -level)
         return self
@@ -239,7 +245,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         per_feature : return what each column adds to it, [n, d]; else the sum over columns, [n].
         """
         fitted = self.fitted_
-        added = fitted.contributions(_open(fitted.scores, X))
+        added = fitted.contributions(open_each(fitted.scores, X))
         return added if per_feature else added.sum(axis=1)
 
     def score_samples(self, X: Any) -> np.ndarray:
@@ -262,10 +268,14 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         return p_values(self.fitted_.validation, self.anomaly_score(X))
 
     def explain(self, X: Any, *, with_scores: bool = False) -> Any:
-        """Return what each column adds to the score of each row, and what the model expected there, a frame.
+        """Return which columns make a row odd, and what the others expect there, a frame.
 
-        Its columns are `("contribution", name)`, which add up to `anomaly_score`, and `("expected", name)`, the
-        reconstruction of the first model.
+        Its columns are `("contribution", name)`, which add up to `anomaly_score`, and `("expected", name)`, what the
+        other columns of the row expect (see `NeighborScore.expected`), within what the column can hold.
+
+        Each column gets a share of the score by how far it falls when that column alone is as expected: a single wrong
+        cell is blamed itself, and not the columns that the model gets wrong because of it. Where no column alone lowers
+        the score, the shares are what the columns add to it, as in `anomaly_score(X, per_feature=True)`.
 
         Parameters
         ----------
@@ -276,18 +286,16 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         import pandas as pd
 
         fitted = self.fitted_
-        sources = _open(fitted.scores, X)
-        added = fitted.contributions(sources)
+        sources = open_each(fitted.scores, X)
         first, source = fitted.scores[0].model.fitted_, sources[0]
-        blocks = (block for block, _ in first.reader.scale_marked(source, is_capped=True))
-        rows = first.reader.unscale(first.run(inference.reconstruct, blocks, source, first.row.size))
+        score, added, usual = explained(fitted.scores, sources, is_own=fitted.is_own, of_nothing=fitted.of_nothing)
+        rows = first.reader.unscale(usual.astype(source.dtype))
         index = source.index if isinstance(source.index, pd.Index) else None
         expected = first.reader.restore_frame(first.reader.within(rows), index)
         learned = first.reader.is_learned
         frames = {"contribution": pd.DataFrame(added[:, learned], columns=expected.columns, index=expected.index)}
         frames["expected"] = expected
         if with_scores:
-            score = added.sum(axis=1)
             columns = {"anomaly_score": score, "p_value": p_values(fitted.validation, score)}
             frames["score"] = pd.DataFrame(columns | {"is_odd": -score < fitted.offset}, index=expected.index)
         return pd.concat(frames, axis=1)
@@ -405,30 +413,6 @@ def _take(table: Any, places: np.ndarray) -> Any:
     if is_made_by(table, "pandas"):
         return table.iloc[places]
     return table.take(places) if is_made_by(table, "pyarrow") else table[places]
-
-
-def _open(scores: Sequence[NeighborScore], X: Any) -> list[Source]:
-    """Return the sources of a table, as each of the models reads it; a file or a stream is opened once."""
-    if scores[0].model.fitted_.reader.text is None and isinstance(opened := open_table(X), ColumnSource):
-        X = opened
-    return [score.model.open_rows(X) for score in scores]
-
-
-def _contributions(
-    scores: Sequence[NeighborScore], sources: Sequence[Source], *, is_own: bool, of_nothing: float = 0.0
-) -> Iterator[np.ndarray]:
-    """Yield what columns add to the scores of rows, [rows, d] float64, the mean over models."""
-    readers = [score.model.fitted_.reader for score in scores]
-    blocks = [reader.scale_marked(source, is_capped=True) for reader, source in zip(readers, sources, strict=True)]
-    for marked in zip(*blocks, strict=True):
-        parts = [score.contributions(*block, is_own=is_own) for score, block in zip(scores, marked, strict=True)]
-        is_empty = (np.isnan(marked[0][0]) & ~marked[0][1]).all(axis=1, keepdims=True)
-        yield np.where(is_empty, of_nothing / parts[0].shape[1], np.mean(parts, axis=0))
-
-
-def _scores(scores: Sequence[NeighborScore], table: Any, *, is_own: bool) -> np.ndarray:
-    blocks = _contributions(scores, _open(scores, table), is_own=is_own)
-    return np.concatenate([block.sum(axis=1) for block in blocks])
 
 
 def _check_values(stored: Opened, scores: Sequence[NeighborScore], validation: ValidationScores) -> None:

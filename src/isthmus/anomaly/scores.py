@@ -15,6 +15,9 @@ from isthmus.estimators._reconstructor import Reconstructor
 from isthmus.storage.container import Opened
 from isthmus.storage.state import Shapes, State, load_state, named_state
 
+MOST_TRIED = 16  # categories of a column
+MOST_LINEAR = 2000  # columns that are expected as a linear function of the others
+RIDGE = 1e-3  # of a variance, added to it
 DISTANCES = 2**24  # held at a time, of neighbors
 LEAST = 1e-6  # what is smaller is taken for no difference
 LEAST_SPREAD = 1e-9  # of a column
@@ -49,6 +52,58 @@ class NeighborScore:
     def _search(self) -> NearestNeighbors:
         return NearestNeighbors(n_neighbors=min(self.neighbors + 1, len(self.points))).fit(self.points)
 
+    @cached_property
+    def _linear(self) -> tuple[np.ndarray, np.ndarray]:
+        """The mean of the usual rows in units of their deviation, [d], and the inverse of their covariance, [d, d]."""
+        points, weight = self.points.astype(np.float64), self.weight.astype(np.float64)
+        mean = np.average(points, axis=0, weights=weight)
+        covariance = np.cov(points.T, aweights=weight, ddof=0).reshape(2 * points.shape[1:])
+        variance = np.maximum(np.diag(covariance), LEAST)
+        return mean, np.linalg.inv(covariance + RIDGE * np.diag(variance))
+
+    def expected(self, rows: np.ndarray) -> np.ndarray:
+        """Return what the other columns expect in each cell of scaled rows [n, d], [n, d] float32.
+
+        Of a number it is its mean given the others, were usual rows normal: x_j − ((x − μ) Λ)_j / Λ_jj with Λ the
+        inverse of their covariance (without neighbors, or with thousands of columns, what the autoencoder makes of the
+        row). Of a category it is the one with which the autoencoder errs least over the row. Of the others, numbers
+        beyond those of usual rows count as the last of them, so that a wild cell does not spoil the rest.
+        """
+        fitted, size = self.model.fitted_, rows.shape[1]
+        is_number = _are_numbers(fitted.row)
+        if len(self.points):
+            ends = np.stack([self.points.min(axis=0), self.points.max(axis=0)]) * self.spread[0]
+            rows = np.where(is_number, np.clip(rows, *ends), rows)
+        answer = fitted.reconstructed(rows)
+        if len(self.points) and size <= MOST_LINEAR:
+            mean, inverse = self._linear
+            points = _points(self.model, rows, self.spread[0]).astype(np.float64)
+            usual = points - (points - mean) @ inverse / np.diag(inverse)
+            answer = np.where(is_number, usual * self.spread[0], answer)
+        for column in np.flatnonzero(~is_number):
+            answer[:, column] = self._expected_category(rows, int(column), answer[:, column])
+        return answer.astype(np.float32)
+
+    def _expected_category(self, rows: np.ndarray, column: int, first: np.ndarray) -> np.ndarray:
+        """Return the category of a column with which the autoencoder errs least over scaled rows [n, d], [n].
+
+        Of many categories only few are tried: the most probable one given the row, `first` [n], and given the others.
+        """
+        fitted = self.model.fitted_
+        count = (fitted.row.categories or ())[column]
+        tried = [np.full(len(rows), each, np.float32) for each in range(count)] if count <= MOST_TRIED else [first]
+        if fitted.row.may_be_missing and count > MOST_TRIED:
+            hidden = rows.copy()
+            hidden[:, column] = np.nan
+            tried.append(fitted.reconstructed(hidden)[:, column])
+        best, least = first, np.full(len(rows), np.inf)
+        for cells in tried:
+            changed = rows.copy()
+            changed[:, column] = cells
+            error = (fitted.column_error(changed) / self.spread[1] ** 2).sum(axis=1)
+            best, least = np.where(error < least, cells, best), np.minimum(error, least)
+        return best
+
     def with_neighbors(self, rows: np.ndarray, weight: np.ndarray, most: int) -> NeighborScore:
         """Return the same with more usual rows, scaled, no two equal, up to `most` in all: by that no score rises."""
         if not len(self.points):
@@ -56,26 +111,33 @@ class NeighborScore:
         points = np.concatenate([self.points, _points(self.model, rows, self.spread[0])])[:most]
         return replace(self, points=points, weight=np.concatenate([self.weight, weight])[:most].astype(np.float32))
 
-    def contributions(self, rows: np.ndarray, is_unseen: np.ndarray | None = None, *, is_own: bool) -> np.ndarray:
+    def contributions(
+        self, rows: np.ndarray, is_unseen: np.ndarray | None = None, *, is_own: bool, origin: np.ndarray | None = None
+    ) -> np.ndarray:
         """Return what each column adds to the score of each of the scaled rows [n, d], [n, d] float64.
 
         Parameters
         ----------
         is_unseen : where a category is that the fit has not had, [n, d].
         is_own : whether rows may be among the usual ones: then a row does not vouch for itself.
+        origin : what the rows were before cells of them were changed, [n, d]: then that row does not vouch for them.
         """
         counts = self.means > 0
         factor = np.divide(counts, self.means, out=np.zeros(PARTS), where=counts) / np.count_nonzero(counts)
-        added = np.einsum("p,pnd->nd", factor, self.parts(rows, is_unseen, is_own=is_own))
+        added = np.einsum("p,pnd->nd", factor, self.parts(rows, is_unseen, is_own=is_own, origin=origin))
         return added if is_unseen is None else added + self.rarity * is_unseen
 
-    def parts(self, rows: np.ndarray, is_unseen: np.ndarray | None = None, *, is_own: bool) -> np.ndarray:
+    def parts(
+        self, rows: np.ndarray, is_unseen: np.ndarray | None = None, *, is_own: bool, origin: np.ndarray | None = None
+    ) -> np.ndarray:
         """Return both parts of the score by column, [2, n, d] float64, not yet in units of their means."""
         error = self.model.fitted_.column_error(rows, is_unseen).astype(np.float64)
         parts = np.stack([np.zeros_like(error), error / np.square(self.spread[1], dtype=np.float64)])
         if len(self.points):
             start = 0
-            for block in self._near(_points(self.model, rows, self.spread[0]), is_own=is_own):
+            points = _points(self.model, rows, self.spread[0])
+            own = _points(self.model, rows if origin is None else origin, self.spread[0]) if is_own else None
+            for block in self._near(points, own):
                 parts[0, start : start + len(block)] = block
                 start += len(block)
         return parts
@@ -85,8 +147,11 @@ class NeighborScore:
         own = State({}, {f"oddness{name}.{key}": getattr(self, key) for key in TENSORS})
         return own | named_state(self.model).inside(f"model{name}")
 
-    def _near(self, points: np.ndarray, *, is_own: bool) -> Iterator[np.ndarray]:
-        """Yield squared distances to the nearest rows by column, on average, [rows, d]."""
+    def _near(self, points: np.ndarray, own: np.ndarray | None) -> Iterator[np.ndarray]:
+        """Yield squared distances to the nearest rows by column, on average, [rows, d].
+
+        Of usual rows that equal a row of `own` [n, d], one counts not, for the row of `points` that stands there.
+        """
         count = self._search.n_neighbors
         at_once = max(DISTANCES // (count * points.shape[1]), 1)
         for start in range(0, len(points), at_once):
@@ -96,8 +161,11 @@ class NeighborScore:
             distance = square.sum(axis=2)
             order = np.argsort(distance, axis=1, kind="stable")
             weight = np.take_along_axis(self.weight[index].astype(np.float64), order, axis=1)
-            if is_own:
-                weight[:, 0] -= np.where(distance.min(axis=1) == 0, np.minimum(weight[:, 0], 1), 0)
+            if own is not None:
+                is_same = (self.points[index] == own[start : start + at_once, None]).all(axis=2)
+                is_same = np.take_along_axis(is_same, order, axis=1)
+                is_first = is_same & (np.cumsum(is_same, axis=1) == 1)
+                weight -= np.where(is_first, np.minimum(weight, 1), 0)
             yield _weighted_mean(np.take_along_axis(square, order[..., None], axis=1), weight, self.neighbors)
 
 

@@ -69,6 +69,10 @@ class FittedAutoencoder(Fitted):
         error[among] = np.where(unseen, self._at_least_rare(furthest), error[among])
         return error
 
+    def reconstructed(self, rows: np.ndarray) -> np.ndarray:
+        """Return what the model makes of scaled rows [n, d] float32, scaled too; of a category the most probable."""
+        return self._by_block(inference.reconstruct, rows)
+
     def squared_error(self, rows: np.ndarray, is_unseen: np.ndarray) -> np.ndarray:
         """Return the squared difference of scaled rows [n, d] to what is expected of them, 1 for a wrong category."""
         error = self._by_block(inference.error, rows)

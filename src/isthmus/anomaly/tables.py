@@ -1,0 +1,58 @@
+"""Tables scored: read as each model reads them, in blocks, and the mean over models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from isthmus.anomaly.scores import NeighborScore
+from isthmus.data.arrow import ColumnSource
+from isthmus.data.source import Source
+from isthmus.data.sources import open_table
+
+Marked = tuple[np.ndarray, np.ndarray]  # scaled rows [n, d], and where a category is that the fit has not had
+
+
+def open_each(scores: Sequence[NeighborScore], X: Any) -> list[Source]:
+    """Return the sources of a table, as each of the models reads it; a file or a stream is opened once."""
+    if scores[0].model.fitted_.reader.text is None and isinstance(opened := open_table(X), ColumnSource):
+        X = opened
+    return [score.model.open_rows(X) for score in scores]
+
+
+def contributions(
+    scores: Sequence[NeighborScore], sources: Sequence[Source], *, is_own: bool, of_nothing: float = 0.0
+) -> Iterator[np.ndarray]:
+    """Yield what columns add to the scores of rows, [rows, d] float64, the mean over models."""
+    return (
+        added_by_columns(scores, marked, is_own=is_own, of_nothing=of_nothing)
+        for marked in marked_blocks(scores, sources)
+    )
+
+
+def marked_blocks(scores: Sequence[NeighborScore], sources: Sequence[Source]) -> Iterator[tuple[Marked, ...]]:
+    """Yield blocks of rows as each model sees them, and where a category is that the fit has not had."""
+    readers = [score.model.fitted_.reader for score in scores]
+    blocks = [reader.scale_marked(source, is_capped=True) for reader, source in zip(readers, sources, strict=True)]
+    return zip(*blocks, strict=True)
+
+
+def added_by_columns(
+    scores: Sequence[NeighborScore], marked: Sequence[Marked], *, is_own: bool, of_nothing: float = 0.0
+) -> np.ndarray:
+    """Return what columns add to the scores of rows, [rows, d] float64, the mean over models.
+
+    A row without any cell scores `of_nothing`.
+    """
+    parts = [score.contributions(*block, is_own=is_own) for score, block in zip(scores, marked, strict=True)]
+    is_empty = (np.isnan(marked[0][0]) & ~marked[0][1]).all(axis=1, keepdims=True)
+    added: np.ndarray = np.where(is_empty, of_nothing / parts[0].shape[1], np.mean(parts, axis=0))
+    return added
+
+
+def total_scores(scores: Sequence[NeighborScore], table: Any, *, is_own: bool) -> np.ndarray:
+    """Return the scores of the rows of a table, [n], the mean over models."""
+    blocks = contributions(scores, open_each(scores, table), is_own=is_own)
+    return np.concatenate([block.sum(axis=1) for block in blocks])
