@@ -339,7 +339,7 @@ SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
     "validation_fraction below": ({"validation_fraction": -0.1}, "validation_fraction must be"),
     "validation_fraction NaN": ({"validation_fraction": NAN}, "validation_fraction must be"),
     "validation_fraction text": ({"validation_fraction": "a tenth"}, "validation_fraction must be"),
-    "n_starts": ({"n_starts": 0}, r"n_starts must be a whole number of at least 1\. Got 0"),
+    "n_starts": ({"n_starts": 0}, r"n_starts must be a whole number of at least 1 and at most 10,000\. Got 0"),
     "random_state": ({"random_state": "a"}, r"random_state must be .*a whole number in \[0, 2\*\*32\)\. Got 'a'"),
     "random_state below": ({"random_state": -1}, "random_state must be .*a whole number"),
     "random_state above": ({"random_state": 2**32}, "random_state must be .*a whole number"),

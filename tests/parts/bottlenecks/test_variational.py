@@ -69,7 +69,7 @@ def test_the_posterior_by_hand() -> None:
 
 
 def test_draws_have_the_mean_and_the_deviation_of_the_posterior() -> None:
-    count = 20_000
+    count = 10_000
     code = neck(draws=count)(jnp.array(HIDDEN), jax.random.key(0))
     draws, deviation = np.asarray(code.draws, np.float64), np.exp(0.5 * LOG_VARIANCE)
     assert draws.shape == (count, 6, 3)

@@ -79,7 +79,7 @@ def test_small_noise_sees_the_second_derivatives() -> None:
         shifts = [X[:, None, None] + a * step[:, None] + b * step[None, :] for a, b in pairs]
         second = sum(a * b * np.asarray(encode(shift)) for (a, b), shift in zip(pairs, shifts, strict=True)) / 4e-8
     expected = 0.01**2 * (second**2).sum(axis=(1, 2, 3))
-    found = value(Curvature(deviation=0.01, draws=20_000), "mlp((5,), tanh)", "deterministic(2)")
+    found = value(Curvature(deviation=0.01, draws=10_000), "mlp((5,), tanh)", "deterministic(2)")
     np.testing.assert_allclose(found, expected, rtol=0.05)
 
 
