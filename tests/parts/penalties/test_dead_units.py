@@ -42,7 +42,7 @@ def penalty_of(penalty: Any, flat: Any, since: Any, x: Any = X, skeleton: Any = 
     """Return the penalty's term [n] for a model of these weights."""
     model = assemble(skeleton, flat)
     code = model.encode(x)
-    batch = Batch(x, jnp.asarray(WEIGHT))
+    batch = Batch(x, jnp.asarray(WEIGHT, x.dtype))
     return penalty(ForwardPass(batch, x, code, model.decode(code.draws), model, jnp.int32(0), None, since))
 
 
@@ -125,8 +125,7 @@ def test_the_bias_is_not_counted_twice_where_a_decoder_has_layers() -> None:
 
 def test_living_units_learn_nothing_from_it_through_a_decoder_with_layers() -> None:
     def total(flat: Any) -> Any:
-        known = X.astype(np.float32)  # in float32, whatever was compiled for float64 before
-        return jnp.sum(penalty_of.__wrapped__(DeadUnits(revived=2, after=10), flat, SINCE, known, DEEP))
+        return jnp.sum(penalty_of(DeadUnits(revived=2, after=10), flat, SINCE, X.astype(np.float32), DEEP))
 
     slope = assemble(DEEP, jax.jit(jax.grad(total))(DEEP_FLAT.astype(np.float32))).neck.affine
     np.testing.assert_array_equal(np.asarray(slope.matrix)[:, [0, 2, 4, 5]], 0)
