@@ -144,7 +144,10 @@ REFUSED = {
     # They need several numbers for each column.
     r"tied=True likelihoods=(mixture|histogram)": "tied weights need a decoder that mirrors",
     # A regression gives the last layer only where it is affine and free.
-    r"init=pca decoder=(conv|hyper|recurrent|residual|squeeze_excite)": "init='pca' needs an affine layer .* init=None",
+    r"init=pca decoder=(conv|recurrent|residual|squeeze_excite)": "init='pca' needs an affine layer .* init=None",
+    # The number of a task is none, and without hypernetworks there is nothing that remembers tasks.
+    r"init=pca penalties=task_memory": "init='pca' needs an affine layer into the code",
+    r"init=pca (en|de)coder=hyper": "init='pca' needs numbers, and none missing: use init=None",
     r"init=pca tied=True": "init='pca' needs an affine layer",
     # Nothing is chosen among the units, so none can die.
     r"penalties=dead_units bottlenecks=(?!top_k).*": "dead_units needs a code .* use bottleneck='top_k",
