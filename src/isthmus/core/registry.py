@@ -40,13 +40,14 @@ def find_part(kind: str, name: str) -> type[Any]:
     UnknownPart
         If there is none; the message suggests the nearest name and lists all of the kind.
     """
+    if name in _PARTS.get(kind, {}):
+        return _PARTS[kind][name]
     known = part_names(kind)
     if name not in known:
         raise UnknownPart(
             f"no {singular(kind)} is called {short(name)}.{suggestion(name, known)} There are: {', '.join(known)}."
         )
-    if name not in _PARTS.get(kind, {}):
-        importlib.import_module(f"isthmus.parts.{kind}.{name}")
+    importlib.import_module(f"isthmus.parts.{kind}.{name}")
     return _PARTS[kind][name]
 
 

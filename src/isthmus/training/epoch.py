@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -35,17 +36,17 @@ class Job:
     known: KnownCategories = field(default_factory=dict)
     compares: bool = True  # epochs with each other: else each has rows of its own, and the last weights are kept
 
-    @property
+    @cached_property
     def steps_per_epoch(self) -> int:
         """Return how many steps an epoch takes, at least where groups are not cut."""
         return 1 if self.plan.optimizer.full_batch else -(-int(self.table.rows) // self.batch_size)
 
-    @property
+    @cached_property
     def first_comparable(self) -> int:
         """Return how many epochs pass until every schedule has ended: only from then on losses can be compared."""
         return -(-self.plan.last_step(self.model) // self.steps_per_epoch)
 
-    @property
+    @cached_property
     def keeps_best(self) -> bool:
         """Say whether the weights of the epoch of the lowest loss are kept, else those of the last one.
 
