@@ -1,4 +1,4 @@
-"""The house is built as it is drawn: who may import whom, how long a file may be, and what is never used."""
+"""The code is built as it is drawn: who may import whom, how long a file may be, and what is never used."""
 
 from __future__ import annotations
 

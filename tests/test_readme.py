@@ -43,13 +43,13 @@ def test_the_commands_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.Monk
     assert pd.read_csv("clean.csv").columns.tolist() == table.columns.tolist()
 
 
-def test_the_table_names_every_room_and_parts_that_exist() -> None:
+def test_the_table_names_every_kind_and_parts_that_exist() -> None:
     rows = re.findall(r"^\| (\w+) \| (`.*) \|$", README, re.M)
-    listed = {room: set(re.findall(r"`(\w+)`", cell.partition(":")[0])) for room, cell in rows}
+    listed = {kind: set(re.findall(r"`(\w+)`", cell.partition(":")[0])) for kind, cell in rows}
     assert set(listed) == set(part_kinds())
-    for room, parts in listed.items():
+    for kind, parts in listed.items():
         assert parts
-        assert parts <= set(part_names(room))
+        assert parts <= set(part_names(kind))
 
 
 def test_the_readme_names_files_that_exist() -> None:

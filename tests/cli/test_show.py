@@ -13,10 +13,10 @@ from isthmus.core.spelling import resolve
 from isthmus.storage import container
 
 
-def of_the_house(room):
-    """The parts of a room that are files in it; other tests may have defined more."""
+def of_the_library(kind):
+    """The parts of a kind that are files of it; other tests may have defined more."""
     return [
-        part for part in (find_part(room, name) for name in part_names(room)) if part.__module__.startswith("isthmus.")
+        part for part in (find_part(kind, name) for name in part_names(kind)) if part.__module__.startswith("isthmus.")
     ]
 
 
@@ -68,7 +68,7 @@ def test_inspect_shows_the_code_of_the_whole_of_a_stack(told, frame, tmp_path):
 @pytest.mark.parametrize("room", part_kinds())
 def test_parts_shows_every_part_of_a_room(told, room):
     shown = told("parts", room)
-    for part in of_the_house(room):
+    for part in of_the_library(room):
         assert shown[show.spelling(part)] == part.__doc__.splitlines()[0]
     assert next(iter(shown)) == room
 
@@ -76,12 +76,12 @@ def test_parts_shows_every_part_of_a_room(told, room):
 def test_parts_shows_every_room(call):
     lines = call("parts").stdout.splitlines()
     assert set(part_kinds()) <= set(lines)
-    assert sum(line != "" for line in lines) == sum(1 + len(part_names(room)) for room in part_kinds())
+    assert sum(line != "" for line in lines) == sum(1 + len(part_names(kind)) for kind in part_kinds())
 
 
 def test_what_parts_shows_can_be_written(told):
     for room, contract in part_kinds().items():
-        for part in of_the_house(room):
+        for part in of_the_library(room):
             name, spelling = part.name, show.spelling(part)
             required = {"size": "16", "seconds": "1.0", "loss": "1.0", "start": "0.1", "end": "0.0", "steps": "5"}
             inside = spelling.removeprefix(name).removeprefix("(").removesuffix(")")

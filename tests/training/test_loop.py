@@ -203,13 +203,13 @@ STARTS = {
 
 
 def settled(name: str) -> dict[str, Any]:
-    rooms = {"corruption": "Corruption", "optimizer": "Optimizer", "stops": "Stop"}
+    kinds = {"corruption": "Corruption", "optimizer": "Optimizer", "stops": "Stop"}
     from isthmus import contracts
 
     found = dict(STARTS[name])
-    for key in rooms.keys() & found.keys():
+    for key in kinds.keys() & found.keys():
         if isinstance(found[key], str):
-            part = resolve(getattr(contracts, rooms[key]), found[key])
+            part = resolve(getattr(contracts, kinds[key]), found[key])
             found[key] = (part,) if key == "stops" else part
     return found
 

@@ -25,7 +25,7 @@ class MixedInput(BackboneModule):
     """
 
     gate: Array  # [numbers], γ
-    road: Any  # the encoder, a BackboneModule
+    road: Any  # the encoder, a BackboneModule; model files know it by this name
     numbers: tuple[int, ...] = eqx.field(static=True)  # columns
     categories: tuple[tuple[int, int], ...] = eqx.field(static=True)  # column and how many values
     rest: tuple[int, ...] = eqx.field(static=True)  # columns of categories that the encoder reads as such

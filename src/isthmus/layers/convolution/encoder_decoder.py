@@ -1,4 +1,4 @@
-"""Roads over images: flat rows in, layers over [n, height, width, channels], flat rows out."""
+"""Encoders and decoders over images: flat rows in, layers over [n, height, width, channels], flat rows out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Roads over codes in order, as texts are: a vector for each code, layers over the steps, one row in the end."""
+"""Encoders over tokens in order, as texts are: a vector for each code, layers over the steps, one row in the end."""
 
 from __future__ import annotations
 

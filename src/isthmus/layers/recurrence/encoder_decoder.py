@@ -1,4 +1,4 @@
-"""Roads over sequences: flat rows in, cells over their steps, flat rows out."""
+"""Encoders and decoders over sequences: flat rows in, cells over their steps, flat rows out."""
 
 from __future__ import annotations
 

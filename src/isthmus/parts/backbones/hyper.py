@@ -15,7 +15,7 @@ from isthmus.layers.hypernetwork import Form, Generated, Last, hypernetwork
 
 @dataclass(frozen=True)
 class Hyper(Backbone):
-    """Roads whose weights θ = g(condition, chunk) another network g makes; only g learns.
+    """Encoders and decoders whose weights θ = g(condition, chunk) another network g makes; only g learns.
 
     A column of the table is the condition: the number of a task, for which an embedding is learned, or any number. The
     encoder and the decoder are not given it; they have other weights for another condition. All their weights are made,
