@@ -65,12 +65,12 @@ def test_inspect_shows_the_code_of_the_whole_of_a_stack(told, frame, tmp_path):
     assert facts["model"].startswith("StackedAutoencoder with ")
 
 
-@pytest.mark.parametrize("room", part_kinds())
-def test_parts_shows_every_part_of_a_room(told, room):
-    shown = told("parts", room)
-    for part in of_the_library(room):
+@pytest.mark.parametrize("kind", part_kinds())
+def test_parts_shows_every_part_of_a_room(told, kind):
+    shown = told("parts", kind)
+    for part in of_the_library(kind):
         assert shown[show.spelling(part)] == part.__doc__.splitlines()[0]
-    assert next(iter(shown)) == room
+    assert next(iter(shown)) == kind
 
 
 def test_parts_shows_every_room(call):
@@ -80,8 +80,8 @@ def test_parts_shows_every_room(call):
 
 
 def test_what_parts_shows_can_be_written(told):
-    for room, contract in part_kinds().items():
-        for part in of_the_library(room):
+    for kind, contract in part_kinds().items():
+        for part in of_the_library(kind):
             name, spelling = part.name, show.spelling(part)
             required = {"size": "16", "seconds": "1.0", "loss": "1.0", "start": "0.1", "end": "0.0", "steps": "5"}
             inside = spelling.removeprefix(name).removeprefix("(").removesuffix(")")
