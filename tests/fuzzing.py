@@ -371,9 +371,9 @@ def changed(random: np.random.Generator, header: dict[str, Any], tensors: dict[s
         elif act == 2:
             inner[last] = deepcopy(value_at(header, other))
         elif act == 3 and isinstance(inner, dict):
-            inner[str(random.choice(["x", "seed", "size", "part", "\ud800"]))] = inner[last]
+            inner[str(random.choice(["x", "seed", "size", "part", "\ud800"]))] = deepcopy(inner[last])
         else:
-            inner[last] = EXTREMES[random.integers(len(EXTREMES))]
+            inner[last] = deepcopy(EXTREMES[random.integers(len(EXTREMES))])  # the next change may go into it
 
 
 def value_at(data: Any, way: tuple[Any, ...]) -> Any:
