@@ -83,6 +83,15 @@ def test_answers_are_the_same_when_programs_are_dropped_in_other_threads(few: No
             np.testing.assert_array_equal(answered, wanted)
 
 
+def test_memory_goes_back_to_the_system_with_the_programs(few: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What malloc keeps in pieces came to 430 MB of 890 after a hundred shapes."""
+    trimmed = []
+    monkeypatch.setattr(programs, "_return_memory", lambda: trimmed.append(step.epoch._cache_size()))
+    fit(3)
+    fit(4)
+    assert set(trimmed) == {0}  # once they are gone
+
+
 def test_programs_of_others_are_dropped_seldom(monkeypatch: pytest.MonkeyPatch, counter: Compiled) -> None:
     double = jax.jit(lambda x: x * 2 + 5)
     double(np.ones(3))

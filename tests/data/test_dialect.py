@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from isthmus import InvalidData, InvalidPart, open_table
+from isthmus.data.dialect import AS_SHOWN, read_cells
 
 TEXT = "имя,b\nпривет,1.5\nмир,2.5\n"
 SAID = {"cp1251": "it is read as cp1251", "cp1252": "it is read as cp1252"}
@@ -114,3 +118,30 @@ def test_options_that_do_nothing_are_refused() -> None:
         InvalidData, match=r"^sep: expected a text file, as \.csv, which it is for; got a table in memory"
     ):
         open_table([[1.0, 2.0]], sep=";")
+
+
+PLAIN = {
+    "numbers": "a,b\n1,2\n3,4\n",
+    "no end": "a,b\n1,2\n3,4",
+    "windows": "a,b\r\n1,2\r\n\r\n3,4\r\n",
+    "blank": "a,b\n\n1,2\n\n\n,\n 3 ,\n",
+    "semicolons": "a;b;c\n1;;x,y\n;;\nNA;nan;null\n",
+    "tabs": "a\tb\n\t\n1\t é\n",
+    "same names": "a,a\n1,2\n",
+    "quotes": 'a,b\n"1,5",2\n3"4,5\n',
+    "old lines": "a,b\r1,2\r3,4\r",
+    "no rows": "a,b\n",
+    "long": f"a,b\n{'x' * 100_000},1\n",
+    "words": "a,b\nTrue,2020-01-01\n#N/A,0x1F\n",
+}
+
+
+@pytest.mark.parametrize("case", PLAIN)
+def test_cells_are_those_that_the_csv_module_of_python_cuts(case: str) -> None:
+    text = PLAIN[case]
+    sign = next((sign for sign in ";\t" if sign in text), ",")
+    first, *rows = (row for row in csv.reader(io.StringIO(text, newline=""), delimiter=sign) if row)
+    read = read_cells("x.csv", text.encode(), None, AS_SHOWN)
+    assert read.first == first
+    assert [list(row) for row in zip(*(column.to_pylist() for column in read.table), strict=True)] == rows
+    assert all(column.type == pa.large_string() for column in read.table)

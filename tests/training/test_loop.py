@@ -182,6 +182,28 @@ def test_without_rows_held_out_the_weights_of_the_lowest_loss_in_training_are_ke
     assert seen[-1].best_loss[0] == pytest.approx(losses[best])
 
 
+def test_weights_of_the_lowest_loss_are_kept_where_an_epoch_is_one_batch() -> None:
+    """Its loss is that before its step: the weights after it may be the worst of all."""
+    settings = job(optimizer=Sgd(0.1, momentum=0.9), batch_size=40, max_epochs=5)
+    seen = _all(settings)
+    losses = [progress.histories[0][-1]["loss"] for progress in seen]
+    best = int(np.argmin(losses))
+    assert 0 < best < 4
+    kept = [without_noise(progress.best_weights[0], ROWS) for progress in seen]
+    assert kept[-1] == pytest.approx(losses[best], rel=1e-5)
+    np.testing.assert_array_equal(seen[-1].best_weights, seen[best - 1].state.weights)
+    for progress in seen[: best + 1]:  # so far each step was better than those before it
+        is_lowest = progress.best_loss[0] == progress.histories[0][-1]["loss"]
+        assert not is_lowest or np.array_equal(progress.best_weights, progress.state.weights)
+
+
+def test_the_start_is_kept_where_the_one_batch_of_each_epoch_makes_it_worse() -> None:
+    settings = job(optimizer=Sgd(5.0), batch_size=40, max_epochs=3)
+    first, *_, end = _all(settings)
+    np.testing.assert_array_equal(first.best_weights, first.state.weights)  # not yet judged
+    np.testing.assert_array_equal(end.best_weights[0], draw_weights(MODEL, 7))
+
+
 def test_no_epoch_at_all_keeps_the_drawn_weights() -> None:
     settings = job(max_epochs=0)
     assert _all(settings) == []

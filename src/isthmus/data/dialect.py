@@ -13,6 +13,8 @@ from typing import IO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
 
 from isthmus.core.coercion import short
 from isthmus.data.cells.format import TEXT
@@ -21,6 +23,7 @@ from isthmus.errors import InvalidData, require
 SEPARATORS = ",;\t|"
 SAMPLE = 65_536  # characters that the separator is noticed from
 BLOCK = 65_536  # lines at a time
+MOST_BYTES = 1 << 24  # of a line that is cut without looking for quotes
 MAGIC = {
     b"\x1f\x8b": ("compressed by gzip", ".csv.gz"),
     b"PK\x03\x04": ("a ZIP archive, as .xlsx and .npz files are", ".xlsx or .npz"),
@@ -119,6 +122,10 @@ def read_cells(name: str, content: bytes, separator: str | None, options: Readin
     text, encoding = _decode(name, content, options.encoding)
     text = _without_comments(text)
     sign = options.sep or _notice_separator(text, separator)
+    head = text[:SAMPLE]
+    line_end = "\r\n" if "\r\n" in head else "\n"
+    if (plain := _split_plain(text, sign)) is not None:
+        return Cells(*plain, Dialect(encoding, sign, line_end))
     blocks: list[list[pa.Array]] = []
     lines = _lines(name, text, sign)
     try:
@@ -133,9 +140,32 @@ def read_cells(name: str, content: bytes, separator: str | None, options: Readin
             rows = []
     blocks.append(_columns(rows, len(first)))
     table = [pa.concat_arrays([block[i] for block in blocks]) for i in range(len(first))]
-    head = text[:SAMPLE]
-    line_end = "\r\n" if "\r\n" in head else "\n"
     return Cells(first, table, Dialect(encoding, sign, line_end, *_notice_quotes(head, sign, len(first))))
+
+
+def _split_plain(text: str, separator: str) -> tuple[list[str], list[pa.Array]] | None:
+    """Return the cells of the first line, and of each column those below, as `_lines` does and many times as fast.
+
+    None where that needs more than to cut the text: where there are quotes, or lines of other lengths than the first.
+    """
+    line, _, below = text.partition("\n")
+    first = line.removesuffix("\r").split(separator)
+    needs_more = len(first) == 1 or not line.strip() or '"' in text or "\0" in text or below.startswith("\ufeff")
+    if needs_more or not separator.isascii() or text.count("\r") != text.count("\r\n"):
+        return None
+    try:
+        cells = pa_csv.read_csv(
+            io.BytesIO(below.encode()),
+            pa_csv.ReadOptions(autogenerate_column_names=True, block_size=MOST_BYTES),
+            pa_csv.ParseOptions(delimiter=separator, quote_char=False),
+            pa_csv.ConvertOptions(column_types={f"f{i}": TEXT for i in range(len(first))}),
+        )
+    except pa.ArrowException:
+        return None
+    table = [pa.concat_arrays(column.chunks) for column in cells.columns]
+    longest = max((pc.max(pc.binary_length(column)).as_py() for column in table), default=0)
+    is_same = len(table) == len(first) and longest <= csv.field_size_limit()
+    return (first, table) if is_same else None
 
 
 def _lines(name: str, text: str, separator: str) -> Iterator[list[str]]:

@@ -60,6 +60,11 @@ class Job:
         is_vague |= any(penalty.is_random for penalty in plan.penalties) and not plan.optimizer.full_batch
         return self.compares and (self.held_out is not None or not is_vague)
 
+    @cached_property
+    def judges_late(self) -> bool:
+        """Say whether the loss by which an epoch is judged is that before its step: of one batch, no rows held out."""
+        return self.held_out is None and self.steps_per_epoch == 1 and not self.plan.optimizer.full_batch
+
     @property
     def last(self) -> End:
         """Return the end of a start that has taken all its epochs."""

@@ -84,11 +84,15 @@ def _next(job: Job, before: Progress) -> Progress:
     is_first = before.epoch <= job.first_comparable  # none before it can be compared with it
     is_good = keeps & (is_first | (values["loss"] < before.good_loss))
     is_best = keeps & (is_first | (not job.keeps_best) | (losses < before.best_loss))
+    good = _choose(is_good, origin, before.good)
+    best_weights = _choose(is_best, state.weights, before.best_weights)
+    if job.judges_late:  # the step after the lowest loss was no better than what it began with
+        best_weights = _choose(keeps & ~is_best, good.weights, best_weights)
     return Progress(
         state=_choose(keeps, state, before.state),
-        good=_choose(is_good, origin, before.good),
+        good=good,
         good_loss=np.where(is_good, values["loss"], before.good_loss),
-        best_weights=_choose(is_best, state.weights, before.best_weights),
+        best_weights=best_weights,
         best_loss=np.where(is_lost, np.inf, np.where(is_best, losses, before.best_loss)),
         factor=factor,
         histories=histories,

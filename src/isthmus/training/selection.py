@@ -20,7 +20,11 @@ def why_end(job: Job, history: Sequence[Record], is_settled: bool = False) -> En
 
 
 def kept_epoch(job: Job, history: Sequence[Record]) -> int:
-    """Return the number of the epoch whose weights are kept: of the lowest comparable loss, else the last one."""
+    """Return the number of the epoch whose weights are kept: of the lowest comparable loss, else the last one.
+
+    Where an epoch is one batch and no rows are held out, its loss is that before its step: those weights are kept, but
+    of the last epoch those after it.
+    """
     comparable = watched(history[job.first_comparable :])
     if not job.keeps_best or not comparable:
         return len(history)
