@@ -328,3 +328,15 @@ def test_a_row_without_any_cell_is_an_outlier(threshold: str) -> None:
     added = detector.explain(rows)["contribution"].to_numpy()
     np.testing.assert_allclose(added.sum(axis=1), score)
     assert len(set(added[-1])) == 1  # nothing tells the columns apart
+
+
+def test_one_column_is_enough_for_a_detector_that_removes_noise() -> None:
+    x = np.random.default_rng(0).normal(size=(90, 1))
+    x[17] = 40
+    template = default_autoencoder(90).set_params(max_epochs=2)
+    detector = AnomalyDetector(template, contamination=0.02).fit(x)
+    assert detector.predict(x)[17] == -1
+    assert detector.anomaly_score(x).argmax() == 17
+    assert detector.explain(x)["contribution"].shape == (90, 1)
+    with pytest.raises(InvalidData, match="with one column there is nothing to compress"):
+        made().fit(x)

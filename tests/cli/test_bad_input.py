@@ -1,6 +1,7 @@
 """Each bad table is one sentence that names the place."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import isthmus
@@ -115,3 +116,15 @@ def test_word_vectors_are_no_network(refused, table, command):
     isthmus.WordVectors(2, min_count=1, max_epochs=0).fit(["a cat", "a dog"] * 3).save("model.safetensors")
     message = refused(command, "model.safetensors", table, "--out", "out.csv")
     assert message.startswith("model.safetensors holds WordVectors; expected Autoencoder or StackedAutoencoder or ")
+
+
+@pytest.mark.parametrize("command", ["fit", "detect"])
+def test_a_column_of_texts_alone_is_refused_by_its_name(call, command):
+    """Neither learns from texts in a file."""
+    words = ["cat", "dog", "sun", "sea", "oil", "car"]
+    texts = [" ".join(words[i // 6**k % 6] for k in range(5)) for i in range(0, 6**4, 31)]
+    pd.DataFrame({"text": texts}).to_csv("data.csv", index=False)
+    result = call(command, "data.csv", "--out", "model.safetensors" if command == "fit" else "odd.csv")
+    assert result.exit_code == 1
+    assert "X has 0 feature(s) (shape=(42, 1)), beside what is left out ('text'), while a minimum of" in result.stderr
+    assert "Texts are learned from a list of them, fit(list(frame['text']))." in result.stderr

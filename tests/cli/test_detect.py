@@ -65,3 +65,101 @@ def test_a_model_that_is_no_detector_is_refused(refused, path, trained):
     assert "holds Autoencoder; expected AnomalyDetector." in refused("detect", path, "--model", trained)
     message = refused("detect", path, "--model", trained, "--alpha", 0.1)
     assert message.startswith("--alpha is for a detector that is trained, and ")
+
+
+@pytest.fixture
+def short(monkeypatch):
+    monkeypatch.setattr("isthmus.anomaly.detector.STEPS", 10)
+
+
+def orders():
+    """Return a table with ids, a label and a wrong price in row 50."""
+    random = np.random.default_rng(1)
+    count = random.integers(1, 9, 90)
+    frame = pd.DataFrame({"order": [f"A-{i:05d}" for i in range(90)], "count": count, "price": count * 2.5})
+    frame["day"] = pd.date_range("2024-01-01", periods=90).strftime("%Y-%m-%d")
+    frame.loc[50, "price"] = 990.25
+    return frame.assign(score=np.where(count > 4, "much", "little"))
+
+
+def test_a_row_is_written_with_its_ids_and_reasons_with_value_and_expected_value(call, short):
+    frame = orders()
+    frame.to_csv("orders.csv", index=False)
+    words = ("--label-column", "score", "--out", "odd.csv", "--save-model", "d.safetensors")
+    result = call("detect", "orders.csv", *words)
+    assert result.exit_code == 0, result.stderr
+    rows = pd.read_csv("odd.csv")
+    assert list(rows)[:6] == ["row", "order", "score", "anomaly_score", "p_value", "is_odd"]
+    assert list(rows)[6:10] == ["column_1", "share_1", "value_1", "expected_1"]
+    assert rows["order"].tolist() == frame["order"].tolist()
+    assert rows["score"].tolist() == frame["score"].tolist()
+    worst = rows.loc[rows["anomaly_score"].idxmax()]
+    assert (worst["row"], worst["order"], worst["column_1"]) == (50, "A-00050", "price")
+    assert float(worst["value_1"]) == 990.25
+    explained = isthmus.load("d.safetensors").explain("orders.csv")
+    assert float(worst["expected_1"]) == explained[("expected", "price")].iloc[50] < 990.25
+    assert "price" in result.stdout
+    assert f"(990.25; expected {worst['expected_1']})" in result.stdout
+    days = rows.loc[rows["column_1"] == "day", ["row", "value_1"]]
+    assert len(days)
+    assert days["value_1"].tolist() == frame["day"][days["row"]].tolist()
+
+
+def test_ids_called_as_a_column_of_the_report_are_told_apart(call, short):
+    orders().rename(columns={"order": "row"}).to_csv("orders.csv", index=False)
+    assert call("detect", "orders.csv", "--out", "odd.csv").exit_code == 0
+    rows = pd.read_csv("odd.csv")
+    assert rows["row"].tolist() == list(range(90))
+    assert rows["row_of_table"].tolist() == orders()["order"].tolist()
+
+
+def test_rows_of_an_array_have_values_too(call, short):
+    np.save("rows.npy", ROWS)
+    assert call("detect", "rows.npy", "--out", "odd.csv").exit_code == 0
+    rows = pd.read_csv("odd.csv")
+    places = rows["column_1"].str.removeprefix("x").astype(int).to_numpy()
+    np.testing.assert_allclose(rows["value_1"], ROWS[np.arange(len(ROWS)), places], rtol=1e-12)
+
+
+def test_one_column_is_enough(call, short):
+    values = np.random.default_rng(0).normal(size=90).round(3)
+    values[17] = 40
+    pd.DataFrame({"pressure": values}).to_csv("data.csv", index=False)
+    result = call("detect", "data.csv", "--out", "odd.csv", "--contamination", 0.02)
+    assert result.exit_code == 0, result.stderr
+    rows = pd.read_csv("odd.csv")
+    assert rows["anomaly_score"].idxmax() == 17
+    assert rows.loc[17, "is_odd"]
+    assert (rows.loc[17, "column_1"], rows.loc[17, "value_1"]) == ("pressure", 40)
+
+
+@pytest.mark.parametrize("command", ["detect", "impute"])
+def test_a_training_goes_on_from_its_checkpoint(call, refused, table, command, tmp_path):
+    words = (command, table, "--out", "out.csv", "--checkpoint", "progress")
+    first_epochs = 1 if command == "detect" else 3  # an imputer's rate follows the epochs that are asked for
+    assert call(*words, "--max-epochs", first_epochs).exit_code == 0
+    assert (tmp_path / "progress").stat().st_size
+    assert call(*words, "--max-epochs", 3, "--save-model", "on.safetensors").exit_code == 0
+    whole = (command, table, "--out", "out.csv", "--max-epochs", 3, "--save-model", "whole.safetensors")
+    assert call(*whole).exit_code == 0
+    on, at_once = (isthmus.load(f"{name}.safetensors") for name in ("on", "whole"))
+    first, second = (getattr(model, "models_", None) or [model.autoencoder_] for model in (on, at_once))
+    np.testing.assert_array_equal(first[0].transform(table), second[0].transform(table))
+    (tmp_path / "progress").write_bytes(b"no checkpoint")
+    assert "progress" in refused(*words)
+    message = refused(*words[:-1], tmp_path / "none" / "progress")
+    assert "there is no folder" in message
+    message = refused(command, table, "--out", "out.csv", "--model", "on.safetensors", "--checkpoint", "progress")
+    assert message.startswith("--checkpoint is for")
+
+
+@pytest.mark.parametrize("command", ["detect", "impute"])
+def test_a_model_is_kept_though_the_table_cannot_be_written(refused, table, command, tmp_path, monkeypatch, short):
+    def fail(*_, **__):
+        raise OSError(28, "No space left on device", "out.csv")
+
+    monkeypatch.setattr("isthmus.cli.output._write", fail)
+    monkeypatch.setattr("isthmus.estimators.imputer.STEPS", 100)
+    message = refused(command, table, "--out", "out.csv", "--save-model", "kept.safetensors")
+    assert message == "out.csv: No space left on device."
+    isthmus.load(tmp_path / "kept.safetensors")

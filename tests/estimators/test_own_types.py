@@ -132,3 +132,12 @@ def test_a_row_alone_whose_cell_is_none_is_one_that_lacks_it(beside: bool, tmp_p
     if not beside:
         with pytest.raises(InvalidData, match=r"^column 'c' holds NaN \(missing\) in 1 row \(first: 0\)"):
             autoencoder().fit(FRAME.assign(c=A)).transform(alone)
+
+
+@pytest.mark.parametrize("kind", ["int64", "int32", "uint8", "bool"])
+def test_arrays_of_whole_numbers_come_back_as_such(kind: str) -> None:
+    """Whole numbers beyond 2**53, as ids are, would not survive as floats."""
+    rows = (np.arange(180).reshape(60, 3) + (2**60 if kind == "int64" else 0)).astype(kind)
+    filled = Imputer(autoencoder(max_epochs=0)).fit_transform(rows)
+    assert filled.dtype == rows.dtype
+    np.testing.assert_array_equal(filled, rows)

@@ -40,7 +40,7 @@ from isthmus.estimators._reconstructor import Reconstructor
 from isthmus.estimators._seeds import seed_of
 from isthmus.estimators._sklearn import OutlierMixin
 from isthmus.estimators._validation import check_size
-from isthmus.estimators.autoencoder import LEAST_COLUMNS, Autoencoder
+from isthmus.estimators.autoencoder import Autoencoder
 from isthmus.storage.container import Opened
 from isthmus.storage.state import Shapes, State, compare_shapes, header_field, read_tensors
 from isthmus.training.checkpoint import checkpoint_paths
@@ -106,7 +106,8 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
     missing is an outlier: its score is 1 above those of all validation rows and the threshold.
 
     The default autoencoder removes a little noise, and its code is wide: it need not compress, it pulls a row towards
-    where usual rows are dense, and what it changes is anomalous. The error of a narrow code alone is a weaker score.
+    where usual rows are dense, and what it changes is anomalous; so one column is enough for it. The error of a narrow
+    code alone is a weaker score.
 
     Parameters
     ----------
@@ -200,7 +201,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         seed, paths = seed_of(self.random_state), checkpoint_paths(checkpoint, self.random_state)
         _, source = learn_reader(X, self._templates()[0].table_options())
         weight = check_weight(sample_weight, source.n_rows)
-        check_size(source, weight, LEAST_COLUMNS)
+        check_size(source, weight, 1)
         table, hashes = _table(X, source), row_hashes(source, seed)
         chosen = counting = np.flatnonzero(weight)
         if self.dirty:

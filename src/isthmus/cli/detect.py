@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,23 +13,20 @@ from isthmus.cli import output, screen, table
 from isthmus.cli.use import load_kind
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from isthmus import AnomalyDetector
 
 SHOWN = 10  # rows
 REASONS = 3  # columns of each row
+WIDTH = 30  # characters of a cell that are shown
+DIGITS = 10  # of a number
 FLAGGED = 0.05  # share of the rows
 
-Known = Annotated[
-    Path | None, typer.Option("--model", help="A detector that was saved; else one is trained.", show_default=False)
-]
 Out = Annotated[
     Path | None,
     typer.Option(help="The file to write: .csv, .tsv or .parquet; - for standard output.", show_default=False),
-]
-SaveModel = Annotated[
-    Path | None, typer.Option("--save-model", help="Where to keep the detector, .safetensors.", show_default=False)
 ]
 Share = Annotated[
     float | None,
@@ -43,79 +41,109 @@ Dirty = Annotated[
 
 def detect(
     data: screen.Data,
-    model: Known = None,
     out: Out = None,
-    save_model: SaveModel = None,
     contamination: Share = None,
     threshold: Threshold = None,
     alpha: Alpha = None,
     dirty: Dirty = None,
-    columns: table.Keep = None,
-    drop: table.Drop = None,
-    label_column: table.Label = None,
-    kind: table.Kinds = None,
-    max_epochs: table.MaxEpochs = None,
-    device: table.Device = None,
-    random_state: table.Seed = None,
     safe_csv: output.SafeCsv = False,
     quiet: screen.Quiet = False,
     *,
+    learning: table.Learning,
     reading: table.Reading,
 ) -> None:
     """Find the anomalous rows of a table, and say which columns make them so.
 
-    Without --model a detector is trained on the table itself, and no row vouches for itself. For each row: its
-    anomaly score, about 1 for a usual one; a p-value; whether it is flagged; and the columns that add most to it.
+    Without --model a detector is trained on the table itself, and no row vouches for itself. For each row: its number,
+    counted from 0, and its id where the table has some; its anomaly score, about 1 for a usual one; a p-value; whether
+    it is flagged; and the columns that add most to the score, with their value and the one that the others expect.
     """
     given = locals()
-    names = ("contamination", "threshold", "alpha", "dirty", "random_state")
+    names = ("contamination", "threshold", "alpha", "dirty")
     settings = {name: given[name] for name in names if given[name] is not None}
-    training = {"max_epochs": max_epochs, "device": device}
-    chosen = {"columns": columns, "drop": drop, "label_column": label_column, "kind": kind}
-    table.refuse_unused(model, "a detector", settings | chosen | training)
-    inputs = [data] if model is None else [data, model]
-    if out is not None:
-        output.check(out, [suffix for suffix in output.FORMATS if suffix != ".npy"], *inputs)
-    if save_model is not None:
-        output.check(save_model, output.MODELS, *inputs, *([] if out is None else [out]))
+    learning.check(data, out, [suffix for suffix in output.FORMATS if suffix != ".npy"], "a detector", settings)
+    label = learning.label_column
     with screen.silence(quiet), screen.reading(quiet):
-        X = table.choose(reading.open(data, kind or ()), columns or (), drop or (), None, label_column)[0]
-        detector = _train(X, settings, training) if model is None else load_kind(model, isthmus.AnomalyDetector)
-        rows = report(detector, X)
-        if save_model is not None:
-            detector.save(save_model)
+        source = reading.open(data, learning.kind or ())
+        X, _, labels = table.choose(source, learning.columns or (), learning.drop or (), None, label)
+        saved = learning.model
+        detector = _train(X, settings, learning) if saved is None else load_kind(saved, isthmus.AnomalyDetector)
+        rows = report(detector, X, {} if label is None else {label: labels})
+        if learning.save_model is not None:
+            detector.save(learning.save_model)
     if out is not None:
         output.write(out, rows, list(rows.columns), is_safe=safe_csv)
     if output.is_told(out, quiet):
-        _show(rows, out, save_model)
+        _show(rows, out, learning.save_model)
 
 
-def report(detector: AnomalyDetector, X: Any) -> pd.DataFrame:
-    """Return for each row its number, score, p-value, flag, and the columns that add most to the score."""
+def report(detector: AnomalyDetector, X: Any, further: dict[str, Any]) -> pd.DataFrame:
+    """Return what is said of each row of a table, a frame.
+
+    Its number; columns that are not learned, as ids, and `further` ones [n]; its score, p-value and flag; and of the
+    columns that add most to the score their names, shares, values and expected values, these as texts.
+    """
     import numpy as np
     import pandas as pd
 
     explained = detector.explain(X, with_scores=True)
-    added = explained["contribution"]
+    added, expected = explained["contribution"], explained["expected"]
     scores = explained["score"].reset_index(drop=True)
     score = scores["anomaly_score"].to_numpy()
-    rows = pd.concat([pd.DataFrame({"row": np.arange(len(score))}), scores], axis=1)
+    read: Any = detector.models_[0].open_rows(X)
+    ids = {} if not read.row.ignored else read.ignored().to_pandas().to_dict("series")
+    rows = pd.DataFrame({"row": np.arange(len(score))})
+    for name, values in (ids | further).items():
+        rows[f"{name}_of_table" if name in (*rows, *scores) else name] = values
+    rows = pd.concat([rows, scores], axis=1)
+    table = read.whole()
+    if not isinstance(table, pd.DataFrame):  # an array, whose rows may have several axes
+        table = pd.DataFrame(np.reshape(table, (len(score), -1)), columns=added.columns)
     order = np.argsort(-added.to_numpy(), axis=1, kind="stable")
     names = np.asarray(added.columns, dtype=object).astype(str)
     for place in range(min(REASONS, len(names))):
-        rows[f"column_{place + 1}"] = names[order[:, place]]
-        rows[f"share_{place + 1}"] = np.take_along_axis(added.to_numpy(), order, axis=1)[:, place] / score
+        chosen, number = order[:, place], place + 1
+        rows[f"column_{number}"] = names[chosen]
+        rows[f"share_{number}"] = np.take_along_axis(added.to_numpy(), order, axis=1)[:, place] / score
+        rows[f"value_{number}"] = _cells(table[list(added.columns)], chosen)
+        rows[f"expected_{number}"] = _cells(expected, chosen)
     return rows
 
 
-def _train(X: Any, settings: dict[str, Any], training: dict[str, Any]) -> AnomalyDetector:
+def _cells(frame: pd.DataFrame, places: np.ndarray) -> np.ndarray:
+    """Return of each row the cell at a place [n], as a text; None where it is missing."""
+    import numpy as np
+
+    texts = np.full(len(places), None, object)
+    for place in np.unique(places):
+        rows = np.flatnonzero(places == place)
+        texts[rows] = [_text(value) for value in frame.iloc[rows, place]]
+    return texts
+
+
+def _text(value: Any) -> str | None:
+    import numpy as np
+    import pandas as pd
+
+    if pd.isna(value):
+        return None
+    if isinstance(value, float | np.floating):
+        return f"{value:.{7 if isinstance(value, np.float32) else 15}g}"
+    return str(value).removesuffix(" 00:00:00") if isinstance(value, pd.Timestamp) else str(value)
+
+
+def _train(X: Any, settings: dict[str, Any], learning: table.Learning) -> AnomalyDetector:
     from isthmus import AnomalyDetector
 
+    training = {"max_epochs": learning.max_epochs, "device": learning.device}
     given = {name: value for name, value in training.items() if value is not None}
     if given:
         settings = settings | {"autoencoder": AnomalyDetector.default_autoencoder(X.n_rows).set_params(**given)}
+    if learning.random_state is not None:
+        settings = settings | {"random_state": learning.random_state}
     is_usual = "threshold" in settings or "alpha" in settings  # then these rows are usual ones
-    return AnomalyDetector(**({} if is_usual else {"contamination": FLAGGED}) | settings).fit(X)
+    detector = AnomalyDetector(**({} if is_usual else {"contamination": FLAGGED}) | settings)
+    return detector.fit(X, checkpoint=learning.checkpoint)
 
 
 def _show(rows: pd.DataFrame, out: Path | None, model: Path | None) -> None:
@@ -130,7 +158,21 @@ def _show(rows: pd.DataFrame, out: Path | None, model: Path | None) -> None:
     top.add_column("because of", overflow="fold")
     for _, row in rows.nlargest(SHOWN, "anomaly_score").iterrows():
         places = range(1, REASONS + 1)
-        reasons = [f"{row[f'column_{i}']} {row[f'share_{i}']:.0%}" for i in places if f"column_{i}" in row]
+        reasons = [_reason(row, i) for i in places if f"column_{i}" in row]
         score, p = f"{row['anomaly_score']:.4g}", f"{row['p_value']:.2g}"
         top.add_row(str(row["row"]), score, p, "yes" if row["is_odd"] else "no", ", ".join(reasons))
     screen.show(screen.facts(results), "\nthe most anomalous rows, counted from 0:", top)
+
+
+def _reason(row: Any, i: int) -> str:
+    """Return a column that adds to a score: its share, its value, and what was expected."""
+    value, expected = (_short(row[f"{what}_{i}"]) for what in ("value", "expected"))
+    return f"{row[f'column_{i}']} {row[f'share_{i}']:.0%} ({value}; expected {expected})"
+
+
+def _short(cell: str | None) -> str:
+    """Return a cell as it is shown: a number of many digits with six of them."""
+    if cell is None:
+        return "missing"
+    is_long = len(cell) > DIGITS and "." in cell and output.is_number(cell)
+    return f"{float(cell):.6g}" if is_long else textwrap.shorten(cell, WIDTH, placeholder="…")

@@ -51,9 +51,6 @@ Starts = Annotated[Whole, _option("--n-starts", "Seeds to train at once; the bes
 Seed = Annotated[
     Whole, typer.Option("--seed", "--random-state", help="Of weights, batches and noise.", rich_help_panel=TRAINING)
 ]
-Checkpoint = Annotated[
-    Path | None, _option("--checkpoint", "A file to keep the progress in; a killed fit goes on from it.", TRAINING)
-]
 Weight = Annotated[Text, _option("--weight-column", "Holds the weight of each row; not learned.", COLUMNS, "NAME")]
 
 
@@ -78,7 +75,7 @@ def fit(
     n_starts: Starts = None,
     random_state: Seed = None,
     device: table.Device = None,
-    checkpoint: Checkpoint = None,
+    checkpoint: table.Checkpoint = None,
     columns: table.Keep = None,
     drop: table.Drop = None,
     weight_column: Weight = None,

@@ -18,47 +18,29 @@ Out = Annotated[
     Path,
     typer.Option(help="The file to write: .csv, .tsv, .parquet or .npy; - for standard output.", show_default=False),
 ]
-Known = Annotated[
-    Path | None, typer.Option("--model", help="An imputer that was saved; else one is trained.", show_default=False)
-]
-SaveModel = Annotated[
-    Path | None, typer.Option("--save-model", help="Where to keep the imputer, .safetensors.", show_default=False)
-]
 
 
 def impute(
     data: screen.Data,
     out: Out,
-    model: Known = None,
-    save_model: SaveModel = None,
-    columns: table.Keep = None,
-    drop: table.Drop = None,
-    label_column: table.Label = None,
-    kind: table.Kinds = None,
-    max_epochs: table.MaxEpochs = None,
-    device: table.Device = None,
-    random_state: table.Seed = None,
     safe_csv: output.SafeCsv = False,
     quiet: screen.Quiet = False,
     *,
+    learning: table.Learning,
     reading: table.Reading,
 ) -> None:
     """Write a table with its missing cells filled, numbers and categories; no cell that is there is touched.
 
     Without --model an imputer is trained on the table itself.
     """
-    inputs = [data] if model is None else [data, model]
-    output.check(out, list(output.FORMATS), *inputs)
-    if save_model is not None:
-        output.check(save_model, output.MODELS, *inputs, out)
-    chosen = {"columns": columns, "drop": drop, "label_column": label_column, "kind": kind}
-    training: dict[str, Any] = {"max_epochs": max_epochs, "device": device, "random_state": random_state}
-    table.refuse_unused(model, "an imputer", chosen | training)
+    learning.check(data, out, list(output.FORMATS), "an imputer", {})
+    label, save_model = learning.label_column, learning.save_model
     with screen.silence(quiet), screen.reading(quiet):
-        ignored = [] if label_column is None else [f"{label_column}=ignored"]  # it is written as it is
-        X = table.choose(reading.open(data, [*(kind or ()), *ignored]), columns or (), drop or ())[0]
+        ignored = [] if label is None else [f"{label}=ignored"]  # it is written as it is
+        source = reading.open(data, [*(learning.kind or ()), *ignored])
+        X = table.choose(source, learning.columns or (), learning.drop or ())[0]
         output.check_values(out, X)
-        imputer = _train(X, **training) if model is None else load_kind(model, isthmus.Imputer)
+        imputer = _train(X, learning) if learning.model is None else load_kind(learning.model, isthmus.Imputer)
         if save_model is not None:
             imputer.save(save_model)
         filled, is_missing = imputer.transform(X), imputer.missing(X)
@@ -72,13 +54,13 @@ def impute(
         screen.show(screen.facts(results))
 
 
-def _train(X: Any, max_epochs: int | None, device: str | None, random_state: int | None) -> Imputer:
+def _train(X: Any, learning: table.Learning) -> Imputer:
     from isthmus import Imputer
 
-    seed, network = random_state or 0, None
-    if max_epochs is not None or device is not None:
-        network = Imputer.default_autoencoder(X.n_rows, seed, max_epochs).set_params(device=device)
-    return Imputer(network, random_state=seed).fit(X)
+    seed, epochs, device, network = learning.random_state or 0, learning.max_epochs, learning.device, None
+    if epochs is not None or device is not None:
+        network = Imputer.default_autoencoder(X.n_rows, seed, epochs).set_params(device=device)
+    return Imputer(network, random_state=seed).fit(X, checkpoint=learning.checkpoint)
 
 
 def _count_filled(gaps: dict[str, int]) -> str:

@@ -84,7 +84,7 @@ COMMANDS = (
 )
 
 for command in COMMANDS:
-    app.command()(guard(table.with_reading(command)))
+    app.command()(guard(table.with_shared(command)))
 
 
 def run() -> None:

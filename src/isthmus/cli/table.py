@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from isthmus.cli import output
 from isthmus.errors import InvalidData, IsthmusError, suggestion
 
 if TYPE_CHECKING:
@@ -83,20 +84,73 @@ Device = Annotated[str | None, _option("--device", says="cpu or gpu.", panel=TRA
 Seed = Annotated[int | None, typer.Option("--seed", "--random-state", help="Of all that is drawn.", show_default=False)]
 
 
-def with_reading(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command whose parameter `reading` has become the options of `Reading`."""
+Checkpoint = Annotated[
+    Path | None,
+    _option("--checkpoint", says="A file to keep the progress in; a killed training goes on from it.", panel=TRAINING),
+]
+
+
+@dataclass(frozen=True)
+class Learning:
+    """What is learned of a table, or taken from a file: options of the commands that do either."""
+
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", help="What --save-model wrote; else one is trained on the table.", show_default=False),
+    ] = None
+    save_model: Annotated[
+        Path | None,
+        typer.Option("--save-model", help="Where to keep what was trained, .safetensors.", show_default=False),
+    ] = None
+    columns: Keep = None
+    drop: Drop = None
+    label_column: Label = None
+    kind: Kinds = None
+    max_epochs: MaxEpochs = None
+    device: Device = None
+    checkpoint: Checkpoint = None
+    random_state: Seed = None
+
+    def check(self, data: Path, out: Path | None, formats: Sequence[str], what: str, settings: dict[str, Any]) -> None:
+        """Refuse, before any work is done, outputs that cannot be written, and options that would do nothing.
+
+        Parameters
+        ----------
+        formats : the suffixes that `out` may have.
+        what : the estimator, for the message.
+        settings : further options of a training.
+        """
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("model", "save_model")}
+        _refuse_unused(self.model, what, settings | own)
+        known = [data] if self.model is None else [data, self.model]
+        for path, suffixes in ((out, formats), (self.save_model, output.MODELS), (self.checkpoint, ())):
+            if path is not None:
+                output.check(path, suffixes, *known)
+                known.append(path)
+
+
+SHARED: tuple[type[Any], ...] = (Learning, Reading)
+
+
+def with_shared(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command whose parameters of the kinds `SHARED` have become the options that these are made of."""
     signature, hints = inspect.signature(command), typing.get_type_hints(command, include_extras=True)
-    own = [p.replace(annotation=hints[name]) for name, p in signature.parameters.items() if name != "reading"]
-    if len(own) == len(signature.parameters):
+    groups = {name: hints[name] for name in signature.parameters if hints[name] in SHARED}
+    if not groups:
         return command
-    options = typing.get_type_hints(Reading, include_extras=True)
-    kind = inspect.Parameter.KEYWORD_ONLY
-    shared = [inspect.Parameter(f.name, kind, default=f.default, annotation=options[f.name]) for f in fields(Reading)]
+    own = [p.replace(annotation=hints[name]) for name, p in signature.parameters.items() if name not in groups]
+    kind, shared = inspect.Parameter.KEYWORD_ONLY, []
+    for group in groups.values():
+        options = typing.get_type_hints(group, include_extras=True)
+        shared += [
+            inspect.Parameter(f.name, kind, default=f.default, annotation=options[f.name]) for f in fields(group)
+        ]
 
     @functools.wraps(command)
     def run_command(*arguments: Any, **keywords: Any) -> None:
-        reading = Reading(**{option.name: keywords.pop(option.name) for option in shared})
-        command(*arguments, **keywords, reading=reading)
+        for name, group in groups.items():
+            keywords[name] = group(**{option.name: keywords.pop(option.name) for option in fields(group)})
+        command(*arguments, **keywords)
 
     run_command.__signature__ = signature.replace(parameters=[*own, *shared])  # type: ignore[attr-defined]
     return run_command
@@ -159,7 +213,7 @@ def parse_kinds(texts: Sequence[str]) -> dict[str, str | list[str]]:
     return kinds
 
 
-def refuse_unused(model: Path | None, what: str, options: dict[str, Any]) -> None:
+def _refuse_unused(model: Path | None, what: str, options: dict[str, Any]) -> None:
     """Refuse options of a training beside a model that is trained: they would do nothing."""
     given = [name for name, value in options.items() if value not in (None, [], ())]
     if model is not None and given:

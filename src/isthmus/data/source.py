@@ -5,13 +5,16 @@ from __future__ import annotations
 import abc
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from typing import IO, Any, ClassVar, Self
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from isthmus.contracts import Row
 from isthmus.data.labels import Labels
 from isthmus.errors import InvalidData
+
+if TYPE_CHECKING:
+    from isthmus.data.dialect import Dialect
 
 
 def is_made_by(data: Any, library: str, *names: str) -> bool:
@@ -168,6 +171,13 @@ class Source(abc.ABC):
         InvalidData
             If the kind keeps no texts.
         """
+        dialect, names, columns = self.written(answer, is_new, is_rounded)
+        if escape is not None:
+            names, columns = list(map(escape, names)), [list(map(escape, column)) for column in columns]
+        dialect.write(file, names, columns, separator)
+
+    def written(self, answer: Any, is_new: np.ndarray, is_rounded: bool) -> tuple[Dialect, list[str], list[list[str]]]:
+        """Return how a table of texts is written, its names, and the cells of each column, as `write` writes them."""
         raise InvalidData(f"X: expected a table of texts, as .csv; got {self.form}.")
 
     @classmethod

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import IO, Any
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from isthmus.data.arrow import ColumnSource
+from isthmus.data.dialect import Dialect
 from isthmus.data.labels import Labels
 from isthmus.data.schema import Schema
 from isthmus.data.source import Source
@@ -47,17 +48,8 @@ class TableSource(Source):
     def fill(self, answer: Any, is_missing: np.ndarray) -> Any:
         return self.inner.fill(answer, is_missing)
 
-    def write(
-        self,
-        file: IO[bytes],
-        answer: Any,
-        is_new: np.ndarray,
-        separator: str | None = None,
-        *,
-        is_rounded: bool = True,
-        escape: Callable[[str], str] | None = None,
-    ) -> None:
-        self.inner.write(file, answer, is_new, separator, is_rounded=is_rounded, escape=escape)
+    def written(self, answer: Any, is_new: np.ndarray, is_rounded: bool) -> tuple[Dialect, list[str], list[list[str]]]:
+        return self.inner.written(answer, is_new, is_rounded)
 
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
         for batch in self.inner.record_batches(rows):

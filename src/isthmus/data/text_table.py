@@ -6,9 +6,9 @@ import abc
 import copy
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import IO, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +20,7 @@ from isthmus.data.cells import dates, numbers
 from isthmus.data.cells.format import TEXT, BooleanFormat, CellFormat, MissingMarks, TextFormat
 from isthmus.data.cells.notice import Notice, Noticed, sentences, without
 from isthmus.data.column_types import Column, is_text, type_of
-from isthmus.data.dialect import AS_SHOWN, Cells, ReadingOptions, no_header
+from isthmus.data.dialect import AS_SHOWN, Cells, Dialect, ReadingOptions, no_header
 from isthmus.data.file_source import FileSource
 from isthmus.errors import InvalidData
 
@@ -115,21 +115,10 @@ class TextTable(FileSource):
             word for word in (self.dialect.describe(), "decimal comma" if is_comma else "", self._marks_met()) if word
         )
 
-    def write(
-        self,
-        file: IO[bytes],
-        answer: Any,
-        is_new: np.ndarray,
-        separator: str | None = None,
-        *,
-        is_rounded: bool = True,
-        escape: Callable[[str], str] | None = None,
-    ) -> None:
+    def written(self, answer: Any, is_new: np.ndarray, is_rounded: bool) -> tuple[Dialect, list[str], list[list[str]]]:
         names = self.schema.names
         columns = [self._written(name, answer.iloc[:, i], is_new[:, i], is_rounded) for i, name in enumerate(names)]
-        if escape is not None:
-            names, columns = list(map(escape, names)), [list(map(escape, column)) for column in columns]
-        self.dialect.write(file, names, columns, separator)
+        return self.dialect, names, columns
 
     def _marks_met(self) -> str:
         """Return the words that were read as missing cells, and how many of each there are."""

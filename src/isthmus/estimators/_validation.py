@@ -9,12 +9,14 @@ import jax
 import numpy as np
 
 from isthmus.contracts import Activation, Likelihood, Part, Row
-from isthmus.core.coercion import singular
+from isthmus.core.coercion import short, singular
 from isthmus.data.source import Source
 from isthmus.data.validation import check_labels
 from isthmus.errors import InvalidData, InvalidPart
 from isthmus.layers.hypernetwork import made
 from isthmus.model.model import Model
+
+MOST_NAMED = 4  # columns in a message
 
 
 def check_slopes(model: Model) -> None:
@@ -40,10 +42,14 @@ def check_categories(row: Row, likelihood: Likelihood | None) -> None:
 def check_size(source: Source, weight: np.ndarray, least: int) -> None:
     """Raise `InvalidData` for a table with too few columns or rows."""
     shape = f"shape=({source.n_rows}, {source.row.size})"
-    if source.row.size - len(source.row.ignored) < least:
+    left_out = [str(source.names[place]) for place in source.row.ignored]
+    size = source.row.size - len(left_out)
+    if size < least:
+        why = ": with one column there is nothing to compress" if size == 1 else ""
+        beside = f", beside what is left out ({', '.join(map(short, left_out[:MOST_NAMED]))})," if left_out else ""
+        texts = " Texts are learned from a list of them, fit(list(frame['text']))." if left_out else ""
         raise InvalidData(
-            f"X has {source.row.size} feature(s) ({shape}) while a minimum of 2 is required: with one column there is "
-            "nothing to compress."
+            f"X has {size} feature(s) ({shape}){beside} while a minimum of {least} is required{why}.{texts}"
         )
     count = np.count_nonzero(weight)
     if count < 2:

@@ -65,7 +65,7 @@ NO_VALIDATION = (
     "None or 0 with a neighborhood or an adversarial code: the validation loss does not show which weights are "
     "best there"
 )
-LEAST_COLUMNS = 2  # with one there is nothing to compress
+LEAST_COLUMNS = 2  # with one there is nothing to compress, only noise to remove
 VALIDATION_FROM = 1000  # rows: below, every row is needed for training
 
 
@@ -356,7 +356,7 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         else:
             reader, source = former.reader, self.open_rows(X)
         weight = check_weight(sample_weight, source.n_rows)
-        check_size(source, weight, LEAST_COLUMNS)
+        check_size(source, weight, LEAST_COLUMNS if parts.corruption is None else 1)
         rows = Rows(source, weight, check_part_labels(self.labelled_parts(), y, source.n_rows))
         if former is None:
             reader = reader.with_categories(parts.read_categories(reader.row))

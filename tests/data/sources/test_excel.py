@@ -8,11 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
 
-from isthmus import Autoencoder, InvalidData, MissingExtra, open_table
+from isthmus import MissingExtra, open_table
+from small_files import check_read_as_text_file, check_refused, write
 
 XML = "http://schemas.openxmlformats.org"
 MAIN = f"{XML}/spreadsheetml/2006/main"
@@ -61,23 +60,12 @@ def workbook(path: Path, *sheets: list[list[Any]]) -> Path:
     return path
 
 
-def check(source: Any) -> None:
-    source = source.declare({})
-    assert [str(kind) for kind in source.schema.types] == ["large_string", "int64", "double", "date32[day]", "bool"]
-    frame = source.whole()
-    assert frame["name"].tolist() == ["00501", "NA", "00502"]
-    assert frame["n"].tolist() == [1, 2, 3]
-    np.testing.assert_array_equal(frame["x"], [1.5, np.nan, -2.5])
-    assert frame["day"].tolist() == [pd.Timestamp("2024-01-31"), pd.Timestamp("2024-02-01"), pd.NaT]
-    assert frame["ok"].tolist() == [True, False, True]
-
-
 @pytest.mark.filterwarnings("ignore:.*'NA' is read as a text")
 def test_a_workbook_is_read_as_a_text_file_is(tmp_path: Path) -> None:
-    check(open_table(workbook(tmp_path / "t.xlsx", ROWS)))
+    check_read_as_text_file(open_table(workbook(tmp_path / "t.xlsx", ROWS)))
     with pytest.warns(UserWarning, match=r"t\.xlsx is read from its sheet 'S2', and not from 'S3'\."):
         source = open_table(workbook(tmp_path / "t.xlsx", [], ROWS, [["a"], [1]]))
-    check(source)
+    check_read_as_text_file(source)
 
 
 def test_a_workbook_needs_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,14 +83,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
 }
 
 
-def write(path: Path, content: bytes) -> Path:
-    path.write_bytes(content)
-    return path
-
-
 @pytest.mark.parametrize("case", BAD)
 def test_what_is_no_table_says_why(case: str, tmp_path: Path) -> None:
     make, message = BAD[case]
-    with pytest.raises(InvalidData, match=message) as caught:
-        Autoencoder(1, encoder=(3,), max_epochs=1).fit(make(tmp_path))
-    assert "\n" not in str(caught.value)
+    check_refused(make(tmp_path), message)
