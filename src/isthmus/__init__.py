@@ -133,12 +133,12 @@ def __getattr__(name: str) -> Any:
     if name in _KINDS:
         return importlib.import_module(f"isthmus.parts.{name}")
     if name[:1].isupper():
-        found = {kind: part for kind in _KINDS if (part := _part_of(kind, name)) is not None}
-        if len(found) > 1:
-            places = " or ".join(f"isthmus.{kind}.{name}" for kind in found)
+        parts = {kind: part for kind in _KINDS if (part := _part_of(kind, name)) is not None}
+        if len(parts) > 1:
+            places = " or ".join(f"isthmus.{kind}.{name}" for kind in parts)
             raise AttributeError(f"isthmus.{name} could be {places}: write which.")
-        if found:
-            return next(iter(found.values()))
+        if parts:
+            return next(iter(parts.values()))
     raise AttributeError(f"module 'isthmus' has no attribute {name!r}")
 
 

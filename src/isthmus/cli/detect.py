@@ -73,7 +73,7 @@ def detect(
             detector.save(learning.save_model)
     if out is not None:
         output.write(out, rows, list(rows.columns), is_safe=safe_csv)
-    if output.is_told(out, quiet):
+    if output.shows_results(out, quiet):
         _show(rows, out, learning.save_model)
 
 

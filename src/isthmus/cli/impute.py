@@ -47,7 +47,7 @@ def impute(
         names, source = columns_of(imputer), imputer.autoencoder_.open_rows(X)
         if not output.write_like(out, source, filled, is_missing, is_safe=safe_csv):
             output.write(out, source.fill(filled, is_missing), names, is_safe=safe_csv)
-    if output.is_told(out, quiet):
+    if output.shows_results(out, quiet):
         filling = _count_filled(dict(zip(names, is_missing.sum(axis=0).tolist(), strict=True)))
         results = {"rows": f"{len(filled):,}", "filled": filling, "file": f"{out} ({screen.size_of(out)})"}
         results |= {} if save_model is None else {"imputer": f"{save_model} ({screen.size_of(save_model)})"}

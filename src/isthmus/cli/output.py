@@ -114,13 +114,13 @@ def fill(path: Path, write: Callable[[IO[bytes]], Any], *, is_safe: bool = False
     elif is_safe:
         _write(path, lambda file: _escape_formulas(write, file, "\t" if _suffix(path) == ".tsv" else ","))
     else:
-        seen: list[bytes] = []
-        _write(path, lambda file: write(cast(IO[bytes], _Watched(file, seen))))
-        if seen:
-            _warn_of_formula(path, seen[0].decode(errors="replace"))
+        formulas: list[bytes] = []
+        _write(path, lambda file: write(cast(IO[bytes], _Watched(file, formulas))))
+        if formulas:
+            _warn_of_formula(path, formulas[0].decode(errors="replace"))
 
 
-def is_told(path: Path | None, quiet: bool) -> bool:
+def shows_results(path: Path | None, quiet: bool) -> bool:
     """Say whether results are shown: not beside a table on standard output."""
     return not quiet and path != STANDARD
 
@@ -181,16 +181,16 @@ def _escape_formulas(write: Callable[[IO[bytes]], Any], file: IO[bytes], separat
 class _Watched(io.RawIOBase):
     """A file of texts that notes the first formula in what is written to it."""
 
-    def __init__(self, file: IO[bytes], seen: list[bytes]) -> None:
-        self._file, self._seen = file, seen
+    def __init__(self, file: IO[bytes], formulas: list[bytes]) -> None:
+        self._file, self._formulas = file, formulas
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any) -> int:
-        if not self._seen:
-            cells = (found[1] for found in FORMULA.finditer(bytes(data)))
-            self._seen += itertools.islice((cell for cell in cells if is_formula(cell.decode(errors="replace"))), 1)
+        if not self._formulas:
+            cells = (match[1] for match in FORMULA.finditer(bytes(data)))
+            self._formulas += itertools.islice((cell for cell in cells if is_formula(cell.decode(errors="replace"))), 1)
         return self._file.write(data)
 
 

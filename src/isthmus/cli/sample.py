@@ -41,7 +41,7 @@ def sample(
         loaded = load_network(model)
         rows = loaded.sample(n, random_state, label=_label(loaded, label), noise=noise)
         output.write(out, rows, columns_of(loaded), is_safe=safe_csv)
-    if output.is_told(out, quiet):
+    if output.shows_results(out, quiet):
         screen.tell(f"{out}: {len(rows):,} rows, {rows.shape[1]:,} column{'s' * (rows.shape[1] > 1)}")
 
 

@@ -128,7 +128,7 @@ def _write(path: Path, values: Any, names: Sequence[str], quiet: bool, is_safe: 
 
 
 def _tell(path: Path, values: Any, quiet: bool) -> None:
-    if output.is_told(path, quiet):
+    if output.shows_results(path, quiet):
         rows, columns = values.shape
         screen.tell(f"{path}: {rows:,} rows, {columns:,} column{'s' * (columns > 1)}")
 

@@ -74,9 +74,9 @@ def _available() -> int | None:
     return None
 
 
-def _within(limit: Path, taken: Path) -> int | None:
+def _within(limit: Path, used: Path) -> int | None:
     with contextlib.suppress(OSError, ValueError):  # no control group, or "max"
-        return int(limit.read_text()) - int(taken.read_text())
+        return int(limit.read_text()) - int(used.read_text())
     return None
 
 

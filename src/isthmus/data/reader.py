@@ -201,8 +201,8 @@ class Reader:
             place = self._place(key)
             require(place in numbers, f"bounds[{key!r}]", "those of a column of numbers", ends)
             open_ends = -np.finfo(np.float64).max, np.finfo(np.float64).max
-            found = [free if end is None else end for end, free in zip(ends, open_ends, strict=True)]
-            ranges[:2, numbers.index(place)] = found
+            filled = [free if end is None else end for end, free in zip(ends, open_ends, strict=True)]
+            ranges[:2, numbers.index(place)] = filled
         return replace(self, ranges=ranges)
 
     def _place(self, key: str | int) -> int | None:

@@ -257,8 +257,8 @@ def _learn_column(
         raise _no_text(field.name, batches)
     type_name = str(inner)
     if kind in ("numeric", "datetime"):
-        said = wish.partition(":")[2] if isinstance(wish, str) else ""
-        written = (said or formats.get(field.name)) if kind == "datetime" else None
+        format_asked = wish.partition(":")[2] if isinstance(wish, str) else ""
+        written = (format_asked or formats.get(field.name)) if kind == "datetime" else None
         column = KINDS[kind](field.name, type_name, own, format=written)
         for batch in batches() if is_text(inner) else ():
             column.encode(batch.column(field.name))  # refuses the first text that it cannot read

@@ -59,7 +59,7 @@ class TextTable(FileSource):
         self.kinds = {key: noticed.kind for key, noticed in self._noticed.items() if noticed.kind is not None}
         self._parsed: dict[tuple[str, CellFormat], pa.Array] = {}
         self.n_rows = len(table[0])
-        self._is_told = False
+        self._has_warned = False
         self._names = names
         self._is_like_row = options.header is None and self.n_rows > 0 and self._may_be_row(keys, names)
         if keys != names:
@@ -77,9 +77,9 @@ class TextTable(FileSource):
             elif (problem := self._noticed[name].problem) is not None:
                 raise InvalidData(problem)
         chosen.schema = chosen._typed(self.schema.names)
-        for sentence in () if self._is_told else chosen.guesses():
+        for sentence in () if self._has_warned else chosen.guesses():
             warnings.warn(f"{self.name}: {sentence}", stacklevel=2)
-        chosen._is_told = True
+        chosen._has_warned = True
         return chosen
 
     def read_as(self, columns: Sequence[tuple[str, Column | None]]) -> Self:
@@ -122,14 +122,14 @@ class TextTable(FileSource):
 
     def _marks_met(self) -> str:
         """Return the words that were read as missing cells, and how many of each there are."""
-        met: Counter[str] = Counter()
+        totals: Counter[str] = Counter()
         for name in self.schema.names:
             trimmed, marks = self._trimmed[name], self._marks_of(self.formats[name])
             for entry in pc.value_counts(trimmed.filter(pc.is_in(trimmed, value_set=marks))).to_pylist():
-                met[entry["values"]] += entry["counts"]
+                totals[entry["values"]] += entry["counts"]
         words = [
             f"{short(word).strip(chr(39)) if word else 'blank'} ({count:,})"
-            for word, count in met.most_common(MOST_MARKS)
+            for word, count in totals.most_common(MOST_MARKS)
         ]
         return "missing: " + ", ".join(words) if words else ""
 

@@ -37,14 +37,14 @@ class HeterogeneousHead(Head):
 
     def _logits(self, flat: Array) -> tuple[Array, ...]:
         """Return the logits of each group, [n, columns, most codes], of all side by side [n, total]."""
-        found, offset = [], 0
+        logits, offset = [], 0
         for size, columns in groups_of(self.counts):
             end = offset + size * len(columns)
             logit = flat[:, offset:end].reshape(-1, size, len(columns)).swapaxes(1, 2)
             is_code = np.arange(size) < np.array([self.counts[column] for column in columns])[:, None]
-            found.append(jnp.where(is_code, logit, -jnp.inf))
+            logits.append(jnp.where(is_code, logit, -jnp.inf))
             offset = end
-        return tuple(found)
+        return tuple(logits)
 
 
 class HeterogeneousOutcome(Outcome):
@@ -96,11 +96,11 @@ class HeterogeneousOutcome(Outcome):
 
     def shares(self) -> dict[int, Array]:
         """Return the probabilities of the codes of each column that holds such, [k, n, codes]."""
-        found: dict[int, Array] = {}
+        shares: dict[int, Array] = {}
         for logit, (_, columns) in zip(self.logits, groups_of(self.counts), strict=True):
             share = jax.nn.softmax(logit, axis=-1)
-            found |= {column: share[..., i, : self.counts[column]] for i, column in enumerate(columns)}
-        return found
+            shares |= {column: share[..., i, : self.counts[column]] for i, column in enumerate(columns)}
+        return shares
 
     def _most_probable(self) -> list[Array]:
         """Return the most probable category of each column that holds such, [k, n, columns] for each group."""
@@ -111,12 +111,12 @@ class HeterogeneousOutcome(Outcome):
 
     def _log_shares(self, x: Array) -> list[Array]:
         """Return log p of the codes in `x` [n, d] for each group, [k, n, columns]."""
-        found = []
+        log_shares = []
         for logit, (_, columns) in zip(self.logits, groups_of(self.counts), strict=True):
             code = jnp.broadcast_to(x[..., np.array(columns)].astype(jnp.int32), logit.shape[:-1])
             chosen = jnp.take_along_axis(logit, code[..., None], axis=-1, mode="clip")[..., 0]
-            found.append(chosen - jax.scipy.special.logsumexp(logit, axis=-1))
-        return found
+            log_shares.append(chosen - jax.scipy.special.logsumexp(logit, axis=-1))
+        return log_shares
 
     def _joined(self, numbers: Array | None, codes: list[Array]) -> Array:
         """Return what numbers and groups of codes give as the columns of the row, [k, n, d]."""

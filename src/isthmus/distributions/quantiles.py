@@ -28,15 +28,15 @@ def edges(x: np.ndarray, weight: np.ndarray, bins: int, by_quantile: bool) -> np
     quantiles. A column with one value gets a range of 1.
     """
     q = np.linspace(0, 1, bins + 1)
-    found = quantiles(x, weight, q)
-    low, high = found[0], found[-1]
+    by_share = quantiles(x, weight, q)
+    low, high = by_share[0], by_share[-1]
     span = np.where(high > low, 1.02 * (high - low), 1.0)
     span = np.maximum(span, FINEST * bins * np.maximum(np.abs(low), np.abs(high)))
     even = (low + high) / 2 + span * (q[:, None] - 0.5)
     if not by_quantile:
         return even
-    found[0], found[-1] = even[0], even[-1]
-    return (1 - EVEN) * found + EVEN * even
+    by_share[0], by_share[-1] = even[0], even[-1]
+    return (1 - EVEN) * by_share + EVEN * even
 
 
 def _of_column(column: np.ndarray, weight: np.ndarray, q: np.ndarray) -> np.ndarray:

@@ -233,8 +233,8 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
         settings = self.to_json()
         if prepared.pretrained is not None:
             settings["scaling"] = reader.fitted_scaling.part.to_json()
-            taken = {k: v for k, v in prepared.pretrained.fitted_.settings.items() if k in ("likelihood", "scaling")}
-            settings["pretrained"]["parameters"] |= taken
+            read_by = {k: v for k, v in prepared.pretrained.fitted_.settings.items() if k in ("likelihood", "scaling")}
+            settings["pretrained"]["parameters"] |= read_by
         result, before = self._run(prepared, job, settings, checkpoint)
         counted = ("epoch", "kept")
         later = (record | {k: record[k] + len(before) for k in counted if k in record} for record in result.history)

@@ -125,11 +125,11 @@ class TrainingResult(NamedTuple):
         return self.end is not None and self.end.stop == DRY_RUN
 
 
-def history_of(progress: Progress, end: End | None, kept: int | None = None) -> tuple[dict[str, Any], ...]:
+def history_of(progress: Progress, end: End | None, epoch_kept: int | None = None) -> tuple[dict[str, Any], ...]:
     """Return the records of the best start; the last one names what ended it, and the epoch that is kept."""
     history: list[dict[str, Any]] = [dict(record) for record in progress.histories[progress.best]]
     if history and end is not None:
-        history[-1] |= {"stop": end.stop} | ({} if kept is None else {"kept": kept})
+        history[-1] |= {"stop": end.stop} | ({} if epoch_kept is None else {"kept": epoch_kept})
     return tuple(history)
 
 
@@ -301,11 +301,11 @@ def run_training(
 def _warn_of_divergence(job: Job, start: Progress, last: Progress) -> None:
     """Warn where the weights that are kept have grown far, and explain the rows worse than those of the start."""
     chosen = slice(last.best, last.best + 1)
-    first, kept = (np.asarray(weights)[chosen] for weights in (start.state.weights, last.best_weights))
-    if np.linalg.norm(kept) <= MOST_GROWTH * np.linalg.norm(first):
+    first, final = (np.asarray(weights)[chosen] for weights in (start.state.weights, last.best_weights))
+    if np.linalg.norm(final) <= MOST_GROWTH * np.linalg.norm(first):
         return
     key = np.zeros(2, np.uint32)
-    began, ended = (float(validation_loss(w, job.model, job.plan, job.table, key)[0]) for w in (first, kept))
+    began, ended = (float(validation_loss(w, job.model, job.plan, job.table, key)[0]) for w in (first, final))
     if not ended <= began:
         warnings.warn(
             f"training has diverged: the loss was {began:.3g} before it, and is {ended:.3g} now. Use a smaller "

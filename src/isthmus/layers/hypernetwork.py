@@ -123,12 +123,12 @@ class Hypernetwork(eqx.Module):
         return self.drawn is None and self.held is None
 
     def _arrays(self, condition: Array) -> list[Array]:
-        found = list(parameter_specs(self.skeleton).values())
-        lent = max((spec.limit for spec in found), default=0.0) or 1.0
+        specs = list(parameter_specs(self.skeleton).values())
+        lent = max((spec.limit for spec in specs), default=0.0) or 1.0
         kinds = {True: self.drawn, False: self.held}
         numbers = {kind: make(condition) for kind, make in kinds.items() if make is not None}
         arrays, offsets = [], {True: 0, False: 0}
-        for spec in found:
+        for spec in specs:
             kind = spec.limit > 0
             u = numbers[kind][offsets[kind] : offsets[kind] + spec.size].reshape(spec.shape)
             arrays.append(spec.value + (spec.limit or lent) * u)
@@ -160,8 +160,8 @@ def hypernetworks(model: Any) -> list[Hypernetwork]:
     def is_one(node: Any) -> bool:
         return isinstance(node, Hypernetwork)
 
-    found = jax.tree.leaves(model, is_leaf=is_one)
-    return [node for node in found if is_one(node) and node.tasks is not None]
+    nodes = jax.tree.leaves(model, is_leaf=is_one)
+    return [node for node in nodes if is_one(node) and node.tasks is not None]
 
 
 def made(model: Any) -> list[Any]:
@@ -170,8 +170,8 @@ def made(model: Any) -> list[Any]:
     def is_one(node: Any) -> bool:
         return isinstance(node, Hypernetwork)
 
-    found = [node.skeleton for node in jax.tree.leaves(model, is_leaf=is_one) if is_one(node)]
-    return [*found, *(inner for skeleton in found for inner in made(skeleton))]
+    skeletons = [node.skeleton for node in jax.tree.leaves(model, is_leaf=is_one) if is_one(node)]
+    return [*skeletons, *(inner for skeleton in skeletons for inner in made(skeleton))]
 
 
 class Generated(BackboneModule):
@@ -184,8 +184,8 @@ class Generated(BackboneModule):
     def __call__(self, x: Array, key: Array | None = None) -> Array:
         rows = x.reshape(x.shape[0], -1)
         condition = jnp.nan_to_num(rows[:, self.place])
-        found = self._through(condition, jnp.delete(rows, self.place, axis=1), key)
-        return jnp.concatenate([found, condition[:, None]], axis=1) if self.hands_on else found
+        outputs = self._through(condition, jnp.delete(rows, self.place, axis=1), key)
+        return jnp.concatenate([outputs, condition[:, None]], axis=1) if self.hands_on else outputs
 
     @property
     def reads_missing(self) -> bool:
@@ -216,17 +216,17 @@ class Generated(BackboneModule):
         def run(embedding: Array) -> Array:
             return self.hypernetwork.module(embedding)(x, key)
 
-        def take(found: Array, each: tuple[Array, Array]) -> tuple[Array, None]:
+        def take(outputs: Array, each: tuple[Array, Array]) -> tuple[Array, None]:
             embedding, number = each
             is_own = task == number
             # No gradient reaches a task without rows, and no work is done for it.
-            made = jax.lax.cond(jnp.any(is_own), run, lambda _: jnp.zeros_like(found), embedding)
-            return jnp.where(is_own[:, None], made, found), None
+            made = jax.lax.cond(jnp.any(is_own), run, lambda _: jnp.zeros_like(outputs), embedding)
+            return jnp.where(is_own[:, None], made, outputs), None
 
         tasks: Any = self.hypernetwork.tasks
         like = jax.eval_shape(run, tasks[0])
-        found = jnp.zeros(like.shape, like.dtype)
-        return jax.lax.scan(take, found, (tasks, jnp.arange(len(tasks))))[0]
+        outputs = jnp.zeros(like.shape, like.dtype)
+        return jax.lax.scan(take, outputs, (tasks, jnp.arange(len(tasks))))[0]
 
 
 class Last(BackboneModule):

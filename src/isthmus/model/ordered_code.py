@@ -20,22 +20,24 @@ def cut_code(model: Model, weights: np.ndarray, short: Model) -> np.ndarray:
     InvalidPart
         If the code does not go into the decoder by matrices that have a row for each unit.
     """
-    found: list[Any] = []
+    arrays: list[Any] = []
     for array, spec in zip(split_weights(model, weights), parameter_specs(short).values(), strict=True):
         for axis, (before, after) in enumerate(zip(array.shape, spec.shape, strict=True)):
             if before != after:
                 # What is known beside a code stands after it.
-                kept = np.r_[0 : short.size, model.size : before]
-                if len(kept) != after:
+                columns = np.r_[0 : short.size, model.size : before]
+                if len(columns) != after:
                     raise InvalidPart(_NOT_CUT)
-                array = array.take(kept, axis)
-        found.append(array)
-    flat = np.asarray(join_weights(found), np.float32)
+                array = array.take(columns, axis)
+        arrays.append(array)
+    flat = np.asarray(join_weights(arrays), np.float32)
     code = np.random.Generator(np.random.Philox(0)).standard_normal((2, short.size)).astype(np.float32)
     beside = np.zeros((2, len(model.condition)), np.float32)
     whole = np.concatenate([code, np.zeros((2, model.size - short.size), np.float32), beside], axis=1)
-    due = inference.decode(weights, as_data(model), whole)
-    if not np.allclose(inference.decode(flat, as_data(short), np.concatenate([code, beside], axis=1)), due, atol=1e-4):
+    answers = inference.decode(weights, as_data(model), whole)
+    if not np.allclose(
+        inference.decode(flat, as_data(short), np.concatenate([code, beside], axis=1)), answers, atol=1e-4
+    ):
         raise InvalidPart(_NOT_CUT)
     return flat
 

@@ -66,13 +66,13 @@ def _features(weights: Array, model: Any, x: Array) -> Any:
 def _places(model: Model) -> list[str]:
     """Return the paths of the affine layers that end encoder and decoder."""
     paths = list(parameter_specs(model))
-    found = [
+    matrices = [
         next((path for path in paths if path.startswith(f"{end}.") and path.endswith(".matrix")), "")
         for end in ("neck", "head")
     ]
-    if not all(found):
+    if not all(matrices):
         raise InvalidPart(NO_PLACE)
-    return [path.removesuffix(".matrix") for path in found]
+    return [path.removesuffix(".matrix") for path in matrices]
 
 
 def _components(centered: np.ndarray, size: int) -> np.ndarray:

@@ -31,13 +31,13 @@ def tie(model: Model) -> Model:
             "tied weights need a decoder that mirrors the encoder, matrix by matrix: here the way down has "
             f"{[shape for _, shape in down]} and the way up {list(up.values())}. Use tied=False."
         )
-    found = parameter_specs(model)
-    paths = list(found)
+    specs = parameter_specs(model)
+    paths = list(specs)
     changed: dict[str, Any] = {}
     for path, (i, shape) in zip(up, reversed(down), strict=True):
         # Used both ways, a matrix starts between the sizes that each way asks for.
-        limit = math.sqrt(found[path].limit * found[paths[i]].limit)
-        changed |= {path: TransposedSpec(i), paths[i]: ParameterSpec(shape, limit=limit, value=found[paths[i]].value)}
+        limit = math.sqrt(specs[path].limit * specs[paths[i]].limit)
+        changed |= {path: TransposedSpec(i), paths[i]: ParameterSpec(shape, limit=limit, value=specs[paths[i]].value)}
 
     def tied(path: Any, leaf: Any) -> Any:
         return changed.get(jax.tree_util.keystr(path, simple=True, separator="."), leaf)

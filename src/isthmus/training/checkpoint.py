@@ -126,15 +126,15 @@ def resume(path: str | os.PathLike[str], job: Job, progress: Progress, fingerpri
     start = _arrays(progress)
     if opened.tensors != modelfile.describe_arrays(start):
         raise ModelFileError(f"{path} is damaged: its tensors are not those of this fit.")
-    histories, reasons = _told(path, header, len(job.seeds))
-    taken = max(map(len, histories))
-    if taken > job.max_epochs:
+    histories, reasons = _read_histories(path, header, len(job.seeds))
+    epochs = max(map(len, histories))
+    if epochs > job.max_epochs:
         raise CheckpointError(
-            f"{path} holds {taken} epochs, and max_epochs is {job.max_epochs}: no training of so few gives its "
+            f"{path} holds {epochs} epochs, and max_epochs is {job.max_epochs}: no training of so few gives its "
             "weights. Use more epochs, or name another file."
         )
-    found = opened.read()
-    restored = jax.tree.unflatten(jax.tree.structure(_tree(progress)), [found[name] for name in start])
+    arrays = opened.read()
+    restored = jax.tree.unflatten(jax.tree.structure(_tree(progress)), [arrays[name] for name in start])
     # Other stops, or more epochs, may be asked for now: what has not failed or settled is decided anew.
     reasons = tuple(
         reason if reason and reason.stop in ("diverged", "settled") else why_end(job, history)
@@ -143,14 +143,14 @@ def resume(path: str | os.PathLike[str], job: Job, progress: Progress, fingerpri
     return replace(progress, **restored, histories=histories, reasons=reasons)
 
 
-def _told(
+def _read_histories(
     path: str | os.PathLike[str], header: dict[str, Any], starts: int
 ) -> tuple[tuple[tuple[Record, ...], ...], tuple[End | None, ...]]:
     """Return the histories and the reasons of a header, one for each start."""
     histories: Any = header.get("histories")
     reasons: Any = header.get("reasons")
-    is_told = isinstance(histories, list) and isinstance(reasons, list) and len(histories) == len(reasons) == starts
-    if not is_told or not all(_is_history(history) for history in histories):
+    is_whole = isinstance(histories, list) and isinstance(reasons, list) and len(histories) == len(reasons) == starts
+    if not is_whole or not all(_is_history(history) for history in histories):
         raise ModelFileError(f"{path} is damaged: it does not tell what was trained.")
     if not all(reason is None or _is_end(reason) for reason in reasons):
         raise ModelFileError(f"{path} is damaged: it does not tell why training ended.")
@@ -166,8 +166,8 @@ def _is_history(history: Any) -> bool:
 
 
 def _is_record(record: Any) -> bool:
-    due = {"epoch", "loss", "weight_change", "seconds"}
-    is_full = isinstance(record, dict) and due <= set(record)
+    required = {"epoch", "loss", "weight_change", "seconds"}
+    is_full = isinstance(record, dict) and required <= set(record)
     return is_full and all(type(value) in (int, float) for value in record.values())
 
 

@@ -15,8 +15,8 @@ def why_end(job: Job, history: Sequence[Record], is_settled: bool = False) -> En
     if is_settled:
         return End("settled", f"{job.plan.optimizer.name} has settled")
     comparable = history[job.first_comparable :]
-    asked = (End(stop.name, reason) for stop in job.stops if (reason := stop(comparable if stop.compares else history)))
-    return next(asked, job.last if len(history) >= job.max_epochs else None)
+    ends = (End(stop.name, reason) for stop in job.stops if (reason := stop(comparable if stop.compares else history)))
+    return next(ends, job.last if len(history) >= job.max_epochs else None)
 
 
 def kept_epoch(job: Job, history: Sequence[Record]) -> int:

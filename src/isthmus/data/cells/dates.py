@@ -60,9 +60,9 @@ class DateFormat(CellFormat):
         return pa.timestamp("ns" if self.digits > 6 else "us", "UTC" if "%z" in self.pattern else None)
 
     def parse(self, texts: pa.Array) -> tuple[pa.Array, np.ndarray]:
-        found = pc.extract_regex(texts, _regex(self.pattern))
-        present = where(found.is_valid())
-        field = {letter: pc.struct_field(found, letter) for letter in _letters(self.pattern)}
+        groups = pc.extract_regex(texts, _regex(self.pattern))
+        present = where(groups.is_valid())
+        field = {letter: pc.struct_field(groups, letter) for letter in _letters(self.pattern)}
         numbers = {letter: _whole(field[letter]) for letter in field if letter in "YymdHIMS"}
         month = numbers["m"] if "m" in numbers else _month(field["b" if "b" in field else "B"])
         year = numbers["Y"] if "Y" in numbers else numbers["y"] + np.where(numbers["y"] < PIVOT, 2000, 1900)
@@ -112,7 +112,7 @@ class DateFormat(CellFormat):
             "p": "AM" if moment.hour < 12 else "PM",
             "z": "Z",
         }
-        return re.sub("%(.)", lambda found: written[found[1]], self.pattern)
+        return re.sub("%(.)", lambda match: written[match[1]], self.pattern)
 
     @property
     def is_day_first(self) -> bool | None:
@@ -167,10 +167,10 @@ def nearest_format(texts: pa.Array) -> tuple[DateFormat, np.ndarray] | None:
 
 def finish(form: DateFormat, texts: pa.Array) -> DateFormat:
     """Return a format with what the texts show of it: whether numbers are padded, and the digits of a fraction."""
-    found = pc.extract_regex(texts, _regex(form.pattern))
-    short = [pc.utf8_length(pc.struct_field(found, letter)) for letter in _letters(form.pattern) if letter in "mdHI"]
+    groups = pc.extract_regex(texts, _regex(form.pattern))
+    short = [pc.utf8_length(pc.struct_field(groups, letter)) for letter in _letters(form.pattern) if letter in "mdHI"]
     is_padded = not any(pc.any(pc.equal(length, 1)).as_py() for length in short)
-    digits = pc.max(pc.utf8_length(pc.struct_field(found, "f"))).as_py() if "%f" in form.pattern else 0
+    digits = pc.max(pc.utf8_length(pc.struct_field(groups, "f"))).as_py() if "%f" in form.pattern else 0
     return DateFormat(form.pattern, is_padded, max((digits or 0) - 1, 0))
 
 

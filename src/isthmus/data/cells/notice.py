@@ -144,8 +144,8 @@ class Notice:
     def _notes(self, texts: pa.Array, present: pa.Array) -> tuple[str, ...]:
         """Return what a column of texts may be mistaken in."""
         notes = []
-        kept = without(texts, self.marks.of_texts)
-        words = kept.filter(pc.is_in(kept, value_set=self.marks.words))
+        unmarked = without(texts, self.marks.of_texts)
+        words = unmarked.filter(pc.is_in(unmarked, value_set=self.marks.words))
         if len(words):
             word = words[0].as_py()
             notes.append(f"in {{}} {word!r} is read as a text: na=[{word!r}] (--na {word}) makes it a missing cell.")

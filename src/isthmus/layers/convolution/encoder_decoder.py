@@ -67,8 +67,8 @@ class Up(eqx.Module):
     shape: tuple[int, int] = eqx.field(static=True)  # height and width before they were pooled
 
     def __call__(self, x: Array) -> Array:
-        found = self.transposed(enlarge(x, self.pooling, self.shape))
-        return found if self.activation is None else self.activation(found)
+        pixels = self.transposed(enlarge(x, self.pooling, self.shape))
+        return pixels if self.activation is None else self.activation(pixels)
 
 
 def through(layers: Layers, x: Array) -> Array:

@@ -92,16 +92,16 @@ def image_of(part: str, row: Row, shape: tuple[int, ...] | None) -> Image:
     InvalidPart
         If a flat row comes without `shape`, or the shape does not hold the numbers of a row.
     """
-    found = row.shape if shape is None else shape
-    if shape is None and len(found) not in (2, 3):
+    sides = row.shape if shape is None else shape
+    if shape is None and len(sides) not in (2, 3):
         side = math.isqrt(row.size)
         example = f"(1, {side}, {side})" if side * side == row.size else "(channels, height, width)"
         raise InvalidPart(
             f"{part} needs images, and a row of shape {row.shape} does not say which: write shape={example}, or pass "
             "an array [rows, channels, height, width]."
         )
-    require(math.prod(found) == row.size, f"{part}.shape", f"a shape of {row.size} numbers, as a row has", shape)
-    return Image(*found) if len(found) == 3 else Image(1, *found)
+    require(math.prod(sides) == row.size, f"{part}.shape", f"a shape of {row.size} numbers, as a row has", shape)
+    return Image(*sides) if len(sides) == 3 else Image(1, *sides)
 
 
 def check_fit(part: str, window: Window, image: Image, layer: int) -> None:

@@ -106,7 +106,7 @@ def enlarge(x: Array, factor: int, shape: tuple[int, int]) -> Array:
     if factor > 1:
         x = jnp.repeat(jnp.repeat(x, factor, axis=1), factor, axis=2)
     x = x[:, : shape[0], : shape[1]]
-    missing = [(0, side - found) for side, found in zip(shape, x.shape[1:3], strict=True)]
+    missing = [(0, side - given) for side, given in zip(shape, x.shape[1:3], strict=True)]
     return jnp.pad(x, ((0, 0), *missing, (0, 0)), mode="edge")
 
 

@@ -82,9 +82,9 @@ class Gru(Cell):
         before = state[0]
         back = before @ self.recurrent
         reset = jax.nn.sigmoid(self.gate(drive, 0) + self.gate(back, 0))
-        kept = jax.nn.sigmoid(self.gate(drive, 1) + self.gate(back, 1))
+        forget = jax.nn.sigmoid(self.gate(drive, 1) + self.gate(back, 1))
         candidate = self.activation(self.gate(drive, 2) + reset * self.gate(back, 2))
-        return (candidate + kept * (before - candidate),)
+        return (candidate + forget * (before - candidate),)
 
 
 class Lstm(Cell):
@@ -111,9 +111,9 @@ class Lstm(Cell):
     def __call__(self, state: State, drive: Array) -> State:
         shown, memory = state
         gates = drive + shown @ self.recurrent
-        taken, kept = jax.nn.sigmoid(self.gate(gates, 0)), jax.nn.sigmoid(self.gate(gates, 1))
+        input_gate, forget = jax.nn.sigmoid(self.gate(gates, 0)), jax.nn.sigmoid(self.gate(gates, 1))
         candidate, given = self.activation(self.gate(gates, 2)), jax.nn.sigmoid(self.gate(gates, 3))
-        memory = kept * memory + taken * candidate
+        memory = forget * memory + input_gate * candidate
         return given * self.activation(memory), memory
 
 

@@ -27,8 +27,8 @@ class TokenEmbedding(BackboneModule):
         x = x.reshape(x.shape[0], -1)
         mask = ~jnp.isnan(x)
         code = jnp.where(mask, x, 0).astype(jnp.int32)
-        found = jnp.take(self.vectors, code, axis=0, mode="clip")
-        states = self.layers(jnp.where(mask[:, :, None], found, 0), mask, key)
+        vectors = jnp.take(self.vectors, code, axis=0, mode="clip")
+        states = self.layers(jnp.where(mask[:, :, None], vectors, 0), mask, key)
         if self.pooling == "none":
             return jnp.where(mask[:, :, None], states.every, 0).reshape(x.shape[0], -1)
         return POOLINGS[self.pooling](states, mask)

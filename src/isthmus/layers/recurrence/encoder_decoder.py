@@ -23,8 +23,8 @@ class RecurrentEncoder(BackboneModule):
         x = x.reshape(-1, *self.shape)
         mask = None
         if self.may_be_missing:
-            seen = ~jnp.isnan(x)
-            x, mask = jnp.where(seen, x, 0), jnp.any(seen, axis=-1)
+            present = ~jnp.isnan(x)
+            x, mask = jnp.where(present, x, 0), jnp.any(present, axis=-1)
         return POOLINGS[self.pooling](self.stack(x, mask, key), mask)
 
     @property
@@ -53,5 +53,5 @@ class SequenceOutput(eqx.Module):
 
     def __call__(self, features: Array) -> Array:
         n = features.shape[0]
-        found = self.affine(features.reshape(n, self.steps, -1))
-        return found.reshape(n, self.steps, self.purposes, -1).swapaxes(1, 2).reshape(n, -1)
+        parameters = self.affine(features.reshape(n, self.steps, -1))
+        return parameters.reshape(n, self.steps, self.purposes, -1).swapaxes(1, 2).reshape(n, -1)

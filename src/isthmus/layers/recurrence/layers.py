@@ -35,10 +35,10 @@ class Layer(eqx.Module):
 
     def __call__(self, x: Array, mask: Array | None, key: Array | None) -> States:
         """Return the states of `x` [steps, n, width], time first, where `mask` [steps, n, 1] is not False."""
-        found = [scan(self.forward, self.forward.drive(x), len(x), mask)]
+        runs = [scan(self.forward, self.forward.drive(x), len(x), mask)]
         if self.backward is not None:
-            found.append(scan(self.backward, self.backward.drive(x), len(x), mask, reverse=True))
-        states = [jnp.concatenate(arrays, axis=-1) for arrays in zip(*found, strict=True)]
+            runs.append(scan(self.backward, self.backward.drive(x), len(x), mask, reverse=True))
+        states = [jnp.concatenate(arrays, axis=-1) for arrays in zip(*runs, strict=True)]
         return States(*(dropped(array, self.dropout, _fold(key, i)) for i, array in enumerate(states)))
 
 
@@ -106,10 +106,10 @@ def scan(step: Cell, drive: Array, steps: int, mask: Array | None = None, revers
 
     def after(state: State, given: tuple[Array | None, Array | None]) -> tuple[State, Array]:
         now, real = given
-        found = step(state, drive if now is None else now)
+        following = step(state, drive if now is None else now)
         if real is not None:
-            found = tuple(jnp.where(real, new, old) for new, old in zip(found, state, strict=True))
-        return found, found[0]
+            following = tuple(jnp.where(real, new, old) for new, old in zip(following, state, strict=True))
+        return following, following[0]
 
     start = step.start(drive.shape[-2])
     given = (None if is_same else drive, mask)
@@ -129,8 +129,8 @@ def largest(states: States, mask: Array | None) -> Array:
     """Return the largest value of each unit over the real steps, [n, width]; 0 where there are none."""
     if mask is None:
         return jnp.max(states.every, axis=1)
-    found = jnp.max(jnp.where(mask[:, :, None], states.every, -jnp.inf), axis=1)
-    return jnp.where(jnp.any(mask, axis=1, keepdims=True), found, 0)
+    maxima = jnp.max(jnp.where(mask[:, :, None], states.every, -jnp.inf), axis=1)
+    return jnp.where(jnp.any(mask, axis=1, keepdims=True), maxima, 0)
 
 
 def last(states: States, _: Array | None) -> Array:

@@ -27,8 +27,8 @@ class Window(eqx.Module):
         """Return [n, steps, outputs] of `x` [n, steps, inputs]."""
         before = (self.kernel - 1) // 2
         padded = jnp.pad(x, ((0, 0), (before, self.kernel - 1 - before), (0, 0)))
-        seen = [padded[:, i : i + x.shape[1]] for i in range(self.kernel)]
-        return self.activation(self.affine(jnp.concatenate(seen, axis=-1)))
+        shifted = [padded[:, i : i + x.shape[1]] for i in range(self.kernel)]
+        return self.activation(self.affine(jnp.concatenate(shifted, axis=-1)))
 
 
 class Windows(eqx.Module):

@@ -49,12 +49,12 @@ class Ball(Affinity):
     def _limit(self, square: Array, weight: Array) -> Array:
         """Return the squared radius; halving takes a tenth of the time of sorting."""
         counts = pair_weights(weight)
-        due = self.share * jnp.sum(counts)
+        needed = self.share * jnp.sum(counts)
 
         def halve(_: int, bounds: tuple[Array, Array]) -> tuple[Array, Array]:
             low, high = bounds
             middle = (low + high) / 2
-            is_enough = jnp.sum(counts * (square <= middle)) >= due
+            is_enough = jnp.sum(counts * (square <= middle)) >= needed
             return jnp.where(is_enough, low, middle), jnp.where(is_enough, middle, high)
 
         most = jnp.max(jnp.where(counts > 0, square, 0))

@@ -105,8 +105,8 @@ class TopKNeck(Neck):
     def nearest(self, code: Array) -> Array:
         # A unit that is 0 has been left out already, though others that stay are below 0.
         is_out = code == 0
-        kept = keep_largest(jnp.where(is_out, -jnp.inf, code), self._units(LAST_STEP), self.most)
-        return jnp.where(is_out, 0, kept)
+        largest = keep_largest(jnp.where(is_out, -jnp.inf, code), self._units(LAST_STEP), self.most)
+        return jnp.where(is_out, 0, largest)
 
     def decoded(self, code: Array) -> Array:
         return self.nearest(code)

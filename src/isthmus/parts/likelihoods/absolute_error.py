@@ -61,8 +61,8 @@ class AbsoluteError(Likelihood):
     def unit(self, x: np.ndarray, weight: np.ndarray) -> np.ndarray:
         counts = ~np.isnan(x) * weight[:, None]
         median = quantiles(x, weight, np.array([0.5]))[0]
-        found: np.ndarray = (np.abs(np.nan_to_num(x) - median) * counts).sum(axis=0)
-        return found / np.maximum(counts.sum(axis=0), 1e-12)
+        totals: np.ndarray = (np.abs(np.nan_to_num(x) - median) * counts).sum(axis=0)
+        return totals / np.maximum(counts.sum(axis=0), 1e-12)
 
 
 class AbsoluteErrorHead(Head):

@@ -65,7 +65,7 @@ class Columns(Likelihood):
         counts = row.categories or (0,) * row.size
         numbers = numbers_of(counts)
         inner = _row(row, numbers)
-        found = self.numbers.start(inner, x[:, numbers], weight) if numbers else {}
+        inner_start = self.numbers.start(inner, x[:, numbers], weight) if numbers else {}
         scale = np.ones(row.size)
         if self.balanced:
             units = self.numbers.unit(x[:, numbers], weight) if numbers else None
@@ -75,7 +75,7 @@ class Columns(Likelihood):
                 if count:
                     scale[column] = _entropy(x[:, column], weight, count)
             scale = np.where(scale > 0, np.maximum(scale, LEAST), 1.0)
-        return {"scale": scale} | {f"numbers.{path}": value for path, value in found.items()}
+        return {"scale": scale} | {f"numbers.{path}": value for path, value in inner_start.items()}
 
     def link(self, x: np.ndarray) -> np.ndarray:
         return self.numbers.link(x)

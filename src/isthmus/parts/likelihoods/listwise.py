@@ -47,9 +47,9 @@ class ListwiseOutcome(RankingOutcome):
     def log_prob_of_targets(self, x: Array) -> Array:
         relevance, group, weight = x[:, 0], x[:, 1], x[:, 2]
         counts = jnp.where(together(group), weight, 0)  # [n, n]
-        is_told = jnp.sum(counts, axis=-1) > 0
-        counts = jnp.where(is_told[:, None], counts, jnp.eye(len(group), dtype=x.dtype))  # no softmax is of nothing
+        is_weighted = jnp.sum(counts, axis=-1) > 0
+        counts = jnp.where(is_weighted[:, None], counts, jnp.eye(len(group), dtype=x.dtype))  # no softmax is of nothing
         share = jnp.exp(relevance - logsumexp(relevance, axis=-1, b=counts))
         score = self.score[..., 0]
         log_share = score - logsumexp(score[..., None, :], axis=-1, b=counts)
-        return jnp.where(is_told, share * log_share, 0)[..., None]
+        return jnp.where(is_weighted, share * log_share, 0)[..., None]

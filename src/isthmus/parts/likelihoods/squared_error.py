@@ -61,8 +61,8 @@ class SquaredError(Likelihood):
         counts = ~np.isnan(x) * weight[:, None]
         total = np.maximum(counts.sum(axis=0), 1e-12)
         mean = (np.nan_to_num(x) * counts).sum(axis=0) / total
-        found: np.ndarray = (np.square(np.nan_to_num(x) - mean) * counts).sum(axis=0) / total
-        return found
+        variance: np.ndarray = (np.square(np.nan_to_num(x) - mean) * counts).sum(axis=0) / total
+        return variance
 
 
 class SquaredErrorHead(Head):

@@ -60,5 +60,5 @@ class Lbfgs(Optimizer):
         }
         # SciPy's vectors are short for several threads, which would only get into the way of the gradient's.
         with threadpool_limits(1, user_api="blas"):
-            found = minimize(value_and_gradient, start, jac=True, method="L-BFGS-B", options=options)
-        return found.x, found.nit < self.iterations
+            result = minimize(value_and_gradient, start, jac=True, method="L-BFGS-B", options=options)
+        return result.x, result.nit < self.iterations

@@ -34,9 +34,9 @@ def norm(
     InvalidPart
         If the closed form is asked for where there is none, or an estimate in a round.
     """
-    found = closed_form(model, x, other) if form in ("auto", "closed") else None
-    if found is not None:
-        return found
+    closed = closed_form(model, x, other) if form in ("auto", "closed") else None
+    if closed is not None:
+        return closed
     if form == "closed":
         raise InvalidPart(
             "the closed form of the Jacobian needs an encoder without hidden layers and a code that is computed unit "
@@ -77,8 +77,8 @@ def squared_norm(model: Any, x: Array, other: Array | None = None) -> Array:
     """Return ‖J‖²_F for each row, [n], of any encoder, by one sweep for each unit of the code or each column."""
     code, start = _shifted(model, x, other), jnp.zeros_like(x)
     if model.size <= x.shape[1]:
-        found, pull = jax.vjp(code, start)
-        sweeps = jax.vmap(pull)(_each(model.size, found))[0]  # [size, n, d]
+        codes, pull = jax.vjp(code, start)
+        sweeps = jax.vmap(pull)(_each(model.size, codes))[0]  # [size, n, d]
     else:
         _, push = jax.linearize(code, start)
         sweeps = jax.vmap(push)(_each(x.shape[1], x))  # [d, n, size]
@@ -92,8 +92,8 @@ def estimate(model: Any, x: Array, key: Array, probes: int = 1, other: Array | N
     ----------
     Hutchinson (1989), A stochastic estimator of the trace of the influence matrix.
     """
-    found, pull = jax.vjp(_shifted(model, x, other), jnp.zeros_like(x))
-    signs = jax.random.rademacher(key, (probes, *found.shape), found.dtype)
+    codes, pull = jax.vjp(_shifted(model, x, other), jnp.zeros_like(x))
+    signs = jax.random.rademacher(key, (probes, *codes.shape), codes.dtype)
     sweeps = jax.vmap(pull)(signs)[0]  # [probes, n, d]
     return jnp.mean(jnp.sum(jnp.square(sweeps), axis=2), axis=0)
 

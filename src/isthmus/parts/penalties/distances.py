@@ -48,6 +48,6 @@ class Distances(Penalty):
         return self.affinity.needs_labels
 
     def __call__(self, forward: ForwardPass) -> Array:
-        due, weight = related(forward, self.affinity)
+        target, weight = related(forward, self.affinity)
         apart = root(squared_distances(forward.code.draws))  # [k, n, n]
-        return mean_over_pairs(jnp.square(apart - (root(due) if self.squared else due)), weight, self.over)
+        return mean_over_pairs(jnp.square(apart - (root(target) if self.squared else target)), weight, self.over)

@@ -85,10 +85,10 @@ class Sparsity(Penalty):
         # A past that has strayed by b tells as much as variance / b² rows.
         strayed = jnp.square(batch.mean - past.mean) - CHANCE**2 * variance / jnp.maximum(batch.rows, 1)
         worth = jnp.where(strayed > 0, variance / jnp.where(strayed > 0, strayed, 1), jnp.inf)
-        kept = jnp.where(batch.rows > 0, jnp.minimum(self.memory * past.rows, worth), past.rows)
-        share = batch.rows / jnp.where(kept + batch.rows > 0, kept + batch.rows, 1)
+        past_rows = jnp.where(batch.rows > 0, jnp.minimum(self.memory * past.rows, worth), past.rows)
+        share = batch.rows / jnp.where(past_rows + batch.rows > 0, past_rows + batch.rows, 1)
         return Sample(
-            rows=kept + batch.rows,
+            rows=past_rows + batch.rows,
             mean=past.mean + share * (batch.mean - past.mean),
             variance=past.variance + share * (batch.variance - past.variance),
         )

@@ -17,7 +17,7 @@ from isthmus.errors import InvalidPart
 from isthmus.layers.hypernetwork import Hypernetwork, hypernetworks
 
 
-class Kept(NamedTuple):
+class Remembered(NamedTuple):
     """What a hypernetwork made before this fit."""
 
     weights: Any  # [tasks, weights]
@@ -49,32 +49,32 @@ class TaskMemory(Penalty):
 
     weight: float | Schedule = 0.01
 
-    def start(self, model: Any, known: KnownCategories) -> tuple[Kept, ...]:
+    def start(self, model: Any, known: KnownCategories) -> tuple[Remembered, ...]:
         """Return what each hypernetwork makes now, for the tasks that earlier fits have seen."""
-        return tuple(_kept(each, known.get(each.column, ())) for each in _found(model))
+        return tuple(_remember(each, known.get(each.column, ())) for each in _task_networks(model))
 
     def __call__(self, forward: ForwardPass) -> Array:
-        found = _found(forward.model)
-        return sum((_moved(*each) for each in zip(found, forward.memory, strict=True)), start=jnp.zeros(()))
+        networks = _task_networks(forward.model)
+        return sum((_movement(*each) for each in zip(networks, forward.memory, strict=True)), start=jnp.zeros(()))
 
 
-def _found(model: Any) -> list[Hypernetwork]:
-    found = hypernetworks(model)
-    if not found:
+def _task_networks(model: Any) -> list[Hypernetwork]:
+    networks = hypernetworks(model)
+    if not networks:
         raise InvalidPart(
             "the penalty task_memory needs a hypernetwork that tells tasks apart: use "
             "encoder='hyper(mlp, column=-1, tasks=…)'."
         )
-    return found
+    return networks
 
 
-def _kept(network: Hypernetwork, old: tuple[int, ...]) -> Kept:
+def _remember(network: Hypernetwork, old: tuple[int, ...]) -> Remembered:
     tasks: Any = network.tasks
     is_old = np.isin(np.arange(tasks.shape[0]), old).astype(np.int32)
     if old:
-        return Kept(np.where(is_old[:, None], _all(network), np.float32(0)), is_old)
+        return Remembered(np.where(is_old[:, None], _all(network), np.float32(0)), is_old)
     size = sum(spec.size for spec in parameter_specs(network.skeleton).values())
-    return Kept(np.zeros((len(is_old), size), np.float32), is_old)
+    return Remembered(np.zeros((len(is_old), size), np.float32), is_old)
 
 
 @compiled
@@ -83,7 +83,7 @@ def _all(network: Hypernetwork) -> Array:
     return jax.lax.map(network.weights, network.tasks)
 
 
-def _moved(network: Hypernetwork, kept: Kept) -> Array:
+def _movement(network: Hypernetwork, past: Remembered) -> Array:
     """Return the mean over earlier tasks of the squared distance that their weights have moved."""
 
     def distance(embedding: Array, weights: Array) -> Array:
@@ -95,5 +95,5 @@ def _moved(network: Hypernetwork, kept: Kept) -> Array:
         return total + jax.lax.cond(is_old > 0, distance, lambda *_: jnp.zeros_like(total), embedding, weights), None
 
     tasks: Any = network.tasks
-    total = jax.lax.scan(add, jnp.zeros((), tasks.dtype), (tasks, *kept))[0]
-    return total / jnp.maximum(jnp.sum(jnp.asarray(kept.is_old) > 0), 1)
+    total = jax.lax.scan(add, jnp.zeros((), tasks.dtype), (tasks, *past))[0]
+    return total / jnp.maximum(jnp.sum(jnp.asarray(past.is_old) > 0), 1)

@@ -52,8 +52,9 @@ class Tfidf(Text):
 
     def fit(self, texts: Sequence[str]) -> dict[str, Any]:
         tokens = [split(text, self.by, self.lower) for text in texts]
-        words, seen = most_frequent(counts(tokens), self.size), Counter(word for each in tokens for word in set(each))
-        return {"words": words, "rarity": [math.log((1 + len(texts)) / (1 + seen[word])) + 1 for word in words]}
+        documents = Counter(word for text in tokens for word in set(text))
+        words = most_frequent(counts(tokens), self.size)
+        return {"words": words, "rarity": [math.log((1 + len(texts)) / (1 + documents[word])) + 1 for word in words]}
 
     def check(self, learned: dict[str, Any]) -> None:
         require(set(learned) == {"words", "rarity"}, "what tfidf learned", "words and rarity", sorted(learned))
