@@ -210,10 +210,15 @@ def between(some: tuple[str, ...], others: tuple[str, ...]) -> int:
     return sum(BITS[pair] for pair in found if {*map(kind_of, pair)} not in roads_apart)
 
 
+OPTIONS = dict.fromkeys(parts for options in AXES.values() for parts, _ in options)
+BETWEEN = {parts: {others: between(parts, others) for others in OPTIONS} for parts in OPTIONS}
+COSTS = {parts: sum(SLOW.get(part, 1.0) for part in parts) for parts in OPTIONS}
+
+
 def pairs_of(fit: dict[str, Option]) -> int:
     options = [parts for parts, _ in fit.values()]
     return functools.reduce(
-        operator.or_, (between(a, b) for a, b in itertools.combinations_with_replacement(options, 2))
+        operator.or_, (BETWEEN[a][b] for a, b in itertools.combinations_with_replacement(options, 2))
     )
 
 
@@ -223,7 +228,10 @@ def fits() -> list[dict[str, Option]]:
     while left:
         pairs = [pair for pair, bit in BITS.items() if left & bit]
         tried = [candidate(left, generator.choice(pairs), generator) for _ in range(CANDIDATES)]
-        best = max(tried, key=lambda fit: (left & pairs_of(fit)).bit_count() / (6 + sum(map(cost, fit.values()))))
+        best = max(
+            tried,
+            key=lambda fit: (left & pairs_of(fit)).bit_count() / (6 + sum(COSTS[parts] for parts, _ in fit.values())),
+        )
         met = left & pairs_of(best)
         assert met, f"these pairs meet in no fit: {pairs}"
         left &= ~met
@@ -235,34 +243,21 @@ def candidate(left: int, pair: tuple[str, str], generator: random.Random) -> dic
     """Return settings that hold a pair of those left, and at each further place what brings the most of them."""
     fit: dict[str, Option] = {}
     missing = set(pair)
+    met = {parts: between(parts, parts) for parts in BETWEEN}  # by each option with itself and with what is in the fit
     order = generator.sample(sorted(AXES), len(AXES))
-    order.sort(key=lambda axis: -max(len(missing & set(parts)) for parts, _ in AXES[axis]))
+    order.sort(key=lambda axis: -max(len(missing.intersection(parts)) for parts, _ in AXES[axis]))
     for axis in order:
-        allowed = [option for option in AXES[axis] if is_allowed(option, fit)]
+        taken = {part for parts, _ in fit.values() for part in parts if kind_of(part) == "penalties"}
+        allowed = [o for o in AXES[axis] if not met[o[0]] & REFUSING and taken.isdisjoint(o[0])]
         if not allowed:
             return {"none": NONE}
         generator.shuffle(allowed)
-        fit[axis] = max(allowed, key=lambda o: (len(missing & set(o[0])), 3 * gain(o, fit, left) - cost(o)))
-        missing -= set(fit[axis][0])
+        worth = [(len(missing.intersection(o[0])), 3 * (left & met[o[0]]).bit_count() - COSTS[o[0]]) for o in allowed]
+        fit[axis] = allowed[worth.index(max(worth))]
+        missing.difference_update(fit[axis][0])
+        more = BETWEEN[fit[axis][0]]
+        met = {parts: pairs | more[parts] for parts, pairs in met.items()}
     return {axis: fit[axis] for axis in AXES}
-
-
-def is_allowed(option: Option, fit: dict[str, Option]) -> bool:
-    chosen = {part for parts, _ in fit.values() for part in parts}
-    is_twice = any(part in chosen and kind_of(part) == "penalties" for part in option[0])
-    return not is_twice and not any(REFUSING & between(option[0], parts) for parts, _ in fit.values())
-
-
-def gain(option: Option, fit: dict[str, Option], left: int) -> int:
-    """Return how many pairs of those left an option brings to what a fit holds."""
-    met = between(option[0], option[0])
-    for parts, _ in fit.values():
-        met |= between(option[0], parts)
-    return (left & met).bit_count()
-
-
-def cost(option: Option) -> float:
-    return sum(SLOW.get(part, 1.0) for part in option[0])
 
 
 def spelled_out(fit: dict[str, Option]) -> dict[str, Any]:
