@@ -8,7 +8,7 @@ from __future__ import annotations
 import numbers
 from typing import Any
 
-from isthmus.contracts import Penalty
+from isthmus.contracts import Bottleneck, Corruption, Penalty, Schedule
 from isthmus.core.spelling import resolve
 from isthmus.errors import InvalidPart, require, suggestion
 from isthmus.estimators.autoencoder import Autoencoder
@@ -22,7 +22,9 @@ CASES = {
 """The cases of the generalized autoencoder, and the neighborhood of each."""
 
 
-def sparse(bottleneck: Any = 128, *, penalty: Any = "l1(0.01)", **settings: Any) -> Autoencoder:
+def sparse(
+    bottleneck: int | str | Bottleneck = 128, *, penalty: str | Penalty = "l1(0.01)", **settings: Any
+) -> Autoencoder:
     """Return a sparse autoencoder: a code that may be larger than the row, most of it near zero.
 
     Parameters
@@ -44,7 +46,9 @@ def sparse(bottleneck: Any = 128, *, penalty: Any = "l1(0.01)", **settings: Any)
     return _build(bottleneck, {"penalties": [penalty, "weight_decay(0.0001)"]}, settings)
 
 
-def denoising(bottleneck: Any = 8, *, noise: Any = "masking(0.3)", **settings: Any) -> Autoencoder:
+def denoising(
+    bottleneck: int | str | Bottleneck = 8, *, noise: str | Corruption = "masking(0.3)", **settings: Any
+) -> Autoencoder:
     """Return a denoising autoencoder: the input is corrupted at each step, the error taken against the clean row.
 
     Parameters
@@ -64,7 +68,13 @@ def denoising(bottleneck: Any = 8, *, noise: Any = "masking(0.3)", **settings: A
     return _build(bottleneck, {"corruption": noise}, settings)
 
 
-def contractive(bottleneck: Any = 8, *, weight: Any = 0.1, curvature: float = 0.0, **settings: Any) -> Autoencoder:
+def contractive(
+    bottleneck: int | str | Bottleneck = 8,
+    *,
+    weight: float | str | Schedule = 0.1,
+    curvature: float = 0.0,
+    **settings: Any,
+) -> Autoencoder:
     """Return a contractive autoencoder: codes that change little with the row, ‖J_f(x)‖² small; tied weights.
 
     Parameters
@@ -87,7 +97,7 @@ def contractive(bottleneck: Any = 8, *, weight: Any = 0.1, curvature: float = 0.
     return _build(_sigmoid(bottleneck), own, settings)
 
 
-def k_sparse(size: int = 128, k: Any = 16, *, alpha: float = 1.0, **settings: Any) -> Autoencoder:
+def k_sparse(size: int = 128, k: int | str | Schedule = 16, *, alpha: float = 1.0, **settings: Any) -> Autoencoder:
     """Return a k-sparse autoencoder: only the k largest units of a linear code pass; tied weights, dead units revived.
 
     Parameters
@@ -109,7 +119,9 @@ def k_sparse(size: int = 128, k: Any = 16, *, alpha: float = 1.0, **settings: An
     return _build(f"top_k({size}, k={k}, alpha={float(alpha)})", own, settings)
 
 
-def variational(size: int = 8, *, beta: Any = 1.0, free_bits: float = 0.0, **settings: Any) -> Autoencoder:
+def variational(
+    size: int = 8, *, beta: float | str | Schedule = 1.0, free_bits: float = 0.0, **settings: Any
+) -> Autoencoder:
     """Return a variational autoencoder: a distribution over codes, near a normal one; it generates.
 
     Parameters
@@ -171,7 +183,7 @@ def adversarial(size: int = 8, *, prior: str = "normal", **settings: Any) -> Aut
     return _build(f"adversarial({size}, prior={prior})", {"stops": None}, settings)
 
 
-def generalized(bottleneck: Any = 8, *, case: str = "neighbors", **settings: Any) -> Autoencoder:
+def generalized(bottleneck: int | str | Bottleneck = 8, *, case: str = "neighbors", **settings: Any) -> Autoencoder:
     """Return a generalized autoencoder: each row explains other rows, Σ_j s_ij ‖x_j − x̂_i‖².
 
     Parameters
@@ -199,7 +211,7 @@ def generalized(bottleneck: Any = 8, *, case: str = "neighbors", **settings: Any
 
 
 def embedding(
-    bottleneck: Any = 8,
+    bottleneck: int | str | Bottleneck = 8,
     *,
     pairs: str = "laplacian",
     reconstruction: float = 1.0,
@@ -255,7 +267,11 @@ def embedding(
 
 
 def convolutional(
-    bottleneck: Any = 32, *, shape: tuple[int, ...] | None = None, kind: str = "conv", **settings: Any
+    bottleneck: int | str | Bottleneck = 32,
+    *,
+    shape: tuple[int, ...] | None = None,
+    kind: str = "conv",
+    **settings: Any,
 ) -> Autoencoder:
     """Return a convolutional autoencoder, for images.
 
@@ -273,11 +289,11 @@ def convolutional(
     return _build(bottleneck, {"encoder": f"{kind}(shape={shape})"}, settings)
 
 
-def _build(bottleneck: Any, own: dict[str, Any], settings: dict[str, Any]) -> Autoencoder:
+def _build(bottleneck: int | str | Bottleneck, own: dict[str, Any], settings: dict[str, Any]) -> Autoencoder:
     return Autoencoder(bottleneck, **(own | settings))
 
 
-def _sigmoid(bottleneck: Any) -> Any:
+def _sigmoid(bottleneck: int | str | Bottleneck) -> Any:
     """Return a sigmoid code where a size is given."""
     is_size = isinstance(bottleneck, numbers.Integral) or (isinstance(bottleneck, str) and bottleneck.strip().isdigit())
     return f"deterministic({bottleneck}, activation=sigmoid)" if is_size else bottleneck

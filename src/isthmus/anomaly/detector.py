@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import scipy.sparse
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from isthmus.anomaly.reasons import explained
@@ -155,7 +156,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
     autoencoder: Reconstructor | Sequence[Reconstructor] | None = field(default=None, kw_only=False)
     neighbors: int = 1
     n_models: int = 1
-    contamination: Any = "auto"
+    contamination: float | str = "auto"
     threshold: str = "quantile"
     alpha: float = 0.05
     dirty: float = 0.0
@@ -178,7 +179,11 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
     }
 
     def fit(
-        self, X: Any, y: Any = None, sample_weight: Any = None, checkpoint: str | os.PathLike[str] | None = None
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
     ) -> Self:
         """Learn what is usual.
 
@@ -209,7 +214,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
             score = total_scores(scores, _take(table, chosen), is_own=True)
             chosen = chosen[score <= quantile(score, weight[chosen], 1 - self.dirty)]
         scores, validation = self._learn(table, chosen, weight, hashes, seed, paths)
-        if self.contamination == "auto":
+        if isinstance(self.contamination, str):  # "auto"
             level = THRESHOLDS[self.threshold](validation, float(self.alpha))
         else:
             score = total_scores(scores, _take(table, counting), is_own=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import jax
 import numpy as np
+from numpy.typing import ArrayLike
 
 from isthmus.contracts import Arrays, Row, Scaling
 from isthmus.core.constraints import Flag, Seed, Whole
@@ -190,7 +191,7 @@ class Reconstructor(Encoder, Estimator[FittedAutoencoder]):
         """
         return self._scores(X)[0]
 
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Return the weighted mean of `score_samples`, over rows that hold something: higher is better."""
         scores, is_empty = self._scores(X)
         weight = check_weight(sample_weight, len(scores)) * ~is_empty

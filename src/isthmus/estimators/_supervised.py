@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import jax
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from isthmus.contracts import Backbone, Corruption, Likelihood, Penalty, Scaling, Text
@@ -107,15 +108,15 @@ class FittedSupervised(Fitted):
 class SupervisedParameters(RepeatedTrainingParameters):
     """The parameters of a supervised network."""
 
-    encoder: Any = field(default="mlp", kw_only=False)
-    target: Any = "squared_error"
-    pretrained: Any = None
+    encoder: str | Sequence[int] | Backbone = field(default="mlp", kw_only=False)
+    target: str | Likelihood = "squared_error"
+    pretrained: Reconstructor | None = None
     frozen_epochs: int = 0
     reconstruction: float = 0.0
-    corruption: Any = None
-    penalties: Any = ()
-    scaling: Any = "standard"
-    text: Any = None
+    corruption: str | Corruption | None = None
+    penalties: str | Penalty | Sequence[str | Penalty] | None = ()
+    scaling: str | Scaling | None = "standard"
+    text: str | Text | None = None
     columns: dict[str, Any] | None = None
     combine: str = "best"
 
@@ -221,7 +222,7 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
         reader: Reader,
         target: Target,
         targets: Targets,
-        sample_weight: Any,
+        sample_weight: ArrayLike | None,
         checkpoint: str | os.PathLike[str] | None,
         former: FittedSupervised | None,
     ) -> FittedSupervised:
@@ -259,7 +260,7 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
         reader: Reader,
         target: Target,
         targets: Targets,
-        sample_weight: Any,
+        sample_weight: ArrayLike | None,
         former: FittedSupervised | None,
     ) -> Prepared:
         """Weigh the rows, train the autoencoder where one is to be trained, and build the network."""
@@ -270,7 +271,7 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
             weight = weight * targets.factor
         pretrained = None if former is None else former.pretrained
         if former is None and self.pretrained is not None:
-            pretrained = self._fit_pretrained(X, targets.label, sample_weight)
+            pretrained = self._fit_pretrained(self.pretrained, X, targets.label, sample_weight)
             parts = replace(parts, base=pretrained.resolve_parts())  # as its fit has taken them
         check_size(source, weight, LEAST_COLUMNS)
         rows = Rows(source, weight, targets.label, targets.target)
@@ -305,15 +306,17 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
             before, weights = result.history, np.asarray(result.progress.best_weights)
         return run(job, loop.start(job, weights), checkpoint=checkpoint), before
 
-    def _fit_pretrained(self, X: Any, labels: np.ndarray | None, sample_weight: Any) -> Reconstructor:
+    @staticmethod
+    def _fit_pretrained(
+        pretrained: Reconstructor, X: Any, labels: np.ndarray | None, sample_weight: ArrayLike | None
+    ) -> Reconstructor:
         """Return the autoencoder, fitted now unless it is already; it refuses other columns than it was fitted with."""
-        if self.pretrained.__sklearn_is_fitted__():
-            fitted: Reconstructor = self.pretrained
-        else:
-            known = None if labels is None else np.ma.masked_less(labels, 0)
-            fitted = clone(self.pretrained).fit(X, known, sample_weight)
-            if fitted.is_interrupted_:
-                raise KeyboardInterrupt
+        if pretrained.__sklearn_is_fitted__():
+            return pretrained
+        known = None if labels is None else np.ma.masked_less(labels, 0)
+        fitted: Reconstructor = clone(pretrained).fit(X, known, sample_weight)
+        if fitted.is_interrupted_:
+            raise KeyboardInterrupt
         return fitted
 
     def _build_job(self, prepared: Prepared) -> Job:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -61,10 +61,10 @@ DRY_RUN = "rehearsed"  # how a training ends that took no epoch because nobody w
 class TrainingParameters:
     """The parameters of a training, which every network has."""
 
-    optimizer: Any = "adam"
+    optimizer: str | Optimizer = "adam"
     batch_size: int | None = None
     max_epochs: int = 100
-    stops: Any = "patience(20)"
+    stops: str | Stop | Sequence[str | Stop] | None = "patience(20)"
     validation_fraction: float | None = None
     random_state: int | np.random.RandomState | None = 0
     device: str | None = None

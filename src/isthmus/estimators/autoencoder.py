@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from isthmus.contracts import (
     Backbone,
@@ -151,17 +152,17 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
     ((200, 1), (200, 6))
     """
 
-    bottleneck: Any = field(default=2, kw_only=False)
-    encoder: Any = "mlp"
-    decoder: Any = None
-    likelihood: Any = AUTO
-    corruption: Any = None
-    penalties: Any = ()
-    neighborhood: Any = None
+    bottleneck: int | str | Bottleneck = field(default=2, kw_only=False)
+    encoder: str | Sequence[int] | Backbone = "mlp"
+    decoder: str | Sequence[int] | Backbone | None = None
+    likelihood: str | Likelihood = AUTO
+    corruption: str | Corruption | None = None
+    penalties: str | Penalty | Sequence[str | Penalty] | None = ()
+    neighborhood: str | Neighborhood | None = None
     tied: bool = False
     init: str | None = None
-    scaling: Any = AUTO
-    text: Any = None
+    scaling: str | Scaling | None = AUTO
+    text: str | Text | None = None
     columns: dict[str, Any] | None = None
 
     constraints: ClassVar[Mapping[str, Constraint]] = {
@@ -185,7 +186,7 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         self,
         X: Any,
         y: Any = None,
-        sample_weight: Any = None,
+        sample_weight: ArrayLike | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
         *,
         expects_missing: bool = False,
@@ -229,7 +230,7 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         return self
 
     @on_device
-    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Train for one more epoch, on the rows given.
 
         The first call fits the scaling and draws the weights; later ones keep both, and the optimizer's memory.
@@ -343,7 +344,7 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         self,
         X: Any,
         y: Any,
-        sample_weight: Any,
+        sample_weight: ArrayLike | None,
         former: FittedAutoencoder | None,
         expects_missing: bool = False,
     ) -> Prepared:

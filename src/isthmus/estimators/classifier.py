@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.class_weight import compute_sample_weight
 
+from isthmus.contracts import Likelihood
 from isthmus.core.coercion import short
 from isthmus.core.constraints import Constraint, is_number
 from isthmus.data.validation import check_labels, check_weight, is_missing
@@ -88,8 +90,8 @@ class NetworkClassifier(ClassifierMixin, Supervised):
     ((200, 2), True)
     """
 
-    target: Any = "categorical"
-    class_weight: Any = None
+    target: str | Likelihood = "categorical"
+    class_weight: Mapping[Any, float] | str | None = None
 
     target_type: ClassVar[type[Target]] = ClassTarget
     constraints: ClassVar[Mapping[str, Constraint]] = SUPERVISED | {"class_weight": ClassWeight()}
@@ -99,7 +101,7 @@ class NetworkClassifier(ClassifierMixin, Supervised):
         self,
         X: Any,
         y: Any,
-        sample_weight: Any = None,
+        sample_weight: ArrayLike | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
     ) -> Self:
         """Train on a table and its classes.
@@ -163,7 +165,7 @@ class NetworkClassifier(ClassifierMixin, Supervised):
             return known[0][share.argmax(axis=1)]
         return _stack_columns([classes[own.argmax(axis=1)] for classes, own in zip(known, share, strict=True)])
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """Return the share of rows whose class is right, for several outputs all of them.
 
         Rows without a label, as in `fit`, do not count.

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import jax
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import OneToOneFeatureMixin, clone
 
 from isthmus.core.constraints import Constraint, Seed, Whole, is_finite, is_number, is_whole
@@ -161,7 +162,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
     (True, True)
     """
 
-    autoencoder: Any = field(default=None, kw_only=False)
+    autoencoder: Autoencoder | None = field(default=None, kw_only=False)
     n_imputations: int = 5
     sweeps: int = 2
     random_state: int | np.random.RandomState | None = 0
@@ -177,7 +178,11 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
     }
 
     def fit(
-        self, X: Any, y: Any = None, sample_weight: Any = None, checkpoint: str | os.PathLike[str] | None = None
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
     ) -> Self:
         """Train on a table, its missing cells NaN or null.
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.metrics import ndcg_score
 
+from isthmus.contracts import Likelihood
 from isthmus.core.constraints import Constraint
 from isthmus.data.validation import check_targets, check_weight, is_missing
 from isthmus.errors import InvalidData, require
@@ -55,7 +57,7 @@ class NetworkRanker(Supervised):
     ((200,), True)
     """
 
-    target: Any = "pairwise"
+    target: str | Likelihood = "pairwise"
 
     target_type: ClassVar[type[Target]] = RankTarget
     constraints: ClassVar[Mapping[str, Constraint]] = SUPERVISED
@@ -66,7 +68,7 @@ class NetworkRanker(Supervised):
         X: Any,
         y: Any,
         groups: Any = None,
-        sample_weight: Any = None,
+        sample_weight: ArrayLike | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
     ) -> Self:
         """Train on a table and the relevance of its rows.
@@ -108,7 +110,7 @@ class NetworkRanker(Supervised):
         fitted = self.fitted_
         return fitted.expect(self.open_rows(X), 1)[:, 0]
 
-    def score(self, X: Any, y: Any, groups: Any = None, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any, groups: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Return the mean over groups of the normalised discounted cumulative gain, in [0, 1]: higher is better.
 
         Groups of one row do not count, and one in which nothing is relevant counts as 0. The gain of a row is its

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 import jax
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.metrics import r2_score
 
 from isthmus.contracts import Likelihood
@@ -65,7 +66,7 @@ class NetworkRegressor(RegressorMixin, Supervised):
     ((200,), True)
     """
 
-    target: Any = "squared_error"
+    target: str | Likelihood = "squared_error"
 
     target_type: ClassVar[type[Target]] = NumberTarget
     constraints: ClassVar[Mapping[str, Constraint]] = SUPERVISED
@@ -75,7 +76,7 @@ class NetworkRegressor(RegressorMixin, Supervised):
         self,
         X: Any,
         y: Any,
-        sample_weight: Any = None,
+        sample_weight: ArrayLike | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
     ) -> Self:
         """Train on a table and its targets.
@@ -127,7 +128,7 @@ class NetworkRegressor(RegressorMixin, Supervised):
         expected = target.unscale(fitted.expect(source, len(target.center))).astype(source.dtype)
         return expected[:, 0] if target.is_flat else expected
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """Return R², of several outputs the mean of theirs, each over the rows in which it is known.
 
         Raises

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from isthmus.core.constraints import Constraint
@@ -99,7 +100,7 @@ class StackedAutoencoder(Reconstructor, TrainingParameters):
         self,
         X: Any,
         y: Any = None,
-        sample_weight: Any = None,
+        sample_weight: ArrayLike | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
     ) -> Self:
         """Train the layers one by one, then the whole.
@@ -213,7 +214,7 @@ class StackedAutoencoder(Reconstructor, TrainingParameters):
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
-    def _fit_layers(self, X: Any, y: Any, sample_weight: Any) -> tuple[Autoencoder, ...]:
+    def _fit_layers(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> tuple[Autoencoder, ...]:
         """Return the layers, each trained on the codes of the one below."""
         layers: list[Autoencoder] = []
         codes = X

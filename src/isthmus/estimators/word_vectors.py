@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 import scipy.stats
 
-from isthmus.contracts import Backbone, Corruption, Likelihood, Penalty
+from isthmus.contracts import Backbone, Corruption, Likelihood, Optimizer, Penalty
 from isthmus.core.coercion import short
 from isthmus.core.constraints import Choice, Constraint, Flag, Interval, ManyParts, OnePart, Whole
 from isthmus.data.tokens import check_words, counts, most_frequent, number_tokens, split, texts_of
@@ -118,11 +118,11 @@ class WordVectors(Estimator[FittedVectors]):
     smoothing: float = 0.75
     lower: bool = True
     power: float = 0.5
-    encoder: Any = "mlp(())"
-    likelihood: Any = "categorical"
-    corruption: Any = "masking(0.5)"
-    penalties: Any = "laplacian(0.1)"
-    optimizer: Any = "adam(0.003)"
+    encoder: str | Sequence[int] | Backbone = "mlp(())"
+    likelihood: str | Likelihood = "categorical"
+    corruption: str | Corruption | None = "masking(0.5)"
+    penalties: str | Penalty | Sequence[str | Penalty] | None = "laplacian(0.1)"
+    optimizer: str | Optimizer = "adam(0.003)"
     batch_size: int | None = 256
     max_epochs: int = 30
     random_state: int | np.random.RandomState | None = 0
