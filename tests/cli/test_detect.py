@@ -39,7 +39,18 @@ def test_the_odd_row_and_its_column_are_named(call, told, path):
 
 
 def test_settings_are_those_of_the_detector(call, path):
-    words = ("--threshold", "conformal", "--alpha", 0.1, "--drop", "kind", "--save-model", "detector.safetensors")
+    words = (
+        "--threshold",
+        "conformal",
+        "--alpha",
+        0.1,
+        "--max-epochs",
+        2,
+        "--drop",
+        "kind",
+        "--save-model",
+        "detector.safetensors",
+    )
     assert call("detect", path, *words, "--random-state", 3).exit_code == 0
     detector = isthmus.load("detector.safetensors")
     assert type(detector) is AnomalyDetector

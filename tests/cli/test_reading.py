@@ -14,6 +14,7 @@ import isthmus
 RANDOM = np.random.default_rng(0)
 N = 60
 FIT = ("--bottleneck", 1, "--encoder", "(3,)", "--max-epochs", 1, "--out", "model.safetensors")
+SHORT = ("--max-epochs", 2)
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +45,7 @@ def office(**columns):
 def test_cells_that_are_there_stay_as_they_were_written(told, tmp_path):
     rows = office()
     (tmp_path / "t.csv").write_text("\n".join(rows) + "\n")
-    told("impute", "t.csv", "--out", "full.csv", "--save-model", "i.safetensors")
+    told("impute", "t.csv", "--out", "full.csv", "--max-epochs", 2, "--save-model", "i.safetensors")
     full = (tmp_path / "full.csv").read_text().splitlines()
     patterns = [r"\d\d\.\d\d\.2013", r"0050[123]", r"\d\d", r"-?\d+,\d\d", "cook|clerk"]
     for before, after in zip(rows[1:], full[1:], strict=True):
@@ -77,7 +78,7 @@ def test_reconstructions_are_written_as_the_columns_are(told, tmp_path):
 @pytest.mark.parametrize("command", ["fit", "detect", "impute"])
 def test_one_line_says_how_the_table_was_read(call, tmp_path, command):
     (tmp_path / "t.csv").write_text("\n".join(office()) + "\n")
-    words = {"fit": FIT, "detect": ("--out", "odd.csv"), "impute": ("--out", "full.csv")}[command]
+    words = {"fit": FIT, "detect": ("--out", "odd.csv", *SHORT), "impute": ("--out", "full.csv", *SHORT)}[command]
     result = call(command, "t.csv", *words)
     assert result.exit_code == 0, result.output
     line, *rest = result.stderr.splitlines()
@@ -141,7 +142,7 @@ def test_kinds_are_declared_in_every_command(call, told, tmp_path, command):
         "--save-model",
         "m.safetensors",
     )
-    result = call(command, "t.csv", *words, "--random-state", 1)
+    result = call(command, "t.csv", *words, *SHORT, "--random-state", 1)
     assert result.exit_code == 0, result.output
     assert "1 number, 1 category, 1 date" in result.stderr
     assert "note" not in result.stderr
@@ -168,7 +169,7 @@ def test_the_line_stands_before_the_notes(call, refused, tmp_path):
 def test_a_label_is_not_learned_and_stays_in_the_table(call, tmp_path):
     rows = [f"{i % 7}.5,{'x' if i % 4 else ''},{i % 5 or 'NA'}" for i in range(N)]
     (tmp_path / "t.csv").write_text("\n".join(["a,y,b", *rows]) + "\n")
-    result = call("impute", "t.csv", "--out", "full.csv", "--label-column", "y")
+    result = call("impute", "t.csv", "--out", "full.csv", "--max-epochs", 2, "--label-column", "y")
     assert "left out 'y'" in result.stderr
     full = pd.read_csv("full.csv", keep_default_na=False)
     assert full["y"].tolist() == [row.split(",")[1] for row in rows]
@@ -199,13 +200,13 @@ def test_whole_numbers_and_decimals_of_parquet_keep_their_types(told, tmp_path):
     )
     for name, others in (("t.parquet", {}), ("u.parquet", {"t": ["x", "y"] * (N // 2)})):
         pq.write_table(pa.table({**{n: table[n] for n in table.column_names}, **others}), name)
-        told("impute", name, "--out", "full.parquet")
+        told("impute", name, "--out", "full.parquet", "--max-epochs", 2)
         full = pq.read_table("full.parquet")
         for column in table.column_names:
             assert full[column].type == table[column].type
             cells = zip(table[column].to_pylist(), full[column].to_pylist(), strict=True)
             assert all(new is not None and (old is None or new == old) for old, new in cells)
-        told("impute", name, "--out", "full.csv")
+        told("impute", name, "--out", "full.csv", "--max-epochs", 2)
         lines = (tmp_path / "full.csv").read_text().splitlines()
         assert all(line.split(",")[0].isdecimal() for line in lines[1:])
 
@@ -234,7 +235,7 @@ def test_options_of_texts_are_refused_for_other_files(refused, frame):
 
 def test_tables_come_and_go_by_standard_streams(call, told, tmp_path):
     (tmp_path / "t.csv").write_text("\n".join(office()) + "\n")
-    told("impute", "t.csv", "--out", "full.csv", "--save-model", "m.safetensors")
+    told("impute", "t.csv", "--out", "full.csv", "--max-epochs", 2, "--save-model", "m.safetensors")
     content = (tmp_path / "t.csv").read_bytes()
     result = call("impute", "-", "--model", "m.safetensors", "--out", "-", stdin=content)
     assert (result.exit_code, result.stderr) == (0, "")
