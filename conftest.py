@@ -91,6 +91,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=lambda item: places.get(module_of(item), len(SLOW)))
 
 
+def pytest_collection_finish() -> None:
+    """Leave what has been imported and collected out of all collections of garbage to come."""
+    gc.freeze()
+
+
 def module_of(item: pytest.Item) -> str:
     return item.nodeid.partition("::")[0]
 

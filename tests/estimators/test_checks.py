@@ -19,7 +19,7 @@ from isthmus import (
     presets,
 )
 
-TINY: dict[str, Any] = {"encoder": (4,), "max_epochs": 3}
+TINY: dict[str, Any] = {"encoder": (4,), "max_epochs": 3, "stops": None}
 QUICK: dict[str, Any] = {"max_epochs": 3, "optimizer": "sgd", "stops": None}  # compiles faster
 SMALL: dict[str, Any] = {"encoder": (4,), **QUICK}
 
@@ -38,7 +38,7 @@ ESTIMATORS = {
     "generalized": presets.generalized(1, case="neighbors", **SMALL),
     "embedding": presets.embedding(1, pairs="laplacian", **SMALL),
     "classifier": NetworkClassifier((8,), max_epochs=3, optimizer="adam(0.02)"),
-    "regressor": NetworkRegressor((8,), max_epochs=3, optimizer="adam(0.02)"),
+    "regressor": NetworkRegressor((8,), max_epochs=3, optimizer="adam(0.02)", stops=None),
     "ranker": NetworkRanker((4,), max_epochs=3, optimizer="sgd(1e-3)", stops=None),
     "imputer": Imputer(Autoencoder(2, **SMALL, corruption="varied_masking")),
     "stacked": StackedAutoencoder([Autoencoder(2, **SMALL), Autoencoder(1, **SMALL)], **QUICK),
@@ -62,7 +62,8 @@ COMPUTED = OF_ROWS | {
     *("check_n_features_in", "check_pipeline_consistency", "check_transformer_general"),
     *("check_transformer_preserve_dtypes", "check_readonly_memmap_input"),
 }
-# They differ from `default` by a penalty, noise, or the activation of the code.
+# They are `default` with a penalty or noise in training, or `top_k`: once fitted they answer by the code that these two
+# try with all of `COMPUTED`, so only what depends on how rows and weights were trained is tried on each.
 ALIKE = {"sparse", "denoising", "contractive", "k_sparse", "embedding"}
 # What asks for accuracy needs more epochs.
 ACCURATE = {
