@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = _version("isthmus")
 
 if TYPE_CHECKING:  # what is imported when it is asked for, as type checkers and editors see it
+    from isthmus.analysis.codes import compare_codes as compare_codes
     from isthmus.analysis.diagnose import diagnose as diagnose
     from isthmus.analysis.explained_variance import explained_variance_ratio as explained_variance_ratio
     from isthmus.analysis.gradients import check_gradients as check_gradients
@@ -90,6 +91,7 @@ _PLACES = {
         "isthmus.presets",
     ),
     "check_gradients": "isthmus.analysis.gradients",
+    "compare_codes": "isthmus.analysis.codes",
     "compare_optimizers": "isthmus.analysis.optimizers",
     "diagnose": "isthmus.analysis.diagnose",
     "exciting_inputs": "isthmus.analysis.maximal_inputs",

@@ -35,12 +35,19 @@ def test_no_rows_are_refused(refused, trained):
     assert refused("sample", trained, "--n", 0, "--out", "new.csv").startswith("n must be a whole number of at least 1")
 
 
-@pytest.mark.parametrize("name", ["codes", "columns", "worst", "scores"])
+@pytest.mark.parametrize("name", ["codes", "compare", "columns", "worst", "scores"])
 def test_every_figure_is_drawn(call, table, trained, name):
     result = call("plot", trained, table, "--figure", name, "--out", "figure.svg")
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith(f"figure.svg: {name} (")
     assert "<svg" in Path("figure.svg").read_text()
+
+
+def test_codes_are_coloured_by_label(call, refused, trained, frame):
+    frame.assign(kind=np.where(np.arange(60) % 2, "odd", "even")).to_csv("data.csv", index=False)
+    words = ("plot", trained, "data.csv", "--label-column", "kind", "--out", "figure.svg")
+    assert call(*words, "--figure", "codes").exit_code == 0
+    assert "--label-column is for the figures codes and compare, not for worst" in refused(*words, "--figure", "worst")
 
 
 def test_history_needs_no_table(call, trained):
@@ -50,7 +57,7 @@ def test_history_needs_no_table(call, trained):
 
 def test_what_cannot_be_drawn_is_one_sentence(call, refused, table, trained):
     assert refused("plot", trained, table, "--figure", "code", "--out", "a.png") == (
-        "no figure is called 'code'. Did you mean 'codes'? There are: history, codes, columns, worst, scores."
+        "no figure is called 'code'. Did you mean 'codes'? There are: history, codes, compare, columns, worst, scores."
     )
     assert refused("plot", trained, "--figure", "codes", "--out", "a.png").startswith("the figure codes needs a table:")
     assert "unsupported suffix" in refused("plot", trained, "--out", "a.gif")

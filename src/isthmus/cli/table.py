@@ -191,6 +191,19 @@ def choose(
     return source.select(chosen), weight_values, _labels(source.select(labels)) if labels else None
 
 
+def labels_of(table: Any, name: str) -> np.ndarray:
+    """Return the labels in a column of a table, [rows], its path or its source.
+
+    Raises
+    ------
+    InvalidData
+        If the table has no names of columns, or not this column.
+    """
+    labels = choose(table, (), (), label=name)[2]
+    assert labels is not None  # noqa: S101 -- the column is named
+    return labels
+
+
 def parse_kinds(texts: Sequence[str]) -> dict[str, str | list[str]]:
     """Return what columns hold, as `Autoencoder` takes it, from texts `name=kind` or `name=first,second,…`.
 

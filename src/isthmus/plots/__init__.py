@@ -8,6 +8,7 @@ except ImportError as error:
     raise MissingExtra("figures need matplotlib: pip install 'isthmus[plots]'") from error
 
 from isthmus.plots.activations import activations as activations
+from isthmus.plots.code_panels import code_panels as code_panels
 from isthmus.plots.codes import codes as codes
 from isthmus.plots.error_by_column import error_by_column as error_by_column
 from isthmus.plots.exciting_rows import exciting_rows as exciting_rows

@@ -41,7 +41,11 @@ def codes(points: Any, labels: Any = None, title: str = "") -> Figure:
     is_space = array.shape[1] == 3
     figure = Figure(figsize=(7, 5.5), layout="constrained", dpi=150)
     panel = figure.subplots(subplot_kw={"projection": "3d"} if is_space else {})
-    _scatter(figure, panel, array, None if labels is None else np.asarray(labels))
+    colors = scatter(panel, array, None if labels is None else np.asarray(labels))
+    if colors is not None:
+        figure.colorbar(colors, ax=panel)
+    elif labels is not None:
+        figure.legend(loc="outside right center", frameon=False, markerscale=2)
     names = list(getattr(points, "columns", ("first number", "second number", "third number")))
     panel.set(**dict(zip(("xlabel", "ylabel", "zlabel"), names[: array.shape[1]], strict=False)))
     if title:
@@ -49,21 +53,27 @@ def codes(points: Any, labels: Any = None, title: str = "") -> Figure:
     return figure
 
 
-def _scatter(figure: Any, panel: Any, points: np.ndarray, labels: np.ndarray | None) -> None:
-    """Draw the points, and say what their colours mean."""
+def scatter(panel: Any, points: np.ndarray, labels: np.ndarray | None) -> Any:
+    """Draw points [n, 2] or [n, 3] into a panel, coloured by label; return the scale of colours of numbers, or None.
+
+    A label that is None has no colour, and is called unlabelled.
+    """
     style: dict[str, Any] = {"s": 9, "alpha": 0.8, "linewidths": 0}
     if labels is None:
         panel.scatter(*points.T, color="C0", **style)
-        return
-    classes = np.unique(labels)
-    if len(classes) > MOST_CLASSES and labels.dtype.kind in "fiu":
-        figure.colorbar(panel.scatter(*points.T, c=labels.astype(float), cmap="viridis", **style), ax=panel)
-        return
+        return None
+    is_none = np.array([label is None for label in labels], bool)
+    known = np.array(labels[~is_none].tolist())
+    if is_none.any():
+        panel.scatter(*points[is_none].T, color="0.8", label="unlabelled", **style)
+    points, classes = points[~is_none], np.unique(known)
+    if len(classes) > MOST_CLASSES and known.dtype.kind in "fiu":
+        return panel.scatter(*points.T, c=known.astype(float), cmap="viridis", **style)
     for i, label in enumerate(classes):
-        chosen = points[labels == label]
+        chosen = points[known == label]
         color = f"C{i % 10}" if len(classes) <= 10 else f"#{_color(i, len(classes))}"
         panel.scatter(*chosen.T, color=color, label=str(label), **style)
-    figure.legend(loc="outside right center", frameon=False, markerscale=2)
+    return None
 
 
 def _color(i: int, count: int) -> str:
