@@ -195,6 +195,27 @@ def test_intervals_hold_as_often_as_they_say(fitted: Imputer) -> None:
     assert 0.8 < inside.mean() < 0.98
 
 
+def test_intervals_hold_of_values_that_are_missing_since_they_are_large() -> None:
+    """A third of the cells is gone, by the rank among those of their column: 2 % of the least, 70 % of the largest."""
+    random = np.random.default_rng(3)
+    rows = random.normal(size=(600, 1)) + random.normal(size=(600, 4))
+    chance = 0.02 + 0.68 * (rows.argsort(axis=0).argsort(axis=0) / 600)
+    gone = random.random(rows.shape) < chance
+    low, high = small(max_epochs=10).fit(lacking := np.where(gone, np.nan, rows)).interval(lacking, 0.9)
+    assert ((low <= rows) & (rows <= high))[gone].mean() > 0.75
+
+
+def test_the_quantiles_of_ranks_are_those_of_the_fit_and_do_not_learn() -> None:
+    table = np.random.default_rng(5).exponential(size=(64, 2))
+    table[0, 0] = np.nan
+    model = small(encoder="mlp((8,), ranks=5)", optimizer="adam(0.01, weight_decay=10)", max_epochs=2).fit(table)
+    scaled = (table - np.nanmean(table, axis=0)) / np.nanstd(table, axis=0)
+    due = np.nanquantile(scaled, np.linspace(0, 1, 5), axis=0, method="inverted_cdf")
+    np.testing.assert_allclose(model.autoencoder_.model_.encoder.knots.reshape(5, 2), due, rtol=1e-5)
+    filled = np.where(np.isnan(table), model.transform(table), table)
+    assert np.isfinite(filled).all()
+
+
 def test_uncertainty_is_of_what_was_filled(fitted: Imputer) -> None:
     uncertainty = fitted.uncertainty(LACKING)
     assert (uncertainty[~HOLES] == 0).all()

@@ -9,11 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from isthmus.contracts import Row
 from isthmus.core.parameter_specs import assemble, draw_weights
 from isthmus.errors import InvalidPart
-from isthmus.model.mixed_input import mixed_input
+from isthmus.model.mixed_input import mixed_input, normal_scores
 from isthmus.model.model import build
 from isthmus.parts.backbones import MLP, Hyper
 from isthmus.parts.bottlenecks import Deterministic
@@ -35,6 +36,32 @@ def test_codes_are_one_hot_and_holes_are_marked() -> None:
         *("job = 0", "job = 1", "job = 2", "sex = 0", "sex = 1"),
     )
     assert (shown.shape, shown.categories, shown.may_be_missing) == ((9,), None, False)
+
+
+def test_ranks_are_scores_of_the_normal_distribution() -> None:
+    """Of five quantiles Φ⁻¹ of .1, .3, .5, .7, .9; straight between them; equal ones count as their middle."""
+    knots = jnp.array([[0.0, 0.0], [1.0, 2.0], [2.0, 2.0], [4.0, 2.0], [8.0, 3.0]])
+    x = jnp.array([[0.0, 0.0], [1.5, 2.0], [4.0, 1.0], [8.0, 2.5], [-9.0, 3.0], [99.0, 9.0]])
+    low, lower, middle, upper, high = norm.ppf([0.1, 0.3, 0.5, 0.7, 0.9])
+    due = [
+        *([low, low], [(lower + middle) / 2, middle], [upper, (low + lower) / 2]),
+        *([high, (upper + high) / 2], [low, high], [high, high]),
+    ]
+    np.testing.assert_allclose(normal_scores(knots, x), due, atol=1e-6)
+
+
+def test_ranks_follow_the_numbers_that_are_there() -> None:
+    entry, shown = mixed_input(ROW, (), ranks=3)
+    assert shown.columns is not None
+    assert shown.columns[:6] == (*("age", "pay", "age is missing", "pay is missing"), "rank of age", "rank of pay")
+    rows = np.array([[0, 5.0, 0, 1.0], [0, 7.0, 0, NAN], [0, 6.0, 0, 3.0], [0, NAN, 0, 99.0]], np.float32)
+    start = entry.start(rows, np.array([1.0, 1.0, 1.0, 0.0]))
+    np.testing.assert_array_equal(start["knots"], [5, 1, 6, 1, 7, 3])
+    filled = replace(entry, gate=jnp.zeros(2), knots=jnp.array(start["knots"]))
+    inputs = filled.encoder_input(jnp.array(rows))
+    assert inputs.shape == (4, *shown.shape)
+    np.testing.assert_allclose(inputs[1:3, 4:6], [[norm.ppf(5 / 6), 0], [0, norm.ppf(5 / 6)]], atol=1e-6)
+    assert mixed_input(replace(ROW, categories=(3, 2, 2, 2)), (), ranks=3)[0].knots is None  # no numbers
 
 
 def test_a_hole_starts_as_the_middle_of_its_column() -> None:

@@ -13,6 +13,7 @@ from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from isthmus.contracts.outcomes import Outcome
@@ -34,6 +35,10 @@ class BackboneModule(eqx.Module):
     def reads_missing(self) -> bool:
         """Say whether it reads entries that are NaN as missing; for all other modules they are set to 0."""
         return False
+
+    def start(self, x: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
+        """Return by path what its fixed weights hold, of scaled rows [n, d], NaN where missing, and their weights."""
+        return {}
 
 
 class Neck(eqx.Module):

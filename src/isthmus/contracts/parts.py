@@ -84,6 +84,10 @@ class Backbone(Part, kind="backbones"):
         """Say whether the weights at a path of the model, as `encoder.layers.0.affine.matrix`, learn."""
         return True
 
+    def rank_quantiles(self) -> int:
+        """Return from how many quantiles of a table's numbers their ranks are read, for the encoder; 0 for none."""
+        return 0
+
     def categories(self, row: Row) -> dict[int, int]:
         """Return the columns that are read as categories 0, 1, …, unscaled, and how many each may hold."""
         return {}
@@ -268,6 +272,11 @@ class Optimizer(Part, kind="optimizers"):
     def direction(self) -> optax.GradientTransformation:
         """Return the rule from gradients to directions; the loop subtracts learning_rate x direction."""
         return optax.identity()
+
+    @property
+    def decays(self) -> bool:
+        """Say whether it changes weights whose gradient is 0."""
+        return False
 
     def look_ahead(self, weights: Array, memory: Any, rate: Array) -> Array:
         """Return where the gradient is taken: at the weights, or where the memory would bring them by a rate alone."""

@@ -50,7 +50,7 @@ def constant(shape: tuple[int, ...], value: float = 0.0) -> Any:
 
 
 def fixed(shape: tuple[int, ...]) -> Any:
-    """Return a parameter spec that does not learn: a likelihood's `start` says what it holds."""
+    """Return a parameter spec that does not learn: `start` of a likelihood or an encoder says what it holds."""
     return ParameterSpec(shape, is_fixed=True)
 
 

@@ -403,4 +403,6 @@ def _head_only(job: Job, skeleton: Model) -> Job:
     """Return the job in which only the head of the target learns."""
     step_scale = np.ones(weight_count(skeleton), np.float32)
     step_scale[: weight_range(skeleton, "target")[0]] = 0
+    if job.plan.step_scale is not None:
+        step_scale *= job.plan.step_scale
     return replace(job, plan=job.plan._replace(step_scale=step_scale))

@@ -176,7 +176,7 @@ def build_job(
         model=as_data(skeleton),
         plan=as_data(
             plan._replace(
-                step_scale=None if learns is None else _step_scale(skeleton, learns),
+                step_scale=step_scale(skeleton, plan.optimizer, learns),
                 limits=_limits(plan, rows, reader),
             )
         ),
@@ -213,22 +213,29 @@ def _limits(plan: Plan, rows: Rows, reader: Reader) -> np.ndarray | None:
     return np.where(is_known, scaled, [[0.0], [1.0]]).astype(np.float32)
 
 
-def _step_scale(skeleton: Model, learns: Callable[[str], bool]) -> np.ndarray | None:
-    """Return 1 for each weight that learns and 0 for the others, [weights]; None where all learn."""
-    each = [(learns(path), spec.size) for path, spec in parameter_specs(skeleton).items()]
-    if all(is_learning for is_learning, _ in each):
+def step_scale(skeleton: Model, optimizer: Optimizer, learns: Callable[[str], bool] | None) -> np.ndarray | None:
+    """Return 1 for each weight that learns and 0 for the others, [weights]; None where all learn.
+
+    A fixed weight has no gradient, so it counts only where the optimizer changes such weights too.
+    """
+    is_learning = [
+        (learns is None or learns(path)) and not (spec.is_fixed and optimizer.decays)
+        for path, spec in parameter_specs(skeleton).items()
+    ]
+    if all(is_learning):
         return None
-    return np.repeat(np.array([is_learning for is_learning, _ in each], np.float32), [size for _, size in each])
+    return np.repeat(np.array(is_learning, np.float32), [spec.size for spec in parameter_specs(skeleton).values()])
 
 
 def start_from_rows(
     skeleton: Model, job: Job, row: Row, likelihood: Likelihood | None, weights: np.ndarray
 ) -> np.ndarray:
-    """Return weights [starts, weights] with those set that the likelihood of rows finds from the rows."""
-    if likelihood is None:
-        return weights
+    """Return weights [starts, weights] with those set that encoder and likelihood of rows find from the rows."""
     rows = int(job.table.rows)
     x, weight = np.asarray(job.table.x)[:rows], np.asarray(job.table.weight)[:rows]
+    weights = with_start_values(skeleton, weights, "encoder", skeleton.encoder.start(x, weight))
+    if likelihood is None:
+        return weights
     return with_start_values(skeleton, weights, "head", likelihood.start(row, x, weight))
 
 

@@ -6,6 +6,7 @@ import itertools
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, ClassVar, NamedTuple, Self
 
 import jax
@@ -22,6 +23,7 @@ from isthmus.data.validation import check_weight
 from isthmus.errors import InvalidData, ModelFileError, require
 from isthmus.estimators._device import on_device
 from isthmus.estimators._estimator import Estimator, Estimators
+from isthmus.estimators._hidden_cells import RANKS, residual_quantiles
 from isthmus.estimators._seeds import seed_of
 from isthmus.estimators._sklearn import TransformerMixin
 from isthmus.estimators.autoencoder import Autoencoder
@@ -30,14 +32,12 @@ from isthmus.storage.container import Opened
 from isthmus.storage.state import State, compare_shapes, header_field, load_state, named_state
 from isthmus.training.checkpoint import checkpoint_paths
 
-RANKS = np.concatenate([[0.0025], np.linspace(0.005, 0.995, 199), [0.9975]])  # of the residuals that are kept
-LEAST_CELLS = 40  # of a column whose residuals stand for themselves; of fewer, those of all columns do
 LEAST_ROWS = 500  # from which on rows are kept apart to measure the error of fillings
 MOST_ROWS = 5000  # that the error of fillings is measured on
 NO_CELLS = "X: expected a table of columns, whose cells can be filled; got texts, images or sequences."
+DECAY = 100.0  # of the weights by rows: what weights are thought to be counts the less, the more rows there are
 STEPS = 3000  # of the training of an imputer that is given no autoencoder
 MOST_SWEEPS = 1000
-HIDINGS = 4  # times that cells of these rows are hidden
 
 
 @dataclass(frozen=True)
@@ -97,18 +97,19 @@ def default_autoencoder(rows: int, random_state: Any = 0, max_epochs: int | None
     """Return the autoencoder of an imputer that is given none, for a table of so many rows.
 
     It goes through them `max_epochs` times, or as often as gives some 3,000 steps, within 10 and 300 times. Steps
-    that begin long and end short, along a cosine, learn in these what others learn in three times as many.
+    that begin long and end short, along a cosine, learn in these what others learn in three times as many. Each number
+    comes with its rank, and the weights decay by 100 / rows.
     """
     batch = min(max(rows // 32, 32), 256)
     in_one = max(-(-rows // batch), 1)
     epochs = min(max(round(STEPS / in_one), 10), 300) if max_epochs is None else max_epochs
     return Autoencoder(
         64,
-        encoder=(256, 128),
+        encoder="mlp((256, 128), ranks=32)",
         likelihood="squared_error",
         scaling="standard",
         corruption="varied_masking(0, 0.5)",
-        optimizer=f"adam(cosine(0.005, {max(epochs * in_one, 1)}))",
+        optimizer=f"adam(cosine(0.005, {max(epochs * in_one, 1)}), weight_decay={min(DECAY / max(rows, 1), 1):.3g})",
         batch_size=batch,
         max_epochs=epochs,
         stops=None,
@@ -127,13 +128,15 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
     cells stay as they are, to the bit.
 
     The error of fillings is measured on cells that were hidden in rows kept apart (a tenth, from 500 rows on; else in
-    the rows of the fit): quantiles by column of (x − x̂) / σ̂, σ̂ the standard deviation of the model where its likelihood
+    the rows of the fit), at random and by value, the larger the likelier or the smaller, since cells may be missing
+    for what they hold: quantiles by column of (x − x̂) / σ̂, σ̂ the standard deviation of the model where its likelihood
     has one. Draws and intervals are made with these.
 
     Parameters
     ----------
     autoencoder : an `Autoencoder`, cloned and fitted; None takes one of 64 numbers, hidden layers of 256 and 128
-        units, `corruption="varied_masking(0, 0.5)"`, and 10 to 300 epochs, the fewer the more rows there are.
+        units, ranks beside numbers, `corruption="varied_masking(0, 0.5)"`, AdamW, and 10 to 300 epochs, the fewer the
+        more rows there are.
     n_imputations : how many tables `impute` draws.
     sweeps : how often `impute` draws half of the missing cells again, given the others, so that they go together.
     random_state : seed of the hidden cells and of the draws.
@@ -217,9 +220,14 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
         if not model.fitted_.row.is_table:
             raise InvalidData(NO_CELLS)
         model._fitted = replace(model.fitted_, reader=model.fitted_.reader.with_bounds(self.bounds or {}))
-        self._fitted = FittedImputer(
-            self.to_json(), model, self._fit_residuals(model, model.scaled_rows(source)[apart])
+        residuals = residual_quantiles(
+            model.scaled_rows(source)[apart].astype(np.float64),
+            partial(_predict, model, seed=None),
+            np.array(model.model_.categories) > 0,
+            model.fitted_.reader.is_learned,
+            np.random.Generator(np.random.Philox([seed_of(self.random_state), 3])),
         )
+        self._fitted = FittedImputer(self.to_json(), model, residuals)
         return self
 
     @on_device
@@ -385,32 +393,6 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
             rows = np.asarray(reader.unscale(end))
             ends.append(np.where(np.isnan(x), reader.within(rows), rows))
         return ends[0], ends[1]
-
-    def _fit_residuals(self, model: Autoencoder, rows: np.ndarray) -> np.ndarray:
-        """Return quantiles of (x − x̂) / σ̂ of cells hidden in scaled rows [n, d], [ranks, d]."""
-        x = rows.astype(np.float64)
-        random = np.random.Generator(np.random.Philox([seed_of(self.random_state), 3]))
-        share = max(float(np.isnan(x[:, model.fitted_.reader.is_learned]).mean()), 0.1)
-        is_category = np.array(model.model_.categories) > 0
-        ratios: list[list[np.ndarray]] = [[] for _ in range(x.shape[1])]
-        for _ in range(HIDINGS):
-            is_hidden = (random.random(x.shape) < share) & ~np.isnan(x)
-            cells = _predict(model, np.where(is_hidden, np.nan, x), None)
-            ratio = (x - cells.mean) / np.where(is_category, 1.0, cells.uncertainty)
-            for place, column in enumerate(ratios):
-                column.append(ratio[is_hidden[:, place], place])
-        columns = [
-            np.zeros(1) if category else np.concatenate(column)
-            for column, category in zip(ratios, is_category, strict=True)
-        ]
-        numbers = [column for column, category in zip(columns, is_category, strict=True) if not category]
-        pooled = np.concatenate([np.zeros(0), *numbers])
-        pooled = pooled if len(pooled) else np.zeros(1)
-        own = [
-            column if category or len(column) >= LEAST_CELLS else pooled
-            for column, category in zip(columns, is_category, strict=True)
-        ]
-        return np.stack([np.quantile(column, RANKS) for column in own], axis=1)
 
     def _complete(self, source: Source, filled: np.ndarray, is_missing: np.ndarray) -> Any:
         """Return the table with its missing cells [n, d] taken from scaled rows `filled` [n, d]."""

@@ -116,7 +116,7 @@ def build_encoder(row: Row, encoder: Backbone) -> tuple[BackboneModule, int]:
     """Return the encoder, behind a `MixedInput` where rows are those of a table, and its width."""
     if not row.is_table:
         return encoder.encoder(row)
-    entry, inner = mixed_input(row, encoder.categories(row))
+    entry, inner = mixed_input(row, encoder.categories(row), encoder.rank_quantiles())
     known = [row.column(column) for column in encoder.condition(row)]
     if known != [inner.column(column) for column in encoder.condition(inner)]:
         raise InvalidPart(f"in a table of numbers and categories the encoder {encoder.name} must name its column.")

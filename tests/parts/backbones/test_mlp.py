@@ -180,6 +180,8 @@ def test_a_rate_reaches_training_and_not_inference(setting: str) -> None:
     [
         ({"dropconnect": 1.0}, "MLP.dropconnect must be in [0, 1). Got 1.0."),
         ({"dropconnect": -0.1}, "MLP.dropconnect must be in [0, 1). Got -0.1."),
+        ({"ranks": 1}, "MLP.ranks must be 0, or from 2 to 10000. Got 1."),
+        ({"ranks": -1}, "MLP.ranks must be 0, or from 2 to 10000. Got -1."),
         ({"dropout": 1.0}, "MLP.dropout must be in [0, 1). Got 1.0."),
         ({"dropout": -0.1}, "MLP.dropout must be in [0, 1). Got -0.1."),
         ({"hidden": (8, 0)}, "MLP.hidden must be widths of at least 1. Got (8, 0)."),

@@ -97,6 +97,18 @@ def test_five_steps_by_hand(optimizer: Any, formula: list[np.ndarray]) -> None:
     np.testing.assert_allclose(single, formula, rtol=2e-5, atol=1e-9)
 
 
+def test_weight_decay_is_beside_the_gradient() -> None:
+    """Of AdamW the direction is that of Adam and a share of the weights."""
+    weights, rule, plain = jnp.array([1.0, -2.0, 0.0, 4.0]), Adam(weight_decay=0.25).direction(), Adam().direction()
+    gradient = jnp.array(GRADIENTS[0], jnp.float32)
+    found, due = (each.update(gradient, each.init(weights), weights)[0] for each in (rule, plain))
+    np.testing.assert_allclose(found, due + np.array([0.25, -0.5, 0, 1]), rtol=1e-6)
+    assert (Adam(weight_decay=0.0).decays, Adam().decays) == (True, False)
+    with pytest.raises(InvalidPart) as caught:
+        Adam(weight_decay=-0.1)
+    assert str(caught.value) == "Adam.weight_decay must be at least 0, or None. Got -0.1."
+
+
 @pytest.mark.parametrize(
     ("optimizer", "rate"),
     [(Sgd(), 1e-2), (Adagrad(), 1e-2), (Rmsprop(), 1e-3), (Adadelta(), 1.0), (Adam(), 1e-3)],

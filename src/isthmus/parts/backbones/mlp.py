@@ -16,6 +16,7 @@ from isthmus.errors import require
 from isthmus.layers.dropout import dropconnect, dropout
 
 MOST_LAYERS = 1000
+MOST_RANKS = 10_000
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,16 @@ class MLP(Backbone):
     dropconnect : chance of a weight in W to be dropped in training, in [0, 1), for each row anew; the others are
         divided by 1 - dropconnect. For many rows of wide layers x W is drawn from the normal distribution of the same
         mean and variance instead: `isthmus.dropping` says when, and why.
+    ranks : of how many quantiles of a column its rank is read, 0 or at least 2. From 2 on the encoder is given beside
+        each number of a table (rows with categories, or with cells that may be missing) its rank among the rows of the
+        fit, as the quantile of a normal distribution: columns of heavy tails, or of lumps, are then resolved where
+        their values lie.
 
     References
     ----------
     Srivastava et al. (2014), Dropout: a simple way to prevent neural networks from overfitting.
     Wan et al. (2013), Regularization of neural networks using DropConnect.
+    Gorishniy, Rubachev and Babenko (2022), On embeddings for numerical features in tabular deep learning.
 
     Examples
     --------
@@ -49,10 +55,13 @@ class MLP(Backbone):
     activation: Activation = spelling("relu")
     dropout: float = 0.0
     dropconnect: float = 0.0
+    ranks: int = 0
 
     def __post_init__(self) -> None:
         require(0 <= self.dropout < 1, "MLP.dropout", "in [0, 1)", self.dropout)
         require(0 <= self.dropconnect < 1, "MLP.dropconnect", "in [0, 1)", self.dropconnect)
+        is_allowed = self.ranks == 0 or 2 <= self.ranks <= MOST_RANKS
+        require(is_allowed, "MLP.ranks", f"0, or from 2 to {MOST_RANKS}", self.ranks)
         depth = len(self.hidden or ())
         require(depth <= MOST_LAYERS, "MLP.hidden", f"at most {MOST_LAYERS} widths", depth)
         require(all(width >= 1 for width in self.hidden or ()), "MLP.hidden", "widths of at least 1", self.hidden)
@@ -62,6 +71,9 @@ class MLP(Backbone):
 
     def decoder(self, row: Row, size: int) -> tuple[BackboneModule, int]:
         return self._layers([size, *reversed(self._widths(row))])
+
+    def rank_quantiles(self) -> int:
+        return self.ranks
 
     def _widths(self, row: Row) -> Sequence[int]:
         if self.hidden is not None:
