@@ -185,7 +185,7 @@ def test_a_detector_has_the_spreads_of_a_fit(tmp_path: Path) -> None:
     detector.save(path)
     opened = container.open_file(path, "model")
     header = {key: value for key, value in opened.header.items() if key not in ("checksum", "format")}
-    for name in ("oddness0.spread", "oddness0.means"):
+    for name in ("oddness0.spread", "oddness0.slope", "oddness0.reach"):
         tensors = opened.read()
         tensors[name] = np.full_like(tensors[name], 1e-40)
         container.write(path, header, tensors)

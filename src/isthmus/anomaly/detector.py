@@ -8,31 +8,27 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import scipy.sparse
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
+from isthmus.anomaly.calibration import Means
 from isthmus.anomaly.reasons import explained
 from isthmus.anomaly.row_hash import choose_rows, fold_equal_rows, row_hashes
 from isthmus.anomaly.scores import (
-    LEAST,
-    LEAST_SPREAD,
-    TENSORS,
     NeighborScore,
+    calibration_kind,
     fit_scores,
     score_shapes,
+    see_alike,
     stored_length,
     stored_model,
+    stored_score,
 )
-from isthmus.anomaly.tables import contributions, open_each, total_scores
+from isthmus.anomaly.tables import contributions, open_each, take_rows, takeable, total_scores
 from isthmus.anomaly.thresholds import THRESHOLDS, ThresholdName, ValidationScores, p_values, quantile
 from isthmus.core.coercion import short
 from isthmus.core.constraints import AnyOf, Choice, Constraint, Interval, Seed, Whole
-from isthmus.data.arrow import ColumnSource
-from isthmus.data.source import Source, is_made_by
-from isthmus.data.sources import is_path
-from isthmus.data.table_source import TableSource
-from isthmus.data.text_table import TextTable
+from isthmus.data.source import Source
 from isthmus.data.validation import check_weight
 from isthmus.errors import ModelFileError
 from isthmus.estimators._encoder import learn_reader
@@ -50,7 +46,10 @@ FEW = 10  # distinct rows: with fewer none are kept for validation
 MOST_VALIDATION = 20_000  # rows
 MOST_COPIES = 100  # of each autoencoder
 MOST_MODELS = MOST_COPIES * MOST_ESTIMATORS
-BATCH, STEPS = 128, 15_000  # of the training of a detector that is given no autoencoder
+MOST_NEIGHBORS = 2**31
+BATCH, EPOCHS = 128, 60  # of the training of a detector that is given no autoencoder
+LEAST_STEPS, MOST_STEPS, LEAST_EPOCHS = 1000, 4000, 5
+FEW_NEIGHBORS, MANY_NEIGHBORS = 3, 100  # of usual rows, and of rows that may not all be so
 
 
 @dataclass(frozen=True)
@@ -81,17 +80,20 @@ class FittedDetector:
 def default_autoencoder(rows: int) -> Autoencoder:
     """Return the autoencoder of a detector that is given none, for a table of so many rows.
 
-    It goes through them 60 times; where that would be more than some 15,000 steps, less often, but 5 times at least.
+    It goes through them 60 times, but makes 1,000 to 4,000 steps, and goes through them 5 times at least.
     """
+    steps_of_epoch = max(-(-rows // BATCH), 1)
+    steps = min(max(EPOCHS * steps_of_epoch, LEAST_STEPS), MOST_STEPS)
     return Autoencoder(
         128,
         encoder=(128,),
         likelihood="squared_error",
-        scaling="standard",
-        corruption="gaussian(0.2)",
+        scaling="normal",
+        corruption="gaussian(0.5)",
         optimizer="adam(0.003)",
         batch_size=BATCH,
-        max_epochs=min(max(round(STEPS * BATCH / max(rows, 1)), 5), 60),
+        max_epochs=max(round(steps / steps_of_epoch), LEAST_EPOCHS),
+        stops=None,
     )
 
 
@@ -99,24 +101,28 @@ def default_autoencoder(rows: int) -> Autoencoder:
 class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
     """Anomalous rows, by how far they are from usual ones and from what an autoencoder makes of them.
 
-    The autoencoder learns from usual rows. The score of a row is its squared distance to the nearest of them plus its
-    squared reconstruction error, each column in units of its spread, and each of the two sums divided by its mean over
-    validation rows; so usual rows score about 1. As squares add up over columns, so do scores: `explain` says which
-    column adds what. Columns of categories have no distance, and their error is −log p in place of
-    a square. A category that the fit has not had adds more than any row scores that has none. A row whose cells are all
-    missing is an outlier: its score is 1 above those of all validation rows and the threshold.
+    The autoencoder learns from usual rows. A row is odd by three parts: how far it is from the nearest usual rows, how
+    far for a place where usual rows lie so dense, and what the autoencoder errs by, each column in units of its spread.
+    Each part counts as the −log of the share of usual rows in which it is as large, and the score is their mean:
+    usual rows score about 1, a row as odd in all parts as one in a thousand about 7. As the parts are sums over
+    columns, so is the score: `explain` says which column adds what. Columns of categories have no distance, and their
+    error is −log p in place of a square. A category that the fit has not had adds more than any row scores that has
+    none. A row whose cells are all missing is an outlier: its score is 1 above those of all validation rows and the
+    threshold. `NeighborScore` in `isthmus.anomaly.scores` has the formulas.
 
-    The default autoencoder removes a little noise, and its code is wide: it need not compress, it pulls a row towards
-    where usual rows are dense, and what it changes is anomalous; so one column is enough for it. The error of a narrow
-    code alone is a weaker score.
+    The default autoencoder sees skewed columns by their ranks (`scaling="normal"`) and removes noise; its code is wide:
+    it need not compress, it pulls a row towards where usual rows are dense, and what it changes is anomalous; so one
+    column is enough for it. The error of a narrow code alone is a weaker score.
 
     Parameters
     ----------
     autoencoder : an autoencoder, or a list of some; copies are fitted. None takes one that removes noise, with 128
-        numbers, a hidden layer of 128 units, `corruption="gaussian(0.2)"`, and 5 to 60 epochs, the fewer the more rows.
-    neighbors : over how many of the nearest usual rows the distance is averaged: more where usual rows may not all be
-        so; 0 takes the reconstruction error alone.
-    n_models : how many copies of each autoencoder, with other seeds; scores are averaged.
+        numbers, a hidden layer of 128 units, `scaling="normal"`, `corruption="gaussian(0.5)"`, 1,000 to 4,000 steps.
+    neighbors : over how many of the nearest usual rows the distance is averaged; `"auto"` takes 3, and a tenth of
+        the rows, at most 100, where these may be odd themselves (`contamination` or `dirty` given): then neither
+        density counts nor the error of numbers, which is small for an odd row that was learned. 0 takes the
+        reconstruction error alone.
+    n_models : how many copies of each autoencoder, with other seeds; their errors are averaged.
     contamination : `"auto"` where the rows of `fit` are usual ones: the threshold comes from validation rows, at
         `alpha`. Or the share of the rows of `fit` that shall be flagged, in (0, 0.5], as scikit-learn has it: then
         those rows are judged themselves, so a row that is among the neighbors does not vouch for itself.
@@ -127,7 +133,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
     dirty : share of the rows of `fit` that are taken to be outliers, in [0, 0.5): after a first fit so many of the
         most anomalous are left out, and all is learned again from the others.
     calibration_fraction : share of distinct rows kept for validation, which the threshold comes from, in (0, 0.5];
-        equal rows are kept together. The neighbors have them back afterwards, by which no score rises.
+        equal rows are kept together. They are neighbors of others, but not of themselves.
     reference : usual rows kept as neighbors at most; they are in the model file.
     random_state : seed of the validation rows and of the autoencoders, in place of their own.
 
@@ -141,7 +147,8 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
     ----------
     Ramaswamy, Rastogi and Shim (2000), Efficient algorithms for mining outliers from large data sets. Livernoche et
     al. (2024), On diffusion modeling for anomaly detection. Alain and Bengio (2014), What regularized auto-encoders
-    learn from the data-generating distribution: the error of a denoiser is the slope of the log-density.
+    learn from the data-generating distribution: the error of a denoiser is the slope of the log-density. Breunig et al.
+    (2000), LOF: identifying density-based local outliers. Fisher (1925), Statistical methods for research workers.
 
     Examples
     --------
@@ -154,7 +161,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
     """
 
     autoencoder: Reconstructor | Sequence[Reconstructor] | None = field(default=None, kw_only=False)
-    neighbors: int = 1
+    neighbors: int | str = "auto"
     n_models: int = 1
     contamination: float | str = "auto"
     threshold: str = "quantile"
@@ -167,7 +174,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
     default_autoencoder = staticmethod(default_autoencoder)
     constraints: ClassVar[Mapping[str, Constraint]] = {
         "autoencoder": Estimators(Reconstructor, "an autoencoder, a list of some, or None", "either", optional=True),
-        "neighbors": Whole(0),
+        "neighbors": AnyOf((Choice(("auto",)), Whole(0))),
         "n_models": Whole(1, at_most=MOST_COPIES),
         "reference": Whole(2),
         "contamination": AnyOf((Choice(("auto",)), Interval(0, 0.5, closed="high"))),
@@ -207,17 +214,17 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         _, source = learn_reader(X, self._templates()[0].table_options())
         weight = check_weight(sample_weight, source.n_rows)
         check_size(source, weight, 1)
-        table, hashes = _table(X, source), row_hashes(source, seed)
+        table, hashes = takeable(X, source), row_hashes(source, seed)
         chosen = counting = np.flatnonzero(weight)
         if self.dirty:
             scores, _ = self._learn(table, chosen, weight, hashes, seed, paths)
-            score = total_scores(scores, _take(table, chosen), is_own=True)
+            score = total_scores(scores, take_rows(table, chosen), is_own=True)
             chosen = chosen[score <= quantile(score, weight[chosen], 1 - self.dirty)]
         scores, validation = self._learn(table, chosen, weight, hashes, seed, paths)
         if isinstance(self.contamination, str):  # "auto"
             level = THRESHOLDS[self.threshold](validation, float(self.alpha))
         else:
-            score = total_scores(scores, _take(table, counting), is_own=True)
+            score = total_scores(scores, take_rows(table, counting), is_own=True)
             level = quantile(score, weight[counting], 1 - self.contamination)
         self._fitted = FittedDetector(self.to_json(), scores, validation, -level)
         return self
@@ -230,7 +237,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
     @property
     def models_(self) -> list[Reconstructor]:
         """The fitted autoencoders."""
-        return [score.model for score in self.fitted_.scores]
+        return [model for score in self.fitted_.scores for model in score.models]
 
     @property
     def n_features_in_(self) -> int:
@@ -311,13 +318,19 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
 
     def to_state(self) -> State:
         """Return all that a file must hold of this estimator."""
-        fitted, rarity = self.fitted_, self.fitted_.scores[0].rarity
-        state = State(
-            {"parameters": fitted.settings, "offset": fitted.offset, "models": len(fitted.scores), "rarity": rarity},
-            {f"held_out.{name}": array for name, array in fitted.validation._asdict().items()},
-        )
+        fitted, first = self.fitted_, self.fitted_.scores[0]
+        header = {
+            "parameters": fitted.settings,
+            "offset": fitted.offset,
+            "models": len(fitted.scores),
+            "copies": len(first.models),
+            "calibration": "means" if isinstance(first.calibration, Means) else "surprise",
+            "neighbors": first.usual.neighbors,
+            "rarity": first.rarity,
+        }
+        state = State(header, {f"held_out.{name}": array for name, array in fitted.validation._asdict().items()})
         for i, score in enumerate(fitted.scores):
-            state |= score.to_state(str(i))
+            state |= score.to_state(str(i), i * len(first.models))
         return state
 
     @classmethod
@@ -326,29 +339,40 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         detector = cls.from_json(header_field(stored, "parameters", dict))
         detector.check_parameters()
         count, offset = header_field(stored, "models", int), stored.header.get("offset")
-        if not 1 <= count <= MOST_MODELS:
-            raise ModelFileError(f"{stored.path} is damaged: expected 1 to {MOST_MODELS} models; got {count}.")
+        copies = header_field(stored, "copies", int) if "copies" in stored.header else 1
+        if not 1 <= count <= MOST_MODELS or not 1 <= copies <= MOST_COPIES:
+            raise ModelFileError(
+                f"{stored.path} is damaged: expected 1 to {MOST_MODELS} models; got {count} x {copies}."
+            )
         if type(offset) is not float:
             raise ModelFileError(f"{stored.path} is damaged: its offset is {short(offset)}.")
-        models = [stored_model(stored, str(i)) for i in range(count)]
-        inner = tuple(f"model{i}." for i in range(count))
+        neighbors = stored.header.get("neighbors", detector.neighbors)  # which earlier files say there only
+        if type(neighbors) is not int or not 0 <= neighbors <= MOST_NEIGHBORS:
+            raise ModelFileError(f"{stored.path} is damaged: its neighbors are {short(neighbors)}.")
+        calibration_kind(stored)
+        models = [stored_model(stored, str(i)) for i in range(count * copies)]
+        inner = tuple(f"model{i}." for i in range(count * copies))
         own = {name: described for name, described in stored.tensors.items() if not name.startswith(inner)}
         rows = max(stored_length(stored, "held_out.score"), 1)
         shapes: Shapes = {f"held_out.{name}": ("F64", (rows,)) for name in ValidationScores._fields}
-        for i, model in enumerate(models):
-            shapes |= score_shapes(stored, str(i), model.fitted_.row.size)
+        groups = [tuple(models[i * copies : (i + 1) * copies]) for i in range(count)]
+        for i, group in enumerate(groups):
+            shapes |= score_shapes(stored, str(i), group[0].fitted_.row.size)
         compare_shapes(Opened(stored.path, stored.header, own), shapes)
         tensors = read_tensors(stored, dict(stored.tensors))
         validation = ValidationScores(tensors["held_out.score"], tensors["held_out.weight"])
         rarity = stored.header.get("rarity", float(validation.score.max()))  # which earlier files do not hold
         if type(rarity) is not float or not 0 <= rarity < np.inf:
             raise ModelFileError(f"{stored.path} is damaged: its rarity is {short(rarity)}.")
-        scores = []
-        for i, model in enumerate(models):
-            arrays = {name: tensors[f"oddness{i}.{name}"] for name in TENSORS}
-            scores.append(NeighborScore(model, neighbors=int(detector.neighbors), rarity=rarity, **arrays))
-        _check_values(stored, scores, validation)
-        detector._fitted = FittedDetector(detector.to_json(), tuple(scores), validation, offset)
+        scores = tuple(
+            replace(stored_score(stored, tensors, str(i), group, neighbors), rarity=rarity)
+            for i, group in enumerate(groups)
+        )
+        sizes = {model.fitted_.row.size for model in models}
+        alike = all(see_alike(group[0], other) for group in groups for other in group[1:])
+        if (validation.weight <= 0).any() or len(sizes) > 1 or not alike:
+            raise ModelFileError(f"{stored.path} is damaged: its detector cannot be what a fit leaves.")
+        detector._fitted = FittedDetector(detector.to_json(), scores, validation, offset)
         return detector
 
     def __sklearn_tags__(self) -> Any:
@@ -377,58 +401,50 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         out, own = chosen[is_out], chosen if is_own else chosen[~is_out]
         places, mass = fold_equal_rows(hashes[own], weight[own], int(self.reference))
         spare, spare_mass = fold_equal_rows(hashes[out], weight[out], len(out))
-        near, training, validation = _take(table, own[places]), _take(table, own), _take(table, out)
-        templates = self._templates(len(own))
-        seeds = np.random.SeedSequence(seed).generate_state(len(templates) * int(self.n_models)).tolist()
-        scores, added, unseen = [], [], []
-        for i, start in enumerate(seeds):
-            model = clone(templates[i % len(templates)]).set_params(random_state=start)
-            model.fit(training, sample_weight=weight[own], checkpoint=next(paths))
-            rows, is_unseen = model.marked_rows(validation)
-            near_rows, others = (model.scaled_rows(near), mass), (rows, is_unseen, weight[out])
-            score = fit_scores(model, near_rows, others, int(self.neighbors), is_own=is_own)
-            added.append(score.contributions(rows, is_unseen, is_own=is_own))
+        training, validation = take_rows(table, own), take_rows(table, out)
+        near, held_out = take_rows(table, own[places]), slice(0, int(self.reference) - len(places))
+        scores, added, unseen, neighbors = [], [], [], self._count_neighbors(distinct)
+        for models in self._fit_models(training, weight[own], seed, paths):
+            rows, is_unseen = models[0].marked_rows(validation)
+            usual = models[0].scaled_rows(near), mass
+            if not is_own:  # the validation rows are neighbors too, but not of themselves
+                usual = np.concatenate([usual[0], rows[spare][held_out]]), np.concatenate([mass, spare_mass[held_out]])
+            is_clean = not self._may_be_odd
+            score = fit_scores(models, usual, (rows, weight[out]), neighbors, is_clean=is_clean)
+            scores.append(score)
+            added.append(score.contributions(rows, is_unseen, is_own=True))
             unseen.append(is_unseen)
-            scores.append(score if is_own else score.with_neighbors(rows[spare], spare_mass, int(self.reference)))
         total, count = np.mean(added, axis=0).sum(axis=1), np.mean(unseen, axis=0).sum(axis=1)
         # With it a row of an unseen category scores above all others: so rare is what none of them has.
         rarity = float(total[count == 0].max(initial=0))
         validated = ValidationScores(total + rarity * count, weight[out])
         return tuple(replace(score, rarity=rarity) for score in scores), validated
 
+    @property
+    def _may_be_odd(self) -> bool:
+        """Say whether rows of the fit may be odd themselves."""
+        return self.contamination != "auto" or self.dirty > 0
 
-def _table(X: Any, source: Source) -> Any:
-    """Return a table whose rows can be taken by their places: what a path or a source leads to is read."""
-    inner = source.inner if isinstance(source, TableSource) else source
-    if isinstance(inner, TextTable):
-        return inner
-    if is_path(X) or isinstance(X, Source) or isinstance(source, TableSource | ColumnSource):
-        return source.whole()
-    if source.row.is_sequence and isinstance(X, list | tuple):
-        return list(X)
-    table: Any = np.asarray(X) if getattr(X, "shape", None) is None else X  # a list, or what gives an array if asked
-    return table.tocsr() if scipy.sparse.issparse(table) else table
+    def _count_neighbors(self, rows: int) -> int:
+        """Return over how many of so many rows the distance is averaged."""
+        if self.neighbors != "auto":
+            return int(self.neighbors)
+        return min(MANY_NEIGHBORS, max(rows // 10, FEW_NEIGHBORS)) if self._may_be_odd else FEW_NEIGHBORS
 
-
-def _take(table: Any, places: np.ndarray) -> Any:
-    """Return the rows of a table at places, in its own form."""
-    if isinstance(table, list):
-        return [table[place] for place in places]
-    if isinstance(table, TextTable):
-        return table.take(places)
-    if is_made_by(table, "pandas"):
-        return table.iloc[places]
-    return table.take(places) if is_made_by(table, "pyarrow") else table[places]
-
-
-def _check_values(stored: Opened, scores: Sequence[NeighborScore], validation: ValidationScores) -> None:
-    """Raise `ModelFileError` where spreads, weights or means are not those of a fit."""
-    wrong = (validation.weight <= 0).any() or any(
-        (score.spread < LEAST_SPREAD).any()
-        or (score.weight <= 0).any()
-        or ((score.means < LEAST) & (score.means != 0)).any()
-        for score in scores
-    )
-    sizes = {score.model.fitted_.row.size for score in scores}
-    if wrong or len(sizes) > 1:
-        raise ModelFileError(f"{stored.path} is damaged: its detector cannot be what a fit leaves.")
+    def _fit_models(
+        self, training: Any, weight: np.ndarray, seed: int, paths: Iterator[Any]
+    ) -> Iterator[tuple[Reconstructor, ...]]:
+        """Yield fitted copies of the autoencoders: those of one together, where they see rows alike."""
+        templates = self._templates(len(weight))
+        seeds = np.random.SeedSequence(seed).generate_state(len(templates) * int(self.n_models)).tolist()
+        models = [
+            clone(templates[i % len(templates)])
+            .set_params(random_state=start)
+            .fit(training, sample_weight=weight, checkpoint=next(paths))
+            for i, start in enumerate(seeds)
+        ]
+        groups = [tuple(models[i :: len(templates)]) for i in range(len(templates))]
+        if all(see_alike(group[0], other) for group in groups for other in group[1:]):
+            yield from groups
+        else:
+            yield from ((model,) for model in models)

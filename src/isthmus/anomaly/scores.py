@@ -1,14 +1,16 @@
-"""Anomaly scores by a fitted autoencoder, by column: the distance to usual rows, and the reconstruction error."""
+"""Anomaly scores by fitted autoencoders, by column: how far and how lonely a row is, and the reconstruction error."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
-from sklearn.neighbors import NearestNeighbors
 
+from isthmus.anomaly.calibration import Calibration, Means, Surprise
+from isthmus.anomaly.neighbors import LEAST, UsualRows
 from isthmus.contracts import Row
 from isthmus.errors import ModelFileError
 from isthmus.estimators._reconstructor import Reconstructor
@@ -18,44 +20,51 @@ from isthmus.storage.state import Shapes, State, load_state, named_state
 MOST_TRIED = 16  # categories of a column
 MOST_LINEAR = 2000  # columns that are expected as a linear function of the others
 RIDGE = 1e-3  # of a variance, added to it
-DISTANCES = 2**24  # held at a time, of neighbors
-LEAST = 1e-6  # what is smaller is taken for no difference
 LEAST_SPREAD = 1e-9  # of a column
-PARTS = 2  # of a score: distance and error
-TENSORS = {"spread": "F32", "points": "F32", "weight": "F32", "means": "F64"}
-"""The arrays that a model file holds beside each autoencoder, and their types."""
+DOUBT = 0.01  # the share of a probability that all categories have alike
+LEAST_ENTROPY = 1.0  # nats that the error of a category is measured by, at least
+WITHOUT_ERROR = np.finfo(np.float32).max  # the root of the mean error of a column whose error does not count
+PARTS = 3  # of a score: distance, error and density
 
 
 @dataclass(frozen=True)
 class NeighborScore:
-    """The anomaly score by one autoencoder: a share of it for each column.
+    """The anomaly score by autoencoders that see rows alike: a share of it for each column.
 
-    With x a row as the autoencoder is given it, x̂ what it makes of it, s the deviation of a column and t the root of
-    its mean error, the score is
+    With x a row as the autoencoders are given it, x̂ what one makes of it, s the deviation of a column and t the root of
+    its mean error, a row has three parts:
 
-        [mean over the k nearest usual rows Σ (x - x_i)² / s² / a + Σ (x - x̂)² / t² / b] / parts,
+    - distance, the mean over the k nearest usual rows x_i of Σ (x - x_i)² / s²;
+    - density, the same over the 10 nearest, divided by what these have to their own 10 nearest, on average;
+    - error, the mean over the autoencoders of Σ (x - x̂)² / t².
 
-    the first sum over the columns that hold numbers, the second over all, with −log p(x) in place of (x - x̂)² where x
-    is a category; a and b are the means over validation rows, so that these score 1 on average. Without neighbors, or
-    without numbers, the first part is left out.
+    The first two sum over the columns that hold numbers, the third over all, with −log p(x) in place of (x - x̂)² where
+    x is a category, p mixed with 1 % of evenly spread probability, and t² at least 1. Each part is worth the −log of
+    the share of usual rows in which it is as large (see `Surprise`), errors among validation rows, and the score is the
+    mean of that over parts: about 1 for usual rows. A part's worth is shared among columns as the part itself is a sum
+    over columns. Without neighbors, or without numbers, only the error counts; where rows of the training may be odd
+    themselves, density does not count, nor the error of numbers.
     """
 
-    model: Reconstructor
+    models: tuple[Reconstructor, ...]
     spread: np.ndarray  # [2, d] float32: s and t
-    points: np.ndarray  # [m, d] float32: usual rows x / s, no two equal; none where scores are of errors only
-    weight: np.ndarray  # [m] float32, how often each stands
-    means: np.ndarray  # [2] float64: a and b; 0 for a part that is not there
-    neighbors: int
+    usual: UsualRows  # rows / s; none where scores are of errors only
+    calibration: Calibration
     rarity: float = 0.0  # what a category adds that the fit has not had, beside its error
 
-    @cached_property
-    def _search(self) -> NearestNeighbors:
-        return NearestNeighbors(n_neighbors=min(self.neighbors + 1, len(self.points))).fit(self.points)
+    @property
+    def model(self) -> Reconstructor:
+        """The first of the autoencoders, as which all of them see rows."""
+        return self.models[0]
+
+    @property
+    def points(self) -> np.ndarray:
+        return self.usual.points
 
     @cached_property
     def _linear(self) -> tuple[np.ndarray, np.ndarray]:
         """The mean of the usual rows in units of their deviation, [d], and the inverse of their covariance, [d, d]."""
-        points, weight = self.points.astype(np.float64), self.weight.astype(np.float64)
+        points, weight = self.points.astype(np.float64), self.usual.weight.astype(np.float64)
         mean = np.average(points, axis=0, weights=weight)
         covariance = np.cov(points.T, aweights=weight, ddof=0).reshape(2 * points.shape[1:])
         variance = np.maximum(np.diag(covariance), LEAST)
@@ -100,16 +109,9 @@ class NeighborScore:
         for cells in tried:
             changed = rows.copy()
             changed[:, column] = cells
-            error = (fitted.column_error(changed) / self.spread[1] ** 2).sum(axis=1)
+            error = (self.error(changed) / self.spread[1] ** 2).sum(axis=1)
             best, least = np.where(error < least, cells, best), np.minimum(error, least)
         return best
-
-    def with_neighbors(self, rows: np.ndarray, weight: np.ndarray, most: int) -> NeighborScore:
-        """Return the same with more usual rows, scaled, no two equal, up to `most` in all: by that no score rises."""
-        if not len(self.points):
-            return self
-        points = np.concatenate([self.points, _points(self.model, rows, self.spread[0])])[:most]
-        return replace(self, points=points, weight=np.concatenate([self.weight, weight])[:most].astype(np.float32))
 
     def contributions(
         self, rows: np.ndarray, is_unseen: np.ndarray | None = None, *, is_own: bool, origin: np.ndarray | None = None
@@ -122,90 +124,99 @@ class NeighborScore:
         is_own : whether rows may be among the usual ones: then a row does not vouch for itself.
         origin : what the rows were before cells of them were changed, [n, d]: then that row does not vouch for them.
         """
-        counts = self.means > 0
-        factor = np.divide(counts, self.means, out=np.zeros(PARTS), where=counts) / np.count_nonzero(counts)
-        added = np.einsum("p,pnd->nd", factor, self.parts(rows, is_unseen, is_own=is_own, origin=origin))
+        parts = self.parts(rows, is_unseen, is_own=is_own, origin=origin)
+        size = parts.sum(axis=2)
+        factor = self.calibration.worth(size) / np.where(size > 0, size, 1)
+        added = np.einsum("pn,pnd->nd", factor, parts)
         return added if is_unseen is None else added + self.rarity * is_unseen
 
     def parts(
         self, rows: np.ndarray, is_unseen: np.ndarray | None = None, *, is_own: bool, origin: np.ndarray | None = None
     ) -> np.ndarray:
-        """Return both parts of the score by column, [2, n, d] float64, not yet in units of their means."""
-        error = self.model.fitted_.column_error(rows, is_unseen).astype(np.float64)
-        parts = np.stack([np.zeros_like(error), error / np.square(self.spread[1], dtype=np.float64)])
+        """Return the parts of the score by column, [3, n, d] float64, not yet on a common scale."""
+        error = self.error(rows, is_unseen) / np.square(self.spread[1], dtype=np.float64)
+        parts = np.stack([np.zeros_like(error), error, np.zeros_like(error)])
         if len(self.points):
             start = 0
             points = _points(self.model, rows, self.spread[0])
             own = _points(self.model, rows if origin is None else origin, self.spread[0]) if is_own else None
-            for block in self._near(points, own):
-                parts[0, start : start + len(block)] = block
-                start += len(block)
+            for distance, local in self.usual.near(points, own):
+                end = start + len(distance)
+                parts[0, start:end], parts[2, start:end] = distance, local
+                start = end
         return parts
 
-    def to_state(self, name: str) -> State:
-        """Return what a model file holds of it, below a number."""
-        own = State({}, {f"oddness{name}.{key}": getattr(self, key) for key in TENSORS})
-        return own | named_state(self.model).inside(f"model{name}")
+    def error(self, rows: np.ndarray, is_unseen: np.ndarray | None = None) -> np.ndarray:
+        """Return the error of scaled rows by column, squares or −log p, [n, d] float64: the mean over autoencoders."""
+        is_early = isinstance(self.calibration, Means)
+        errors = [
+            model.fitted_.column_error(rows, is_unseen, is_balanced=is_early).astype(np.float64)
+            for model in self.models
+        ]
+        error: np.ndarray = np.mean(errors, axis=0) if len(errors) > 1 else errors[0]
+        return error if is_early else _doubted(self.model.fitted_.row, error)
 
-    def _near(self, points: np.ndarray, own: np.ndarray | None) -> Iterator[np.ndarray]:
-        """Yield squared distances to the nearest rows by column, on average, [rows, d].
-
-        Of usual rows that equal a row of `own` [n, d], one counts not, for the row of `points` that stands there.
-        """
-        count = self._search.n_neighbors
-        at_once = max(DISTANCES // (count * points.shape[1]), 1)
-        for start in range(0, len(points), at_once):
-            batch = points[start : start + at_once]
-            index = self._search.kneighbors(batch, return_distance=False)
-            square = np.square(batch[:, None].astype(np.float64) - self.points[index])  # [rows, count, d]
-            distance = square.sum(axis=2)
-            order = np.argsort(distance, axis=1, kind="stable")
-            weight = np.take_along_axis(self.weight[index].astype(np.float64), order, axis=1)
-            if own is not None:
-                is_same = (self.points[index] == own[start : start + at_once, None]).all(axis=2)
-                is_same = np.take_along_axis(is_same, order, axis=1)
-                is_first = is_same & (np.cumsum(is_same, axis=1) == 1)
-                weight -= np.where(is_first, np.minimum(weight, 1), 0)
-            yield _weighted_mean(np.take_along_axis(square, order[..., None], axis=1), weight, self.neighbors)
-
-
-def _weighted_mean(square: np.ndarray, weight: np.ndarray, mass: float) -> np.ndarray:
-    """Return the mean of `square` [n, count, d] over the first `mass` of the weights [n, count], [n, d]."""
-    used = np.clip(mass - (np.cumsum(weight, axis=1) - weight), 0, weight)
-    total = used.sum(axis=1, keepdims=True)
-    return np.einsum("nk,nkd->nd", used / np.where(total > 0, total, 1), square)
+    def to_state(self, name: str, first: int) -> State:
+        """Return what a model file holds of it, below a number, its autoencoders numbered from the `first`."""
+        arrays = {"spread": self.spread, "points": self.points, "weight": self.usual.weight}
+        if not isinstance(self.calibration, Means):
+            arrays["reach"] = self.usual.reach
+        arrays |= {key: getattr(self.calibration, key) for key in self.calibration.tensors}
+        state = State({}, {f"oddness{name}.{key}": array for key, array in arrays.items()})
+        for place, model in enumerate(self.models, first):
+            state |= named_state(model).inside(f"model{place}")
+        return state
 
 
 def fit_scores(
-    model: Reconstructor,
+    models: tuple[Reconstructor, ...],
     usual: tuple[np.ndarray, np.ndarray],
-    validation: tuple[np.ndarray, np.ndarray, np.ndarray],
+    validation: tuple[np.ndarray, np.ndarray],
     neighbors: int,
     *,
-    is_own: bool,
+    is_clean: bool,
 ) -> NeighborScore:
-    """Return the scores by a fitted autoencoder.
+    """Return the scores by fitted autoencoders that see rows alike.
 
     Parameters
     ----------
-    usual : scaled rows of the training, no two equal, and the weight of each: the neighbors.
-    validation : scaled rows, where a category is in them that the training has not had, and their weights; they give
-        errors and distances their units.
+    usual : scaled rows, no two equal, and the weight of each: the neighbors, and the scale of distance and density.
+    validation : scaled rows that the autoencoders have not learned from, and their weights: the scale of errors.
     neighbors : how many; 0 for errors only.
-    is_own : whether the validation rows are those of the training.
+    is_clean : whether all rows are usual ones: then it counts how dense they lie, and the error of numbers; a row that
+        is odd and was learned from errs little.
     """
     rows, weight = usual
-    others, is_unseen, other_weight = validation
-    size = model.fitted_.row.size
-    spread = np.stack([_deviation(model, rows, weight), np.zeros(size)])
-    spread[1] = _root_error(model, others, other_weight) + 0.01 * spread[0]
-    spread = spread.astype(np.float32)
-    has_points = bool(neighbors) and _are_numbers(model.fitted_.row).any()
+    others, other_weight = validation
+    model, size = models[0], models[0].fitted_.row.size
+    is_number = _are_numbers(model.fitted_.row)
+    spread = np.stack([_deviation(model, rows, weight), np.ones(size)]).astype(np.float32)
+    has_points = bool(neighbors) and bool(is_number.any())
     points = _points(model, rows, spread[0]) if has_points else np.zeros((0, size), np.float32)
-    draft = NeighborScore(model, spread, points, weight[: len(points)].astype(np.float32), np.zeros(PARTS), neighbors)
-    sums = draft.parts(others, is_unseen, is_own=is_own).sum(axis=2)
-    means = np.maximum(np.average(sums, axis=1, weights=other_weight), LEAST)
-    return replace(draft, means=means * [has_points, True])
+    near = UsualRows(points, weight[: len(points)].astype(np.float32), neighbors)
+    distance = density = np.ones(1)
+    if has_points:
+        settled, distance, density = near.settled()
+        near = settled if is_clean else near
+    blank = Surprise(np.zeros((PARTS, 1)), np.zeros((PARTS, 1)), np.zeros(PARTS))
+    draft = NeighborScore(models, spread, near, blank)
+    error = draft.error(others)
+    mean = np.average(error, axis=0, weights=other_weight)
+    spread[1] = np.where(is_number, np.sqrt(mean) + 0.01 * spread[0], np.sqrt(np.maximum(mean, LEAST_ENTROPY)))
+    if has_points and not is_clean:
+        spread[1, is_number] = WITHOUT_ERROR
+    error = (error / np.square(spread[1], dtype=np.float64)).sum(axis=1)
+    weights = [weight[: len(distance)], other_weight, weight[: len(density)]]
+    is_used = np.array([has_points, is_clean or not has_points or not is_number.all(), near.has_density])
+    return replace(draft, calibration=Surprise.of([distance, error, density], weights, is_used))
+
+
+def see_alike(one: Reconstructor, other: Reconstructor) -> bool:
+    """Say whether two autoencoders are given a row in the same form and on the same scale."""
+    first, second = one.fitted_, other.fitted_
+    if first.row != second.row or first.reader.learned.keys() != second.reader.learned.keys():
+        return False
+    return all(np.array_equal(array, second.reader.learned[name]) for name, array in first.reader.learned.items())
 
 
 def stored_model(stored: Opened, name: str) -> Reconstructor:
@@ -216,11 +227,43 @@ def stored_model(stored: Opened, name: str) -> Reconstructor:
     return model
 
 
+def calibration_kind(stored: Opened) -> type[Calibration]:
+    """Return how the detector of a file brings parts to a common scale; early files do not say."""
+    kind = stored.header.get("calibration", "means")
+    known: Mapping[Any, type[Calibration]] = {"means": Means, "surprise": Surprise}
+    if not isinstance(kind, str) or kind not in known:
+        raise ModelFileError(f"{stored.path} is damaged: expected one of {', '.join(known)} as calibration.")
+    return known[kind]
+
+
 def score_shapes(stored: Opened, name: str, size: int) -> Shapes:
-    """Return the types and shapes of the arrays beside an autoencoder; some axes are as long as the file says."""
-    points = stored_length(stored, f"oddness{name}.weight")
-    shapes: list[tuple[int, ...]] = [(2, size), (points, size), (points,), (PARTS,)]  # in the order of TENSORS
-    return {f"oddness{name}.{key}": (kind, shape) for (key, kind), shape in zip(TENSORS.items(), shapes, strict=True)}
+    """Return the types and shapes of the arrays beside autoencoders; some axes are as long as the file says."""
+    kind, prefix = calibration_kind(stored), f"oddness{name}"
+    points = stored_length(stored, f"{prefix}.weight")
+    shapes: Shapes = {"spread": ("F32", (2, size)), "points": ("F32", (points, size)), "weight": ("F32", (points,))}
+    if kind is not Means:
+        shapes["reach"] = ("F32", (points if stored_length(stored, f"{prefix}.reach") else 0,))
+    _, axes = stored.tensors.get(f"{prefix}.levels", ("", ()))
+    shapes |= kind.shapes(max(axes[-1], 1) if axes else 1)
+    return {f"{prefix}.{key}": shape for key, shape in shapes.items()}
+
+
+def stored_score(
+    stored: Opened, tensors: Mapping[str, np.ndarray], name: str, models: tuple[Reconstructor, ...], neighbors: int
+) -> NeighborScore:
+    """Return the scores of a file by autoencoders, from its arrays below a number."""
+    kind = calibration_kind(stored)
+    own = {key.removeprefix(f"oddness{name}."): array for key, array in tensors.items()}
+    calibration = kind(**{key: own[key] for key in kind.tensors})
+    usual = UsualRows(own["points"], own["weight"], neighbors, own.get("reach", np.zeros(0, np.float32)))
+    if (
+        (own["spread"] < LEAST_SPREAD).any()
+        or (usual.weight <= 0).any()
+        or not (usual.reach >= LEAST / 2).all()
+        or not calibration.is_sound()
+    ):
+        raise ModelFileError(f"{stored.path} is damaged: its detector cannot be what a fit leaves.")
+    return NeighborScore(models, own["spread"], usual, calibration)
 
 
 def stored_length(stored: Opened, name: str) -> int:
@@ -246,8 +289,10 @@ def _deviation(model: Reconstructor, rows: np.ndarray, weight: np.ndarray) -> np
     return np.where(square > LEAST**2, np.sqrt(square), 1.0)
 
 
-def _root_error(model: Reconstructor, rows: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Return the root of the mean error by column, squares or −log p, [d]."""
-    error = model.fitted_.column_error(rows).astype(np.float64)
-    root: np.ndarray = np.sqrt(np.average(error, axis=0, weights=weight))
-    return root
+def _doubted(row: Row, error: np.ndarray) -> np.ndarray:
+    """Return errors by column [n, d], −log p of categories with `DOUBT` about p: so it has an end."""
+    if row.categories is None:
+        return error
+    count = np.array(row.categories)
+    even = DOUBT / np.maximum(count, 1)
+    return np.where(count > 0, -np.log((1 - DOUBT) * np.exp(-error) + even), error)

@@ -1,4 +1,4 @@
-"""Tables scored: read as each model reads them, in blocks, and the mean over models."""
+"""Tables scored: read as each model reads them, in blocks, and the mean over models; rows of them taken."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 
 from isthmus.anomaly.scores import NeighborScore
 from isthmus.data.arrow import ColumnSource
-from isthmus.data.source import Source
-from isthmus.data.sources import open_table
+from isthmus.data.source import Source, is_made_by
+from isthmus.data.sources import is_path, open_table
+from isthmus.data.table_source import TableSource
+from isthmus.data.text_table import TextTable
 
 Marked = tuple[np.ndarray, np.ndarray]  # scaled rows [n, d], and where a category is that the fit has not had
 
@@ -56,3 +59,27 @@ def total_scores(scores: Sequence[NeighborScore], table: Any, *, is_own: bool) -
     """Return the scores of the rows of a table, [n], the mean over models."""
     blocks = contributions(scores, open_each(scores, table), is_own=is_own)
     return np.concatenate([block.sum(axis=1) for block in blocks])
+
+
+def takeable(X: Any, source: Source) -> Any:
+    """Return a table whose rows can be taken by their places: what a path or a source leads to is read."""
+    inner = source.inner if isinstance(source, TableSource) else source
+    if isinstance(inner, TextTable):
+        return inner
+    if is_path(X) or isinstance(X, Source) or isinstance(source, TableSource | ColumnSource):
+        return source.whole()
+    if source.row.is_sequence and isinstance(X, list | tuple):
+        return list(X)
+    table: Any = np.asarray(X) if getattr(X, "shape", None) is None else X  # a list, or what gives an array if asked
+    return table.tocsr() if scipy.sparse.issparse(table) else table
+
+
+def take_rows(table: Any, places: np.ndarray) -> Any:
+    """Return the rows of a table at places, in its own form."""
+    if isinstance(table, list):
+        return [table[place] for place in places]
+    if isinstance(table, TextTable):
+        return table.take(places)
+    if is_made_by(table, "pandas"):
+        return table.iloc[places]
+    return table.take(places) if is_made_by(table, "pyarrow") else table[places]

@@ -46,26 +46,31 @@ class FittedAutoencoder(Fitted):
     support: np.ndarray = field(default_factory=lambda: np.array([[-np.inf], [np.inf]]))
     """The lowest and the highest value of each scaled column that the likelihood explains, [2, d]."""
 
-    def column_error(self, rows: np.ndarray, is_unseen: np.ndarray | None = None) -> np.ndarray:
+    def column_error(
+        self, rows: np.ndarray, is_unseen: np.ndarray | None = None, *, is_balanced: bool = True
+    ) -> np.ndarray:
         """Return how far each entry of scaled rows [n, d] float32 is from its expectation, [n, d].
 
-        It is the squared difference of a number, and −log p of a category, in units of what a balanced likelihood
-        divides its column by.
+        It is the squared difference of a number, and −log p of a category, where `is_balanced` in units of what a
+        balanced likelihood divides its column by.
 
         Parameters
         ----------
         is_unseen : where a category is that the fit has not had, [n, d]: it is as far as the furthest one.
         """
         error = self._by_block(inference.error, rows)
+        explain, explain_as = inference.explain, inference.explain_as
+        if not is_balanced:
+            explain, explain_as = inference.log_density, inference.log_density_as
         if self.is_category.any():
-            error = np.where(self.is_category, -self._by_block(inference.explain, rows), error)
+            error = np.where(self.is_category, -self._by_block(explain, rows), error)
         if is_unseen is None or not is_unseen.any():
             return error
         among = is_unseen.any(axis=1)
         x, unseen, furthest = rows[among], is_unseen[among], np.zeros_like(error[among])
         back = self._by_block(inference.reconstruct, x)
         for cells in self._categories(unseen):
-            log_prob = self._by_block(inference.explain_as, x, cells)
+            log_prob = self._by_block(explain_as, x, cells)
             furthest = np.fmax(furthest, np.where(self.is_category, -log_prob, (back - cells) ** 2))
         error[among] = np.where(unseen, self._at_least_rare(furthest), error[among])
         return error

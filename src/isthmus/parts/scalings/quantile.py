@@ -8,6 +8,7 @@ import numpy as np
 
 from isthmus.contracts import Arrays, Blocks, Scaling
 from isthmus.errors import require_within
+from isthmus.parts.scalings._sampling import sampled
 
 MOST_QUANTILES = 100_000
 
@@ -45,13 +46,7 @@ class Quantile(Scaling):
         require_within(self.rows, 2, MOST_ROWS, "Quantile.rows")
 
     def fit(self, blocks: Blocks) -> Arrays:
-        stride = -(-sum(len(weight) for _, weight in blocks()) // self.rows)
-        picked, start = [], 0
-        for x, weight in blocks():
-            picked.append((x[-start % stride :: stride], weight[-start % stride :: stride]))
-            start += len(weight)
-        x = np.concatenate([rows for rows, _ in picked]).astype(np.float64)
-        weight = np.concatenate([weights for _, weights in picked])
+        x, weight = sampled(blocks, self.rows)
         count = min(self.quantiles, len(x))
         return {"landmarks": np.stack([_quantiles(column, weight, count) for column in x.T], axis=1)}
 

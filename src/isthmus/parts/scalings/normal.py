@@ -1,0 +1,118 @@
+"""To mean 0 and deviation 1, a skewed column by way of its ranks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.special
+
+from isthmus.contracts import Arrays, Blocks, Scaling
+from isthmus.errors import require, require_within
+from isthmus.parts.scalings._moments import moments
+from isthmus.parts.scalings._sampling import sampled
+
+MOST_QUANTILES = 100_000
+MOST_ROWS = 10_000_000  # that quantiles are taken of
+LEAST_SPREAD = 1e-9  # of a column in units of its deviation
+ENDS = 0.01  # the share of values at each end that is drawn in to tell skewness
+
+
+@dataclass(frozen=True)
+class Normal(Scaling):
+    """(x − mean) / deviation by column; a skewed column takes the place of its ranks in a normal distribution.
+
+    A column is skewed where |E[(x − mean)³] / deviation³| is above `skew`, the highest and the lowest hundredth of its
+    values drawn in, so that a few absurd ones do not decide it. Its value x becomes Φ⁻¹(r), with Φ the
+    normal distribution function and r the share of rows below x, half of those equal to it counted too; then all are
+    brought to mean 0 and deviation 1. Beyond the rows of the training a step of one deviation of x stays a step of 1.
+
+    Distances between rows are then not ruled by the few columns with a long tail, and columns that are already even
+    keep their shape.
+
+    Parameters
+    ----------
+    skew : columns of more skewness than this go by their ranks; 0 takes all that are skewed at all.
+    quantiles : how many values are kept of such a column, between which lines are drawn.
+    rows : ranks are taken from at most about so many rows, evenly spaced through the table.
+
+    References
+    ----------
+    Van der Waerden (1952), Order tests for the two-sample problem: normal scores.
+
+    Examples
+    --------
+    >>> x = np.array([[1.0], [10.0], [1000.0]])
+    >>> learned = Normal(skew=0.5).fit(lambda: iter([(x, np.ones(3))]))
+    >>> Normal(skew=0.5).apply(learned, x).ravel().round(3).tolist()
+    [-1.225, 0.0, 1.225]
+    """
+
+    skew: float = 1.0
+    quantiles: int = 200
+    rows: int = 100_000
+
+    learned = ("values", "scores", "deviation")
+    axes = 2
+
+    def __post_init__(self) -> None:
+        require(self.skew >= 0, "Normal.skew", "at least 0", self.skew)
+        require_within(self.quantiles, 2, MOST_QUANTILES, "Normal.quantiles")
+        require_within(self.rows, 2, MOST_ROWS, "Normal.rows")
+
+    def fit(self, blocks: Blocks) -> Arrays:
+        mean, deviation = moments(blocks)
+        x, weight = sampled(blocks, self.rows)
+        count = min(self.quantiles, len(x))
+        x, weight = x[weight > 0], weight[weight > 0]
+        is_skewed = [abs(_skewness(column, weight)) > self.skew for column in ((x - mean) / deviation).T]
+        lines = {int(column): _normal_scores(x[:, column], weight, count) for column in np.flatnonzero(is_skewed)}
+        ends = np.linspace(-1, 1, count)[:, None]
+        values, scores = mean + deviation * ends, np.repeat(ends, len(mean), axis=1)
+        for column, (value, score) in lines.items():
+            last = count - len(value)
+            values[:, column], scores[:, column] = np.pad(value, (0, last), "edge"), np.pad(score, (0, last), "edge")
+        return {"values": values, "scores": scores, "deviation": deviation[None]}
+
+    def apply(self, learned: Arrays, x: np.ndarray) -> np.ndarray:
+        values, scores, deviation = (learned[name] for name in self.learned)
+        return _along(values, scores, x) + (x - np.clip(x, values[0], values[-1])) / deviation
+
+    def undo(self, learned: Arrays, x: np.ndarray) -> np.ndarray:
+        values, scores, deviation = (learned[name] for name in self.learned)
+        return _along(scores, values, x) + (x - np.clip(x, scores[0], scores[-1])) * deviation
+
+
+def _skewness(column: np.ndarray, weight: np.ndarray) -> float:
+    """Return E[(x − mean)³] / deviation³ of a column [n], its ends drawn in; 0 of a constant one."""
+    order = np.argsort(column, kind="stable")
+    mass = weight[order]
+    middle = np.cumsum(mass) - mass / 2
+    share = min(max(ENDS, 1.5 / mass.sum()), 0.25)  # of few rows one at each end
+    column = np.clip(column, *np.interp([share, 1 - share], middle / mass.sum(), column[order]))
+    away = column - np.average(column, weights=weight)
+    deviation = np.sqrt(np.average(np.square(away), weights=weight))
+    return float(np.average((away / deviation) ** 3, weights=weight)) if deviation > LEAST_SPREAD else 0.0
+
+
+def _normal_scores(column: np.ndarray, weight: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return values of a column [n], no two equal, at most `most`, and their normal scores, of deviation 1 over [n]."""
+    value, place = np.unique(column, return_inverse=True)
+    mass = np.bincount(place, weight)
+    below = np.cumsum(mass)
+    score = scipy.special.ndtri((below - mass / 2) / below[-1])
+    center = np.average(score, weights=mass)
+    spread = np.sqrt(np.average(np.square(score - center), weights=mass))
+    score = (score - center) / (spread if spread > LEAST_SPREAD else 1.0)
+    if len(value) > most:  # half of them at even ranks, half at even scores, which keeps the tails
+        ranks = np.searchsorted(below, np.linspace(0, below[-1], most // 2))
+        tails = np.searchsorted(score, np.linspace(score[0], score[-1], most - most // 2))
+        kept = np.union1d(ranks.clip(0, len(value) - 1), tails)
+        value, score = value[kept], score[kept]
+    return value, score
+
+
+def _along(start: np.ndarray, end: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Return where `x` [n, d] lands on the lines by column from points `start` to points `end`, [points, d] each."""
+    columns = [np.interp(column, a, b) for column, a, b in zip(x.T, start.T, end.T, strict=True)]
+    return np.stack(columns, axis=1) if columns else x.astype(np.float64)
