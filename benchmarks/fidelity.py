@@ -1,4 +1,4 @@
-"""How like real rows new rows are: `sample(noise=True)` beside a Gaussian copula, CTGAN and TVAE.
+"""How like real rows new rows are: `isthmus.tabular` beside a Gaussian copula, CTGAN and TVAE.
 
     python benchmarks/fidelity.py --data FOLDER [--sets adult beijing_air digits] [--rows 5000] [--seeds 1]
         [--half reported] [--rivals FOLDER] [--settings size=16 ...]
@@ -65,7 +65,7 @@ def table(folder: Path, name: str) -> pd.DataFrame:
     """Return the complete rows of a set: numbers as float64, categories as texts."""
     if name == "digits":
         digits = load_digits(as_frame=True)
-        frame = varying(digits.data).assign(digit=digits.target.astype(str))
+        frame = varying(digits.data).assign(digit=[f"digit {target}" for target in digits.target])
     elif name in LEFT_OUT:
         frame = pd.read_parquet(folder / name / f"{name}.parquet").drop(columns=LEFT_OUT[name]).dropna()
     else:
@@ -229,20 +229,18 @@ def as_real(made: pd.DataFrame, train: pd.DataFrame) -> pd.DataFrame:
     return made[list(train)].astype({name: train[name].dtype for name in train}).reset_index(drop=True)
 
 
-def of_isthmus(train: pd.DataFrame, n: int, seed: int, settings: dict[str, Any]) -> pd.DataFrame:
-    size = settings.get("size", 16)
-    rest = {name: value for name, value in settings.items() if name != "size"}
-    return isthmus.variational(size, random_state=seed, **rest).fit(train).sample(n, seed, noise=True)
+def of_isthmus(preset: str, train: pd.DataFrame, n: int, seed: int, settings: dict[str, Any]) -> pd.DataFrame:
+    return getattr(isthmus, preset)(random_state=seed, **settings).fit(train).sample(n, seed, noise=True)
 
 
-def of_rival(rival: str, train: pd.DataFrame, n: int, seed: int) -> pd.DataFrame:
-    """Return new rows of CTGAN or TVAE as they come."""
+def of_rival(rival: str, train: pd.DataFrame, n: int, seed: int, epochs: int) -> pd.DataFrame:
+    """Return new rows of CTGAN or TVAE, but for the epochs as they come."""
     import ctgan
     import torch
 
     torch.manual_seed(seed)
     np.random.seed(seed)  # noqa: NPY002 -- they draw from the global generator
-    model = getattr(ctgan, rival)(enable_gpu=False)
+    model = getattr(ctgan, rival)(enable_gpu=False, epochs=epochs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.fit(train, [name for name in train if train[name].dtype == object])
@@ -269,16 +267,19 @@ def compare(name: str, arguments: argparse.Namespace, settings: dict[str, Any]) 
     for seed in range(arguments.seeds):
         train, real = parts_of(frame, arguments.half, arguments.rows, seed)
         made: dict[str, tuple[pd.DataFrame, float]] = {}
-        began = time.perf_counter()
-        rows = of_isthmus(train, len(real), seed, settings)
-        made["isthmus"] = rows, time.perf_counter() - began
+        for preset in arguments.presets:
+            began = time.perf_counter()
+            rows = of_isthmus(preset, train, len(real), seed, settings)
+            made[preset] = rows, time.perf_counter() - began
         if not arguments.alone:
             began = time.perf_counter()
             rows = gaussian_copula(train, len(real), seed)
             made["copula"] = rows, time.perf_counter() - began
             for rival in ("CTGAN", "TVAE") if arguments.rivals else ():
-                path = arguments.rivals / f"{name}_{arguments.half}_{len(train)}_{seed}_{rival}.parquet"
-                rows_of = kept(path, lambda rival=rival: of_rival(rival, train, len(real), seed))  # noqa: B023
+                path = (
+                    arguments.rivals / f"{name}_{arguments.half}_{len(train)}_{seed}_{rival}_{arguments.epochs}.parquet"
+                )
+                rows_of = kept(path, lambda rival=rival: of_rival(rival, train, len(real), seed, arguments.epochs))  # noqa: B023
                 if rows_of is not None:
                     made[rival] = rows_of
             made["held out"] = train, 0.0  # real rows of the other part, judged in the place of made ones
@@ -300,8 +301,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--half", choices=HALVES, default="reported")
     parser.add_argument("--rivals", type=Path, help="a folder of what rivals made")
+    parser.add_argument("--epochs", type=int, default=300, help="of rivals")
     parser.add_argument("--alone", action="store_true", help="isthmus only")
-    parser.add_argument("--settings", nargs="*", default=[], help="of isthmus.variational, as size=8 beta=0.5")
+    parser.add_argument("--presets", nargs="*", default=["tabular", "variational"])
+    parser.add_argument("--settings", nargs="*", default=[], help="of the presets, as size=8 beta=0.5")
     arguments = parser.parse_args()
     settings: dict[str, Any] = dict(each.split("=", 1) for each in arguments.settings)
     settings = {key: float(v) if key == "beta" else int(v) if v.isdigit() else v for key, v in settings.items()}

@@ -39,6 +39,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
     print(machine())
+    print("| codes | trustworthiness | neighbor accuracy |")
+    print("| --- | ---: | ---: |")
     for name in arguments.sets:
         runs = []
         for seed in range(arguments.seeds):

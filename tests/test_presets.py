@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import ks_2samp
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 
@@ -36,6 +37,7 @@ MADE: dict[str, Autoencoder] = {
     "contractive": presets.contractive(6, weight=0.01, curvature=0.01, **SHORT),
     "k_sparse": presets.k_sparse(12, 3, **SHORT),
     "variational": presets.variational(2, **SMALL),
+    "tabular": presets.tabular(2, bins=8, **SMALL),
     "importance_weighted": presets.importance_weighted(2, draws=3, **SMALL),
     "adversarial": presets.adversarial(2, **SMALL),
     "generalized": presets.generalized(4, case="class", **SMALL),
@@ -150,6 +152,14 @@ def test_any_parameter_of_an_autoencoder_replaces_its_own(name: str) -> None:
             {
                 "bottleneck": "variational(3, beta=linear(0.0, 1.0, steps=9), free_bits=0.5)",
                 "likelihood": "gaussian",
+            },
+        ),
+        (
+            presets.tabular(),
+            {
+                "bottleneck": "variational(16, beta=0.2, prior=fitted)",
+                "scaling": "quantile",
+                "likelihood": "columns(histogram(32, smoothing=0.0, margin=0.0), balanced=False)",
             },
         ),
         (presets.importance_weighted(), {"bottleneck": "importance_weighted(8, draws=5)", "likelihood": "gaussian"}),
@@ -294,6 +304,23 @@ def test_a_frame_gives_samples_in_frames() -> None:
     assert (found.mean() - frame.mean()).abs().max() < 60  # of values from 7 to 107
 
 
+def test_new_rows_of_a_table_have_its_marginal_distributions() -> None:
+    random = np.random.default_rng(0)
+    number = np.where(
+        random.random(400) < 0.6, 0.0, np.round(np.exp(3 * random.normal(size=400)), 2)
+    )  # zero and skewed
+    kind = random.choice(["a", "b", "c"], 400, p=[0.6, 0.3, 0.1])
+    frame = pd.DataFrame({"number": number, "kind": pd.Categorical(kind), "other": random.integers(0, 9, 400)})
+    made = presets.tabular(2, encoder=(4,), max_epochs=60, optimizer="adam(0.02)").fit(frame).sample(2000, noise=True)
+    assert abs((made["number"] == 0).mean() - (number == 0).mean()) < 0.1
+    assert ks_2samp(made["number"], number).statistic < 0.08
+    assert ks_2samp(made["other"], frame["other"]).statistic < 0.1
+    assert made["number"].between(0, number.max()).all()
+    assert set(made["other"]) <= set(range(9))
+    shares = made["kind"].value_counts(normalize=True) - frame["kind"].value_counts(normalize=True)
+    assert shares.abs().max() < 0.1
+
+
 @pytest.mark.parametrize("name", ["denoising", "k_sparse", "generalized"])
 def test_a_code_without_a_prior_generates_too(name: str, fitted: Callable[[str], Autoencoder]) -> None:
     rows = fitted(name).sample(30)
@@ -321,7 +348,7 @@ def test_it_can_be_diagnosed(name: str, fitted: Callable[[str], Autoencoder]) ->
     assert found.index.tolist() == ae.get_feature_names_out().tolist()
     np.testing.assert_allclose(found["mean"], codes.mean(axis=0, dtype=np.float64), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(found["active"], (codes != 0).mean(axis=0))
-    assert ("kl" in found) == (name in ("variational", "importance_weighted"))
+    assert ("kl" in found) == (name in ("variational", "tabular", "importance_weighted"))
     pd.testing.assert_frame_equal(found, isthmus.diagnose(ae, X))
 
 

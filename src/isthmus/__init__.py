@@ -56,6 +56,7 @@ if TYPE_CHECKING:  # what is imported when it is asked for, as type checkers and
     from isthmus.presets import importance_weighted as importance_weighted
     from isthmus.presets import k_sparse as k_sparse
     from isthmus.presets import sparse as sparse
+    from isthmus.presets import tabular as tabular
     from isthmus.presets import variational as variational
     from isthmus.storage.files import write_file as write_file
     from isthmus.storage.state import file_info as file_info
@@ -86,6 +87,7 @@ _PLACES = {
             "importance_weighted",
             "k_sparse",
             "sparse",
+            "tabular",
             "variational",
         ),
         "isthmus.presets",

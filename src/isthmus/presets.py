@@ -143,6 +143,36 @@ def variational(
     return _build(code, {"likelihood": "gaussian"}, settings)
 
 
+def tabular(size: int = 16, *, beta: float | str | Schedule = 0.2, bins: int = 32, **settings: Any) -> Autoencoder:
+    """Return a variational autoencoder for new rows of a table: `sample(n, noise=True)`.
+
+    Numbers are ranks, each explained by a histogram of its own, and categories by their probabilities, so that the
+    marginal distributions are those of the table, whatever their skew and their most frequent values. Codes of new rows
+    are drawn from a density that is fitted to those of training rows.
+
+    Parameters
+    ----------
+    size : of the code.
+    beta : weight of the KL, or a schedule of it.
+    bins : of each histogram.
+
+    References
+    ----------
+    Xu, Skoularidou, Cuesta-Infante and Veeramachaneni (2019), Modeling tabular data using conditional GAN (TVAE).
+    Ghosh et al. (2020), From variational to deterministic autoencoders.
+
+    Examples
+    --------
+    >>> tabular(4).bottleneck
+    'variational(4, beta=0.2, prior=fitted)'
+    """
+    own = {
+        "scaling": "quantile",
+        "likelihood": f"columns(histogram({bins}, smoothing=0.0, margin=0.0), balanced=False)",
+    }
+    return _build(f"variational({size}, beta={beta}, prior=fitted)", own, settings)
+
+
 def importance_weighted(size: int = 8, *, draws: int = 5, **settings: Any) -> Autoencoder:
     """Return an importance-weighted autoencoder: a tighter bound on the likelihood from several draws of the code.
 

@@ -35,7 +35,12 @@ def sample(
     safe_csv: output.SafeCsv = False,
     quiet: screen.Quiet = False,
 ) -> None:
-    """Write new rows like those of the training, in its columns and units."""
+    """Write new rows like those of the training, in its columns and units.
+
+    For rows most like real ones ask for --noise, of a model that is trained as isthmus.tabular trains it:
+    isthmus fit TABLE --bottleneck "variational(16, beta=0.2, prior=fitted)" --scaling quantile --likelihood
+    "columns(histogram(32, smoothing=0.0, margin=0.0), balanced=False)" --out MODEL
+    """
     output.check(out, list(output.FORMATS), model)
     with screen.silence(quiet):
         loaded = load_network(model)

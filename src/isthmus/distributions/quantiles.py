@@ -21,18 +21,19 @@ def quantiles(x: np.ndarray, weight: np.ndarray, q: np.ndarray) -> np.ndarray:
     return np.stack([_of_column(column, weight, q) for column in np.asarray(x, np.float64).T], axis=1)
 
 
-def edges(x: np.ndarray, weight: np.ndarray, bins: int, by_quantile: bool) -> np.ndarray:
+def edges(x: np.ndarray, weight: np.ndarray, bins: int, by_quantile: bool, margin: float = 0.01) -> np.ndarray:
     """Return the edges of `bins` bins of each column of `x` [n, d], increasing, [bins + 1, d].
 
-    They go from a hundredth of the range below the lowest value to as much above the highest, evenly spaced or at
-    quantiles. A column with one value gets a range of 1.
+    They go from the lowest value less a share of the range, the margin, to the highest and as much more, evenly spaced
+    or at quantiles. A column with one value gets a range of 1.
     """
     q = np.linspace(0, 1, bins + 1)
     by_share = quantiles(x, weight, q)
     low, high = by_share[0], by_share[-1]
-    span = np.where(high > low, 1.02 * (high - low), 1.0)
+    span = np.where(high > low, (1 + 2 * margin) * (high - low), 1.0)
     span = np.maximum(span, FINEST * bins * np.maximum(np.abs(low), np.abs(high)))
     even = (low + high) / 2 + span * (q[:, None] - 0.5)
+    even[0], even[-1] = np.minimum(even[0], low), np.maximum(even[-1], high)  # without a margin they may be rounded in
     if not by_quantile:
         return even
     by_share[0], by_share[-1] = even[0], even[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, NamedTuple, Self
 
 import jax
@@ -22,6 +23,7 @@ from isthmus.storage.state import Shapes, State
 from isthmus.training.epoch import Job
 
 MOST_ROWS = 2048  # that a density of codes is learned from
+DRAWS = 4  # of the code of each of them, where codes are random
 MOST_CLASSES = 100  # a target of more values is not one of classes
 
 
@@ -37,7 +39,8 @@ class CodeSampler:
 
     Codes are drawn from the prior of the bottleneck where it has one, else from a mixture of few normals (Ghosh et
     al. 2020, From variational to deterministic autoencoders). That is learned from the codes of at most 2,048 training
-    rows at the first call that needs it, or when the model is saved or copied: the file holds the mixture, and no row.
+    rows, from draws of them where codes are random, at the first call that needs it, or when the model is saved or
+    copied: the file holds the mixture, and no row.
     """
 
     def __init__(
@@ -51,7 +54,8 @@ class CodeSampler:
         """Return the density of codes, learned now if that is still to do; None where nothing is known of them."""
         if self.sketch is not None:
             size, known = fitted.skeleton.size, len(fitted.skeleton.condition)
-            learned = fit_density(encode_rows(fitted, self.sketch.rows), size, self.sketch.place)
+            codes, place = _codes_of(fitted, self.sketch)
+            learned = fit_density(codes, size, place)
             self._density = CodeDensity.from_tensors(learned.tensors(), size, known)  # as a file would give it back
             self.sketch = None
         return self._density
@@ -144,6 +148,25 @@ def encode_rows(fitted: Fitted, rows: np.ndarray) -> np.ndarray:
     """Return the codes of scaled rows, as they are decoded, [n, size + c] float64."""
     codes = np.concatenate(list(inference.blockwise(fitted.bind(inference.encode), iter([rows]))))
     return nearest_codes(fitted, codes.astype(np.float64))
+
+
+def _codes_of(fitted: Fitted, sketch: Sketch) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return what a density of codes is learned from, [n, size + c], and the place of the class of each, [n].
+
+    Of codes that are random and have no prior it is several draws for each row: points vary less than what the decoder
+    is given in training.
+    """
+    neck, key = fitted.model.neck, jax.random.key(0)
+    if not neck.is_random or neck.sample(key, 1) is not None:
+        return encode_rows(fitted, sketch.rows), sketch.place
+    encode, numbers = fitted.bind(inference.encode_with_noise), itertools.count()
+
+    def draw(block: np.ndarray) -> Any:
+        return encode(block, jax.random.fold_in(key, next(numbers)))
+
+    rows = np.concatenate([sketch.rows] * DRAWS)
+    codes = np.concatenate(list(inference.blockwise(draw, iter([rows])))).astype(np.float64)
+    return codes, None if sketch.place is None else np.tile(sketch.place, DRAWS)
 
 
 def nearest_codes(fitted: Fitted, codes: np.ndarray) -> np.ndarray:

@@ -249,7 +249,8 @@ class Reconstructor(Encoder, Estimator[FittedAutoencoder]):
         label : a class, or one for each row, [n]: then rows are drawn of it. `fit` or `fit_density` must have been
             given labels.
         noise : whether rows are drawn from p(x | z), and are not its mean. Of `squared_error` that is a normal
-            distribution of variance 1/2 in scaled units, whatever the data: use `likelihood="gaussian"`.
+            distribution of variance 1/2 in scaled units, whatever the data: of tables use `isthmus.tabular`, else
+            `likelihood="gaussian"`.
 
         Raises
         ------

@@ -29,6 +29,13 @@ def encode(weights: Array, model: Any, x: Array) -> Array:
 
 
 @compiled
+def encode_with_noise(weights: Array, model: Any, x: Array, key: Array) -> Array:
+    """Return a draw of the code of `x` [n, d], followed by what the decoder must know beside it, [n, size + c]."""
+    code = assemble(model, weights).encode(x, key, has_layer_noise=False)
+    return code.draws[0] if code.condition is None else jnp.concatenate([code.draws[0], code.condition], axis=1)
+
+
+@compiled
 def decode(weights: Array, model: Any, code: Array) -> Array:
     """Return the expected rows [n, d] of `code` [n, size + c]."""
     network, condition = assemble(model, weights), code[:, model.size :] if model.condition else None

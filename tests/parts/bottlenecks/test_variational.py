@@ -11,6 +11,7 @@ import pytest
 from scipy import integrate, stats
 from sklearn.datasets import load_digits
 
+import tiny
 from isthmus import Autoencoder
 from isthmus.contracts import LAST_STEP, Batch, Code, ForwardPass
 from isthmus.core.parameter_specs import draw_weights, parameter_specs
@@ -192,3 +193,24 @@ def test_a_setting_that_cannot_be_is_refused(settings: dict[str, Any], message: 
     with pytest.raises(InvalidPart) as caught:
         Variational(**{"size": 2} | settings)
     assert str(caught.value) == message
+
+
+def test_a_fitted_prior_is_that_of_draws_of_the_codes() -> None:
+    """Every row's code is N(3, 0.25 I) here: that is what the mixture must be, and not the point 3."""
+    model = tiny.autoencoder(bottleneck="variational(2, prior=fitted)").fit(tiny.X)
+    neck = {name: np.zeros_like(w) for name, w in tiny.weight_arrays(model).items() if name.startswith("neck.")}
+    neck["neck.mean.bias"][:] = 3
+    neck["neck.log_variance.bias"][:] = 20 * np.arctanh(np.log(0.25) / 20)
+    rows = np.random.default_rng(1).normal(size=(500, 5))
+    density = tiny.tensors_of(tiny.with_weights(model, neck).fit_density(rows), "density.")
+    mean = density["share"] @ density["mean"]
+    around = density["mean"] - mean
+    within = np.einsum("k,kai,kaj->ij", density["share"], density["factor"], density["factor"])
+    np.testing.assert_allclose(mean, [3, 3], atol=0.1)
+    covariance = within + (density["share"][:, None] * around).T @ around
+    np.testing.assert_allclose(covariance, 0.25 * np.eye(2), atol=0.05)
+
+
+def test_a_fitted_prior_is_asked_for_by_its_name() -> None:
+    with pytest.raises(InvalidPart, match=r"Variational\.prior must be one of 'normal', 'fitted'\. Got 'mixture'\."):
+        Variational(2, prior="mixture")  # type: ignore[arg-type]

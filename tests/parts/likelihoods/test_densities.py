@@ -76,6 +76,13 @@ def test_the_numbers_of_a_histogram_are_cut_bin_by_bin(by: Any) -> None:
         assert float(found[i, j]) == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.parametrize("by", ["width", "quantile"])
+def test_without_a_margin_bins_end_with_the_training_values(by: Any) -> None:
+    ends = Histogram(4, edges=by, margin=0).start(Row((3,)), TABLE, np.ones(len(TABLE)))["edges"].reshape(5, 3)
+    np.testing.assert_allclose(ends[[0, -1]], [TABLE.min(axis=0), TABLE.max(axis=0)], rtol=1e-12)
+    assert (np.diff(ends, axis=0) > 0).all()
+
+
 def test_the_edges_of_a_histogram_do_not_learn() -> None:
     found = parameter_specs(Histogram().build(Row((3,)), partial(affine, 2)))
     assert {path: (spec.shape, spec.is_fixed) for path, spec in found.items()} == {
@@ -137,6 +144,7 @@ def test_a_model_file_holds_where_it_started(likelihood: str, tmp_path: Path) ->
         (lambda: Mixture(least=0), "Mixture.least must be above 0. Got 0.0."),
         (lambda: Histogram(1), "Histogram.bins must be at least 2. Got 1."),
         (lambda: Histogram(smoothing=-1), "Histogram.smoothing must be at least 0. Got -1.0."),
+        (lambda: Histogram(margin=-0.1), "Histogram.margin must be in [0, 1]. Got -0.1."),
         (lambda: Histogram(edges="even"), "Histogram.edges must be one of 'width', 'quantile'. Got 'even'."),
     ],
 )

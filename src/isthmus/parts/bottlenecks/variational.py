@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -15,7 +16,7 @@ from isthmus.parts.bottlenecks._normal_code import MOST_DRAWS, NormalNeck, layer
 
 @dataclass(frozen=True)
 class Variational(Bottleneck):
-    """A code z ~ N(μ(x), diag σ²(x)) of `size` numbers, under the prior N(0, I); `sample` draws from the prior.
+    """A code z ~ N(μ(x), diag σ²(x)) of `size` numbers, under the prior N(0, I).
 
     What is minimised is minus the evidence lower bound of log p(x),
 
@@ -35,6 +36,9 @@ class Variational(Bottleneck):
     free_bits : nats that each unit may hold without cost, at least 0: above 0 the KL is
         β Σ_j max(free_bits, mean of KL_j over the batch).
     draws : of the code for each row in training, at least 1.
+    prior : what `sample` draws from: `"normal"` is N(0, I); `"fitted"` a mixture of few normals, fitted after training
+        to draws of the codes of training rows. Below β = 1 these are no longer N(0, I) together, and new rows are more
+        like real ones by the second. The KL, and `isthmus.log_likelihood`, are those of N(0, I) all the same.
 
     References
     ----------
@@ -42,6 +46,7 @@ class Variational(Bottleneck):
     Higgins et al. (2017), beta-VAE: learning basic visual concepts with a constrained variational framework.
     Kingma et al. (2016), Improving variational inference with inverse autoregressive flow (free bits).
     Sønderby et al. (2016), Ladder variational autoencoders (warm-up).
+    Ghosh et al. (2020), From variational to deterministic autoencoders (a density fitted to codes after training).
 
     Examples
     --------
@@ -54,6 +59,7 @@ class Variational(Bottleneck):
     beta: float | Schedule = 1.0
     free_bits: float = 0.0
     draws: int = 1
+    prior: Literal["normal", "fitted"] = "normal"
 
     def __post_init__(self) -> None:
         require(self.size >= 1, "Variational.size", "at least 1", self.size)
@@ -71,6 +77,7 @@ class Variational(Bottleneck):
             beta=self.beta,
             free_bits=self.free_bits or None,  # exactly zero is structure: then each row has a KL of its own
             draws=self.draws,
+            has_fitted_prior=self.prior == "fitted",
         )
 
 
@@ -78,6 +85,7 @@ class VariationalNeck(NormalNeck):
     beta: float | Schedule
     free_bits: float | None
     draws: int = eqx.field(static=True)
+    has_fitted_prior: bool = eqx.field(static=True)
 
     def __call__(self, hidden: Array, key: Array | None, step: Array = LAST_STEP) -> Code:
         return self.code(hidden, key, self.draws)
@@ -91,3 +99,6 @@ class VariationalNeck(NormalNeck):
             mean = weight @ divergences / jnp.maximum(jnp.sum(weight > 0), 1)  # [size]
             kl = jnp.sum(jnp.maximum(mean, self.free_bits))
         return {**super().terms(log_likelihood, forward), "kl": at(self.beta, forward.step) * kl}
+
+    def sample(self, key: Array, n: int, label: Array | None = None) -> Array | None:
+        return None if self.has_fitted_prior else super().sample(key, n, label)

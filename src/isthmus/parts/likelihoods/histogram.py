@@ -22,15 +22,17 @@ class Histogram(Likelihood):
     """Each column a histogram, q a softmax over its bins, with the loss −Σ_k p_k log(q_k / width_k): a true density.
 
     The target's shares p of the bins are those of a normal distribution around it, cut to all bins, which tells a near
-    miss from a far one; the density itself does not depend on the smoothing. Bins reach from a hundredth of the range
-    below the lowest training value to as much above the highest, and do not learn; exponential tails with a probability
-    of 1e-4 lie outside, and from values there nothing is learned.
+    miss from a far one; the density itself does not depend on the smoothing. Bins reach a little below the lowest
+    training value and above the highest, and do not learn; exponential tails with a probability of 1e-4 lie outside,
+    and from values there nothing is learned.
 
     Parameters
     ----------
     bins : of each column, at least 2.
     edges : `"width"` for bins of one width, `"quantile"` for bins with as many training rows each.
     smoothing : standard deviation of the target in bins, at least 0; with 0 the loss is minus the log-density.
+    margin : how far bins reach beyond the training values on either side, as a share of their range, in [0, 1]. With
+        the scaling `quantile`, which ends at 0 and 1, take 0: what is drawn beyond them becomes the extremes.
 
     References
     ----------
@@ -47,12 +49,14 @@ class Histogram(Likelihood):
     bins: int = 20
     edges: Literal["width", "quantile"] = "width"
     smoothing: float = 1.0
+    margin: float = 0.01
 
     is_bounded_below = False  # minus the loss has no lower bound
 
     def __post_init__(self) -> None:
         require(self.bins >= 2, "Histogram.bins", "at least 2", self.bins)
         require(self.smoothing >= 0, "Histogram.smoothing", "at least 0", self.smoothing)
+        require(0 <= self.margin <= 1, "Histogram.margin", "in [0, 1]", self.margin)
 
     def build(self, row: Row, output_layer: OutputLayer) -> Head:
         return HistogramHead(output_layer(self.bins * row.size), fixed(((self.bins + 1) * row.size,)), self.smoothing)
@@ -69,7 +73,7 @@ class Histogram(Likelihood):
         return logit.reshape(len(x), -1)
 
     def _edges(self, x: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        return edges(x, weight, self.bins, by_quantile=self.edges == "quantile")
+        return edges(x, weight, self.bins, self.edges == "quantile", self.margin)
 
 
 class HistogramHead(Head):
