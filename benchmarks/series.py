@@ -1,13 +1,17 @@
-"""Odd time steps of multivariate series: errors and scores of windows, beside PCA and isolation forest on the same.
+"""Odd time steps of series: detectors of windows beside PCA, isolation forest and nearest neighbors on the same.
 
-    python benchmarks/series.py --data FOLDER [--sets asd smd] [--size 10] [--seeds 3] [--only omi-1 machine-1-6]
+    python benchmarks/series.py --data FOLDER [--sets asd smd nab smap_msl] [--size 10] [--seeds 3]
+        [--half 0] [--every 1] [--most 6000] [--only asd/omi-1 smd/machine-1-6]
 
 `FOLDER` holds `asd/asd.npz` and `smd/smd.npz`, the series of InterFusion (Li et al., 2021) and of OmniAnomaly (Su et
-al., 2019): of each server what is usual, to learn from, and a later stretch with labels by time step. Every method
-sees the same windows of `size` steps, one beginning at each step, of channels in units of their deviations; the score
-of a step is the mean over the windows that hold it. Printed are, in percent, the AUROC over steps and the best F1 of
-all thresholds, both *without* point adjustment: a step that is found does not vouch for the others of its stretch.
-Where causes are given, `channels` is how often the channel that adds most to the scores of a stretch is one of them.
+al., 2019), `nab/nab.parquet` (Lavin and Ahmad, 2015) and `smap_msl` (Hundman et al., 2018): of each series what is
+usual, to learn from, and a later stretch with labels by time step. Every method sees the same windows of `size` steps,
+of channels in units of their deviations: one begins at each step, but at most about `most` are learned from. A window
+counts at all of its steps: the score of a step is the mean over the windows that hold it. Printed are, in percent, the
+VUS-PR with buffers of up to 100 steps, the AUROC over steps, and the best F1 of all thresholds, the last two *without*
+point adjustment: a step that is found does not vouch for the others of its stretch. Where causes are given, `channels`
+is how often the channel that adds most to the scores of a stretch is one of them. `half` takes the first, third, …
+series of each set (0) or the others (1): defaults were chosen on 0, and 1 is reported; of these `every` takes some.
 """
 
 from __future__ import annotations
@@ -16,91 +20,83 @@ import argparse
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import precision_recall_curve, roc_auc_score
+from sklearn.neighbors import NearestNeighbors
 
-from isthmus import AnomalyDetector, Autoencoder, join_windows, series_error, windows
+from isthmus import AnomalyDetector, join_windows, series_error, windows
+from isthmus.data.windows import Windows
 from measuring import machine
+from ranges import vus_pr
+from series_sets import SETS, Series, names, read
 
 AT_ONCE = 4096  # windows
 
 
-class Series(NamedTuple):
-    """What a server did, [steps, channels]."""
-
-    usual: np.ndarray
-    later: np.ndarray
-    is_odd: np.ndarray  # [steps]
-    causes: list[tuple[int, int, set[int]]]  # first step, last step, channels from 0
+Method = Callable[[Windows, np.ndarray, int, int], np.ndarray]  # of usual windows, later steps, size, seed
 
 
-Method = Callable[[np.ndarray, np.ndarray, int, int], np.ndarray]
+def learned(usual: np.ndarray, size: int, most: int) -> Windows:
+    """Return windows of what is usual, about `most` of them, evenly spread."""
+    pieces = windows(usual, size)
+    return pieces[:: -(-len(pieces) // most)]
 
 
-def read(folder: Path, name: str, server: str) -> Series:
-    """Return a server's series in units of the deviation of what is usual."""
-    with np.load(folder / name / f"{name}.npz", allow_pickle=False) as file:
-        usual, later, label = (file[f"{server}_{part}"] for part in ("train", "test", "label"))
-    usual, later = usual.astype(np.float64), later.astype(np.float64)
-    mean, deviation = usual.mean(axis=0), usual.std(axis=0)
-    deviation[deviation < 1e-6] = 1
-    causes = []
-    told = folder / name / f"{server}_interpretation.txt"
-    for line in told.read_text().split() if told.exists() else []:
-        steps, channels = line.split(":")
-        first, last = map(int, steps.split("-"))
-        causes.append((first, last, {int(channel) - 1 for channel in channels.split(",")}))
-    return Series((usual - mean) / deviation, (later - mean) / deviation, label.astype(bool), causes)
-
-
-def servers(folder: Path, name: str) -> list[str]:
-    with np.load(folder / name / f"{name}.npz", allow_pickle=False) as file:
-        found = {key.rsplit("_", 1)[0] for key in file}
-    return sorted(found, key=lambda server: [int(part) for part in server.split("-")[1:]])
+def flat(pieces: Windows) -> np.ndarray:
+    """Return windows as rows, [n, size * channels] float32."""
+    return np.asarray(pieces, np.float32).reshape(len(pieces), -1)
 
 
 def blocks(series: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    """Yield flattened windows, [rows, size * channels]."""
+    """Yield windows that begin at each step as rows, [rows, size * channels]."""
     pieces = windows(series, size)
     for start in range(0, len(pieces), AT_ONCE):
-        yield np.asarray(pieces[start : start + AT_ONCE]).reshape(-1, size * series.shape[1])
+        yield flat(pieces[start : start + AT_ONCE])
 
 
-def by_pca(usual: np.ndarray, later: np.ndarray, size: int, seed: int) -> np.ndarray:
+def spread_over_steps(by_channel: np.ndarray, size: int, length: int) -> np.ndarray:
+    """Return the mean, at each step, over its windows, whose scores are [n, channels]."""
+    each = np.broadcast_to(by_channel[:, None], (len(by_channel), size, by_channel.shape[1]))
+    return join_windows(each, length)
+
+
+def by_pca(usual: Windows, later: np.ndarray, size: int, seed: int) -> np.ndarray:
     """Return the squared error of the components that hold 95 % of the variance, [steps, channels]."""
-    pca = PCA(0.95, random_state=seed).fit(np.concatenate(list(blocks(usual, size))))
-    error = [np.square(x - pca.inverse_transform(pca.transform(x))) for x in blocks(later, size)]
-    return join_windows(np.concatenate(error).reshape(-1, size, later.shape[1]), len(later))
+    pca = PCA(0.95, random_state=seed).fit(flat(usual))
+    error = np.concatenate([np.square(x - pca.inverse_transform(pca.transform(x))) for x in blocks(later, size)])
+    return spread_over_steps(error.reshape(-1, size, later.shape[1]).sum(axis=1), size, len(later))
 
 
-def by_forest(usual: np.ndarray, later: np.ndarray, size: int, seed: int) -> np.ndarray:
+def by_forest(usual: Windows, later: np.ndarray, size: int, seed: int) -> np.ndarray:
     """Return the mean score of an isolation forest, [steps, 1]."""
-    forest = IsolationForest(random_state=seed).fit(np.concatenate(list(blocks(usual, size))))
+    forest = IsolationForest(random_state=seed).fit(flat(usual))
     score = np.concatenate([-forest.score_samples(x) for x in blocks(later, size)])
-    return join_windows(np.broadcast_to(score[:, None, None], (len(score), size, 1)), len(later))
+    return spread_over_steps(score[:, None], size, len(later))
 
 
-def by_autoencoder(usual: np.ndarray, later: np.ndarray, size: int, seed: int) -> np.ndarray:
-    """Return the error of the default autoencoder with a code of 16, [steps, channels]."""
-    model = Autoencoder(16, encoder=(128,), random_state=seed).fit(windows(usual, size))
-    return series_error(model, later, by_channel=True)
+def by_neighbors(usual: Windows, later: np.ndarray, size: int, _seed: int, count: int) -> np.ndarray:
+    """Return the mean distance to the nearest windows, [steps, 1]."""
+    search = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(flat(usual))
+    score = np.concatenate([search.kneighbors(x)[0].mean(axis=1) for x in blocks(later, size)])
+    return spread_over_steps(score[:, None], size, len(later))
 
 
-def by_detector(usual: np.ndarray, later: np.ndarray, size: int, seed: int) -> np.ndarray:
-    """Return what steps and channels add to the scores of the default detector, [steps, channels]."""
-    return series_error(AnomalyDetector(random_state=seed).fit(windows(usual, size)), later, by_channel=True)
+def by_detector(usual: Windows, later: np.ndarray, _size: int, seed: int) -> np.ndarray:
+    """Return what channels add to the scores of the default detector, [steps, channels]."""
+    return series_error(AnomalyDetector(random_state=seed).fit(usual), later, by_channel=True)
 
 
 METHODS: dict[str, Method] = {
-    "isthmus: detector": by_detector,
-    "isthmus: error": by_autoencoder,
+    "isthmus": by_detector,
     "PCA": by_pca,
     "isolation forest": by_forest,
+    "1-NN": partial(by_neighbors, count=1),
+    "5-NN": partial(by_neighbors, count=5),
 }
 
 
@@ -117,49 +113,60 @@ def right_channels(series: Series, by_channel: np.ndarray) -> float:
     return float(np.mean([channel in causes for channel, (_, _, causes) in zip(guilty, series.causes, strict=True)]))
 
 
-def judged(series: Series, method: Method, size: int, seeds: int) -> np.ndarray:
-    """Return AUROC, best F1 and share of right channels in percent, and seconds, the means over seeds."""
+def judged(series: Series, method: Method, size: int, seeds: int, most: int) -> np.ndarray:
+    """Return VUS-PR, AUROC, best F1 and share of right channels in percent, and seconds, the means over seeds."""
     found = []
     for seed in range(seeds):
         began = time.perf_counter()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            by_channel = method(series.usual, series.later, size, seed)
+            by_channel = method(learned(series.usual, size, most), series.later, size, seed)
         seconds = time.perf_counter() - began
-        score = by_channel.sum(axis=1)
-        told = (roc_auc_score(series.is_odd, score), best_f1(series.is_odd, score), right_channels(series, by_channel))
-        found.append([*(100 * np.array(told)), seconds])
+        is_odd, score = series.is_odd, by_channel.sum(axis=1)
+        told = (vus_pr(is_odd, score), roc_auc_score(is_odd, score), best_f1(is_odd, score))
+        found.append([*(100 * np.array([*told, right_channels(series, by_channel)])), seconds])
     answer: np.ndarray = np.mean(found, axis=0)
     return answer
 
 
 def shown(figures: np.ndarray) -> str:
-    return f"{figures[0]:.1f}; {figures[1]:.1f}"
+    return "; ".join(f"{figure:.1f}" for figure in figures[:3])
 
 
 def main() -> None:
-    """Print a table for each set, AUROC; best F1."""
+    """Print a table for each set, VUS-PR; AUROC; best F1."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--sets", nargs="+", default=["asd", "smd"])
-    parser.add_argument("--only", nargs="*", default=[], help="servers")
+    parser.add_argument("--sets", nargs="+", default=SETS, choices=SETS)
+    parser.add_argument("--only", nargs="*", default=[], help="series")
+    parser.add_argument("--methods", nargs="*", default=[*METHODS], choices=METHODS)
+    parser.add_argument("--half", type=int, choices=(0, 1), help="of the series of each set; else all")
+    parser.add_argument("--every", type=int, default=1, help="take each so-manieth of them")
     parser.add_argument("--size", type=int, default=10, help="steps of a window")
+    parser.add_argument("--most", type=int, default=6000, help="windows that are learned from")
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
+    methods = [METHODS[name] for name in options.methods]
     print(machine())
+    means = []
     for name in options.sets:
-        print(f"\n| {name}: AUROC; best F1 | {' | '.join(METHODS)} |\n| --- |{' ---: |' * len(METHODS)}", flush=True)
+        print(f"\n| {name}: VUS-PR; AUROC; best F1 | {' | '.join(options.methods)} |")
+        print(f"| --- |{' ---: |' * len(methods)}", flush=True)
         rows = []
-        for server in servers(options.data, name):
-            if options.only and server not in options.only:
+        for key in names(options.data, name)[options.half : None : 1 if options.half is None else 2][:: options.every]:
+            if options.only and key not in options.only:
                 continue
-            series = read(options.data, name, server)
-            rows.append([judged(series, method, options.size, options.seeds) for method in METHODS.values()])
-            print(f"| {server} | {' | '.join(map(shown, rows[-1]))} |", flush=True)
+            series = read(options.data, name, key)
+            rows.append([judged(series, method, options.size, options.seeds, options.most) for method in methods])
+            print(f"| {key} | {' | '.join(map(shown, rows[-1]))} |", flush=True)
+        if not rows:
+            continue
         mean = np.mean(rows, axis=0)
+        means.append(mean)
         print(f"| mean | {' | '.join(map(shown, mean))} |")
-        print(f"| channels | {' | '.join('' if np.isnan(figures[2]) else f'{figures[2]:.0f}' for figures in mean)} |")
-        print(f"| seconds | {' | '.join(f'{figures[3]:.0f}' for figures in mean)} |", flush=True)
+        print(f"| channels | {' | '.join('' if np.isnan(figures[3]) else f'{figures[3]:.0f}' for figures in mean)} |")
+        print(f"| seconds | {' | '.join(f'{figures[4]:.0f}' for figures in mean)} |", flush=True)
+    print(f"\n| mean of sets | {' | '.join(map(shown, np.mean(means, axis=0)))} |")
 
 
 if __name__ == "__main__":

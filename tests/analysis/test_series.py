@@ -107,17 +107,25 @@ def detector() -> AnomalyDetector:
     return AnomalyDetector(Autoencoder(2, encoder=(8,), max_epochs=2)).fit(windows(SERIES, 8))
 
 
-def test_scores_of_a_detector_by_step_and_channel_add_up_to_those_of_windows() -> None:
+def test_a_step_scores_as_the_windows_that_hold_it() -> None:
     series = SERIES.copy()
     both = AnomalyDetector(Autoencoder(2, encoder=(8,), max_epochs=2), n_models=2).fit(windows(series, 8))
-    pieces = windows(series, 8, 8)  # apart but for the last
-    by_channel = series_error(both, series[:48], step=8, by_channel=True)
-    score = both.anomaly_score(np.asarray(pieces)[:6])
-    np.testing.assert_allclose(by_channel.reshape(6, 8 * 3).sum(axis=1) / 8, score, rtol=1e-6)
-    np.testing.assert_allclose(series_error(both, series[:48], step=8), by_channel.sum(axis=1))
+    score = both.anomaly_score(windows(series[:48], 8, 8))  # six windows, apart
+    np.testing.assert_allclose(series_error(both, series[:48], step=8), np.repeat(score, 8), rtol=1e-6)
     series[20, 1] += 100
+    added = both.anomaly_score(windows(series, 8, 3), per_feature=True).reshape(-1, 8, 3).sum(axis=1)  # by channel
+    by_channel = series_error(both, series, step=3, by_channel=True)
+    np.testing.assert_allclose(by_channel, join_windows(np.repeat(added[:, None], 8, axis=1), 50, 3), rtol=1e-6)
+    np.testing.assert_allclose(series_error(both, series, step=3), by_channel.sum(axis=1))
     error = series_error(both, series, by_channel=True)
-    assert np.unravel_index(error.argmax(), error.shape) == (20, 1)
+    assert np.unravel_index(error.argmax(), error.shape) == (20, 1)  # in all windows of that step alone
+
+
+def test_detectors_of_several_sizes_are_averaged() -> None:
+    detectors = [detector(), AnomalyDetector(Autoencoder(2, encoder=(8,), max_epochs=2)).fit(windows(SERIES, 5))]
+    each = [series_error(one, SERIES, by_channel=True) for one in detectors]
+    np.testing.assert_allclose(series_error(detectors, SERIES, by_channel=True), (each[0] + each[1]) / 2)
+    np.testing.assert_allclose(series_error(detectors, SERIES), (each[0] + each[1]).sum(axis=1) / 2)
 
 
 def test_windows_are_split_as_rows_are() -> None:
@@ -233,6 +241,11 @@ def test_a_noisy_table_comes_nearer_to_the_truth_than_by_pca() -> None:
         ),
         (lambda ae: series_error(detector(), SERIES[:, :2]), "the series has 2 channels, and the model was fitted on"),
         (lambda ae: clean_series(detector(), SERIES), "model must be an autoencoder. Got AnomalyDetector("),
+        (lambda ae: series_error([], SERIES), "model must be a list of at least one anomaly detector. Got []."),
+        (
+            lambda ae: series_error([detector(), ae], SERIES),
+            "model must be a list of at least one anomaly detector. Got [AnomalyDetector(",
+        ),
         (lambda ae: series_error(PCA(), SERIES), "model must be an autoencoder, or an anomaly detector. Got PCA()."),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -104,16 +104,21 @@ def clean_series(model: Reconstructor, series: Any, step: int = 1) -> Any:
 
 
 def series_error(
-    model: Reconstructor | AnomalyDetector, series: Any, step: int = 1, by_channel: bool = False
+    model: Reconstructor | AnomalyDetector | Sequence[Reconstructor | AnomalyDetector],
+    series: Any,
+    step: int = 1,
+    by_channel: bool = False,
 ) -> np.ndarray:
-    """Return how far a series is from what a model of its windows makes of it, step by step: higher is more anomalous.
+    """Return how odd a series is, step by step, by a model of its windows: higher is more anomalous.
 
-    It is the squared difference in scaled units, the mean over the windows that hold the step. Of a detector it is
-    what the step adds to the anomaly scores of these windows, times their size: about 1 for a usual step.
+    Of a detector it is the mean of the anomaly scores of the windows that hold the step, about 1 for a usual step: a
+    window counts at all of its steps, as an odd stretch makes all of it odd. Of an autoencoder it is the squared
+    difference of the step alone from what becomes of it, in scaled units, the mean over the windows that hold it.
 
     Parameters
     ----------
-    model : an autoencoder, or an anomaly detector, fitted on `windows(…, size)`.
+    model : an autoencoder, or an anomaly detector, fitted on `windows(…, size)`; or a list of detectors, of windows of
+        several sizes: the mean over them.
     series, step : as in `clean_series`.
     by_channel : return it for each channel, [steps, channels]; else their sum, [steps].
 
@@ -124,16 +129,33 @@ def series_error(
     >>> ae = Autoencoder(2, max_epochs=5).fit(windows(series, size=8))
     >>> series_error(ae, series).shape, series_error(ae, series, by_channel=True).shape
     ((300,), (300, 3))
+    >>> detectors = [AnomalyDetector(ae, neighbors=0).fit(windows(series, size)) for size in (4, 16)]
+    >>> series_error(detectors, series).shape
+    (300,)
     """
     values, _ = _read(series)
-    if isinstance(model, AnomalyDetector):
-        check_is_fitted(model)
-        error = _over_windows(model.models_[0], values, step, partial(model.anomaly_score, per_feature=True))
-        error *= model.n_features_in_ // values.shape[1]
+    if isinstance(model, list | tuple):
+        are_detectors = len(model) > 0 and all(isinstance(each, AnomalyDetector) for each in model)
+        require(are_detectors, "model", "a list of at least one anomaly detector", model)
+        error = np.mean([_detector_score(each, values, step) for each in model], axis=0)
+    elif isinstance(model, AnomalyDetector):
+        error = _detector_score(model, values, step)
     else:
         _check_reconstructs(model, "an autoencoder, or an anomaly detector")
         error = _over_windows(model, values, step, partial(model.reconstruction_error, per_feature=True))
     return error if by_channel else error.sum(axis=1)
+
+
+def _detector_score(detector: AnomalyDetector, values: np.ndarray, step: int) -> np.ndarray:
+    """Return the mean, at each step, of what channels add to the scores of its windows, [steps, channels]."""
+    check_is_fitted(detector)
+    channels = values.shape[1]
+
+    def added(pieces: Windows) -> np.ndarray:
+        parts = detector.anomaly_score(pieces, per_feature=True).reshape(len(pieces), -1, channels)
+        return np.broadcast_to(parts.sum(axis=1, keepdims=True), parts.shape)
+
+    return _over_windows(detector.models_[0], values, step, added)
 
 
 def _check_reconstructs(model: Any, allowed: str) -> None:
