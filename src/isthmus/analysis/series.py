@@ -93,7 +93,7 @@ def clean_series(model: Reconstructor, series: Any, step: int = 1) -> Any:
     >>> clean_series(ae, series).shape
     (300,)
     """
-    _check_reconstructs(model, "an autoencoder")
+    _reconstructor(model, "an autoencoder")
     values, source = _read(series)
     clean = _over_windows(model, values, step, model.reconstruct).astype(values.dtype)
     if _is_single_channel(series):
@@ -124,7 +124,7 @@ def series_error(
 
     Examples
     --------
-    >>> from isthmus import Autoencoder
+    >>> from isthmus import AnomalyDetector, Autoencoder
     >>> series = np.random.default_rng(0).normal(size=(300, 3))
     >>> ae = Autoencoder(2, max_epochs=5).fit(windows(series, size=8))
     >>> series_error(ae, series).shape, series_error(ae, series, by_channel=True).shape
@@ -141,8 +141,8 @@ def series_error(
     elif isinstance(model, AnomalyDetector):
         error = _detector_score(model, values, step)
     else:
-        _check_reconstructs(model, "an autoencoder, or an anomaly detector")
-        error = _over_windows(model, values, step, partial(model.reconstruction_error, per_feature=True))
+        network = _reconstructor(model, "an autoencoder, or an anomaly detector")
+        error = _over_windows(network, values, step, partial(network.reconstruction_error, per_feature=True))
     return error if by_channel else error.sum(axis=1)
 
 
@@ -158,9 +158,12 @@ def _detector_score(detector: AnomalyDetector, values: np.ndarray, step: int) ->
     return _over_windows(detector.models_[0], values, step, added)
 
 
-def _check_reconstructs(model: Any, allowed: str) -> None:
+def _reconstructor(model: Any, allowed: str) -> Reconstructor:
+    """Return a model that is a fitted autoencoder; else raise."""
     require(isinstance(model, Reconstructor), "model", allowed, model)
     check_is_fitted(model)
+    network: Reconstructor = model
+    return network
 
 
 def _is_single_channel(series: Any) -> bool:
