@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
+import scipy.stats
 
 import isthmus
 from isthmus import AnomalyDetector, Autoencoder, InvalidData, InvalidPart, ModelFileError, StackedAutoencoder
@@ -120,6 +121,22 @@ def test_the_conventions_hold_together(fitted: AnomalyDetector) -> None:
     assert score[-2:].min() > score[:-2].max()
     assert fitted.p_values(ODD).max() == 1 / 25  # of 24 rows held out
     np.testing.assert_allclose(fitted.anomaly_score(rows[5:6]), score[5:6], rtol=1e-6)
+
+
+def test_rows_of_another_place_are_flagged_with_a_warning(fitted: AnomalyDetector) -> None:
+    with pytest.warns(UserWarning, match=r"^40 of 40 rows are flagged, where of rows like those of fit about 2 are"):
+        assert (fitted.predict(NEW + 9) == -1).all()
+    with pytest.warns(UserWarning, match="40 of 40 rows are flagged"):
+        fitted.explain(NEW + 9, with_scores=True)
+
+
+def test_flags_by_false_discovery_are_those_of_the_p_values(fitted: AnomalyDetector) -> None:
+    rows = np.vstack([NEW, np.repeat(ODD, 10, axis=0)])
+    p = fitted.p_values(rows)
+    flags = fitted.predict(rows, false_discovery_rate=0.2)
+    np.testing.assert_array_equal(flags, np.where(scipy.stats.false_discovery_control(p) <= 0.2, -1, 1))
+    assert (flags[-20:] == -1).all()
+    assert (flags[:40] == 1).sum() > 30
 
 
 def test_a_share_of_the_rows_of_the_fit_is_flagged() -> None:

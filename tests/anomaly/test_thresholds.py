@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -12,11 +15,13 @@ from isthmus.anomaly.thresholds import (
     by_conformal,
     by_pareto,
     by_quantile,
+    discoveries,
     p_values,
     pareto,
     quantile,
+    warn_of_shift,
 )
-from isthmus.errors import InvalidData
+from isthmus.errors import InvalidData, InvalidPart
 
 GENERATOR = np.random.default_rng(0)
 
@@ -107,3 +112,39 @@ def test_a_level_grows_where_less_may_be_flagged() -> None:
     score = held_out(np.random.default_rng(3).exponential(size=500))
     for level in THRESHOLDS.values():
         assert level(score, 0.2) < level(score, 0.05) < level(score, 0.01)
+
+
+def test_discoveries_are_those_of_benjamini_and_hochberg() -> None:
+    p = np.random.default_rng(0).random(50) ** 3
+    order = np.sort(p)
+    below = np.flatnonzero(order <= 0.1 * np.arange(1, 51) / 50)
+    expected = p <= (order[below[-1]] if len(below) else -1)
+    assert 0 < expected.sum() < 50
+    np.testing.assert_array_equal(discoveries(p, 0.1), expected)
+    assert discoveries(np.zeros(0), 0.1).tolist() == []
+
+
+def test_of_flagged_rows_few_are_usual() -> None:
+    random, shares = np.random.default_rng(1), []
+    for _ in range(200):
+        validation = ValidationScores(random.normal(size=500), np.ones(500))
+        score = np.concatenate([random.normal(size=180), random.normal(6, 1, size=20)])
+        flagged = discoveries(p_values(validation, score), 0.2)
+        shares.append(flagged[:180].sum() / max(flagged.sum(), 1))
+        assert flagged[180:].mean() > 0.9
+    assert np.mean(shares) <= 0.2 + 2 * np.std(shares) / np.sqrt(200)
+
+
+@pytest.mark.parametrize("rate", [0, 1, -0.5, "a"])
+def test_a_wrong_rate_is_refused(rate: Any) -> None:
+    with pytest.raises(InvalidPart, match=r"^false_discovery_rate must be in \(0, 1\)\. Got"):
+        discoveries(np.ones(3), rate)
+
+
+def test_far_too_many_flagged_rows_are_warned_of() -> None:
+    with pytest.warns(UserWarning, match=r"^60 of 200 rows are flagged, where of rows like those of fit about 10 are"):
+        warn_of_shift(np.arange(200) < 60, 0.05)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_of_shift(np.arange(200) < 40, 0.05)
+        warn_of_shift(np.ones(5, bool), 0.05)  # a few rows may all be odd

@@ -9,9 +9,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import clone
 
+from isthmus.anomaly import thresholds
 from isthmus.anomaly.calibration import Means
+from isthmus.anomaly.copies import fitted_copies, see_alike
 from isthmus.anomaly.reasons import explained
 from isthmus.anomaly.row_hash import choose_rows, fold_equal_rows, row_hashes
 from isthmus.anomaly.scores import (
@@ -19,13 +20,12 @@ from isthmus.anomaly.scores import (
     calibration_kind,
     fit_scores,
     score_shapes,
-    see_alike,
     stored_length,
     stored_model,
     stored_score,
 )
 from isthmus.anomaly.tables import contributions, open_each, take_rows, takeable, total_scores
-from isthmus.anomaly.thresholds import THRESHOLDS, ThresholdName, ValidationScores, p_values, quantile
+from isthmus.anomaly.thresholds import ThresholdName, ValidationScores
 from isthmus.core.coercion import short
 from isthmus.core.constraints import AnyOf, Choice, Constraint, Interval, Seed, Whole
 from isthmus.data.source import Source
@@ -70,6 +70,13 @@ class FittedDetector:
     def of_nothing(self) -> float:
         """The score of a row without any cell: beyond those of all validation rows."""
         return max(float(self.validation.score.max()), -self.offset) + 1
+
+    def is_odd(self, score: np.ndarray) -> np.ndarray:
+        """Say which scores [n] are beyond the threshold, and warn where far more are than of usual rows would be."""
+        is_odd: np.ndarray = -score < self.offset
+        if not self.is_own:
+            thresholds.warn_of_shift(is_odd, float(self.settings["alpha"]))
+        return is_odd
 
     def contributions(self, sources: Sequence[Source]) -> np.ndarray:
         """Return what columns add to scores, [n, d]."""
@@ -219,13 +226,13 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         if self.dirty:
             scores, _ = self._learn(table, chosen, weight, hashes, seed, paths)
             score = total_scores(scores, take_rows(table, chosen), is_own=True)
-            chosen = chosen[score <= quantile(score, weight[chosen], 1 - self.dirty)]
+            chosen = chosen[score <= thresholds.quantile(score, weight[chosen], 1 - self.dirty)]
         scores, validation = self._learn(table, chosen, weight, hashes, seed, paths)
         if isinstance(self.contamination, str):  # "auto"
-            level = THRESHOLDS[self.threshold](validation, float(self.alpha))
+            level = thresholds.THRESHOLDS[self.threshold](validation, float(self.alpha))
         else:
             score = total_scores(scores, take_rows(table, counting), is_own=True)
-            level = quantile(score, weight[counting], 1 - self.contamination)
+            level = thresholds.quantile(score, weight[counting], 1 - self.contamination)
         self._fitted = FittedDetector(self.to_json(), scores, validation, -level)
         return self
 
@@ -269,16 +276,25 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         """Return `score_samples` minus `offset_`, [n]: below 0 a row is an outlier."""
         return self.score_samples(X) - self.offset_
 
-    def predict(self, X: Any) -> np.ndarray:
-        """Return 1 for usual rows and -1 for outliers, [n]."""
-        return np.where(self.decision_function(X) >= 0, 1, -1)
+    def predict(self, X: Any, false_discovery_rate: float | None = None) -> np.ndarray:
+        """Return 1 for usual rows and -1 for outliers, [n].
+
+        Parameters
+        ----------
+        X : a table.
+        false_discovery_rate : in (0, 1): flag so many of these rows that at most this share of those flagged is usual,
+            on average, by the p-values of all rows together; None flags a row by its own score (see `threshold`).
+        """
+        if false_discovery_rate is not None:
+            return np.where(thresholds.discoveries(self.p_values(X), false_discovery_rate), -1, 1)
+        return np.where(self.fitted_.is_odd(self.anomaly_score(X)), -1, 1)
 
     def p_values(self, X: Any) -> np.ndarray:
         """Return conformal p-values of rows, [n]: (1 + validation rows that score as high) / (1 + validation rows).
 
         A usual row, drawn as those of `fit` were, has one of at most α with a probability of at most α.
         """
-        return p_values(self.fitted_.validation, self.anomaly_score(X))
+        return thresholds.p_values(self.fitted_.validation, self.anomaly_score(X))
 
     def explain(self, X: Any, *, with_scores: bool = False) -> Any:
         """Return which columns make a row odd, and what the others expect there, a frame.
@@ -309,8 +325,8 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         frames = {"contribution": pd.DataFrame(added[:, learned], columns=expected.columns, index=expected.index)}
         frames["expected"] = expected
         if with_scores:
-            columns = {"anomaly_score": score, "p_value": p_values(fitted.validation, score)}
-            frames["score"] = pd.DataFrame(columns | {"is_odd": -score < fitted.offset}, index=expected.index)
+            columns = {"anomaly_score": score, "p_value": thresholds.p_values(fitted.validation, score)}
+            frames["score"] = pd.DataFrame(columns | {"is_odd": fitted.is_odd(score)}, index=expected.index)
         return pd.concat(frames, axis=1)
 
     def check_combination(self) -> None:
@@ -404,7 +420,8 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         training, validation = take_rows(table, own), take_rows(table, out)
         near, held_out = take_rows(table, own[places]), slice(0, int(self.reference) - len(places))
         scores, added, unseen, neighbors = [], [], [], self._count_neighbors(distinct)
-        for models in self._fit_models(training, weight[own], seed, paths):
+        templates = self._templates(len(own))
+        for models in fitted_copies(templates, int(self.n_models), training, weight[own], seed, paths):
             rows, is_unseen = models[0].marked_rows(validation)
             usual = models[0].scaled_rows(near), mass
             if not is_own:  # the validation rows are neighbors too, but not of themselves
@@ -430,21 +447,3 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         if self.neighbors != "auto":
             return int(self.neighbors)
         return min(MANY_NEIGHBORS, max(rows // 10, FEW_NEIGHBORS)) if self._may_be_odd else FEW_NEIGHBORS
-
-    def _fit_models(
-        self, training: Any, weight: np.ndarray, seed: int, paths: Iterator[Any]
-    ) -> Iterator[tuple[Reconstructor, ...]]:
-        """Yield fitted copies of the autoencoders: those of one together, where they see rows alike."""
-        templates = self._templates(len(weight))
-        seeds = np.random.SeedSequence(seed).generate_state(len(templates) * int(self.n_models)).tolist()
-        models = [
-            clone(templates[i % len(templates)])
-            .set_params(random_state=start)
-            .fit(training, sample_weight=weight, checkpoint=next(paths))
-            for i, start in enumerate(seeds)
-        ]
-        groups = [tuple(models[i :: len(templates)]) for i in range(len(templates))]
-        if all(see_alike(group[0], other) for group in groups for other in group[1:]):
-            yield from groups
-        else:
-            yield from ((model,) for model in models)

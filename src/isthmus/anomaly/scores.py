@@ -211,14 +211,6 @@ def fit_scores(
     return replace(draft, calibration=Surprise.of([distance, error, density], weights, is_used))
 
 
-def see_alike(one: Reconstructor, other: Reconstructor) -> bool:
-    """Say whether two autoencoders are given a row in the same form and on the same scale."""
-    first, second = one.fitted_, other.fitted_
-    if first.row != second.row or first.reader.learned.keys() != second.reader.learned.keys():
-        return False
-    return all(np.array_equal(array, second.reader.learned[name]) for name, array in first.reader.learned.items())
-
-
 def stored_model(stored: Opened, name: str) -> Reconstructor:
     """Return the autoencoder that a model file holds below a number."""
     model = load_state(stored.inside(f"model{name}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -9,11 +10,12 @@ import numpy as np
 import scipy.optimize
 import scipy.stats
 
-from isthmus.core.constraints import Constraint
+from isthmus.core.constraints import Constraint, Interval
 from isthmus.errors import InvalidData, require, suggestion
 
 TAIL = 0.1  # the share of validation scores that the Pareto tail is fitted to
 LEAST_PEAKS = 10  # that a tail is fitted to
+SHIFT, LEAST_SHIFTED = 3, 10  # times as many flagged rows as expected, and so many more, are a sign of a shift
 
 
 class ValidationScores(NamedTuple):
@@ -141,6 +143,41 @@ def p_values(validation: ValidationScores, score: np.ndarray) -> np.ndarray:
     below = mass[np.searchsorted(validation.score[order], score, "left")]
     answer: np.ndarray = (1 + mass[-1] - below) / (1 + mass[-1])
     return answer
+
+
+def discoveries(p: np.ndarray, rate: float) -> np.ndarray:
+    """Say which rows are flagged by p-values [n] so that of those at most a share `rate` is usual, on average, [n].
+
+    Raises
+    ------
+    InvalidPart
+        If the rate is not in (0, 1).
+
+    References
+    ----------
+    Benjamini and Hochberg (1995), Controlling the false discovery rate. Bates et al. (2023), Testing for outliers with
+    conformal p-values: it holds for p-values of one set of validation rows.
+
+    Examples
+    --------
+    >>> discoveries(np.array([0.001, 0.02, 0.04, 0.9]), 0.05).tolist()
+    [True, True, False, False]
+    """
+    Interval(0, 1, closed="neither").check("false_discovery_rate", rate)
+    answer: np.ndarray = scipy.stats.false_discovery_control(p) <= rate if len(p) else np.zeros(0, bool)
+    return answer
+
+
+def warn_of_shift(is_odd: np.ndarray, alpha: float) -> None:
+    """Warn where of rows [n] far more are flagged than the share α of usual rows that may be."""
+    count, expected = int(np.count_nonzero(is_odd)), alpha * len(is_odd)
+    if count > SHIFT * expected + LEAST_SHIFTED:
+        warnings.warn(
+            f"{count} of {len(is_odd)} rows are flagged, where of rows like those of fit about {expected:.0f} are: "
+            "they may be of another time or place. Fit on rows of all times and places, or expect so many.",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 Threshold = Callable[[ValidationScores, float], float]
