@@ -48,12 +48,18 @@ def has(kind: str, name: str, field: str) -> bool:
     return field in {each.name for each in dataclasses.fields(find_part(kind, name))}  # type: ignore[arg-type]
 
 
+def takes_a_prior(name: str) -> bool:
+    """Say whether a code has a part of its own as prior, not one of a few words."""
+    types = {each.name: str(each.type) for each in dataclasses.fields(find_part("bottlenecks", name))}  # type: ignore[arg-type]
+    return "prior" in types and "Literal" not in types["prior"]
+
+
 SLOPED = [name for name in ours("activations") if find_part("activations", name).has_slope]  # type: ignore[attr-defined]
 FLAT = sorted({*ours("activations")} - {*SLOPED})
 
 
 def codes() -> list[Option]:
-    plain = [name for name in ours("bottlenecks") if not has("bottlenecks", name, "prior")]
+    plain = [name for name in ours("bottlenecks") if not takes_a_prior(name)]
     found: list[Option] = [((f"bottlenecks={name}",), {"bottleneck": small_code(name)}) for name in plain]
     for name, prior in itertools.product(ours("bottlenecks"), ours("priors")):
         if name not in plain:
@@ -158,7 +164,7 @@ REFUSED = {
     # Minus their loss has no lower bound.
     r"neighborhoods=margin likelihoods=(?!squared_error|absolute_error).*": "margin counts some rows negatively",
     # Scaled so, values leave [0, 1].
-    r"scalings=(standard|center) likelihoods=(bernoulli|categorical|(binary_)?hinge)": r"needs values in \[0, 1\]: use",
+    r"scalings=(standard|center|normal) likelihoods=(bernoulli|categorical|(binary_)?hinge)": r"needs values in",
     # All rows at once leave a rival no turn.
     r"optimizers=(cg|lbfgs) bottlenecks=adversarial": "an adversarial code needs an optimizer that goes step by step",
     r"optimizers=(cg|lbfgs) priors=.*": "an adversarial code needs an optimizer that goes step by step",
@@ -190,7 +196,7 @@ def is_pair(a: str, b: str) -> bool:
     if "activations" in kinds:  # they meet the roads they stand in, the code, and penalties that look through them
         return bool(kinds & {"encoder", "decoder", "bottlenecks"}) or kinds <= {"activations", "penalties"}
     if kinds == {"priors", "bottlenecks"}:
-        return has("bottlenecks", {kind_of(a): a, kind_of(b): b}["bottlenecks"].partition("=")[2], "prior")
+        return takes_a_prior({kind_of(a): a, kind_of(b): b}["bottlenecks"].partition("=")[2])
     return is_near or "decoder" not in kinds
 
 

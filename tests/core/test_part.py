@@ -249,6 +249,7 @@ def test_settings_are_listed_with_those_of_the_parts_inside() -> None:
         "activation__alpha": 0.5,
         "dropout": 0.0,
         "dropconnect": 0.0,
+        "ranks": 0,
     }
 
 
@@ -260,6 +261,7 @@ def test_json_holds_names_and_plain_values() -> None:
             "activation": {"part": "elu", "settings": {"alpha": 0.5}},
             "dropout": 0.0,
             "dropconnect": 0.0,
+            "ranks": 0,
         },
     }
 

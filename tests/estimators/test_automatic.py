@@ -12,7 +12,7 @@ from sklearn.base import clone
 import isthmus
 from isthmus import AnomalyDetector, Autoencoder, NetworkClassifier, StackedAutoencoder
 from isthmus.parts.likelihoods import Bernoulli, SquaredError
-from isthmus.parts.scalings import Pixels, Standard
+from isthmus.parts.scalings import Normal, Pixels, Standard
 from tiny import autoencoder
 
 BYTES = (np.random.default_rng(0).random((40, 1, 4, 4)) * 256).astype(np.uint8)
@@ -89,7 +89,7 @@ def test_a_classifier_explains_rows_as_its_autoencoder(is_fitted: bool, tmp_path
 
 def test_detectors_and_stacks_stay_as_they_were() -> None:
     detector = AnomalyDetector().fit(BYTES[:, 0])
-    assert taken(detector.models_[0]) == (Standard(), SquaredError())
+    assert taken(detector.models_[0]) == (Normal(), SquaredError())
     stack = StackedAutoencoder([autoencoder(bottleneck=3), autoencoder()], max_epochs=1).fit(BYTES[:, 0])
     assert stack.resolve_parts().scaling == Standard()
 
