@@ -175,3 +175,11 @@ def test_a_model_is_kept_though_the_table_cannot_be_written(refused, table, comm
     message = refused(command, table, "--out", "out.csv", "--save-model", "kept.safetensors")
     assert message == "out.csv: No space left on device."
     isthmus.load(tmp_path / "kept.safetensors")
+
+
+def test_rows_that_score_nothing_have_shares_of_nothing(call, short):
+    pd.DataFrame({"a": [1.0] * 30, "b": [2.0] * 30}).to_csv("data.csv", index=False)
+    result = call("detect", "data.csv", "--out", "odd.csv")
+    assert result.exit_code == 0, result.stderr
+    assert "nan" not in result.stdout
+    assert (pd.read_csv("odd.csv")["share_1"] == 0).all()

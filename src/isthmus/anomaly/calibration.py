@@ -15,7 +15,7 @@ LEAST = 1e-12  # of a part: what is smaller is taken for it
 LEVELS = 512  # of validation rows that are kept of each part, at most
 EXTENSION = 0.5  # how fast surprise grows beyond the last level, by deviation of the log of a part
 LEAST_ABOVE = 10  # rows at or above the last level, or a quarter of them where they are few: fewer say little
-LEAST_DEVIATION = 1e-3  # of such a log
+LEAST_DEVIATION = 0.1  # of such a log: where all rows are alike, a score has an end all the same
 NARROWEST, STEEPEST = 1e-6, 1e6  # slopes that a file may hold
 
 

@@ -90,6 +90,7 @@ def report(detector: AnomalyDetector, X: Any, further: dict[str, Any]) -> pd.Dat
     added, expected = explained["contribution"], explained["expected"]
     scores = explained["score"].reset_index(drop=True)
     score = scores["anomaly_score"].to_numpy()
+    whole = np.where(score > 0, score, 1)  # the most usual rows score 0, to which no column adds
     read: Any = detector.models_[0].open_rows(X)
     ids = {} if not read.row.ignored else read.ignored().to_pandas().to_dict("series")
     rows = pd.DataFrame({"row": np.arange(len(score))})
@@ -104,7 +105,7 @@ def report(detector: AnomalyDetector, X: Any, further: dict[str, Any]) -> pd.Dat
     for place in range(min(REASONS, len(names))):
         chosen, number = order[:, place], place + 1
         rows[f"column_{number}"] = names[chosen]
-        rows[f"share_{number}"] = np.take_along_axis(added.to_numpy(), order, axis=1)[:, place] / score
+        rows[f"share_{number}"] = np.take_along_axis(added.to_numpy(), order, axis=1)[:, place] / whole
         rows[f"value_{number}"] = _cells(table[list(added.columns)], chosen)
         rows[f"expected_{number}"] = _cells(expected, chosen)
     return rows
