@@ -9,10 +9,16 @@ import pytest
 from safety_net import kept_cases, wrong_answers
 
 SCORES = {"score", "score_samples"}
-CHANGED = {"histogram": SCORES, "pandas_mixed": SCORES, "parquet_mixed": SCORES, "preset_k_sparse": {"rows_of_codes"}}
+CHANGED = {
+    "histogram": SCORES,
+    "pandas_mixed": SCORES,
+    "parquet_mixed": SCORES,
+    "preset_k_sparse": {"rows_of_codes"},
+    "detector_windows": {"explanation", "series_error"},
+}
 """What answers otherwise on purpose: scores are log-densities, neither smoothed nor balanced; k units are decoded.
 
-Detectors explain by how far a score falls.
+Detectors explain by how far a score falls, and a window counts at all of its steps.
 """
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "format_1"
