@@ -74,7 +74,7 @@ def own_rows(detector: AnomalyDetector) -> np.ndarray:
     from isthmus.anomaly.row_hash import choose_rows, row_hashes
     from isthmus.data.sources import open_numbers
 
-    return X[~choose_rows(row_hashes(open_numbers(X), 0), 0.2)]
+    return X[~choose_rows(row_hashes(open_numbers(X), 0).numbers, 0.2)]
 
 
 def test_a_score_is_what_it_is_said_to_be(fitted: AnomalyDetector) -> None:

@@ -38,6 +38,21 @@ def test_the_odd_row_and_its_column_are_named(call, told, path):
     assert call("plot", "detector.safetensors", path, "--out", "scores.png").exit_code == 0
 
 
+def test_rows_are_flagged_at_a_rate_of_false_discoveries(call, path):
+    words = ("detect", path, "--max-epochs", 2, "--out", "odd.csv", "--false-discovery-rate")
+    flagged = []
+    for rate in (0.4, 0.9):
+        assert call(*words, rate).exit_code == 0
+        rows = pd.read_csv("odd.csv")
+        # Benjamini and Hochberg: the k lowest p-values, where the k-th is at most rate · k / n.
+        p = np.sort(rows["p_value"].to_numpy())
+        below = np.flatnonzero(p <= rate * np.arange(1, len(p) + 1) / len(p))
+        assert rows["is_odd"].sum() == (below[-1] + 1 if len(below) else 0)
+        flagged.append(rows["is_odd"].sum())
+    assert flagged[0] < flagged[1]
+    assert "in (0, 1)" in call(*words, 1.5).output
+
+
 def test_settings_are_those_of_the_detector(call, path):
     words = (
         "--threshold",

@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike
 from isthmus.anomaly import thresholds
 from isthmus.anomaly.calibration import Means
 from isthmus.anomaly.copies import fitted_copies, see_alike
+from isthmus.anomaly.default import default_autoencoder
 from isthmus.anomaly.reasons import explained
-from isthmus.anomaly.row_hash import choose_rows, fold_equal_rows, row_hashes
+from isthmus.anomaly.row_hash import RowHashes, fold_equal_rows, row_hashes
 from isthmus.anomaly.scores import (
     NeighborScore,
     calibration_kind,
@@ -37,7 +38,6 @@ from isthmus.estimators._reconstructor import Reconstructor
 from isthmus.estimators._seeds import seed_of
 from isthmus.estimators._sklearn import OutlierMixin
 from isthmus.estimators._validation import check_size
-from isthmus.estimators.autoencoder import Autoencoder
 from isthmus.storage.container import Opened
 from isthmus.storage.state import Shapes, State, compare_shapes, header_field, read_tensors
 from isthmus.training.checkpoint import checkpoint_paths
@@ -47,8 +47,6 @@ MOST_VALIDATION = 20_000  # rows
 MOST_COPIES = 100  # of each autoencoder
 MOST_MODELS = MOST_COPIES * MOST_ESTIMATORS
 MOST_NEIGHBORS = 2**31
-BATCH, EPOCHS = 128, 60  # of the training of a detector that is given no autoencoder
-LEAST_STEPS, MOST_STEPS, LEAST_EPOCHS = 1000, 4000, 5
 FEW_NEIGHBORS, MANY_NEIGHBORS = 3, 100  # of usual rows, and of rows that may not all be so
 
 
@@ -71,8 +69,13 @@ class FittedDetector:
         """The score of a row without any cell: beyond those of all validation rows."""
         return max(float(self.validation.score.max()), -self.offset) + 1
 
-    def is_odd(self, score: np.ndarray) -> np.ndarray:
-        """Say which scores [n] are beyond the threshold, and warn where far more are than of usual rows would be."""
+    def is_odd(self, score: np.ndarray, rate: float | None = None) -> np.ndarray:
+        """Say which scores [n] are beyond the threshold, or are flagged at a rate of false discoveries.
+
+        Warn where far more are beyond the threshold than of usual rows would be.
+        """
+        if rate is not None:
+            return thresholds.discoveries(thresholds.p_values(self.validation, score), rate)
         is_odd: np.ndarray = -score < self.offset
         if not self.is_own:
             thresholds.warn_of_shift(is_odd, float(self.settings["alpha"]))
@@ -82,26 +85,6 @@ class FittedDetector:
         """Return what columns add to scores, [n, d]."""
         blocks = contributions(self.scores, sources, is_own=self.is_own, of_nothing=self.of_nothing)
         return np.concatenate(list(blocks))
-
-
-def default_autoencoder(rows: int) -> Autoencoder:
-    """Return the autoencoder of a detector that is given none, for a table of so many rows.
-
-    It goes through them 60 times, but makes 1,000 to 4,000 steps, and goes through them 5 times at least.
-    """
-    steps_of_epoch = max(-(-rows // BATCH), 1)
-    steps = min(max(EPOCHS * steps_of_epoch, LEAST_STEPS), MOST_STEPS)
-    return Autoencoder(
-        128,
-        encoder=(128,),
-        likelihood="squared_error",
-        scaling="normal",
-        corruption="gaussian(0.5)",
-        optimizer="adam(0.003)",
-        batch_size=BATCH,
-        max_epochs=max(round(steps / steps_of_epoch), LEAST_EPOCHS),
-        stops=None,
-    )
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -140,7 +123,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
     dirty : share of the rows of `fit` that are taken to be outliers, in [0, 0.5): after a first fit so many of the
         most anomalous are left out, and all is learned again from the others.
     calibration_fraction : share of distinct rows kept for validation, which the threshold comes from, in (0, 0.5];
-        equal rows are kept together. They are neighbors of others, but not of themselves.
+        equal rows are kept together, and no category whole. They are neighbors of others, but not of themselves.
     reference : usual rows kept as neighbors at most; they are in the model file.
     random_state : seed of the validation rows and of the autoencoders, in place of their own.
 
@@ -203,8 +186,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
 
         Parameters
         ----------
-        X : a table, as in `Autoencoder.fit`.
-        y : not used.
+        X : a table, as in `Autoencoder.fit`; y is not used.
         sample_weight : [n], at least 0; a row of weight 2 counts as the row twice.
         checkpoint : a file to keep the progress in, from which a killed fit goes on; for each further network one more,
             with .1, .2, … behind its name.
@@ -285,9 +267,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         false_discovery_rate : in (0, 1): flag so many of these rows that at most this share of those flagged is usual,
             on average, by the p-values of all rows together; None flags a row by its own score (see `threshold`).
         """
-        if false_discovery_rate is not None:
-            return np.where(thresholds.discoveries(self.p_values(X), false_discovery_rate), -1, 1)
-        return np.where(self.fitted_.is_odd(self.anomaly_score(X)), -1, 1)
+        return np.where(self.fitted_.is_odd(self.anomaly_score(X), false_discovery_rate), -1, 1)
 
     def p_values(self, X: Any) -> np.ndarray:
         """Return conformal p-values of rows, [n]: (1 + validation rows that score as high) / (1 + validation rows).
@@ -296,7 +276,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         """
         return thresholds.p_values(self.fitted_.validation, self.anomaly_score(X))
 
-    def explain(self, X: Any, *, with_scores: bool = False) -> Any:
+    def explain(self, X: Any, *, with_scores: bool = False, false_discovery_rate: float | None = None) -> Any:
         """Return which columns make a row odd, and what the others expect there, a frame.
 
         Its columns are `("contribution", name)`, which add up to `anomaly_score`, and `("expected", name)`, what the
@@ -310,7 +290,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         ----------
         X : a table.
         with_scores : also `("score", "anomaly_score")`, `("score", "p_value")`, and `("score", "is_odd")`, True where
-            a row is flagged: the rows are scored once for all of it.
+            a row is flagged, as `predict` does: the rows are scored once for all of it.
         """
         import pandas as pd
 
@@ -326,7 +306,8 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         frames["expected"] = expected
         if with_scores:
             columns = {"anomaly_score": score, "p_value": thresholds.p_values(fitted.validation, score)}
-            frames["score"] = pd.DataFrame(columns | {"is_odd": fitted.is_odd(score)}, index=expected.index)
+            columns["is_odd"] = fitted.is_odd(score, false_discovery_rate)
+            frames["score"] = pd.DataFrame(columns, index=expected.index)
         return pd.concat(frames, axis=1)
 
     def check_combination(self) -> None:
@@ -406,17 +387,16 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         return list(given) if isinstance(given, list | tuple) else [given]
 
     def _learn(
-        self, table: Any, chosen: np.ndarray, weight: np.ndarray, hashes: np.ndarray, seed: int, paths: Iterator[Any]
+        self, table: Any, chosen: np.ndarray, weight: np.ndarray, hashes: RowHashes, seed: int, paths: Iterator[Any]
     ) -> tuple[tuple[NeighborScore, ...], ValidationScores]:
         """Return what is learned of the rows at the places `chosen`, and the scores of the validation rows."""
-        numbers = hashes[chosen]
-        distinct = len(np.unique(numbers))
+        distinct = len(np.unique(hashes.numbers[chosen]))
         is_own = distinct < FEW
         share = 1.0 if is_own else min(float(self.calibration_fraction), MOST_VALIDATION / distinct)
-        is_out = choose_rows(numbers, share)
+        is_out = hashes.take(chosen).held_out(share)
         out, own = chosen[is_out], chosen if is_own else chosen[~is_out]
-        places, mass = fold_equal_rows(hashes[own], weight[own], int(self.reference))
-        spare, spare_mass = fold_equal_rows(hashes[out], weight[out], len(out))
+        places, mass = fold_equal_rows(hashes.numbers[own], weight[own], int(self.reference))
+        spare, spare_mass = fold_equal_rows(hashes.numbers[out], weight[out], len(out))
         training, validation = take_rows(table, own), take_rows(table, out)
         near, held_out = take_rows(table, own[places]), slice(0, int(self.reference) - len(places))
         scores, added, unseen, neighbors = [], [], [], self._count_neighbors(distinct)

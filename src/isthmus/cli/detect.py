@@ -37,6 +37,10 @@ Alpha = Annotated[float | None, typer.Option(help="Share of usual rows that may 
 Dirty = Annotated[
     float | None, typer.Option(help="Share of rows to leave out of training as outliers.", show_default=False)
 ]
+FalseDiscoveries = Annotated[
+    float | None,
+    typer.Option(help="Flag rows so that at most this share of them is usual, on average.", show_default=False),
+]
 
 
 def detect(
@@ -46,6 +50,7 @@ def detect(
     threshold: Threshold = None,
     alpha: Alpha = None,
     dirty: Dirty = None,
+    false_discovery_rate: FalseDiscoveries = None,
     safe_csv: output.SafeCsv = False,
     quiet: screen.Quiet = False,
     *,
@@ -68,7 +73,7 @@ def detect(
         X, _, labels = table.choose(source, learning.columns or (), learning.drop or (), None, label)
         saved = learning.model
         detector = _train(X, settings, learning) if saved is None else load_kind(saved, isthmus.AnomalyDetector)
-        rows = report(detector, X, {} if label is None else {label: labels})
+        rows = report(detector, X, {} if label is None else {label: labels}, false_discovery_rate)
         if learning.save_model is not None:
             detector.save(learning.save_model)
     if out is not None:
@@ -77,7 +82,9 @@ def detect(
         _show(rows, out, learning.save_model)
 
 
-def report(detector: AnomalyDetector, X: Any, further: dict[str, Any]) -> pd.DataFrame:
+def report(
+    detector: AnomalyDetector, X: Any, further: dict[str, Any], false_discovery_rate: float | None = None
+) -> pd.DataFrame:
     """Return what is said of each row of a table, a frame.
 
     Its number; columns that are not learned, as ids, and `further` ones [n]; its score, p-value and flag; and of the
@@ -86,7 +93,7 @@ def report(detector: AnomalyDetector, X: Any, further: dict[str, Any]) -> pd.Dat
     import numpy as np
     import pandas as pd
 
-    explained = detector.explain(X, with_scores=True)
+    explained = detector.explain(X, with_scores=True, false_discovery_rate=false_discovery_rate)
     added, expected = explained["contribution"], explained["expected"]
     scores = explained["score"].reset_index(drop=True)
     score = scores["anomaly_score"].to_numpy()

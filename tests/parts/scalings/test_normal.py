@@ -58,11 +58,28 @@ def test_values_come_back_also_from_beyond_the_ends() -> None:
         np.testing.assert_allclose(part.undo(learned, part.apply(learned, rows)), rows, rtol=1e-9, atol=1e-9)
 
 
-def test_beyond_the_ends_a_deviation_is_a_step_of_one() -> None:
+def test_beyond_the_ends_a_skewed_column_goes_on_by_asinh_and_an_even_one_straight() -> None:
     part, learned = fitted(X)
     last = X.max(axis=0)
     step = part.apply(learned, (last + 2 * X.std(axis=0))[None]) - part.apply(learned, last[None])
-    np.testing.assert_allclose(step, 2.0, rtol=1e-9)
+    np.testing.assert_allclose(step, [[2.0, np.arcsinh(2.0), np.arcsinh(2.0)]], rtol=1e-9)
+    far = part.undo(learned, np.full((1, 3), 1e6))
+    assert np.isfinite(far).all()
+
+
+def test_near_the_limit_a_column_counts_both_ways() -> None:
+    column = np.exp(0.45 * RANDOM.normal(size=2000))
+    skewness = scipy.stats.skew(np.clip(column, *np.quantile(column, [0.01, 0.99], method="hazen")))
+    # At the limit half and half; at 5/4 of it by its ranks alone, at 3/4 not at all.
+    half = (normal_scores(column) + scipy.stats.zscore(column)) / 2
+    wanted = {
+        skewness: half / half.std(),
+        skewness / 1.26: normal_scores(column),
+        skewness / 0.74: scipy.stats.zscore(column),
+    }
+    for limit, answer in wanted.items():
+        part, learned = fitted(column[:, None], skew=limit, quantiles=2000)
+        np.testing.assert_allclose(part.apply(learned, column[:, None])[:, 0], answer, atol=1e-6)
 
 
 def test_a_weight_of_two_is_the_row_twice_and_of_zero_no_row() -> None:
