@@ -95,8 +95,8 @@ def test_a_model_that_is_no_detector_is_refused(refused, path, trained):
 
 @pytest.fixture
 def short(monkeypatch):
-    monkeypatch.setattr("isthmus.anomaly.detector.LEAST_STEPS", 10)
-    monkeypatch.setattr("isthmus.anomaly.detector.MOST_STEPS", 10)
+    monkeypatch.setattr("isthmus.anomaly.default.LEAST_STEPS", 10)
+    monkeypatch.setattr("isthmus.anomaly.default.MOST_STEPS", 10)
 
 
 def orders():

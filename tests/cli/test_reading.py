@@ -21,8 +21,8 @@ SHORT = ("--max-epochs", 2)
 def short(monkeypatch):
     """Let trainings be short: here it is seen how tables are read and written."""
     monkeypatch.setattr("isthmus.estimators.imputer.STEPS", 20)
-    monkeypatch.setattr("isthmus.anomaly.detector.LEAST_STEPS", 20)
-    monkeypatch.setattr("isthmus.anomaly.detector.MOST_STEPS", 20)
+    monkeypatch.setattr("isthmus.anomaly.default.LEAST_STEPS", 20)
+    monkeypatch.setattr("isthmus.anomaly.default.MOST_STEPS", 20)
 
 
 def office(**columns):
