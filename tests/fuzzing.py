@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ Y = np.arange(60) % 3
 SMALL: dict[str, Any] = {"encoder": (4,), "max_epochs": 1}
 MOST_SECONDS = 20.0  # of processor time of one case, compiling included
 MOST_MEGABYTES = 700  # that one case may add
+TOLD_EVERY = 250  # cases
 MOST_MESSAGE = 1500  # characters
 
 
@@ -435,11 +437,14 @@ def sample_of(path: Path) -> Any:
 # The runs
 
 
-def run(name: str, count: int, seed: int, attempt: Callable[[int], str]) -> tuple[Counter[str], list[str]]:
-    """Run cases; return how they ended, and what went wrong with its seed."""
+def run(
+    name: str, count: int, seed: int, attempt: Callable[[int], str], tell: Callable[[str], None] = lambda line: None
+) -> tuple[Counter[str], list[str]]:
+    """Run cases; return how they ended, and what went wrong with its seed; that is told at once, and the progress."""
     ends: Counter[str] = Counter()
     wrong: list[str] = []
     for number in range(seed, seed + count):
+        known = len(wrong)
         try:
             ends[attempt(number)] += 1
         except Wrong as error:
@@ -451,6 +456,10 @@ def run(name: str, count: int, seed: int, attempt: Callable[[int], str]) -> tupl
             ends["refused"] += 1
             if not is_sentence(error):
                 wrong.append(f"--seed {number} --{name} 1: outside: {type(error).__name__}: {error}")
+        for line in wrong[known:]:
+            tell(line)
+        if (number + 1 - seed) % TOLD_EVERY == 0:
+            tell(f"{name}: {number + 1 - seed:,} of {count:,} tried, {len(wrong)} wrong")
     return ends, wrong
 
 
@@ -471,10 +480,9 @@ def main() -> None:
         }
         for name, attempt in attempts.items():
             began = time.perf_counter()
-            ends, wrong = run(name, getattr(asked, name), asked.seed, attempt)
+            ends, wrong = run(name, getattr(asked, name), asked.seed, attempt, partial(print, flush=True))
             if ends:
-                print(f"{name}: {dict(ends)}, {time.perf_counter() - began:.0f} s")  # noqa: T201
-                print(*wrong, sep="\n")  # noqa: T201
+                print(f"{name}: {dict(ends)}, {time.perf_counter() - began:.0f} s", flush=True)  # noqa: T201
             is_sound &= not wrong
     sys.exit(not is_sound)
 

@@ -48,3 +48,17 @@ def test_what_is_no_sentence_is_seen() -> None:
     for act, told in ((fail, "KeyError"), (tell, "a message of 10000 characters")):
         with pytest.raises(fuzzing.Wrong, match=told):
             act()
+
+
+def test_a_fault_is_told_when_it_is_found_and_progress_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def attempt(seed: int) -> str:
+        if seed == 2:
+            raise fuzzing.Wrong("odd")
+        return "answered"
+
+    monkeypatch.setattr(fuzzing, "TOLD_EVERY", 2)
+    told: list[str] = []
+    ends, wrong = fuzzing.run("tables", 4, 1, attempt, told.append)
+    assert ends == {"answered": 3, "wrong": 1}
+    assert told == [*wrong, "tables: 2 of 4 tried, 1 wrong", "tables: 4 of 4 tried, 1 wrong"]
+    assert wrong[0].startswith("--seed 2 --tables 1: odd")
