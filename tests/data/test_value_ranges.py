@@ -30,6 +30,16 @@ def test_a_column_of_many_digits_is_not_rounded(value: float) -> None:
     assert value_ranges(iter([np.array([[value], [1.0]])]), np.dtype(float))[2, 0] == -1
 
 
+def test_few_numbers_that_were_computed_say_nothing_of_the_others() -> None:
+    tenths, rain = np.arange(1, 1001) / 10, np.zeros(1000)
+    tenths[[10, 400, 700]] = 1 / 3, 2.05, 7.123
+    rain[::50] = 0.5  # zeros do not make it whole
+    found = value_ranges(iter([np.stack([tenths, rain], axis=1)[part::2] for part in (0, 1)]), np.dtype(float))
+    assert found[2].tolist() == [1, 1]
+    tenths[::25] += 0.05  # now they are too many
+    assert value_ranges(iter([tenths[:, None]]), np.dtype(float))[2].tolist() == [2]
+
+
 def test_rows_within() -> None:
     rows = np.array([[0.2, 0.987, 9.0, 1e300, 0.123456789], [3.51, np.nan, -3.4999, -5.0, -8.0]])
     found = within(np.array(KNOWN), rows)
