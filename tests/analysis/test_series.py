@@ -45,6 +45,15 @@ def test_windows_by_hand() -> None:
     assert len(windows(series, 3)) == 5
 
 
+@pytest.mark.parametrize(
+    ("steps", "channels", "size"),
+    [(1000, 1, 50), (1000, 25, 40), (5000, 38, 26), (900, 200, 10), (80, 3, 8), (5, 1, 1)],
+)
+def test_a_size_that_nobody_says_fits_the_series(steps: int, channels: int, size: int) -> None:
+    """50 steps, at most 1,000 numbers unless that were fewer than 10 steps, and at most a tenth of the series."""
+    assert windows(np.zeros((steps, channels)), "auto").shape[1:] == (size, channels)
+
+
 def test_joining_is_the_mean_over_the_windows_of_a_step() -> None:
     pieces = np.array([[[1.0], [2.0], [3.0]], [[4.0], [5.0], [6.0]], [[7.0], [8.0], [9.0]]])
     # Three windows of 3 steps over 6: they begin at 0, 2 and 3.
@@ -211,6 +220,7 @@ def test_a_noisy_table_comes_nearer_to_the_truth_than_by_pca() -> None:
     ("call", "message"),
     [
         (lambda ae: windows(SERIES, 0), "size must be a whole number of at least 1. Got 0."),
+        (lambda ae: windows(SERIES, "all"), "size must be a whole number of at least 1, or 'auto'. Got 'all'."),
         (lambda ae: windows(SERIES, 2.0), "size must be a whole number of at least 1. Got 2.0."),
         (lambda ae: windows(SERIES, 51), "expected a series of at least 51 steps, the size of a window; got 50."),
         (lambda ae: windows(SERIES, 4, 0), "step must be a whole number of at least 1. Got 0."),

@@ -360,6 +360,14 @@ def test_a_large_table_is_gone_through_less_often(rows: int, epochs: int) -> Non
     assert default_autoencoder(rows).max_epochs == epochs
 
 
+def test_windows_of_series_are_seen_in_units_of_their_deviation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("isthmus.anomaly.default.LEAST_STEPS", 1)
+    monkeypatch.setattr("isthmus.anomaly.default.MOST_STEPS", 1)
+    detector = AnomalyDetector().fit(isthmus.windows(X, 2))
+    assert detector.models_[0].get_params()["scaling"] == "standard"
+    assert default_autoencoder(100).scaling == "normal"
+
+
 def test_settings_inside_are_set_by_copy() -> None:
     autoencoder = Autoencoder(1, **TINY)
     detector = AnomalyDetector(autoencoder).set_params(autoencoder__max_epochs=7)

@@ -19,9 +19,11 @@ from isthmus.errors import InvalidData, InvalidPart, require
 from isthmus.estimators._reconstructor import Reconstructor
 
 CELLS = 2**22  # of windows at a time
+MOST_STEPS, LEAST_STEPS, MOST_NUMBERS = 50, 10, 1000  # of a window whose size is "auto"
+SHARE = 10  # windows that such a series is long, at least
 
 
-def windows(series: Any, size: int, step: int = 1) -> Any:
+def windows(series: Any, size: int | str, step: int = 1) -> Any:
     """Return windows over a series, as rows to fit an autoencoder on: sequences [size, channels].
 
     They begin at 0, step, 2 step, …; where the last of these ends before the series does, one more ends with it, so
@@ -31,7 +33,8 @@ def windows(series: Any, size: int, step: int = 1) -> Any:
     Parameters
     ----------
     series : an array [steps] or [steps, channels], a pandas or polars frame, or the path of a file: one row a step.
-    size : steps of a window, at least 1 and at most as many as the series has.
+    size : steps of a window, at least 1 and at most as many as the series has. `"auto"` takes 50, of many channels
+        fewer, so that a window holds at most 1,000 numbers, but at least 10; of a short series at most a tenth.
     step : from one window to the next, from 1 to `size`.
 
     Raises
@@ -45,6 +48,9 @@ def windows(series: Any, size: int, step: int = 1) -> Any:
     [[0.0, 1.0, 2.0], [2.0, 3.0, 4.0], [3.0, 4.0, 5.0]]
     """
     values, _ = _read(series)
+    if isinstance(size, str):
+        require(size == "auto", "size", "a whole number of at least 1, or 'auto'", size)
+        size = _automatic_size(*values.shape)
     return _cut(values, size, step)
 
 
@@ -181,7 +187,13 @@ def _read(series: Any) -> tuple[np.ndarray, Source]:
     return np.concatenate(list(finite_blocks(source))), source
 
 
-def _cut(values: np.ndarray, size: int, step: int) -> Windows:
+def _automatic_size(length: int, channels: int) -> int:
+    """Return how many steps windows of a series of so many steps and channels have, where nobody says it."""
+    fitting = min(max(MOST_NUMBERS // channels, LEAST_STEPS), MOST_STEPS)
+    return max(min(fitting, length // SHARE), 1)
+
+
+def _cut(values: np.ndarray, size: Any, step: int) -> Windows:
     _check_sizes(size, step, len(values))
     return Windows(values, int(size), _starts(len(values), int(size), int(step)))
 
@@ -203,11 +215,12 @@ def _starts(length: int, size: int, step: int) -> np.ndarray:
 def _over_windows(model: Any, values: np.ndarray, step: int, function: Callable[[Any], Any]) -> np.ndarray:
     """Return the mean, at each step, of a function of windows with answers of their size, [steps, channels]."""
     row = model.fitted_.row
-    steps, rest = divmod(model.n_features_in_, values.shape[1])
-    if rest or (row.is_sequence and row.shape[1] != values.shape[1]):
+    channels = values.shape[1]
+    steps, rest = divmod(model.n_features_in_, channels)
+    if rest or (row.is_sequence and row.shape[1] != channels):
         raise InvalidPart(
-            f"the series has {values.shape[1]} channels, and the model was fitted on rows of {row.shape}: fit "
-            "it on windows(series, size)."
+            f"the series has {channels} channel{'s' * (channels > 1)}, and the model was fitted on rows of {row.shape}"
+            ": fit it on windows(series, size)."
         )
     pieces = _cut(values, steps, step)
     total, count = np.zeros(values.shape), np.zeros((len(values), 1))

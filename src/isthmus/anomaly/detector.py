@@ -107,7 +107,8 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
     Parameters
     ----------
     autoencoder : an autoencoder, or a list of some; copies are fitted. None takes one that removes noise, with 128
-        numbers, a hidden layer of 128 units, `scaling="normal"`, `corruption="gaussian(0.5)"`, 1,000 to 4,000 steps.
+        numbers, a hidden layer of 128 units, `scaling="normal"` (of windows of series `"standard"`, as what is beyond
+        their usual values is what is looked for), `corruption="gaussian(0.5)"`, 1,000 to 4,000 steps.
     neighbors : over how many of the nearest usual rows the distance is averaged; `"auto"` takes 3, and a tenth of
         the rows, at most 100, where these may be odd themselves (`contamination` or `dirty` given): then neither
         density counts nor the error of numbers, which is small for an odd row that was learned. 0 takes the
@@ -203,13 +204,13 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         _, source = learn_reader(X, self._templates()[0].table_options())
         weight = check_weight(sample_weight, source.n_rows)
         check_size(source, weight, 1)
-        table, hashes = takeable(X, source), row_hashes(source, seed)
+        table = takeable(X, source)
         chosen = counting = np.flatnonzero(weight)
         if self.dirty:
-            scores, _ = self._learn(table, chosen, weight, hashes, seed, paths)
+            scores, _ = self._learn(table, source, chosen, weight, seed, paths)
             score = total_scores(scores, take_rows(table, chosen), is_own=True)
             chosen = chosen[score <= thresholds.quantile(score, weight[chosen], 1 - self.dirty)]
-        scores, validation = self._learn(table, chosen, weight, hashes, seed, paths)
+        scores, validation = self._learn(table, source, chosen, weight, seed, paths)
         if isinstance(self.contamination, str):  # "auto"
             level = thresholds.THRESHOLDS[self.threshold](validation, float(self.alpha))
         else:
@@ -379,17 +380,18 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         tags.input_tags.allow_nan = all(template.__sklearn_tags__().input_tags.allow_nan for template in known)
         return tags
 
-    def _templates(self, rows: int = 0) -> list[Reconstructor]:
+    def _templates(self, rows: int = 0, is_series: bool = False) -> list[Reconstructor]:
         """Return the autoencoders that copies are fitted of, to so many rows."""
         if self.autoencoder is None:
-            return [default_autoencoder(rows)]
+            return [default_autoencoder(rows, is_series)]
         given: Any = self.autoencoder
         return list(given) if isinstance(given, list | tuple) else [given]
 
     def _learn(
-        self, table: Any, chosen: np.ndarray, weight: np.ndarray, hashes: RowHashes, seed: int, paths: Iterator[Any]
+        self, table: Any, source: Source, chosen: np.ndarray, weight: np.ndarray, seed: int, paths: Iterator[Any]
     ) -> tuple[tuple[NeighborScore, ...], ValidationScores]:
         """Return what is learned of the rows at the places `chosen`, and the scores of the validation rows."""
+        hashes = row_hashes(source, seed)
         distinct = len(np.unique(hashes.numbers[chosen]))
         is_own = distinct < FEW
         share = 1.0 if is_own else min(float(self.calibration_fraction), MOST_VALIDATION / distinct)
@@ -400,7 +402,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         training, validation = take_rows(table, own), take_rows(table, out)
         near, held_out = take_rows(table, own[places]), slice(0, int(self.reference) - len(places))
         scores, added, unseen, neighbors = [], [], [], self._count_neighbors(distinct)
-        templates = self._templates(len(own))
+        templates = self._templates(len(own), source.row.is_sequence)
         for models in fitted_copies(templates, int(self.n_models), training, weight[own], seed, paths):
             rows, is_unseen = models[0].marked_rows(validation)
             usual = models[0].scaled_rows(near), mass

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import isthmus
-from isthmus.cli import output, screen, table
+from isthmus.cli import output, screen, series, table
 from isthmus.cli.use import load_kind
 
 if TYPE_CHECKING:
@@ -41,11 +41,20 @@ FalseDiscoveries = Annotated[
     float | None,
     typer.Option(help="Flag rows so that at most this share of them is usual, on average.", show_default=False),
 ]
+Window = Annotated[
+    str | None,
+    typer.Option(
+        help="The rows are steps of a series: learn windows of so many of them; auto chooses how many.",
+        metavar="STEPS",
+        show_default=False,
+    ),
+]
 
 
 def detect(
     data: screen.Data,
     out: Out = None,
+    window: Window = None,
     contamination: Share = None,
     threshold: Threshold = None,
     alpha: Alpha = None,
@@ -62,24 +71,42 @@ def detect(
     Without --model a detector is trained on the table itself, and no row vouches for itself. For each row: its number,
     counted from 0, and its id where the table has some; its anomaly score, about 1 for a usual one; a p-value; whether
     it is flagged; and the columns that add most to the score, with their value and the one that the others expect.
+
+    With --window, or a detector that was trained with it, the rows are the steps of a series, in their order. A step
+    scores the mean of the windows that hold it. Flagged is a share of the steps, too, or with --threshold, --alpha or
+    --model what scores above the threshold of windows. Dates, texts, and whole numbers that rise at every step are not
+    learned.
     """
     given = locals()
     names = ("contamination", "threshold", "alpha", "dirty")
     settings = {name: given[name] for name in names if given[name] is not None}
-    learning.check(data, out, [suffix for suffix in output.FORMATS if suffix != ".npy"], "a detector", settings)
+    formats = [suffix for suffix in output.FORMATS if suffix != ".npy"]
+    learning.check(data, out, formats, "a detector", settings | {"window": window})
     label = learning.label_column
-    with screen.silence(quiet), screen.reading(quiet):
+    with screen.silence(quiet), screen.reading(quiet or window is not None):
+        saved = None if learning.model is None else load_kind(learning.model, isthmus.AnomalyDetector)
         source = reading.open(data, learning.kind or ())
         X, _, labels = table.choose(source, learning.columns or (), learning.drop or (), None, label)
-        saved = learning.model
-        detector = _train(X, settings, learning) if saved is None else load_kind(saved, isthmus.AnomalyDetector)
-        rows = report(detector, X, {} if label is None else {label: labels}, false_discovery_rate)
+        is_series = window is not None or (saved is not None and series.is_of_windows(saved))
+        further = {} if label is None else {label: labels}
+        if is_series:
+            series.refuse_rate(false_discovery_rate)
+            steps = series.read_steps(X, further)
+            pieces, words = series.cut(steps, window, saved)
+            if not quiet:
+                screen.say(f"read {steps.describe()}; {words}.")
+            detector = _train(pieces, settings, learning, is_series=True) if saved is None else saved
+            rows = series.report(detector, steps, is_own=saved is None)
+        else:
+            detector = _train(X, settings, learning) if saved is None else saved
+            rows = report(detector, X, further, false_discovery_rate)
         if learning.save_model is not None:
             detector.save(learning.save_model)
     if out is not None:
         output.write(out, rows, list(rows.columns), is_safe=safe_csv)
     if output.shows_results(out, quiet):
-        _show(rows, out, learning.save_model)
+        show = series.show_stretches if is_series else _show_rows
+        show(rows, _facts(rows, "steps" if is_series else "rows", out, learning.save_model))
 
 
 def report(
@@ -140,13 +167,14 @@ def _text(value: Any) -> str | None:
     return str(value).removesuffix(" 00:00:00") if isinstance(value, pd.Timestamp) else str(value)
 
 
-def _train(X: Any, settings: dict[str, Any], learning: table.Learning) -> AnomalyDetector:
+def _train(X: Any, settings: dict[str, Any], learning: table.Learning, *, is_series: bool = False) -> AnomalyDetector:
     from isthmus import AnomalyDetector
 
     training = {"max_epochs": learning.max_epochs, "device": learning.device}
     given = {name: value for name, value in training.items() if value is not None}
     if given:
-        settings = settings | {"autoencoder": AnomalyDetector.default_autoencoder(X.n_rows).set_params(**given)}
+        default = AnomalyDetector.default_autoencoder(X.n_rows, is_series=is_series)
+        settings = settings | {"autoencoder": default.set_params(**given)}
     if learning.random_state is not None:
         settings = settings | {"random_state": learning.random_state}
     is_usual = "threshold" in settings or "alpha" in settings  # then these rows are usual ones
@@ -154,11 +182,15 @@ def _train(X: Any, settings: dict[str, Any], learning: table.Learning) -> Anomal
     return detector.fit(X, checkpoint=learning.checkpoint)
 
 
-def _show(rows: pd.DataFrame, out: Path | None, model: Path | None) -> None:
+def _facts(rows: pd.DataFrame, what: str, out: Path | None, model: Path | None) -> dict[str, str]:
+    """Return how many rows there are and how many are odd, and what was written."""
     flagged = int(rows["is_odd"].sum())
-    results = {"rows": f"{len(rows):,}", "odd": f"{flagged:,} ({flagged / len(rows):.1%})"}
-    results |= {} if out is None else {"file": f"{out} ({screen.size_of(out)})"}
-    results |= {} if model is None else {"detector": f"{model} ({screen.size_of(model)})"}
+    facts = {what: f"{len(rows):,}", "odd": f"{flagged:,} ({flagged / len(rows):.1%})"}
+    facts |= {} if out is None else {"file": f"{out} ({screen.size_of(out)})"}
+    return facts | ({} if model is None else {"detector": f"{model} ({screen.size_of(model)})"})
+
+
+def _show_rows(rows: pd.DataFrame, facts: dict[str, str]) -> None:
     top = screen.plain()
     for name in ("row", "score", "p"):
         top.add_column(name, justify="right")
@@ -169,7 +201,7 @@ def _show(rows: pd.DataFrame, out: Path | None, model: Path | None) -> None:
         reasons = [_reason(row, i) for i in places if f"column_{i}" in row]
         score, p = f"{row['anomaly_score']:.4g}", f"{row['p_value']:.2g}"
         top.add_row(str(row["row"]), score, p, "yes" if row["is_odd"] else "no", ", ".join(reasons))
-    screen.show(screen.facts(results), "\nthe most anomalous rows, counted from 0:", top)
+    screen.show(screen.facts(facts), "\nthe most anomalous rows, counted from 0:", top)
 
 
 def _reason(row: Any, i: int) -> str:

@@ -1,0 +1,123 @@
+"""`detect --window` finds the odd steps of a series, and says which channels make them so."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import isthmus
+from isthmus import AnomalyDetector, clean_series, series_error
+
+STEPS = 120
+ODD = slice(60, 65)
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    monkeypatch.setattr("isthmus.anomaly.default.LEAST_STEPS", 10)
+    monkeypatch.setattr("isthmus.anomaly.default.MOST_STEPS", 10)
+
+
+def series():
+    """Return a sine and a cosine by the hour; of the second five steps are wrong."""
+    phase, random = np.arange(STEPS) / 4, np.random.default_rng(0)
+    waves = np.column_stack([np.sin(phase), np.cos(phase)]) + 0.05 * random.normal(size=(STEPS, 2))
+    waves[ODD, 1] += 9
+    frame = pd.DataFrame(waves, columns=["flow", "heat"])
+    frame.insert(0, "time", pd.date_range("2026-01-01", periods=STEPS, freq="h"))
+    return frame.assign(count=np.arange(STEPS) + 1000, site="north", score=np.where(frame["flow"] > 0, "up", "down"))
+
+
+def test_odd_steps_are_written_with_their_time_and_channels(call):
+    series().to_csv("series.csv", index=False)
+    words = ("--window", 4, "--label-column", "score", "--save-model", "d.safetensors", "--out", "odd.csv")
+    result = call("detect", "series.csv", *words, "--contamination", 0.05)
+    assert result.exit_code == 0, result.stderr
+    read = "read 120 steps of 2 channels (flow, heat), not learned time, count, site, score"
+    assert result.stderr == f"isthmus: {read}; windows of 4 steps.\n"
+    rows = pd.read_csv("odd.csv")
+    own = ["step", "time", "count", "site", "score", "anomaly_score", "threshold", "is_odd"]
+    assert list(rows) == own + [f"{what}_{i}" for i in (1, 2) for what in ("column", "share", "value", "expected")]
+    assert rows["step"].tolist() == list(range(STEPS))
+    assert rows["score"].tolist() == series()["score"].tolist()
+    assert pd.to_datetime(rows["time"]).tolist() == series()["time"].tolist()
+    assert rows["is_odd"].sum() == 6  # 5 % of 120
+    assert (rows["is_odd"] == (rows["anomaly_score"] > rows["threshold"])).all()
+    assert rows.loc[rows["is_odd"], "step"].between(56, 68).all()  # windows of four steps that hold an odd one
+    assert (rows["column_1"][ODD] == "heat").all()
+    np.testing.assert_allclose(rows["share_1"] + rows["share_2"], 1)
+
+    detector, values = isthmus.load("d.safetensors"), series()[["flow", "heat"]]
+    np.testing.assert_allclose(rows["anomaly_score"], series_error(detector, values.to_numpy()), rtol=1e-12)
+    np.testing.assert_allclose(rows["value_1"][ODD], values["heat"][ODD], rtol=1e-12)
+    expected = clean_series(detector.models_[0], values)["heat"]
+    np.testing.assert_allclose(rows["expected_1"][ODD], expected[ODD], rtol=1e-6)
+
+    assert detector.models_[0].get_params()["scaling"] == "standard"
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert ["steps", "120"] in lines
+    stretch = next(line for line in lines if "heat" in line)
+    first, last = map(int, stretch[0].split("-"))
+    assert rows.loc[first:last, "is_odd"].all()
+    assert not rows.loc[[first - 1, last + 1], "is_odd"].any()
+
+
+def test_a_saved_detector_of_windows_reads_a_later_series(call, refused):
+    series().to_csv("series.csv", index=False)
+    series().drop(columns=["flow"]).to_csv("other.csv", index=False)
+    words = ("--threshold", "quantile", "--alpha", 0.1, "--random-state", 3)
+    assert call("detect", "series.csv", "--window", "auto", *words, "--save-model", "d.safetensors").exit_code == 0
+    detector = isthmus.load("d.safetensors")
+    assert type(detector) is AnomalyDetector
+    assert detector.models_[0].fitted_.row.shape == (12, 2)  # a tenth of the steps
+    result = call("detect", "series.csv", "--model", "d.safetensors", "--out", "odd.csv")
+    assert result.stderr.endswith("windows of 12 steps.\n")
+    rows = pd.read_csv("odd.csv")
+    assert (rows["threshold"] == -detector.offset_).all()
+    assert "--window is for a detector that is trained" in refused(
+        "detect", "series.csv", "--model", "d.safetensors", "--window", 12
+    )
+    assert call("detect", "other.csv", "--model", "d.safetensors").stderr.endswith(
+        "the series has 1 channel, and the model was fitted on rows of (12, 2): fit it on windows(series, size).\n"
+    )
+
+
+def test_an_array_is_a_series_too(call):
+    np.save("series.npy", series()[["flow", "heat"]].to_numpy())
+    result = call("detect", "series.npy", "--window", 4, "--out", "-")
+    assert result.exit_code == 0
+    assert "read 120 steps of 2 channels (x0, x1); windows of 4 steps." in result.stderr
+    assert call("detect", "series.npy", "--window", 4, "--quiet").output == ""
+
+
+@pytest.mark.parametrize(
+    ("columns", "window", "message"),
+    [
+        (["flow"], "ten", "--window: expected a number of steps, as 10, or auto; got 'ten'."),
+        (["flow"], "-1", "--window: expected a number of steps, as 10, or auto; got '-1'."),
+        (["flow"], "0", "size must be a whole number of at least 1. Got 0."),
+        (["flow"], "121", "expected a series of at least 121 steps, the size of a window; got 120."),
+        (
+            ["time", "count", "site"],
+            "4",
+            "--window: expected a column of numbers that do not only count steps; series.csv",
+        ),
+    ],
+)
+def test_what_is_no_series_is_one_sentence(refused, columns, window, message):
+    series()[columns].to_csv("series.csv", index=False)
+    assert message in refused("detect", "series.csv", f"--window={window}")
+
+
+def test_steps_have_no_p_values(refused):
+    series().to_csv("series.csv", index=False)
+    message = refused("detect", "series.csv", "--window", 4, "--false-discovery-rate", 0.1)
+    assert message == (
+        "--false-discovery-rate is for rows of a table; steps of a series have no p-values: leave it out."
+    )
+
+
+def test_a_gap_is_named(refused):
+    frame = series()
+    frame.loc[7, "heat"] = np.nan
+    frame.to_csv("series.csv", index=False)
+    assert "column 'heat' holds NaN (missing) in 1 row" in refused("detect", "series.csv", "--window", 4)
