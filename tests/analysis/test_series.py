@@ -116,18 +116,33 @@ def detector() -> AnomalyDetector:
     return AnomalyDetector(Autoencoder(2, encoder=(8,), max_epochs=2)).fit(windows(SERIES, 8))
 
 
-def test_a_step_scores_as_the_windows_that_hold_it() -> None:
+def test_a_step_scores_by_the_windows_that_hold_it_and_by_its_own_error() -> None:
     series = SERIES.copy()
-    both = AnomalyDetector(Autoencoder(2, encoder=(8,), max_epochs=2), n_models=2).fit(windows(series, 8))
-    score = both.anomaly_score(windows(series[:48], 8, 8))  # six windows, apart
-    np.testing.assert_allclose(series_error(both, series[:48], step=8), np.repeat(score, 8), rtol=1e-6)
     series[20, 1] += 100
-    added = both.anomaly_score(windows(series, 8, 3), per_feature=True).reshape(-1, 8, 3).sum(axis=1)  # by channel
+    both = AnomalyDetector(Autoencoder(2, encoder=(8,), max_epochs=2), n_models=2).fit(windows(SERIES, 8))
+    (score,) = both.fitted_.scores
+    rows = score.model.scaled_rows(windows(series, 8, 3))
+    parts = score.parts(rows, is_own=False).reshape(3, -1, 8, 3)  # distance, error, density; windows, steps, channels
+    by_part = [join_windows(np.repeat(part.sum(axis=1, keepdims=True), 8, axis=1), 50, 3) for part in parts]
+    by_part.append(8 * join_windows(parts[1], 50, 3))
+    due = np.zeros((50, 3))
+    for place, by_channel in enumerate(by_part):
+        size = np.zeros((3, 50))
+        level = 1 if place == 3 else place  # the error of a step counts as that of a window
+        size[level] = by_channel.sum(axis=1)
+        worth = 3 * score.calibration.worth(size)[level]  # it is a mean over three parts
+        due += worth[:, None] * by_channel / by_channel.sum(axis=1, keepdims=True) / 4
     by_channel = series_error(both, series, step=3, by_channel=True)
-    np.testing.assert_allclose(by_channel, join_windows(np.repeat(added[:, None], 8, axis=1), 50, 3), rtol=1e-6)
+    np.testing.assert_allclose(by_channel, due, rtol=1e-5)
     np.testing.assert_allclose(series_error(both, series, step=3), by_channel.sum(axis=1))
     error = series_error(both, series, by_channel=True)
-    assert np.unravel_index(error.argmax(), error.shape) == (20, 1)  # in all windows of that step alone
+    assert np.unravel_index(error.argmax(), error.shape) == (20, 1)  # its own error is the largest
+
+
+def test_a_step_scores_the_mean_distance_of_its_windows_where_errors_do_not_count() -> None:
+    both = AnomalyDetector(Autoencoder(2, encoder=(8,), max_epochs=2), contamination=0.1).fit(windows(SERIES, 8))
+    score = both.anomaly_score(windows(SERIES[:48], 8, 8))  # six windows, apart
+    np.testing.assert_allclose(series_error(both, SERIES[:48], step=8), np.repeat(score, 8), rtol=1e-6)
 
 
 def test_detectors_of_several_sizes_are_averaged() -> None:

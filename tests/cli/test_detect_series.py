@@ -52,7 +52,7 @@ def test_odd_steps_are_written_with_their_time_and_channels(call):
     expected = clean_series(detector.models_[0], values)["heat"]
     np.testing.assert_allclose(rows["expected_1"][ODD], expected[ODD], rtol=1e-6)
 
-    assert detector.models_[0].get_params()["scaling"] == "standard"
+    assert detector.models_[0].get_params()["scaling"] == isthmus.scalings.Standard()
     lines = [line.split() for line in result.stdout.splitlines()]
     assert ["steps", "120"] in lines
     stretch = next(line for line in lines if "heat" in line)

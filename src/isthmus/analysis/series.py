@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from isthmus.anomaly.calibration import Means
 from isthmus.anomaly.detector import AnomalyDetector
+from isthmus.anomaly.scores import PARTS, NeighborScore
+from isthmus.anomaly.tables import marked_blocks, open_each
 from isthmus.data.rows import finite_blocks
 from isthmus.data.source import Source
 from isthmus.data.sources import open_numbers
@@ -19,6 +22,7 @@ from isthmus.errors import InvalidData, InvalidPart, require
 from isthmus.estimators._reconstructor import Reconstructor
 
 CELLS = 2**22  # of windows at a time
+ERROR = 1  # its place among the parts of a score
 MOST_STEPS, LEAST_STEPS, MOST_NUMBERS = 50, 10, 1000  # of a window whose size is "auto"
 SHARE = 10  # windows that such a series is long, at least
 
@@ -117,8 +121,10 @@ def series_error(
 ) -> np.ndarray:
     """Return how odd a series is, step by step, by a model of its windows: higher is more anomalous.
 
-    Of a detector it is the mean of the anomaly scores of the windows that hold the step, about 1 for a usual step: a
-    window counts at all of its steps, as an odd stretch makes all of it odd. Of an autoencoder it is the squared
+    Of a detector it is an anomaly score, about 1 for a usual step, of four parts. Distance, error and density are the
+    means over the windows that hold the step, as an odd stretch makes all of a window odd; the fourth is the error of
+    the step alone, times the size of a window. Each counts as it does in the score of a window, and the score is their
+    mean; where errors do not count (see `AnomalyDetector`), there is no fourth. Of an autoencoder it is the squared
     difference of the step alone from what becomes of it, in scaled units, the mean over the windows that hold it.
 
     Parameters
@@ -153,15 +159,34 @@ def series_error(
 
 
 def _detector_score(detector: AnomalyDetector, values: np.ndarray, step: int) -> np.ndarray:
-    """Return the mean, at each step, of what channels add to the scores of its windows, [steps, channels]."""
+    """Return what channels add to the score of each step, [steps, channels]: the mean over the models."""
     check_is_fitted(detector)
+    is_own = detector.fitted_.is_own
+    return np.mean([_step_score(score, values, step, is_own) for score in detector.fitted_.scores], axis=0)
+
+
+def _step_score(score: NeighborScore, values: np.ndarray, step: int, is_own: bool) -> np.ndarray:
+    """Return what channels add to the score of each step by one of the models, [steps, channels]."""
     channels = values.shape[1]
 
-    def added(pieces: Windows) -> np.ndarray:
-        parts = detector.anomaly_score(pieces, per_feature=True).reshape(len(pieces), -1, channels)
-        return np.broadcast_to(parts.sum(axis=1, keepdims=True), parts.shape)
+    def parts(pieces: Windows) -> np.ndarray:
+        blocks = marked_blocks([score], open_each([score], pieces))
+        by_column = np.concatenate([score.parts(*marked, is_own=is_own) for (marked,) in blocks], axis=1)
+        by_step = by_column.reshape(len(by_column), len(pieces), -1, channels)  # [parts, n, size, channels]
+        whole = np.broadcast_to(by_step.sum(axis=2, keepdims=True), by_step.shape)
+        return np.moveaxis(np.concatenate([whole, by_step[[ERROR]] * by_step.shape[2]]), 0, 2)
 
-    return _over_windows(detector.models_[0], values, step, added)
+    joined = _over_windows(score.model, values, step, parts, (PARTS + 1) * channels)
+    joined = joined.reshape(len(values), PARTS + 1, channels)
+    size = joined.sum(axis=2).T  # [parts + 1, steps]
+    calibration, used = score.calibration, np.count_nonzero(score.calibration.is_used)
+    worth = calibration.worth(size[:PARTS])
+    if calibration.is_used[ERROR] and not isinstance(calibration, Means):
+        alone = size[:PARTS].copy()
+        alone[ERROR] = size[PARTS]
+        worth = np.concatenate([worth, calibration.worth(alone)[[ERROR]]]) * used / (used + 1)
+    factor = worth / np.where(size > 0, size, 1)[: len(worth)]
+    return np.einsum("pn,npc->nc", factor, joined[:, : len(worth)])
 
 
 def _reconstructor(model: Any, allowed: str) -> Reconstructor:
@@ -212,8 +237,13 @@ def _starts(length: int, size: int, step: int) -> np.ndarray:
     return np.unique([*range(0, length - size + 1, step), length - size])
 
 
-def _over_windows(model: Any, values: np.ndarray, step: int, function: Callable[[Any], Any]) -> np.ndarray:
-    """Return the mean, at each step, of a function of windows with answers of their size, [steps, channels]."""
+def _over_windows(
+    model: Any, values: np.ndarray, step: int, function: Callable[[Any], Any], width: int | None = None
+) -> np.ndarray:
+    """Return the mean, at each step, of a function of windows that answers [n, size, width], [steps, width].
+
+    Its width is the number of channels where nothing is said.
+    """
     row = model.fitted_.row
     channels = values.shape[1]
     steps, rest = divmod(model.n_features_in_, channels)
@@ -223,7 +253,7 @@ def _over_windows(model: Any, values: np.ndarray, step: int, function: Callable[
             ": fit it on windows(series, size)."
         )
     pieces = _cut(values, steps, step)
-    total, count = np.zeros(values.shape), np.zeros((len(values), 1))
+    total, count = np.zeros((len(values), width or channels)), np.zeros((len(values), 1))
     at_once = max(CELLS // model.n_features_in_, 512)
     for start in range(0, len(pieces), at_once):
         batch = pieces[start : start + at_once]

@@ -73,7 +73,7 @@ def detect(
     it is flagged; and the columns that add most to the score, with their value and the one that the others expect.
 
     With --window, or a detector that was trained with it, the rows are the steps of a series, in their order. A step
-    scores the mean of the windows that hold it. Flagged is a share of the steps, too, or with --threshold, --alpha or
+    scores by the windows that hold it. Flagged is a share of the steps, too, or with --threshold, --alpha or
     --model what scores above the threshold of windows. Dates, texts, and whole numbers that rise at every step are not
     learned.
     """
