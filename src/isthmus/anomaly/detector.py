@@ -15,7 +15,7 @@ from isthmus.anomaly.calibration import Means
 from isthmus.anomaly.copies import fitted_copies, see_alike
 from isthmus.anomaly.default import default_autoencoder
 from isthmus.anomaly.reasons import explained
-from isthmus.anomaly.row_hash import RowHashes, fold_equal_rows, row_hashes
+from isthmus.anomaly.row_hash import fold_equal_rows, row_hashes
 from isthmus.anomaly.scores import (
     NeighborScore,
     calibration_kind,
