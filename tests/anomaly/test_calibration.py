@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,9 +12,9 @@ from isthmus.anomaly.calibration import Means, Surprise
 SIZES = np.exp(np.random.default_rng(0).normal(size=100))
 
 
-def surprise(*parts: np.ndarray, is_used: list[bool] | None = None) -> Surprise:
+def surprise(*parts: np.ndarray, share: list[float] | None = None) -> Surprise:
     weights = [np.ones(len(part)) for part in parts]
-    return Surprise.of(parts, weights, np.array([True] * len(parts) if is_used is None else is_used))
+    return Surprise.of(parts, weights, np.full(len(parts), 1 / len(parts)) if share is None else np.array(share))
 
 
 def test_the_worth_of_a_part_is_minus_the_log_of_the_share_at_least_as_large() -> None:
@@ -30,17 +32,28 @@ def test_beyond_the_last_level_it_grows_with_the_log() -> None:
 
 
 def test_parts_count_alike_and_those_not_used_for_nothing() -> None:
-    one, other = surprise(SIZES), surprise(SIZES, SIZES[:50], is_used=[True, False])
+    one, other = surprise(SIZES), surprise(SIZES, SIZES[:50], share=[1.0, 0.0])
     rows = np.stack([SIZES, SIZES])
     np.testing.assert_allclose(other.worth(rows)[0], one.worth(rows[:1])[0], rtol=1e-12)
     assert (other.worth(rows)[1] == 0).all()
     both = surprise(SIZES, SIZES).worth(rows)
     np.testing.assert_allclose(both.sum(axis=0), one.worth(rows[:1])[0], rtol=1e-12)
+    uneven = surprise(SIZES, SIZES, share=[0.75, 0.25]).worth(rows)
+    np.testing.assert_allclose(uneven, np.array([[0.75], [0.25]]) * one.worth(rows[:1]), rtol=1e-12)
+
+
+def test_what_a_file_may_hold() -> None:
+    sound = surprise(SIZES, SIZES)
+    assert sound.is_sound()
+    for name, value in {"share": [0.5, 0.6], "slope": [0.0, 1.0], "levels": sound.levels[:, ::-1]}.items():
+        assert not replace(sound, **{name: np.array(value)}).is_sound()
+    assert not replace(sound, share=np.array([1.5, -0.5])).is_sound()
+    assert not replace(sound, share=np.array([np.nan, 0.5])).is_sound()
 
 
 def test_a_weight_of_two_is_the_row_twice() -> None:
     weight = np.random.default_rng(1).integers(1, 3, size=100)
-    one = Surprise.of([SIZES], [weight.astype(float)], np.array([True]))
+    one = Surprise.of([SIZES], [weight.astype(float)], np.ones(1))
     other = surprise(SIZES.repeat(weight))
     np.testing.assert_allclose(one.worth(SIZES[None]), other.worth(SIZES[None]), rtol=1e-9)
 

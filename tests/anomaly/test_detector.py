@@ -402,3 +402,13 @@ def test_one_column_is_enough_for_a_detector_that_removes_noise() -> None:
     assert detector.explain(x)["contribution"].shape == (90, 1)
     with pytest.raises(InvalidData, match="with one column there is nothing to compress"):
         made().fit(x)
+
+
+def test_where_rows_may_be_odd_distance_and_categories_count_by_their_columns() -> None:
+    random = np.random.default_rng(0)
+    table = pd.DataFrame(random.normal(size=(60, 3)), columns=list("abc"))
+    table["kind"] = random.choice(["x", "y"], 60)
+    detector = AnomalyDetector(Autoencoder(1, max_epochs=1), contamination=0.1).fit(table)
+    assert detector.fitted_.scores[0].calibration.share.tolist() == [0.75, 0.25, 0.0]
+    clean = AnomalyDetector(Autoencoder(1, max_epochs=1)).fit(table)
+    np.testing.assert_allclose(clean.fitted_.scores[0].calibration.share, 1 / 3)

@@ -16,6 +16,7 @@ LEVELS = 512  # of validation rows that are kept of each part, at most
 EXTENSION = 0.5  # how fast surprise grows beyond the last level, by deviation of the log of a part
 LEAST_ABOVE = 10  # rows at or above the last level, or a quarter of them where they are few: fewer say little
 LEAST_DEVIATION = 0.1  # of such a log: where all rows are alike, a score has an end all the same
+TOLERANCE = 1e-9  # of the sum of shares
 NARROWEST, STEEPEST = 1e-6, 1e6  # slopes that a file may hold
 
 
@@ -31,7 +32,7 @@ class Calibration(abc.ABC):
 
     @abc.abstractmethod
     def worth(self, size: np.ndarray) -> np.ndarray:
-        """Return what parts [parts, n] add to scores, [parts, n] float64: their mean over those that count."""
+        """Return what parts [parts, n] add to scores, [parts, n] float64."""
 
     @abc.abstractmethod
     def is_sound(self) -> bool:
@@ -83,32 +84,34 @@ class Surprise(Calibration):
     Examples
     --------
     >>> sizes = np.array([1.0, 2.0, 4.0, 8.0])
-    >>> surprise = Surprise.of([sizes], [np.ones(4)], np.array([True]))
+    >>> surprise = Surprise.of([sizes], [np.ones(4)], np.array([1.0]))
     >>> surprise.worth(np.array([[1.0, 2.0, 4.0]])).round(3).tolist()
     [[0.0, 0.288, 0.693]]
     """
 
     levels: np.ndarray  # [parts, L] float64, logs of a part, not falling
     surprise: np.ndarray  # [parts, L] float64, there
-    slope: np.ndarray  # [parts] float64, beyond the last level; 0 for a part that is not there
+    slope: np.ndarray  # [parts] float64, beyond the last level
+    share: np.ndarray  # [parts] float64 of a score that is their mean, 1 together; 0 for a part that does not count
 
-    tensors = ("levels", "surprise", "slope")
+    tensors = ("levels", "surprise", "slope", "share")
 
     @classmethod
-    def of(cls, parts: Sequence[np.ndarray], weights: Sequence[np.ndarray], is_used: np.ndarray) -> Surprise:
-        """Return the calibration by the sizes of each part in usual rows, [m], and their weights, [m]."""
+    def of(cls, parts: Sequence[np.ndarray], weights: Sequence[np.ndarray], share: np.ndarray) -> Surprise:
+        """Return the calibration by the sizes of each part in usual rows, [m], their weights, [m], and its share."""
         curves = [_curve(np.log(np.maximum(part, LEAST)), w) for part, w in zip(parts, weights, strict=True)]
         longest = max(len(levels) for levels, _, _ in curves)
         pad = lambda values: np.pad(values, (0, longest - len(values)), "edge")  # noqa: E731
         return cls(
             np.stack([pad(levels) for levels, _, _ in curves]),
             np.stack([pad(surprise) for _, surprise, _ in curves]),
-            np.array([slope for _, _, slope in curves]) * is_used,
+            np.array([slope for _, _, slope in curves]),
+            share,
         )
 
     @property
     def is_used(self) -> np.ndarray:
-        return self.slope > 0
+        return self.share > 0
 
     def worth(self, size: np.ndarray) -> np.ndarray:
         answer = np.zeros(size.shape)
@@ -116,25 +119,27 @@ class Surprise(Calibration):
             level, last = np.log(np.maximum(size[part], LEAST)), self.levels[part, -1]
             answer[part] = np.interp(level, self.levels[part], self.surprise[part])
             answer[part] += self.slope[part] * np.maximum(level - last, 0)
-        return answer / np.count_nonzero(self.is_used)
+        return answer * self.share[:, None]
 
     def is_sound(self) -> bool:
         rises = (np.diff(self.levels, axis=1) >= 0).all() and (np.diff(self.surprise, axis=1) >= 0).all()
-        slopes = self.slope[self.is_used]
         return bool(
             rises
-            and np.isfinite(self.levels).all()
-            and np.isfinite(self.surprise).all()
+            and all(np.isfinite(array).all() for array in (self.levels, self.surprise))
             and (self.surprise >= 0).all()
-            and len(slopes)
-            and (self.slope >= 0).all()
-            and (slopes > NARROWEST).all()
-            and (slopes < STEEPEST).all()
+            and ((self.slope > NARROWEST) & (self.slope < STEEPEST)).all()
+            and (self.share >= 0).all()
+            and abs(self.share.sum() - 1) < TOLERANCE
         )
 
     @classmethod
     def shapes(cls, levels: int) -> Shapes:
-        return {"levels": ("F64", (3, levels)), "surprise": ("F64", (3, levels)), "slope": ("F64", (3,))}
+        return {
+            "levels": ("F64", (3, levels)),
+            "surprise": ("F64", (3, levels)),
+            "slope": ("F64", (3,)),
+            "share": ("F64", (3,)),
+        }
 
 
 def _curve(level: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:

@@ -143,6 +143,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
 
     Examples
     --------
+    >>> from isthmus import Autoencoder
     >>> X = np.random.default_rng(0).normal(size=(300, 2)) @ np.ones((2, 4))
     >>> detector = AnomalyDetector(Autoencoder(1, max_epochs=20)).fit(X)
     >>> detector.predict([[1.0, 1.0, 1.0, 1.0], [1.0, 1.0, -9.0, 1.0]]).tolist()

@@ -42,8 +42,9 @@ class NeighborScore:
     x is a category, p mixed with 1 % of evenly spread probability, and t² at least 1. Each part is worth the −log of
     the share of usual rows in which it is as large (see `Surprise`), errors among validation rows, and the score is the
     mean of that over parts: about 1 for usual rows. A part's worth is shared among columns as the part itself is a sum
-    over columns. Without neighbors, or without numbers, only the error counts; where rows of the training may be odd
-    themselves, density does not count, nor the error of numbers.
+    over columns. Without neighbors, or without numbers, only the error counts. Where rows of the training may be odd
+    themselves, density does not count, nor the error of numbers, and the mean of the other two is by how many columns
+    hold numbers and categories.
     """
 
     models: tuple[Reconstructor, ...]
@@ -198,7 +199,7 @@ def fit_scores(
     if has_points:
         settled, distance, density = near.settled()
         near = settled if is_clean else near
-    blank = Surprise(np.zeros((PARTS, 1)), np.zeros((PARTS, 1)), np.zeros(PARTS))
+    blank = Surprise(np.zeros((PARTS, 1)), np.zeros((PARTS, 1)), np.ones(PARTS), np.full(PARTS, 1 / PARTS))
     draft = NeighborScore(models, spread, near, blank)
     error = draft.error(others)
     mean = np.average(error, axis=0, weights=other_weight)
@@ -207,8 +208,10 @@ def fit_scores(
         spread[1, is_number] = WITHOUT_ERROR
     error = (error / np.square(spread[1], dtype=np.float64)).sum(axis=1)
     weights = [weight[: len(distance)], other_weight, weight[: len(density)]]
-    is_used = np.array([has_points, is_clean or not has_points or not is_number.all(), near.has_density])
-    return replace(draft, calibration=Surprise.of([distance, error, density], weights, is_used))
+    share = np.array([has_points, 1.0, near.has_density])
+    if has_points and not is_clean:
+        share[:2] = is_number.mean(), 1 - is_number.mean()
+    return replace(draft, calibration=Surprise.of([distance, error, density], weights, share / share.sum()))
 
 
 def stored_model(stored: Opened, name: str) -> Reconstructor:
