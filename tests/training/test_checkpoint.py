@@ -45,7 +45,7 @@ class Slowly(Stop):
 isthmus.training.checkpoint.INTERVAL = 0.05
 
 def fit(checkpoint, out):
-    x = np.random.default_rng(3).normal(size=(1500, 5)).astype(np.float32)
+    x = np.random.default_rng(3).normal(size=(300, 5)).astype(np.float32)
     ae = Autoencoder(
         2, encoder="mlp((4,), dropout=0.1)", corruption="masking(0.2)", batch_size=16, max_epochs=600,
         stops=Slowly(), validation_fraction=0.1, random_state=11,
