@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # what is imported when it is asked for, as type checkers and
     from isthmus.core.registry import find_part as find_part
     from isthmus.core.registry import part_kinds as part_kinds
     from isthmus.core.registry import part_names as part_names
+    from isthmus.core.registry import search_parts as search_parts
     from isthmus.data.sources import open_table as open_table
     from isthmus.errors import CheckpointError as CheckpointError
     from isthmus.errors import Diverged as Diverged
@@ -38,6 +39,7 @@ if TYPE_CHECKING:  # what is imported when it is asked for, as type checkers and
     from isthmus.errors import IsthmusError as IsthmusError
     from isthmus.errors import MissingExtra as MissingExtra
     from isthmus.errors import ModelFileError as ModelFileError
+    from isthmus.errors import UnknownParameter as UnknownParameter
     from isthmus.errors import UnknownPart as UnknownPart
     from isthmus.estimators.autoencoder import Autoencoder as Autoencoder
     from isthmus.estimators.classifier import NetworkClassifier as NetworkClassifier
@@ -75,7 +77,7 @@ _PLACES = {
     "open_table": "isthmus.data.sources",
     "write_file": "isthmus.storage.files",
     "Part": "isthmus.core.part",
-    **dict.fromkeys(("find_part", "part_kinds", "part_names"), "isthmus.core.registry"),
+    **dict.fromkeys(("find_part", "part_kinds", "part_names", "search_parts"), "isthmus.core.registry"),
     **dict.fromkeys(
         (
             "adversarial",
@@ -109,6 +111,7 @@ _PLACES = {
     "IsthmusError": "isthmus.errors",
     "MissingExtra": "isthmus.errors",
     "ModelFileError": "isthmus.errors",
+    "UnknownParameter": "isthmus.errors",
     "UnknownPart": "isthmus.errors",
 }
 __all__ = [*_PLACES]  # noqa: PLE0604 -- the names are texts

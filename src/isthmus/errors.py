@@ -2,7 +2,8 @@
 
 IsthmusError
 ├── InvalidPart          a part was described wrongly
-│   └── UnknownPart      no part has that name
+│   ├── UnknownPart      no part has that name
+│   └── UnknownParameter an estimator has no parameter of that name
 ├── InvalidData          a table cannot be used as it is
 ├── ModelFileError       a file is not a model that can be loaded, or cannot be written
 ├── CheckpointError      a checkpoint belongs to another fit
@@ -31,6 +32,10 @@ class InvalidPart(IsthmusError, ValueError):
 
 class UnknownPart(InvalidPart):
     """No part of the kind has that name."""
+
+
+class UnknownParameter(InvalidPart, TypeError):
+    """An estimator has no parameter of that name; the message says what to write."""
 
 
 class InvalidData(IsthmusError, ValueError):

@@ -228,7 +228,7 @@ def test_a_full_disk_is_said_and_the_old_model_stays(refused, told, table, tmp_p
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("--bottleneck", "topk(8)", "no bottleneck is called 'topk'. Did you mean 'top_k'?"),
+        ("--bottleneck", "top_q(8)", "no bottleneck is called 'top_q'. Did you mean 'top_k'?"),
         ("--encoder", "mpl", "no backbone is called 'mpl'. Did you mean 'mlp'?"),
         ("--likelihood", "bernouli", "no likelihood is called 'bernouli'. Did you mean 'bernoulli'?"),
         ("--penalty", "l7", "no penalty is called 'l7'."),

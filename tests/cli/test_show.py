@@ -79,6 +79,16 @@ def test_parts_shows_every_room(call):
     assert sum(line != "" for line in lines) == sum(1 + len(part_names(kind)) for kind in part_kinds())
 
 
+def test_parts_are_found_by_a_text(call):
+    shown = call("parts", "--find", "KL").stdout
+    assert "sparsity(" in shown
+    assert "relu" not in shown
+    assert "penalties" in call("parts", "penalties", "--find", "KL").stdout
+    result = call("parts", "--find", "no such thing")
+    assert result.exit_code == 1
+    assert "no part says anything of 'no such thing'" in result.stderr
+
+
 def test_what_parts_shows_can_be_written(told):
     for kind, contract in part_kinds().items():
         for part in of_the_library(kind):

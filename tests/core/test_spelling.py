@@ -202,8 +202,8 @@ def test_only_what_is_registered_in_the_kind_can_be_called(text: str, unknown: s
         (Activation, "relu(0.1)", "relu takes at most 0 settings (). Got 1."),
         (
             Bottleneck,
-            "topk(8)",
-            "no bottleneck is called 'topk'. Did you mean 'top_k'? There are: ",
+            "top_q(8)",
+            "no bottleneck is called 'top_q'. Did you mean 'top_k'? There are: ",
         ),
         (Penalty, "l1(linaer(1, 0, 5))", "no schedule is called 'linaer'. Did you mean 'linear'? There are: "),
         (Penalty, "l1(nan)", "no schedule is called 'nan'."),

@@ -371,8 +371,8 @@ def test_a_setting_that_cannot_be_is_said_by_fit(case: str) -> None:
     ("settings", "message"),
     [
         (
-            {"bottleneck": "topk(6)"},
-            r"no bottleneck is called 'topk'\. Did you mean 'top_k'\? There are: .*deterministic",
+            {"bottleneck": "top_q(6)"},
+            r"no bottleneck is called 'top_q'\. Did you mean 'top_k'\? There are: .*deterministic",
         ),
         ({"optimizer": "adm"}, r"no optimizer is called 'adm'\. Did you mean 'adam'\?"),
         ({"likelihood": "bernouli"}, r"no likelihood is called 'bernouli'\. Did you mean 'bernoulli'\?"),

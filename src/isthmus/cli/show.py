@@ -60,19 +60,29 @@ def inspect(model: screen.Model) -> None:
 
 def parts(
     kind: Annotated[str | None, typer.Argument(help="One kind only, as bottlenecks.", show_default=False)] = None,
+    find: Annotated[
+        str | None,
+        typer.Option(help="Only parts whose name, formula, paper or description holds this text.", show_default=False),
+    ] = None,
 ) -> None:
     """Show the parts by kind, each with its settings and their defaults."""
-    from isthmus import find_part, part_kinds, part_names
+    from isthmus import find_part, part_kinds, part_names, search_parts
 
     if kind is not None and kind not in part_kinds():
         there = ", ".join(part_kinds())
         raise UnknownPart(f"no kind of parts is called {kind!r}.{suggestion(kind, part_kinds())} There are: {there}.")
+    shown = {name: part_names(name) for name in (part_kinds() if kind is None else [kind])}
+    if find is not None:
+        found = search_parts(find)
+        shown = {name: kept for name in shown if (kept := [part for place, part in found if place == name])}
+        if not shown:
+            raise UnknownPart(f"no part says anything of {find!r}: try a shorter word, or isthmus parts for all.")
     tables: list[RenderableType] = []
-    for name in part_kinds() if kind is None else [kind]:
+    for name, names in shown.items():
         table = screen.plain(show_header=False)
         table.add_column(style="cyan", overflow="fold")
         table.add_column()
-        for part_name in part_names(name):
+        for part_name in names:
             part = find_part(name, part_name)
             table.add_row(Text(spelling(part)), Text((inspection.getdoc(part) or "").partition("\n")[0]))
         tables += [Text(name if not tables else f"\n{name}", style="bold"), table]

@@ -7,13 +7,15 @@ is imported when first asked for, or by being defined in a user's own module.
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 import re
 from collections.abc import Callable
 from typing import Any
 
 from isthmus.core.coercion import flat_hints, short, singular
-from isthmus.errors import InvalidPart, UnknownPart, suggestion
+from isthmus.core.synonyms import other_words, part_hint
+from isthmus.errors import InvalidPart, UnknownPart
 
 _CONTRACTS: dict[str, type[Any]] = {}
 _PARTS: dict[str, dict[str, type[Any]]] = {}
@@ -45,10 +47,30 @@ def find_part(kind: str, name: str) -> type[Any]:
     known = part_names(kind)
     if name not in known:
         raise UnknownPart(
-            f"no {singular(kind)} is called {short(name)}.{suggestion(name, known)} There are: {', '.join(known)}."
+            f"no {singular(kind)} is called {short(name)}.{part_hint(kind, name, known)} There are: {', '.join(known)}."
         )
     importlib.import_module(f"isthmus.parts.{kind}.{name}")
     return _PARTS[kind][name]
+
+
+def search_parts(text: str) -> list[tuple[str, str]]:
+    """Return the kind and name of each part whose name, other words, formula, paper or description hold a text.
+
+    A match begins a word; capital and small letters are one.
+
+    Examples
+    --------
+    >>> search_parts("Rifai")
+    [('penalties', 'contractive'), ('penalties', 'curvature')]
+    """
+    begins_with = re.compile(rf"(?<![^\W_]){re.escape(text)}", re.IGNORECASE)
+    found = []
+    for kind in part_kinds():
+        for name in part_names(kind):
+            words = " ".join([name, *other_words(kind, name), inspect.getdoc(find_part(kind, name)) or ""])
+            if begins_with.search(words):
+                found.append((kind, name))
+    return found
 
 
 def register_contract(kind: str, contract: type[Any]) -> None:

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Protocol, TypeVar, cast
 
 from isthmus.core.coercion import article, field_hints, flat_hints, short, singular
-from isthmus.core.registry import contract_in, find_part
+from isthmus.core.registry import contract_in, find_part, part_names
+from isthmus.core.synonyms import meant_part
 from isthmus.errors import InvalidPart, suggestion
 
 MOST_CHARACTERS = 10_000  # of a spelling
@@ -127,23 +128,31 @@ def _read(kind: str, text: str) -> Any:
 
 def _read_part(kind: str, node: ast.expr, text: str) -> Any:
     if isinstance(node, ast.Name):
-        return _make(kind, node.id, [], {})
+        return _make(kind, *_meant(kind, node.id))
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
         raise _misspelling(kind, text)
-    hints = field_hints(find_part(kind, node.func.id))
+    name, arguments, brought = _meant(kind, node.func.id)
+    hints = field_hints(find_part(kind, name))
     fields = list(hints)
-    arguments = [
+    arguments += [
         _read_value(argument, hints.get(fields[i]) if i < len(fields) else None, text)
         for i, argument in enumerate(node.args)
     ]
     keys = [keyword.arg or "**" for keyword in node.keywords]
     for key in keys:
         if keys.count(key) > 1:
-            raise InvalidPart(f"{node.func.id} got its setting {key!r} twice.")
+            raise InvalidPart(f"{name} got its setting {key!r} twice.")
     keywords = {
         k: _read_value(keyword.value, hints.get(k), text) for k, keyword in zip(keys, node.keywords, strict=True)
     }
-    return _make(kind, node.func.id, arguments, keywords)
+    given = fields[: len(arguments)]
+    return _make(kind, name, arguments, {k: v for k, v in brought.items() if k not in given} | keywords)
+
+
+def _meant(kind: str, word: str) -> tuple[str, list[Any], dict[str, Any]]:
+    """Return the name of the part that a word means, no arguments yet, and the settings that the word brings."""
+    name, settings = meant_part(kind, word, part_names(kind))
+    return name, [], dict(settings)
 
 
 def _read_value(node: ast.expr, hint: Any, text: str) -> Any:

@@ -11,6 +11,8 @@ import jax
 from isthmus.core.programs import check_not_forked, own_promotion
 from isthmus.errors import InvalidData, require
 
+DEVICES = ("cpu", "gpu", "cuda", "tpu")
+
 
 def on_device(method: Callable[..., Any]) -> Callable[..., Any]:
     """Run a method of an estimator on the device that its parameter `device` names."""
@@ -21,7 +23,7 @@ def on_device(method: Callable[..., Any]) -> Callable[..., Any]:
         if self.device is None:
             with own_promotion():
                 return method(self, *arguments, **keywords)
-        require(self.device in ("cpu", "gpu", "tpu"), "device", "None, 'cpu', 'gpu' or 'tpu'", self.device)
+        require(self.device in DEVICES, "device", "None, 'cpu', 'gpu', 'cuda' or 'tpu'", self.device)
         try:
             device = jax.devices(self.device)[0]
         except RuntimeError as error:

@@ -14,7 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.core.coercion import short
 from isthmus.core.constraints import Constraint, ManyParts, OnePart, Plain, check_parameters
 from isthmus.core.spelling import resolve, unique_names
-from isthmus.errors import InvalidPart, require, suggestion
+from isthmus.core.synonyms import parameter_hint
+from isthmus.errors import InvalidPart, UnknownParameter, require, suggestion
 from isthmus.estimators._sklearn import BaseEstimator
 from isthmus.storage import state
 from isthmus.storage.state import Storable
@@ -42,6 +43,17 @@ class Estimator(BaseEstimator, Storable, Generic[FittedType]):
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         Estimator.known[cls.__name__] = cls
+
+    def __new__(cls, *_: Any, **parameters: Any) -> Self:
+        """Refuse parameters that there are not, with what to write in their place."""
+        known = cls._get_param_names()
+        for name in parameters:
+            if name not in known:
+                raise UnknownParameter(
+                    f"{cls.__name__} has no parameter {short(name)}.{parameter_hint(name, known)} "
+                    f"It has: {', '.join(sorted(known))}."
+                )
+        return super().__new__(cls)
 
     @property
     def fitted_(self) -> FittedType:
@@ -105,7 +117,7 @@ class Estimator(BaseEstimator, Storable, Generic[FittedType]):
             name, _, tail = key.partition("__")
             if name not in own:
                 raise InvalidPart(
-                    f"Invalid parameter {name!r} for estimator {type(self).__name__}.{suggestion(name, own)} "
+                    f"Invalid parameter {name!r} for estimator {type(self).__name__}.{parameter_hint(name, own)} "
                     f"Valid parameters are: {sorted(own)}."
                 )
             setattr(self, name, self._with_setting(name, tail, params[key]) if tail else params[key])

@@ -33,6 +33,7 @@ from isthmus.data.rows import Rows
 from isthmus.data.split import ValidationSplit
 from isthmus.data.stored_row import check_row_size
 from isthmus.errors import Diverged, InvalidPart, require
+from isthmus.estimators._device import DEVICES
 from isthmus.estimators._dry_run import is_dry_run
 from isthmus.estimators._fitted import Fitted
 from isthmus.estimators._validation import check_slopes, likely_cause
@@ -85,7 +86,7 @@ TRAINING: dict[str, Constraint] = {
     "batch_size": Whole(1, optional=True),
     "max_epochs": Whole(0),
     "random_state": Seed(),
-    "device": Choice((None, "cpu", "gpu", "tpu")),
+    "device": Choice((None, *DEVICES)),
     "validation_fraction": Interval(0, 1, closed="low", optional=True),
     "verbose": AnyOf((Flag(), Whole(0))),
 }
