@@ -9,15 +9,13 @@ import scipy.special
 
 from isthmus.contracts import Arrays, Blocks, Scaling
 from isthmus.errors import require, require_within
-from isthmus.parts.scalings._moments import moments
+from isthmus.parts.scalings._moments import LEAST_SPREAD, moments, skewness
 from isthmus.parts.scalings._sampling import sampled
 
 MOST_QUANTILES = 100_000
 MOST_ROWS = 10_000_000  # that quantiles are taken of
-LEAST_SPREAD = 1e-9  # of a column in units of its deviation
 NEAR = 0.25  # of the limit of skewness: columns so near to it are taken partly by their ranks
 FARTHEST = 30.0  # beyond the ends, that is undone: sinh of it is 5e12 deviations
-ENDS = 0.01  # the share of values at each end that is drawn in to tell skewness
 
 
 @dataclass(frozen=True)
@@ -25,11 +23,11 @@ class Normal(Scaling):
     """(x − mean) / deviation by column; a skewed column takes the place of its ranks in a normal distribution.
 
     A column is skewed where |E[(x − mean)³] / deviation³| is above `skew`, the highest and the lowest hundredth of its
-    values drawn in, so that a few absurd ones do not decide it. Its value x becomes Φ⁻¹(r), with Φ the
-    normal distribution function and r the share of rows below x, half of those equal to it counted too; then all are
-    brought to mean 0 and deviation 1. Beyond the rows of the training it goes on from there by asinh of the distance
-    in deviations, an even column in a straight line.
-    From 3/4 to 5/4 of `skew` both count, in a share that rises evenly, so that no column hangs on a few rows.
+    values drawn in, so that a few absurd ones do not decide it. Its value x becomes Φ⁻¹(r), with Φ the normal
+    distribution function and r the share of rows below x, half of those equal to it counted too; then all are brought
+    to mean 0 and deviation 1. Beyond the rows of the training it goes on by asinh of the distance in deviations, an
+    even column in a straight line. From 3/4 to 5/4 of `skew` both count, in a share that rises evenly, so that no
+    column hangs on a few rows.
 
     Distances between rows are then not ruled by the few columns with a long tail, and columns that are already even
     keep their shape.
@@ -69,9 +67,9 @@ class Normal(Scaling):
         x, weight = sampled(blocks, self.rows)
         count = min(self.quantiles, len(x))
         x, weight = x[weight > 0], weight[weight > 0]
-        skewness = np.array([abs(_skewness(column, weight)) for column in ((x - mean) / deviation).T])
+        skew = np.array([abs(skewness(column, weight)) for column in ((x - mean) / deviation).T])
         least, span = (1 - NEAR) * self.skew, max(2 * NEAR * self.skew, LEAST_SPREAD)
-        share = np.clip((skewness - least) / span, 0, 1)
+        share = np.clip((skew - least) / span, 0, 1)
         lines = {
             int(column): _partly_normal(x[:, column], weight, share[column], count) for column in np.flatnonzero(share)
         }
@@ -97,18 +95,6 @@ class Normal(Scaling):
         beyond = x - np.clip(x, scores[0], scores[-1])
         far = np.sinh(np.clip(beyond, -FARTHEST, FARTHEST))
         return _along(scores, values, x) + np.where(is_ranked > 0, far, beyond) * deviation
-
-
-def _skewness(column: np.ndarray, weight: np.ndarray) -> float:
-    """Return E[(x − mean)³] / deviation³ of a column [n], its ends drawn in; 0 of a constant one."""
-    order = np.argsort(column, kind="stable")
-    mass = weight[order]
-    middle = np.cumsum(mass) - mass / 2
-    share = min(max(ENDS, 1.5 / mass.sum()), 0.25)  # of few rows one at each end
-    column = np.clip(column, *np.interp([share, 1 - share], middle / mass.sum(), column[order]))
-    away = column - np.average(column, weights=weight)
-    deviation = np.sqrt(np.average(np.square(away), weights=weight))
-    return float(np.average((away / deviation) ** 3, weights=weight)) if deviation > LEAST_SPREAD else 0.0
 
 
 def _partly_normal(column: np.ndarray, weight: np.ndarray, share: float, most: int) -> tuple[np.ndarray, np.ndarray]:
