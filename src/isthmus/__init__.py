@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # what is imported when it is asked for, as type checkers and
     from isthmus.analysis.optimizers import compare_optimizers as compare_optimizers
     from isthmus.analysis.pooling import pool as pool
     from isthmus.analysis.series import clean_series as clean_series
+    from isthmus.analysis.series import expected_series as expected_series
     from isthmus.analysis.series import join_windows as join_windows
     from isthmus.analysis.series import series_error as series_error
     from isthmus.analysis.series import windows as windows
@@ -103,7 +104,9 @@ _PLACES = {
     "log_likelihood": "isthmus.analysis.log_likelihood",
     "pool": "isthmus.analysis.pooling",
     "from_equinox": "isthmus.layers.equinox_module",
-    **dict.fromkeys(("clean_series", "join_windows", "series_error", "windows"), "isthmus.analysis.series"),
+    **dict.fromkeys(
+        ("clean_series", "expected_series", "join_windows", "series_error", "windows"), "isthmus.analysis.series"
+    ),
     "CheckpointError": "isthmus.errors",
     "Diverged": "isthmus.errors",
     "InvalidData": "isthmus.errors",

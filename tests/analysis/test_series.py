@@ -21,6 +21,7 @@ from isthmus import (
     InvalidData,
     InvalidPart,
     clean_series,
+    expected_series,
     join_windows,
     series_error,
     windows,
@@ -143,6 +144,20 @@ def test_a_step_scores_the_mean_distance_of_its_windows_where_errors_do_not_coun
     both = AnomalyDetector(Autoencoder(2, encoder=(8,), max_epochs=2), contamination=0.1).fit(windows(SERIES, 8))
     score = both.anomaly_score(windows(SERIES[:48], 8, 8))  # six windows, apart
     np.testing.assert_allclose(series_error(both, SERIES[:48], step=8), np.repeat(score, 8), rtol=1e-6)
+
+
+def test_at_an_odd_step_the_nearest_usual_windows_are_expected() -> None:
+    """Of a wave that repeats itself they are the wave, wherever few steps of a window are odd."""
+    phase = np.arange(120) * 2 * np.pi / 10
+    wave = np.stack([np.sin(phase), 5 + 3 * np.cos(phase)], axis=1)
+    detector = AnomalyDetector(Autoencoder(1, encoder=(8,), max_epochs=1), neighbors=2).fit(windows(wave, 8))
+    odd = wave.copy()
+    odd[60:62, 1] += 2
+    np.testing.assert_allclose(expected_series(detector, odd), wave, atol=1e-4)
+    alone = AnomalyDetector(Autoencoder(1, encoder=(8,), max_epochs=1), neighbors=0).fit(windows(wave, 8))
+    np.testing.assert_allclose(expected_series(alone, odd), clean_series(alone.models_[0], odd), atol=1e-4)
+    with pytest.raises(InvalidPart, match="detector must be an anomaly detector"):
+        expected_series(detector.models_[0], odd)  # type: ignore[arg-type]
 
 
 def test_detectors_of_several_sizes_are_averaged() -> None:

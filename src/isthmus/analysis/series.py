@@ -158,6 +158,41 @@ def series_error(
     return error if by_channel else error.sum(axis=1)
 
 
+def expected_series(detector: AnomalyDetector, series: Any, step: int = 1) -> np.ndarray:
+    """Return what a detector of windows expects at each step of a series, [steps, channels], in its units.
+
+    It is the mean over the windows that hold the step of the usual windows that are nearest to them: an odd stretch,
+    which a window as a whole shows in some of its steps, does not find its own like there.
+
+    Parameters
+    ----------
+    detector : an anomaly detector fitted on `windows(…, size)`.
+    series, step : as in `clean_series`.
+
+    Examples
+    --------
+    >>> from isthmus import AnomalyDetector, Autoencoder
+    >>> wave = np.sin(np.arange(300) / 5)
+    >>> detector = AnomalyDetector(Autoencoder(2, max_epochs=5)).fit(windows(wave, size=20))
+    >>> odd = wave.copy()
+    >>> odd[100:104] = 3
+    >>> bool(np.abs(expected_series(detector, odd)[:, 0] - wave).max() < 0.3)
+    True
+    """
+    require(isinstance(detector, AnomalyDetector), "detector", "an anomaly detector", detector)
+    check_is_fitted(detector)
+    values, _ = _read(series)
+    is_own = detector.fitted_.is_own
+
+    def usual(score: NeighborScore, pieces: Windows) -> np.ndarray:
+        blocks = marked_blocks([score], open_each([score], pieces))
+        scaled = np.concatenate([score.nearest_usual(rows, is_own=is_own) for ((rows, _),) in blocks])
+        return score.model.fitted_.reader.unscale(scaled)
+
+    scores = detector.fitted_.scores
+    return np.mean([_over_windows(score.model, values, step, partial(usual, score)) for score in scores], axis=0)
+
+
 def _detector_score(detector: AnomalyDetector, values: np.ndarray, step: int) -> np.ndarray:
     """Return what channels add to the score of each step, [steps, channels]: the mean over the models."""
     check_is_fitted(detector)

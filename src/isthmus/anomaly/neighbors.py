@@ -74,6 +74,12 @@ class UsualRows:
                 local = _weighted_mean(square, weight, DENSITY) / self.reach_around(index, weight)[:, None]
             yield distance, local
 
+    def middle(self, points: np.ndarray, own: np.ndarray | None) -> np.ndarray:
+        """Return the mean of the `neighbors` nearest usual rows of points [n, d], [n, d]; `own` as in `near`."""
+        blocks = self.nearest(points, own)
+        means = [_weighted_mean(self.points[index].astype(np.float64), w, self.neighbors) for index, _, w in blocks]
+        return np.concatenate(means) if means else np.zeros(points.shape)
+
     def nearest(
         self, points: np.ndarray, own: np.ndarray | None
     ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:

@@ -94,6 +94,17 @@ class NeighborScore:
             answer[:, column] = self._expected_category(rows, int(column), answer[:, column])
         return answer.astype(np.float32)
 
+    def nearest_usual(self, rows: np.ndarray, *, is_own: bool) -> np.ndarray:
+        """Return the mean of the nearest usual rows of scaled rows of numbers [n, d], [n, d] float32.
+
+        Without neighbors it is what the autoencoder makes of them. `is_own` is as in `contributions`.
+        """
+        if not len(self.points):
+            return self.model.fitted_.reconstructed(rows)
+        points = _points(self.model, rows, self.spread[0])
+        middle = self.usual.middle(points, points if is_own else None) * self.spread[0]
+        return np.where(_are_numbers(self.model.fitted_.row), middle, rows).astype(np.float32)
+
     def _expected_category(self, rows: np.ndarray, column: int, first: np.ndarray) -> np.ndarray:
         """Return the category of a column with which the autoencoder errs least over scaled rows [n, d], [n].
 

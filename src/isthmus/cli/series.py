@@ -118,7 +118,7 @@ def report(detector: AnomalyDetector, steps: Steps, *, is_own: bool) -> pd.DataF
 
     values = steps.channels.to_numpy()
     added = isthmus.series_error(detector, values, by_channel=True)
-    expected = isthmus.clean_series(detector.models_[0], values)
+    expected = isthmus.expected_series(detector, values)
     score, threshold = added.sum(axis=1), -detector.offset_
     if is_own and detector.contamination != "auto":
         threshold = float(np.quantile(score, 1 - float(detector.contamination)))
