@@ -1,6 +1,6 @@
 """Whether the oddest rows of a table are the same whatever the seed.
 
-    python benchmarks/stability.py TABLE … [--rows 5000] [--seeds 3]
+    python benchmarks/stability.py TABLE … [--rows 5000] [--seeds 3] [--contamination 0.05]
 
 A table is a Parquet file, a CSV file or an `.npz` with X, of which at most so many rows are drawn. The default detector
 learns from them and scores them; printed is how many of its ten oddest rows any two seeds have in common.
@@ -36,11 +36,16 @@ def main() -> int:
     parser.add_argument("tables", nargs="+", type=Path)
     parser.add_argument("--rows", type=int, default=5000)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--contamination", type=float, help="as in isthmus detect, which takes 0.05")
     options = parser.parse_args()
     for path in options.tables:
         rows, oddest, begin = table(path, options.rows), [], time.process_time()
         for seed in range(options.seeds):
-            score = AnomalyDetector(random_state=seed).fit(rows).anomaly_score(rows)
+            score = (
+                AnomalyDetector(random_state=seed, contamination=options.contamination or "auto")
+                .fit(rows)
+                .anomaly_score(rows)
+            )
             oddest.append(set(np.argsort(-score)[:ODDEST].tolist()))
         common = [len(one & other) for one, other in itertools.combinations(oddest, 2)]
         took = (time.process_time() - begin) / options.seeds

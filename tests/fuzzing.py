@@ -212,6 +212,11 @@ def try_table(seed: int, folder: Path) -> str:
     return "answered"
 
 
+def as_array(answer: Any) -> np.ndarray:
+    """Return an answer as an array; a frame of polars with columns that have no type in common as one of objects."""
+    return np.asarray(answer.to_pandas() if isinstance(answer, pl.DataFrame) else answer)
+
+
 def use(model: Any, table: Any, folder: Path) -> None:
     """Use a model, save and load it, and compare the answers."""
     path = folder / "model.safetensors"
@@ -219,7 +224,7 @@ def use(model: Any, table: Any, folder: Path) -> None:
     loaded = isthmus.load(path)
     for method in ("transform", "score_samples", "predict"):
         if (ask := getattr(model, method, None)) is not None:
-            answer, again = np.asarray(ask(table)), np.asarray(getattr(loaded, method)(table))
+            answer, again = as_array(ask(table)), as_array(getattr(loaded, method)(table))
             if not same(answer, again):
                 raise Wrong(f"{method} answers otherwise when loaded")
             if method == "score_samples":  # a row without any cell, or outside of the support, has no likelihood

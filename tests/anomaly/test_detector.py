@@ -412,3 +412,19 @@ def test_where_rows_may_be_odd_distance_and_categories_count_by_their_columns() 
     assert detector.fitted_.scores[0].calibration.share.tolist() == [0.75, 0.25, 0.0]
     clean = AnomalyDetector(Autoencoder(1, max_epochs=1)).fit(table)
     np.testing.assert_allclose(clean.fitted_.scores[0].calibration.share, 1 / 3)
+
+
+def test_rows_that_may_be_odd_are_all_learned_from_and_judged_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No row is held out to err more than others: p-values of the rows of the fit are even."""
+    monkeypatch.setattr("isthmus.anomaly.default.LEAST_STEPS", 20)
+    monkeypatch.setattr("isthmus.anomaly.default.MOST_STEPS", 20)
+    random = np.random.default_rng(0)
+    table = pd.DataFrame(random.normal(size=(200, 2)), columns=list("ab"))
+    table["kind"] = random.choice(list("pqrstu"), 200)
+    detector = AnomalyDetector(contamination=0.1).fit(table)
+    p = np.sort(detector.p_values(table))
+    assert np.abs(p - np.arange(1, 201) / 201).max() < 0.02
+    assert (detector.predict(table) == -1).sum() == 20
+    network = detector.models_[0].get_params()
+    assert (network["corruption"], network["bottleneck"]) == ("swap(0.5)", 8)
+    assert AnomalyDetector().fit(table).models_[0].get_params()["corruption"] == "gaussian(0.5)"

@@ -61,6 +61,13 @@ def test_of_each_category_a_row_is_learned_from() -> None:
     assert set(twice.numbers[twice.held_out(0.2)].tolist()) == held_out
 
 
+def test_one_row_is_held_out_at_least() -> None:
+    numbers = np.arange(12, dtype=np.uint64)
+    letters = np.array([[1.0], *[[0.0]] * 11])
+    assert RowHashes(numbers, letters).held_out(0.1).nonzero()[0].tolist() == [0]
+    assert choose_rows(numbers, 0.02).nonzero()[0].tolist() == [0]
+
+
 def test_a_column_of_values_of_its_own_leaves_the_choice_as_it_is() -> None:
     numbers = np.arange(1000, dtype=np.uint64)
     is_out = RowHashes(numbers, np.arange(1000.0)[:, None]).held_out(0.2)

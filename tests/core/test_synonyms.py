@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import Any
 
 import pytest
@@ -86,7 +87,8 @@ def test_a_parameter_of_others_is_answered_with_ours(word: str, answer: str) -> 
     make: Any = Autoencoder
     with pytest.raises(UnknownParameter, match=f"Autoencoder has no parameter '{word}'. {answer}") as caught:
         make(**{word: 1})
-    assert isinstance(caught.value, TypeError | InvalidPart)
+    assert isinstance(caught.value, TypeError)
+    assert isinstance(caught.value, InvalidPart)
     with pytest.raises(InvalidPart, match=f"Invalid parameter '{word}' for estimator Autoencoder. {answer}"):
         Autoencoder().set_params(**{word: 1})
 
@@ -99,10 +101,10 @@ def test_an_answer_is_given_only_where_the_estimator_has_that_parameter() -> Non
 
 def test_every_answer_for_a_parameter_can_be_written() -> None:
     for answer in PARAMETERS.values():
-        name, _, value = answer.partition("=")
-        if value != "…":
-            written = value.partition(" or ")[0].rstrip(",")
-            Autoencoder(**{name: ast.literal_eval(written)}).check_parameters()
+        for written in re.split(r",? or ", answer.removesuffix(" of the rows")):
+            name, _, value = written.partition("=")
+            if value != "…":
+                Autoencoder(**{name: ast.literal_eval(value)}).check_parameters()
 
 
 def test_files_hold_names_only(tmp_path: Any) -> None:
@@ -117,7 +119,20 @@ def test_parts_are_found_by_what_is_said_of_them() -> None:
     assert ("bottlenecks", "variational") in found
     assert ("activations", "relu") not in found
     assert ("backbones", "squeeze_excite") in search_parts("senet")  # another word for it
+    for word, place in {
+        "early_stopping": ("stops", "patience"),
+        "Cross Entropy": ("likelihoods", "categorical"),
+    }.items():
+        assert place in search_parts(word)
     assert search_parts("no such thing") == []
+
+
+def test_an_estimator_of_users_may_pass_parameters_on() -> None:
+    class Mine(Autoencoder):
+        def __init__(self, width: int = 3, **more: Any) -> None:
+            super().__init__(width, **more)
+
+    assert Mine(max_epochs=3).max_epochs == 3
 
 
 def test_cuda_is_a_device() -> None:

@@ -40,6 +40,13 @@ def test_few_numbers_that_were_computed_say_nothing_of_the_others() -> None:
     assert value_ranges(iter([tenths[:, None]]), np.dtype(float))[2].tolist() == [2]
 
 
+def test_an_end_of_more_decimals_counts_as_the_next_number_inside() -> None:
+    ranges = np.array([[1.0, -0.25, 0.2, 1.1], [199.6, 7.0, 0.3, 9.9], [0.0, 0.0, 0.0, 1.0]])
+    found = within(ranges, np.array([[500.0, -9.0, 0.9, 0.0], [199.55, 0.4, 0.0, 12.0]]))
+    # Of the third column no whole number is inside: its ends stay.
+    np.testing.assert_array_equal(found, [[199.0, 0.0, 0.3, 1.1], [199.0, 0.0, 0.2, 9.9]])
+
+
 def test_rows_within() -> None:
     rows = np.array([[0.2, 0.987, 9.0, 1e300, 0.123456789], [3.51, np.nan, -3.4999, -5.0, -8.0]])
     found = within(np.array(KNOWN), rows)

@@ -161,8 +161,9 @@ def series_error(
 def expected_series(detector: AnomalyDetector, series: Any, step: int = 1) -> np.ndarray:
     """Return what a detector of windows expects at each step of a series, [steps, channels], in its units.
 
-    It is the mean over the windows that hold the step of the usual windows that are nearest to them: an odd stretch,
-    which a window as a whole shows in some of its steps, does not find its own like there.
+    It is the mean over the windows that hold the step of the usual windows that are nearest to them. In these an odd
+    stretch does not find its own like, unless the detector was fitted on the series itself (`contamination`): there
+    windows that begin a step earlier or later are among them, and a long stretch partly expects itself.
 
     Parameters
     ----------

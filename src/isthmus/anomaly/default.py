@@ -8,23 +8,29 @@ BATCH, EPOCHS = 128, 60
 LEAST_STEPS, MOST_STEPS, LEAST_EPOCHS = 1000, 4000, 5
 
 
-def default_autoencoder(rows: int, is_series: bool = False) -> Autoencoder:
-    """Return the autoencoder of a detector that is given none, for a table of so many rows, or so many windows.
+def default_autoencoder(
+    rows: int, is_series: bool = False, max_epochs: int | None = None, *, may_be_odd: bool = False
+) -> Autoencoder:
+    """Return the autoencoder of a detector that is given none, for so many rows, or windows, to learn from.
 
-    It goes through them 60 times, but at least 5 times and with 1,000 to 4,000 steps. Weights decay and the learning
-    rate ends at 0, so that scores hang little on the seed. Windows of series are seen in units of their deviation, so
-    that what is far beyond the usual stays far; there weights do not decay.
+    It goes through them `max_epochs` times; where that is None 60 times, but at least 5 times and with 1,000 to 4,000
+    steps. Weights decay and the learning rate ends at 0, so that scores hang little on the seed. Windows of series are
+    seen in units of their deviation, so that what is far beyond the usual stays far; there neither is so.
+
+    Where rows of a table `may_be_odd` themselves, only its errors of categories count, and they must not be learned by
+    heart: a narrow network tells half of the cells, swapped for those of other rows, from the other half.
     """
     steps_of_epoch = max(-(-rows // BATCH), 1)
     steps = min(max(EPOCHS * steps_of_epoch, LEAST_STEPS), MOST_STEPS)
-    epochs = max(round(steps / steps_of_epoch), LEAST_EPOCHS)
+    epochs = max(round(steps / steps_of_epoch), LEAST_EPOCHS) if max_epochs is None else max_epochs
     steady = f"adam(cosine(0.003, {epochs * steps_of_epoch}), weight_decay=2)"
+    is_narrow = may_be_odd and not is_series
     return Autoencoder(
-        128,
-        encoder=(128,),
+        8 if is_narrow else 128,
+        encoder=(32,) if is_narrow else (128,),
         likelihood="squared_error",
         scaling="standard" if is_series else "normal",
-        corruption="gaussian(0.5)",
+        corruption="swap(0.5)" if is_narrow else "gaussian(0.5)",
         optimizer="adam(0.003)" if is_series else steady,
         batch_size=BATCH,
         max_epochs=epochs,

@@ -15,7 +15,7 @@ from isthmus.anomaly.calibration import Means
 from isthmus.anomaly.copies import fitted_copies, see_alike
 from isthmus.anomaly.default import default_autoencoder
 from isthmus.anomaly.reasons import explained
-from isthmus.anomaly.row_hash import fold_equal_rows, row_hashes
+from isthmus.anomaly.row_hash import RowHashes, fold_equal_rows, row_hashes
 from isthmus.anomaly.scores import (
     NeighborScore,
     calibration_kind,
@@ -108,7 +108,8 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
     ----------
     autoencoder : an autoencoder, or a list of some; copies are fitted. None takes one that removes noise, with 128
         numbers, a hidden layer of 128 units, `scaling="normal"` (of windows of series `"standard"`, as what is beyond
-        their usual values is what is looked for), `corruption="gaussian(0.5)"`, 1,000 to 4,000 steps.
+        their usual values is what is looked for), `corruption="gaussian(0.5)"`, 1,000 to 4,000 steps; where
+        rows of the fit may be odd themselves, 8 numbers, 32 units and `corruption="swap(0.5)"`.
     neighbors : over how many of the nearest usual rows the distance is averaged; `"auto"` takes 3, and a tenth of
         the rows, at most 100, where these may be odd themselves (`contamination` or `dirty` given): then neither
         density counts nor the error of numbers, which is small for an odd row that was learned. 0 takes the
@@ -124,7 +125,8 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
     dirty : share of the rows of `fit` that are taken to be outliers, in [0, 0.5): after a first fit so many of the
         most anomalous are left out, and all is learned again from the others.
     calibration_fraction : share of distinct rows kept for validation, which the threshold comes from, in (0, 0.5];
-        equal rows are kept together, and no category whole. They are neighbors of others, but not of themselves.
+        equal rows are kept together, and seldom a category whole. They are neighbors of others, but not of themselves.
+        Where `contamination` is a share, all rows are learned from and judged, and none is kept.
     reference : usual rows kept as neighbors at most; they are in the model file.
     random_state : seed of the validation rows and of the autoencoders, in place of their own.
 
@@ -205,13 +207,13 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         _, source = learn_reader(X, self._templates()[0].table_options())
         weight = check_weight(sample_weight, source.n_rows)
         check_size(source, weight, 1)
-        table = takeable(X, source)
+        table, hashes = takeable(X, source), row_hashes(source, seed)
         chosen = counting = np.flatnonzero(weight)
         if self.dirty:
-            scores, _ = self._learn(table, source, chosen, weight, seed, paths)
+            scores, _ = self._learn(table, source, hashes, chosen, weight, seed, paths)
             score = total_scores(scores, take_rows(table, chosen), is_own=True)
             chosen = chosen[score <= thresholds.quantile(score, weight[chosen], 1 - self.dirty)]
-        scores, validation = self._learn(table, source, chosen, weight, seed, paths)
+        scores, validation = self._learn(table, source, hashes, chosen, weight, seed, paths)
         if isinstance(self.contamination, str):  # "auto"
             level = thresholds.THRESHOLDS[self.threshold](validation, float(self.alpha))
         else:
@@ -292,7 +294,8 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         ----------
         X : a table.
         with_scores : also `("score", "anomaly_score")`, `("score", "p_value")`, and `("score", "is_odd")`, True where
-            a row is flagged, as `predict` does: the rows are scored once for all of it.
+            a row is flagged, as by `predict`: the rows are scored once for all of it.
+        false_discovery_rate : how `"is_odd"` flags, as in `predict`.
         """
         import pandas as pd
 
@@ -384,18 +387,25 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
     def _templates(self, rows: int = 0, is_series: bool = False) -> list[Reconstructor]:
         """Return the autoencoders that copies are fitted of, to so many rows."""
         if self.autoencoder is None:
-            return [default_autoencoder(rows, is_series)]
+            return [default_autoencoder(rows, is_series, may_be_odd=self._may_be_odd)]
         given: Any = self.autoencoder
         return list(given) if isinstance(given, list | tuple) else [given]
 
     def _learn(
-        self, table: Any, source: Source, chosen: np.ndarray, weight: np.ndarray, seed: int, paths: Iterator[Any]
+        self,
+        table: Any,
+        source: Source,
+        hashes: RowHashes,
+        chosen: np.ndarray,
+        weight: np.ndarray,
+        seed: int,
+        paths: Iterator[Any],
     ) -> tuple[tuple[NeighborScore, ...], ValidationScores]:
         """Return what is learned of the rows at the places `chosen`, and the scores of the validation rows."""
-        hashes = row_hashes(source, seed)
         distinct = len(np.unique(hashes.numbers[chosen]))
-        is_own = distinct < FEW
-        share = 1.0 if is_own else min(float(self.calibration_fraction), MOST_VALIDATION / distinct)
+        # Where the rows are judged themselves, all are learned from: one held out would err more than the others.
+        is_own = distinct < FEW or self.contamination != "auto"
+        share = min(1.0 if is_own else float(self.calibration_fraction), MOST_VALIDATION / distinct)
         is_out = hashes.take(chosen).held_out(share)
         out, own = chosen[is_out], chosen if is_own else chosen[~is_out]
         places, mass = fold_equal_rows(hashes.numbers[own], weight[own], int(self.reference))

@@ -32,11 +32,11 @@ class RowHashes(NamedTuple):
         return RowHashes(self.numbers[places], self.categories[places])
 
     def held_out(self, share: float) -> np.ndarray:
-        """Say which rows are held out, [n] bool: those of `choose_rows`, but of each category one row is not.
+        """Say which rows are held out, [n] bool: those of `choose_rows`, but of few categories none whole.
 
-        So no category counts as unseen only because its rows were held out. Where that would take back more than
-        `MOST_MOVED` of them, as with a column whose values are nearly all different, it takes none: those that are left
-        would not be like other rows.
+        So a category seldom counts as unseen only because its rows were held out: of each one row is taken back. Where
+        that would take back more than `MOST_MOVED` of them, as with a column whose values are nearly all different, or
+        all, none is: those that are left would not be like other rows.
 
         Examples
         --------
@@ -57,7 +57,8 @@ class RowHashes(NamedTuple):
             is_alone[known] |= is_out[known] & (numbers == highest[place])  # the lowest numbers are held out
         is_moved = np.isin(self.numbers, self.numbers[is_alone])
         is_few = np.count_nonzero(is_moved) <= max(MOST_MOVED * np.count_nonzero(is_out), 1)
-        return is_out & ~is_moved if is_few else is_out
+        is_left = is_out & ~is_moved
+        return is_left if is_few and is_left.any() else is_out
 
 
 def row_hashes(source: Source, seed: int) -> RowHashes:
@@ -84,9 +85,9 @@ def row_hashes(source: Source, seed: int) -> RowHashes:
 
 
 def choose_rows(numbers: np.ndarray, share: float) -> np.ndarray:
-    """Say for each row whether its number [n] is among the share of distinct ones that are lowest."""
+    """Say for each row whether its number [n] is among the share of distinct ones that are lowest, one at least."""
     distinct = np.unique(numbers)
-    count = round(share * len(distinct))
+    count = max(round(share * len(distinct)), 1)
     return numbers < distinct[count] if count < len(distinct) else np.ones(len(numbers), bool)
 
 

@@ -170,14 +170,14 @@ def _text(value: Any) -> str | None:
 def _train(X: Any, settings: dict[str, Any], learning: table.Learning, *, is_series: bool = False) -> AnomalyDetector:
     from isthmus import AnomalyDetector
 
-    training = {"max_epochs": learning.max_epochs, "device": learning.device}
-    given = {name: value for name, value in training.items() if value is not None}
-    if given:
-        default = AnomalyDetector.default_autoencoder(X.n_rows, is_series=is_series)
-        settings = settings | {"autoencoder": default.set_params(**given)}
+    is_usual = "threshold" in settings or "alpha" in settings  # then these rows are usual ones
+    if learning.max_epochs is not None or learning.device is not None:
+        may_be_odd = not is_usual or "dirty" in settings
+        learned = round(X.n_rows * (1 - AnomalyDetector().calibration_fraction)) if is_usual else X.n_rows
+        default = AnomalyDetector.default_autoencoder(learned, is_series, learning.max_epochs, may_be_odd=may_be_odd)
+        settings = settings | {"autoencoder": default.set_params(device=learning.device)}
     if learning.random_state is not None:
         settings = settings | {"random_state": learning.random_state}
-    is_usual = "threshold" in settings or "alpha" in settings  # then these rows are usual ones
     detector = AnomalyDetector(**({} if is_usual else {"contamination": FLAGGED}) | settings)
     return detector.fit(X, checkpoint=learning.checkpoint)
 

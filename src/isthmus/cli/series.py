@@ -18,7 +18,8 @@ SHOWN = 10  # stretches
 REASONS = 3  # channels of each step
 NAMED = 4  # channels in a message
 AUTO = "auto"
-OWN = ("step", "anomaly_score", "threshold", "is_odd")  # columns of what is said of steps
+WHY = tuple(f"{what}_{place}" for place in range(1, REASONS + 1) for what in ("column", "share", "value", "expected"))
+OWN = ("step", "anomaly_score", "threshold", "is_odd", *WHY)  # columns of what is said of steps
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ def read_steps(table: Any, further: dict[str, Any]) -> Steps:
 def _is_channel(column: pd.Series) -> bool:
     """Say whether a column was measured: it holds numbers, and no whole ones that rise at every step."""
     if column.dtype.kind in "iu":
-        return len(column) < 2 or not bool((column.diff()[1:] > 0).all())
+        values = column.to_numpy()
+        return len(values) < 2 or not bool((values[1:] > values[:-1]).all())
     return column.dtype.kind in "fb"
 
 
@@ -144,6 +146,7 @@ def stretches(rows: pd.DataFrame) -> pd.DataFrame:
     """
     is_odd = rows["is_odd"]
     number = (is_odd & ~is_odd.shift(fill_value=False)).cumsum()[is_odd]
+    rows = rows[[name for name in OWN if name in rows]]  # what stands beside is not shown, whatever it is called
     groups = rows[is_odd].groupby(number)
     ends = groups["step"].agg(["first", "last"]).reset_index(drop=True)
     highest = rows.loc[groups["anomaly_score"].idxmax()].reset_index(drop=True)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from isthmus.core.coercion import flat_hints, short, singular
-from isthmus.core.synonyms import other_words, part_hint
+from isthmus.core.synonyms import other_words, part_hint, plain_word
 from isthmus.errors import InvalidPart, UnknownPart
 
 _CONTRACTS: dict[str, type[Any]] = {}
@@ -64,11 +64,13 @@ def search_parts(text: str) -> list[tuple[str, str]]:
     [('penalties', 'contractive'), ('penalties', 'curvature')]
     """
     begins_with = re.compile(rf"(?<![^\W_]){re.escape(text)}", re.IGNORECASE)
+    plain = plain_word(text.replace(" ", ""))
     found = []
     for kind in part_kinds():
         for name in part_names(kind):
-            words = " ".join([name, *other_words(kind, name), inspect.getdoc(find_part(kind, name)) or ""])
-            if begins_with.search(words):
+            said = " ".join((inspect.getdoc(find_part(kind, name)) or "").split())
+            is_called = any(word.startswith(plain) for word in (plain_word(name), *other_words(kind, name)))
+            if is_called or begins_with.search(f"{name} {said}"):
                 found.append((kind, name))
     return found
 

@@ -8,6 +8,7 @@ import numpy as np
 
 MOST_DECIMALS = 6  # a column that needs more is not rounded
 NOT_ROUNDED = -1
+LARGEST_ROUNDED = 1e9  # beyond, an end stays as it is
 FEW = 0.02  # the share of the numbers of a column, zeros not counted, that may have more decimals than it is given
 SLACK = {np.dtype(np.float32): 2.0**-23, np.dtype(np.float64): 2.0**-50}  # of a number, that is no digit of it
 
@@ -81,11 +82,28 @@ def are_ranges(ranges: np.ndarray) -> bool:
 def within(ranges: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Return rows [n, d] with every number within the least and the most of its column, written with its decimals.
 
-    NaN stays.
+    NaN stays. An end that has more decimals than its column counts as the next number inside that has no more.
     """
     least, most, decimals = ranges
+    least, most = _inside(least, decimals, 1), _inside(most, decimals, -1)
+    is_crossed = least > most
+    least, most = np.where(is_crossed, ranges[0], least), np.where(is_crossed, ranges[1], most)
     rows = np.asarray(rows, np.float64)
     for places in np.unique(decimals[decimals != NOT_ROUNDED]).astype(int):
         is_so = decimals == places
         rows = np.where(is_so, np.round(rows, places), rows)
     return np.clip(rows, least, most)
+
+
+def _inside(ends: np.ndarray, decimals: np.ndarray, way: int) -> np.ndarray:
+    """Return ends [d] with the decimals of their columns; those that have more go on to the next such number.
+
+    `way` is 1 where these are the least values, and -1 where they are the most.
+    """
+    answer = ends.copy()
+    for place in np.flatnonzero((decimals != NOT_ROUNDED) & (np.abs(ends) < LARGEST_ROUNDED)):
+        digits = int(decimals[place])
+        rounded = np.round(ends[place], digits)
+        is_outside = way * (ends[place] - rounded) > SLACK[np.dtype(np.float32)] * abs(ends[place])
+        answer[place] = np.round(rounded + way * 10.0**-digits, digits) if is_outside else rounded
+    return answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import inspect
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,7 +48,8 @@ class Estimator(BaseEstimator, Storable, Generic[FittedType]):
     def __new__(cls, *_: Any, **parameters: Any) -> Self:
         """Refuse parameters that there are not, with what to write in their place."""
         known = cls._get_param_names()
-        for name in parameters:
+        takes_any = any(each.kind is each.VAR_KEYWORD for each in inspect.signature(cls.__init__).parameters.values())
+        for name in () if takes_any else parameters:
             if name not in known:
                 raise UnknownParameter(
                     f"{cls.__name__} has no parameter {short(name)}.{parameter_hint(name, known)} "

@@ -68,10 +68,10 @@ class Normal(Scaling):
         count = min(self.quantiles, len(x))
         x, weight = x[weight > 0], weight[weight > 0]
         skew = np.array([abs(skewness(column, weight)) for column in ((x - mean) / deviation).T])
-        least, span = (1 - NEAR) * self.skew, max(2 * NEAR * self.skew, LEAST_SPREAD)
-        share = np.clip((skew - least) / span, 0, 1)
+        share = np.clip((skew - (1 - NEAR) * self.skew) / max(2 * NEAR * self.skew, LEAST_SPREAD), 0, 1)
         lines = {
-            int(column): _partly_normal(x[:, column], weight, share[column], count) for column in np.flatnonzero(share)
+            int(column): _partly_normal(x[:, column], weight, share[column], count, (mean[column], deviation[column]))
+            for column in np.flatnonzero(share)
         }
         ends = np.linspace(-1, 1, count)[:, None]
         values, scores = mean + deviation * ends, np.repeat(ends, len(mean), axis=1)
@@ -97,7 +97,9 @@ class Normal(Scaling):
         return _along(scores, values, x) + np.where(is_ranked > 0, far, beyond) * deviation
 
 
-def _partly_normal(column: np.ndarray, weight: np.ndarray, share: float, most: int) -> tuple[np.ndarray, np.ndarray]:
+def _partly_normal(
+    column: np.ndarray, weight: np.ndarray, share: float, most: int, moments: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray]:
     """Return values of a column [n], no two equal, at most `most`, and what they become, of deviation 1 over [n].
 
     That is `share` times their normal scores, and for the rest they themselves, standardised.
@@ -106,7 +108,7 @@ def _partly_normal(column: np.ndarray, weight: np.ndarray, share: float, most: i
     mass = np.bincount(place, weight)
     below = np.cumsum(mass)
     score = _standardised(scipy.special.ndtri((below - mass / 2) / below[-1]), mass)
-    score = _standardised(share * score + (1 - share) * _standardised(value, mass), mass)
+    score = _standardised(share * score + (1 - share) * _standardised((value - moments[0]) / moments[1], mass), mass)
     if len(value) > most:  # half of them at even ranks, half at even scores, which keeps the tails
         ranks = np.searchsorted(below, np.linspace(0, below[-1], most // 2))
         tails = np.searchsorted(score, np.linspace(score[0], score[-1], most - most // 2))
@@ -119,7 +121,7 @@ def _standardised(value: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Return values [n] at mean 0 and deviation 1; a constant one at 0."""
     away = value - np.average(value, weights=weight)
     spread = np.sqrt(np.average(np.square(away), weights=weight))
-    return away / (spread if spread > LEAST_SPREAD * np.abs(value).max() else 1.0)
+    return away / (spread if spread > LEAST_SPREAD else 1.0)
 
 
 def _along(start: np.ndarray, end: np.ndarray, x: np.ndarray) -> np.ndarray:
