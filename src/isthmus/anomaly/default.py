@@ -5,6 +5,7 @@ from __future__ import annotations
 from isthmus.estimators.autoencoder import Autoencoder
 
 BATCH, EPOCHS = 128, 60
+LONGEST = 10**9  # steps of a schedule
 LEAST_STEPS, MOST_STEPS, LEAST_EPOCHS = 1000, 4000, 5
 
 
@@ -23,7 +24,8 @@ def default_autoencoder(
     steps_of_epoch = max(-(-rows // BATCH), 1)
     steps = min(max(EPOCHS * steps_of_epoch, LEAST_STEPS), MOST_STEPS)
     epochs = max(round(steps / steps_of_epoch), LEAST_EPOCHS) if max_epochs is None else max_epochs
-    steady = f"adam(cosine(0.003, {epochs * steps_of_epoch}), weight_decay=2)"
+    steps = min(max(epochs, 1) * steps_of_epoch, LONGEST)  # what epochs may be is said by their parameter
+    steady = f"adam(cosine(0.003, {steps}), weight_decay=2)"
     is_narrow = may_be_odd and not is_series
     return Autoencoder(
         8 if is_narrow else 128,
