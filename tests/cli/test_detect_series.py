@@ -70,7 +70,7 @@ def test_a_saved_detector_of_windows_reads_a_later_series(call, refused):
     assert type(detector) is AnomalyDetector
     assert detector.models_[0].fitted_.row.shape == (12, 2)  # a tenth of the steps
     result = call("detect", "series.csv", "--model", "d.safetensors", "--out", "odd.csv")
-    assert result.stderr.endswith("windows of 12 steps.\n")
+    assert result.stderr.endswith("windows of 12 steps, channels in the order of the training.\n")
     rows = pd.read_csv("odd.csv")
     assert (rows["threshold"] == -detector.offset_).all()
     assert "--window is for a detector that is trained" in refused(

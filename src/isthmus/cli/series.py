@@ -102,7 +102,8 @@ def cut(steps: Steps, window: str | None, saved: AnomalyDetector | None) -> tupl
     else:
         raise IsthmusError(f"--window: expected a number of steps, as 10, or auto; got {window!r}.")
     pieces = isthmus.windows(steps.channels, size)
-    return pieces, f"windows of {pieces.size:,} step{'s' * (pieces.size > 1)}"
+    order = "" if saved is None else ", channels in the order of the training"
+    return pieces, f"windows of {pieces.size:,} step{'s' * (pieces.size > 1)}{order}"
 
 
 def report(detector: AnomalyDetector, steps: Steps, *, is_own: bool) -> pd.DataFrame:
