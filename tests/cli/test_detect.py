@@ -203,3 +203,11 @@ def test_rows_that_score_nothing_have_shares_of_nothing(call, short):
     assert result.exit_code == 0, result.stderr
     assert "nan" not in result.stdout
     assert (pd.read_csv("odd.csv")["share_1"] == 0).all()
+
+
+def test_a_label_called_as_what_is_said_of_rows_keeps_its_values(call, path):
+    pd.read_parquet(path).rename(columns={"kind": "share_1"}).to_parquet("t.parquet")
+    assert call("detect", "t.parquet", "--label-column", "share_1", "--max-epochs", 1, "--out", "o.csv").exit_code == 0
+    rows = pd.read_csv("o.csv")
+    assert set(rows["share_1_of_table"]) == {"up", "down"}
+    assert rows["share_1"].between(0, 1 + 1e-9).all()

@@ -81,6 +81,24 @@ def test_a_saved_detector_of_windows_reads_a_later_series(call, refused):
     )
 
 
+def test_columns_beside_may_be_called_as_what_is_said_of_steps(call):
+    names = {"time": "first", "site": "share_1", "count": "threshold"}
+    series().drop(columns="score").rename(columns=names).to_csv("series.csv", index=False)
+    result = call("detect", "series.csv", "--window", 4, "--out", "odd.csv")
+    assert result.exit_code == 0, result.stderr
+    rows = pd.read_csv("odd.csv")
+    assert (rows["share_1_of_table"] == "north").all()
+    assert rows["threshold_of_table"].tolist() == list(range(1000, 1000 + STEPS))
+    assert "first" in rows
+    assert rows["share_1"].between(0, 1 + 1e-9).all()
+
+
+def test_unsigned_numbers_that_fall_are_a_channel(call):
+    frame = series()[["flow"]].assign(down=np.arange(STEPS, 0, -1).astype("uint8"))
+    frame.to_parquet("series.parquet")
+    assert "2 channels (flow, down)" in call("detect", "series.parquet", "--window", 4).stderr
+
+
 def test_an_array_is_a_series_too(call):
     np.save("series.npy", series()[["flow", "heat"]].to_numpy())
     result = call("detect", "series.npy", "--window", 4, "--out", "-")

@@ -129,7 +129,7 @@ def report(
     ids = {} if not read.row.ignored else read.ignored().to_pandas().to_dict("series")
     rows = pd.DataFrame({"row": np.arange(len(score))})
     for name, values in (ids | further).items():
-        rows[f"{name}_of_table" if name in (*rows, *scores) else name] = values
+        rows[f"{name}_of_table" if name in (*rows, *scores, *series.WHY) else name] = values
     rows = pd.concat([rows, scores], axis=1)
     table = read.whole()
     if not isinstance(table, pd.DataFrame):  # an array, whose rows may have several axes
