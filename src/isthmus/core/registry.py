@@ -64,7 +64,7 @@ def search_parts(text: str) -> list[tuple[str, str]]:
     [('penalties', 'contractive'), ('penalties', 'curvature')]
     """
     begins_with = re.compile(rf"(?<![^\W_]){re.escape(text)}", re.IGNORECASE)
-    plain = plain_word(text.replace(" ", ""))
+    plain = plain_word(re.sub("[ -]", "", text))
     found = []
     for kind in part_kinds():
         for name in part_names(kind):
