@@ -120,7 +120,7 @@ def test_parts_are_found_by_what_is_said_of_them() -> None:
     assert ("activations", "relu") not in found
     assert ("backbones", "squeeze_excite") in search_parts("senet")  # another word for it
     for word, place in {
-        "early_stopping": ("stops", "patience"),
+        "Early-stopping": ("stops", "patience"),
         "Cross Entropy": ("likelihoods", "categorical"),
     }.items():
         assert place in search_parts(word)
