@@ -22,6 +22,7 @@ from isthmus.core.affine import Affine
 from isthmus.core.parameter_specs import constant, fill_specs, join_weights, parameter_specs, uniform
 
 FAINT = 1e-6  # a mean square below is none
+MOST_NUMBERS = 2**23  # that are held at once of the weights made for rows, and of what makes them
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,12 @@ class Generator(eqx.Module):
     weight: Array  # [features, numbers in a chunk]
     bias: Array  # [numbers in a chunk]
     count: int = eqx.field(static=True)  # numbers in all: what the last chunk has too many is cut off
+
+    @property
+    def numbers_held(self) -> int:
+        """Return how many numbers are held at once: the widest layer of all chunks, and what they make."""
+        widths = [self.chunks.shape[1], *(layer.bias.shape[0] for layer in self.layers)]
+        return len(self.chunks) * max(widths) + self.count
 
     def __call__(self, condition: Array) -> Array:
         """Return the numbers [count] for a condition [inputs]."""
@@ -117,6 +124,11 @@ class Hypernetwork(eqx.Module):
     def skeleton(self) -> Any:
         """Return the module of parameter specs."""
         return jax.tree.unflatten(self.frame, self.numbers)
+
+    @property
+    def numbers_held(self) -> int:
+        """Return how many numbers are held while the weights for one condition are made."""
+        return sum(make.numbers_held for make in (self.drawn, self.held) if make is not None)
 
     @property
     def makes_nothing(self) -> bool:
@@ -206,9 +218,11 @@ class Generated(BackboneModule):
         def one(condition: Array, row: Array, key: Array | None) -> Array:
             return self.hypernetwork.module(condition)(row[None], key)[0]
 
-        if key is None:
-            return jax.vmap(lambda condition, row: one(condition, row, None))(conditions, x)
-        return jax.vmap(one)(conditions, x, jax.random.split(key, len(x)))
+        keys = None if key is None else jax.random.split(key, len(x))
+        at_once = max(MOST_NUMBERS // max(self.hypernetwork.numbers_held, 1), 1)
+        if at_once >= len(x):
+            return jax.vmap(one)(conditions, x, keys)
+        return jax.lax.map(lambda row: one(*row), (conditions, x, keys), batch_size=at_once)
 
     def _task_by_task(self, task: Array, x: Array, key: Array | None) -> Array:
         """Return what is made of `x` [n, d] with weights made once for each task that a row has."""

@@ -206,6 +206,29 @@ def test_rows_of_a_road_made_row_by_row_have_noise_of_their_own() -> None:
     assert ((one == 0) != (other == 0)).any()
 
 
+@pytest.mark.parametrize("most", [1, 200])
+def test_many_weights_are_made_for_few_rows_at_a_time(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    skeleton, _ = Hyper("mlp((3,))", column=1, hidden=(4,), chunk=5).encoder(ROW)
+    flat = draw_weights(skeleton, 0)
+
+    def sum_of_squares(flat: Any) -> Any:
+        return jnp.sum(assembled(skeleton, flat)(X, None) ** 2)
+
+    want, slope = jax.value_and_grad(sum_of_squares)(flat)
+    monkeypatch.setattr("isthmus.layers.hypernetwork.MOST_NUMBERS", most)
+    found, found_slope = jax.value_and_grad(sum_of_squares)(flat)
+    np.testing.assert_allclose(found, want, rtol=1e-5)
+    np.testing.assert_allclose(found_slope, slope, rtol=1e-4, atol=1e-5)
+
+
+def test_scoring_holds_no_weights_for_a_whole_block_of_rows_where_they_are_many() -> None:
+    part = Hyper("mlp((32,))", column=1, chunk=4)
+    model = build(Row((5,)), part, Deterministic(1000), part, SquaredError())  # 2 x 32,000 weights, 2 x 8,000 chunks
+    x = np.zeros((512, 5), np.float32)
+    program = inference.reconstruct.lower(draw_weights(model, 0), model, x).compile()
+    assert program.memory_analysis().temp_size_in_bytes < 50e6  # 217e6 for all rows at once
+
+
 def test_a_road_of_convolutions_is_made_too() -> None:
     part = Hyper(Conv((2,), shape=(4, 4)), tasks=2, hidden=(4,))
     row = Row((17,))

@@ -26,7 +26,7 @@ class Hyper(Backbone):
 
     With tasks, a batch costs as much as if the rows of each task in it came through a network of their own; one task
     costs nothing beside making the weights once. With a number for a condition, or more tasks than rows, weights are
-    made for every row: time and memory for rows times weights.
+    made for every row: time for rows times weights, and in training memory too.
 
     Parameters
     ----------
