@@ -62,8 +62,8 @@ class MissingExtra(IsthmusError, ImportError):
     """An optional package is not installed; the message names the extra."""
 
 
-def require(holds: bool, where: str, allowed: str, got: object) -> None:
-    """Raise `InvalidPart` with one form of sentence unless `holds`.
+def require(holds: bool, where: str, allowed: str, got: object, hint: str = "") -> None:
+    """Raise `InvalidPart` with one form of sentence unless `holds`; a hint stands behind it.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def require(holds: bool, where: str, allowed: str, got: object) -> None:
     isthmus.errors.InvalidPart: Masking.fraction must be in [0, 1]. Got 1.3.
     """
     if not holds:
-        raise InvalidPart(f"{where} must be {allowed}. Got {short(got)}.")
+        raise InvalidPart(f"{where} must be {allowed}. Got {short(got)}.{hint}")
 
 
 def require_within(value: float, low: int, high: int, where: str) -> None:

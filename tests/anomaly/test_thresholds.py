@@ -19,6 +19,7 @@ from isthmus.anomaly.thresholds import (
     p_values,
     pareto,
     quantile,
+    warn_of_few,
     warn_of_shift,
 )
 from isthmus.errors import InvalidData, InvalidPart
@@ -148,3 +149,24 @@ def test_far_too_many_flagged_rows_are_warned_of() -> None:
         warnings.simplefilter("error")
         warn_of_shift(np.arange(200) < 40, 0.05)
         warn_of_shift(np.ones(5, bool), 0.05)  # a few rows may all be odd
+
+
+def test_it_is_said_where_too_few_rows_are_held_out_for_any_discovery() -> None:
+    """Of 99 rows p is at least 1/100. Of 50 rows k have it where k ≥ 50 · 0.01 / 0.1 = 5, or 1 of 499 rows."""
+    with pytest.warns(UserWarning, match="flags no row") as caught:
+        warn_of_few(held_out(np.arange(99)), 50, 0.1, is_own=False)
+    assert str(caught[0].message) == (
+        "false_discovery_rate=0.1 flags no row: with 99 validation rows no p-value is below 0.01, so a row is flagged "
+        "only where at least 5 of the 50 rows have it. Fit on more usual rows, of which 499 are kept for validation, "
+        "judge fewer rows at once, or ask for a larger rate."
+    )
+    score = np.where(np.arange(50) < 5, 100, 0)
+    assert discoveries(p_values(held_out(np.arange(99)), score), 0.1).sum() == 5
+    assert not discoveries(p_values(held_out(np.arange(99)), np.where(np.arange(50) < 4, 100, 0)), 0.1).any()
+    with pytest.warns(UserWarning, match="no p-value is below 0.1, so none of these rows can be flagged"):
+        warn_of_few(held_out(np.arange(9)), 50, 0.05, is_own=False)
+    with pytest.warns(UserWarning, match="ranks among themselves, so hardly any row is ever flagged. Fit on usual"):
+        warn_of_few(held_out(np.arange(99)), 5, 0.5, is_own=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_of_few(held_out(np.arange(99)), 10, 0.1, is_own=False)  # one row alone could be flagged: none is odd

@@ -19,7 +19,7 @@ BAD = {
     "NaN": (lambda f: with_cell(f, "c", 7, None), "column 'c' holds NaN (missing) in 1 row (first: 7)"),
     "inf": (lambda f: with_cell(f, "d", 3, np.inf), "column 'd' holds inf in 1 row (first: 3)"),
     "text": (lambda f: f.assign(b="warm"), "column 'b': expected numbers; got text"),
-    "no rows": (lambda f: f.iloc[:0], "X has 0 sample(s)"),
+    "no rows": (lambda f: f.iloc[:0], "data.csv has 5 columns and no rows: expected at least one row."),
     "one row": (lambda f: f.iloc[:1], "1 sample(s)"),
     "one column": (lambda f: f[["a"]], "1 feature(s)"),
 }
@@ -35,7 +35,9 @@ def test_a_bad_csv_is_refused(refused, frame, name, tmp_path):
 
 def test_a_parquet_file_without_rows_is_refused(refused, frame):
     frame.iloc[:0].to_parquet("data.parquet")
-    assert "0 sample(s)" in refused("fit", "data.parquet", *FIT)
+    message = "data.parquet has 5 columns and no rows: expected at least one row."
+    assert refused("fit", "data.parquet", *FIT) == message
+    assert refused("detect", "data.parquet", "--window", 4) == message
 
 
 @pytest.mark.parametrize("name", ["NaN", "inf", "text"])

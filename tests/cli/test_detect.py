@@ -47,7 +47,11 @@ def test_rows_are_flagged_at_a_rate_of_false_discoveries(call, path):
     words = ("detect", "later.parquet", "--model", "usual.safetensors", "--out", "odd.csv", "--false-discovery-rate")
     flagged = []
     for rate in (0.01, 0.1):
-        assert call(*words, rate).exit_code == 0
+        result = call(*words, rate)
+        assert result.exit_code == 0
+        assert ("flags no row: with 24 validation rows no p-value is below 0.04, so none" in result.stderr) == (
+            rate == 0.01
+        )
         rows = pd.read_csv("odd.csv")
         # Benjamini and Hochberg: the k lowest p-values, where the k-th is at most rate · k / n.
         p = np.sort(rows["p_value"].to_numpy())
@@ -82,7 +86,9 @@ def test_settings_are_those_of_the_detector(call, path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--contamination", 2], "contamination must be 'auto' or in (0, 0.5]. Got 2.0."),
+        (["--contamination", 5], "contamination must be 'auto' or in (0, 0.5]. Got 5.0. 5 % is 0.05."),
+        (["--contamination", 90], "contamination must be 'auto' or in (0, 0.5]. Got 90.0."),  # nor is 0.9
+        (["--alpha", 1], "alpha must be in (0, 1). Got 1.0. 1 % is 0.01."),
         (["--threshold", "pareto2"], "threshold must be one of"),
         (["--out", "odd.npy"], "the output odd.npy has an unsupported suffix."),
         (["--model", "none.safetensors"], "none.safetensors"),

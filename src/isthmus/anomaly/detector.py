@@ -72,11 +72,16 @@ class FittedDetector:
     def is_odd(self, score: np.ndarray, rate: float | None = None) -> np.ndarray:
         """Say which scores [n] are beyond the threshold, or are flagged at a rate of false discoveries.
 
-        Warn where far more are beyond the threshold than of usual rows would be.
+        Warn where far more are beyond the threshold than of usual rows would be, and where none is flagged at a rate
+        for which there are too few validation rows.
         """
+        is_odd: np.ndarray
         if rate is not None:
-            return thresholds.discoveries(thresholds.p_values(self.validation, score), rate)
-        is_odd: np.ndarray = -score < self.offset
+            is_odd = thresholds.discoveries(thresholds.p_values(self.validation, score), rate)
+            if not is_odd.any():
+                thresholds.warn_of_few(self.validation, len(score), rate, self.is_own)
+            return is_odd
+        is_odd = -score < self.offset
         if not self.is_own:
             thresholds.warn_of_shift(is_odd, float(self.settings["alpha"]))
         return is_odd

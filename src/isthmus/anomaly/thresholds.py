@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from isthmus.errors import InvalidData, require, suggestion
 
 TAIL = 0.1  # the share of validation scores that the Pareto tail is fitted to
 LEAST_PEAKS = 10  # that a tail is fitted to
+SLACK = 1e-9  # of numbers that are rounded up, since divisions are not exact
 SHIFT, LEAST_SHIFTED = 3, 10  # times as many flagged rows as expected, and so many more, are a sign of a shift
 
 
@@ -166,6 +168,38 @@ def discoveries(p: np.ndarray, rate: float) -> np.ndarray:
     Interval(0, 1, closed="neither").check("false_discovery_rate", rate)
     answer: np.ndarray = scipy.stats.false_discovery_control(p) <= rate if len(p) else np.zeros(0, bool)
     return answer
+
+
+def warn_of_few(validation: ValidationScores, rows: int, rate: float, is_own: bool) -> None:
+    """Warn where p-values cannot be small enough for a few of so many rows to be flagged at a rate.
+
+    The k most anomalous rows are flagged where the largest of their p-values is at most rate · k / rows, and none is
+    below 1 / (1 + Σ w_i).
+
+    Parameters
+    ----------
+    is_own : whether the validation rows are those of the fit, all of which were learned from.
+    """
+    mass = float(validation.weight.sum())
+    least = 1 / (1 + mass)
+    together = math.ceil(rows * least / rate - SLACK)
+    if is_own:
+        why = (
+            "p-values of rows that were learned from are their ranks among themselves, so hardly any row is ever "
+            "flagged. Fit on usual rows (contamination='auto'), and judge others."
+        )
+    elif together > 1:
+        enough = "none of these rows can be flagged"
+        if together <= rows:
+            enough = f"a row is flagged only where at least {together:,} of the {rows:,} rows have it"
+        why = (
+            f"with {mass:g} validation rows no p-value is below {least:.2g}, so {enough}. Fit on more usual rows, of "
+            f"which {math.ceil(rows / rate - 1 - SLACK):,} are kept for validation, judge fewer rows at once, or ask "
+            "for a larger rate."
+        )
+    else:
+        return
+    warnings.warn(f"false_discovery_rate={rate:g} flags no row: {why}", UserWarning, stacklevel=3)
 
 
 def warn_of_shift(is_odd: np.ndarray, alpha: float) -> None:

@@ -44,12 +44,13 @@ def read_steps(table: Any, further: dict[str, Any]) -> Steps:
     Raises
     ------
     InvalidData
-        If no column is a channel.
+        If there are no rows, or no column is a channel.
     """
     import numpy as np
     import pandas as pd
 
     source = isthmus.open_table(table)
+    source.require_rows()
     whole = source.whole()
     if not isinstance(whole, pd.DataFrame):
         rows = np.reshape(np.asarray(whole), (source.n_rows, -1))

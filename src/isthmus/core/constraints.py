@@ -33,7 +33,12 @@ class Constraint(abc.ABC):
 
     def check(self, name: str, value: Any) -> None:
         """Raise `InvalidPart` where a value is not allowed."""
-        require(self.holds(value), name, self.allowed, value)
+        holds = self.holds(value)
+        require(holds, name, self.allowed, value, "" if holds else self.hint(value))
+
+    def hint(self, value: Any) -> str:
+        """Return what may have been meant by a value that is not allowed, a sentence behind a space, or nothing."""
+        return ""
 
     def to_json(self, value: Any) -> Any:
         """Return a value as plain JSON; what no file can hold, as a generator of random numbers, as None."""
@@ -191,6 +196,17 @@ class Interval(Constraint):
         is_below = value <= self.high if self.closed in ("both", "high") else value < self.high
         return bool(is_above and is_below)
 
+    def hint(self, value: Any) -> str:
+        """Return the share that a percentage is, where a share is due: 0.05 for 5.
+
+        Examples
+        --------
+        >>> Interval(0, 0.5).hint(5.0)
+        ' 5 % is 0.05.'
+        """
+        is_percentage = self.high <= 1 and is_number(value) and is_finite(value) and value >= 1
+        return f" {value:g} % is {value / 100:g}." if is_percentage and self.holds(value / 100) else ""
+
 
 @dataclass(frozen=True)
 class Choice(Constraint):
@@ -231,6 +247,9 @@ class AnyOf(Constraint):
 
     def holds(self, value: Any) -> bool:
         return any(option.holds(value) for option in self.options)
+
+    def hint(self, value: Any) -> str:
+        return next(filter(None, (option.hint(value) for option in self.options)), "")
 
 
 @dataclass(frozen=True)

@@ -154,7 +154,8 @@ class ColumnSource(Source):
 
     def whole(self) -> Any:
         """Return the table as it was given, in the form of this kind."""
-        table = pa.Table.from_batches(list(self.record_batches(65_536)) or self.schema.empty_table().to_batches())
+        batches = list(self.record_batches(65_536))
+        table = pa.Table.from_batches(batches) if batches else self.schema.empty_table()
         return self.build_frame(table, {}, self.schema.names)
 
     def complete(self, answer: Any, is_missing: np.ndarray) -> Any:

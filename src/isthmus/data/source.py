@@ -73,6 +73,16 @@ class Source(abc.ABC):
         """Whether all columns are of numbers by their type."""
         return True
 
+    def require_rows(self) -> None:
+        """Raise `InvalidData` for a table without rows, in the words of scikit-learn, of a file in its own."""
+        if self.n_rows:
+            return
+        columns = self.row.size
+        what = f"X has 0 sample(s) (shape=(0, {columns}))"
+        if self.is_file:
+            what = f"{self.name} has {columns} column{'s' * (columns > 1)} and no rows"
+        raise InvalidData(f"{what}: expected at least one row.")
+
     def describe(self) -> str:
         """Return what a user may want to know of how the table was read, a part of a sentence."""
         return ""

@@ -11,7 +11,6 @@ from isthmus.contracts import Row
 from isthmus.data.labels import Labels
 from isthmus.data.reader import Reader, TableOptions
 from isthmus.data.source import Source
-from isthmus.errors import InvalidData
 from isthmus.estimators._device import on_device
 from isthmus.estimators._fitted import Fitted
 from isthmus.estimators._sklearn import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -52,7 +51,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             validate_data(self, _heading(Row(source.row.shape)), skip_check_array=True, reset=False)
         elif not source.is_file:  # of a file the reader takes the columns by name
             validate_data(self, _heading(source.row, source.labels()), skip_check_array=True, reset=False)
-        refuse_empty_table(source)
+        source.require_rows()
         return source
 
     def scaled_rows(self, X: Any) -> np.ndarray:
@@ -127,7 +126,7 @@ def learn_reader(X: Any, options: TableOptions) -> tuple[Reader, Source]:
     """
     reader, source = Reader.learn(X, options)
     is_named = learn_names(source, is_text=reader.text is not None)
-    refuse_empty_table(source)
+    source.require_rows()
     return reader.with_names(is_named=is_named), source
 
 
@@ -137,12 +136,6 @@ def learn_names(source: Source, *, is_text: bool) -> bool:
     table = _heading(Row(source.row.shape)) if is_text else _heading(source.row, source.labels())
     validate_data(probe, table, skip_check_array=True, reset=True)
     return "feature_names_in_" in vars(probe)
-
-
-def refuse_empty_table(source: Source) -> None:
-    """Raise `InvalidData` for a table without rows."""
-    if source.n_rows == 0:
-        raise InvalidData(f"X has 0 sample(s) (shape=(0, {source.row.size})): expected at least one row.")
 
 
 def _heading(row: Row, labels: Labels | None = None) -> Any:

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import OneToOneFeatureMixin, clone
 
-from isthmus.core.constraints import Constraint, Seed, Whole, is_finite, is_number, is_whole
+from isthmus.core.constraints import Constraint, Interval, Seed, Whole, is_finite, is_number, is_whole
 from isthmus.core.memory import require_memory
 from isthmus.data.source import Source
 from isthmus.data.sources import open_table
 from isthmus.data.tokens import are_texts
 from isthmus.data.validation import check_weight
-from isthmus.errors import InvalidData, ModelFileError, require
+from isthmus.errors import InvalidData, ModelFileError
 from isthmus.estimators._device import on_device
 from isthmus.estimators._estimator import Estimator, Estimators
 from isthmus.estimators._hidden_cells import RANKS, residual_quantiles
@@ -280,7 +280,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
 
         A number that is not missing is both ends; a column of categories is NaN, and so is a rank never seen.
         """
-        require(0 < coverage < 1, "coverage", "in (0, 1)", coverage)
+        Interval(0, 1, closed="neither").check("coverage", coverage)
         _, x, is_missing = self._open(X)
         low, high = self._bounds(x, coverage)
         is_none = self.fitted_.is_category | (np.isnan(x) & ~is_missing)
