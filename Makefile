@@ -20,6 +20,7 @@ check: .venv/ready
 	$(BIN)/mypy
 
 format: .venv/ready
+	$(BIN)/python tests/editors/stubs.py
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

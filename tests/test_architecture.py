@@ -186,12 +186,6 @@ def test_nothing_concrete_is_overridden_by_an_estimator() -> None:
     assert sorted(set(overridden)) == []
 
 
-def test_type_checkers_see_what_the_library_exports() -> None:
-    checked = next(node for node in TREES["__init__"].body if isinstance(node, ast.If))
-    names = {alias.asname for node in checked.body if isinstance(node, ast.ImportFrom) for alias in node.names}
-    assert names == set(isthmus.__all__)
-
-
 def test_nothing_is_called_what_says_nothing() -> None:
     empty = ("utils", "util", "helpers", "helper", "manager", "handler", "process", "misc", "common")
     words = {

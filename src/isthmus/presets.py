@@ -6,12 +6,54 @@ Every further parameter of `Autoencoder` may be given, and replaces what the pre
 from __future__ import annotations
 
 import numbers
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypedDict, Unpack
 
-from isthmus.contracts import Bottleneck, Corruption, Penalty, Schedule
+import numpy as np
+
+from isthmus.contracts import (
+    Backbone,
+    Bottleneck,
+    Corruption,
+    Likelihood,
+    Neighborhood,
+    Optimizer,
+    Penalty,
+    Scaling,
+    Schedule,
+    Stop,
+    Text,
+)
 from isthmus.core.spelling import resolve
 from isthmus.errors import InvalidPart, require, suggestion
 from isthmus.estimators.autoencoder import Autoencoder
+
+
+class Settings(TypedDict, total=False):
+    """The parameters of `Autoencoder` but its code, as type checkers and editors know them."""
+
+    optimizer: str | Optimizer
+    batch_size: int | None
+    max_epochs: int
+    stops: str | Stop | Sequence[str | Stop] | None
+    validation_fraction: float | None
+    random_state: int | np.random.RandomState | None
+    device: str | None
+    verbose: int
+    n_starts: int
+    warm_start: bool
+    encoder: str | Sequence[int] | Backbone
+    decoder: str | Sequence[int] | Backbone | None
+    likelihood: str | Likelihood
+    corruption: str | Corruption | None
+    penalties: str | Penalty | Sequence[str | Penalty] | None
+    neighborhood: str | Neighborhood | None
+    tied: bool
+    init: str | None
+    scaling: str | Scaling | None
+    text: str | Text | None
+    columns: dict[str, Any] | None
+
 
 CASES = {
     "self": None,
@@ -23,7 +65,7 @@ CASES = {
 
 
 def sparse(
-    bottleneck: int | str | Bottleneck = 128, *, penalty: str | Penalty = "l1(0.01)", **settings: Any
+    bottleneck: int | str | Bottleneck = 128, *, penalty: str | Penalty = "l1(0.01)", **settings: Unpack[Settings]
 ) -> Autoencoder:
     """Return a sparse autoencoder: a code that may be larger than the row, most of it near zero.
 
@@ -47,7 +89,7 @@ def sparse(
 
 
 def denoising(
-    bottleneck: int | str | Bottleneck = 8, *, noise: str | Corruption = "masking(0.3)", **settings: Any
+    bottleneck: int | str | Bottleneck = 8, *, noise: str | Corruption = "masking(0.3)", **settings: Unpack[Settings]
 ) -> Autoencoder:
     """Return a denoising autoencoder: the input is corrupted at each step, the error taken against the clean row.
 
@@ -73,7 +115,7 @@ def contractive(
     *,
     weight: float | str | Schedule = 0.1,
     curvature: float = 0.0,
-    **settings: Any,
+    **settings: Unpack[Settings],
 ) -> Autoencoder:
     """Return a contractive autoencoder: codes that change little with the row, ‖J_f(x)‖² small; tied weights.
 
@@ -97,7 +139,9 @@ def contractive(
     return _build(_sigmoid(bottleneck), own, settings)
 
 
-def k_sparse(size: int = 128, k: int | str | Schedule = 16, *, alpha: float = 1.0, **settings: Any) -> Autoencoder:
+def k_sparse(
+    size: int = 128, k: int | str | Schedule = 16, *, alpha: float = 1.0, **settings: Unpack[Settings]
+) -> Autoencoder:
     """Return a k-sparse autoencoder: only the k largest units of a linear code pass; tied weights, dead units revived.
 
     Parameters
@@ -120,7 +164,7 @@ def k_sparse(size: int = 128, k: int | str | Schedule = 16, *, alpha: float = 1.
 
 
 def variational(
-    size: int = 8, *, beta: float | str | Schedule = 1.0, free_bits: float = 0.0, **settings: Any
+    size: int = 8, *, beta: float | str | Schedule = 1.0, free_bits: float = 0.0, **settings: Unpack[Settings]
 ) -> Autoencoder:
     """Return a variational autoencoder: a distribution over codes, near a normal one; it generates.
 
@@ -143,7 +187,9 @@ def variational(
     return _build(code, {"likelihood": "gaussian"}, settings)
 
 
-def tabular(size: int = 16, *, beta: float | str | Schedule = 0.2, bins: int = 32, **settings: Any) -> Autoencoder:
+def tabular(
+    size: int = 16, *, beta: float | str | Schedule = 0.2, bins: int = 32, **settings: Unpack[Settings]
+) -> Autoencoder:
     """Return a variational autoencoder for new rows of a table: `sample(n, noise=True)`.
 
     Numbers are ranks, each explained by a histogram of its own, and categories by their probabilities, so that the
@@ -173,7 +219,7 @@ def tabular(size: int = 16, *, beta: float | str | Schedule = 0.2, bins: int = 3
     return _build(f"variational({size}, beta={beta}, prior=fitted)", own, settings)
 
 
-def importance_weighted(size: int = 8, *, draws: int = 5, **settings: Any) -> Autoencoder:
+def importance_weighted(size: int = 8, *, draws: int = 5, **settings: Unpack[Settings]) -> Autoencoder:
     """Return an importance-weighted autoencoder: a tighter bound on the likelihood from several draws of the code.
 
     Parameters
@@ -193,7 +239,7 @@ def importance_weighted(size: int = 8, *, draws: int = 5, **settings: Any) -> Au
     return _build(f"importance_weighted({size}, draws={draws})", {"likelihood": "gaussian"}, settings)
 
 
-def adversarial(size: int = 8, *, prior: str = "normal", **settings: Any) -> Autoencoder:
+def adversarial(size: int = 8, *, prior: str = "normal", **settings: Unpack[Settings]) -> Autoencoder:
     """Return an adversarial autoencoder: a discriminator is trained to tell codes from draws of a prior.
 
     Parameters
@@ -213,7 +259,9 @@ def adversarial(size: int = 8, *, prior: str = "normal", **settings: Any) -> Aut
     return _build(f"adversarial({size}, prior={prior})", {"stops": None}, settings)
 
 
-def generalized(bottleneck: int | str | Bottleneck = 8, *, case: str = "neighbors", **settings: Any) -> Autoencoder:
+def generalized(
+    bottleneck: int | str | Bottleneck = 8, *, case: str = "neighbors", **settings: Unpack[Settings]
+) -> Autoencoder:
     """Return a generalized autoencoder: each row explains other rows, Σ_j s_ij ‖x_j − x̂_i‖².
 
     Parameters
@@ -247,7 +295,7 @@ def embedding(
     reconstruction: float = 1.0,
     sparsity: float = 0.0,
     decay: float = 1e-4,
-    **settings: Any,
+    **settings: Unpack[Settings],
 ) -> Autoencoder:
     """Return an embedding regularised by an autoencoder: codes that stand to each other as rows do.
 
@@ -301,7 +349,7 @@ def convolutional(
     *,
     shape: tuple[int, ...] | None = None,
     kind: str = "conv",
-    **settings: Any,
+    **settings: Unpack[Settings],
 ) -> Autoencoder:
     """Return a convolutional autoencoder, for images.
 
@@ -319,8 +367,8 @@ def convolutional(
     return _build(bottleneck, {"encoder": f"{kind}(shape={shape})"}, settings)
 
 
-def _build(bottleneck: int | str | Bottleneck, own: dict[str, Any], settings: dict[str, Any]) -> Autoencoder:
-    return Autoencoder(bottleneck, **(own | settings))
+def _build(bottleneck: int | str | Bottleneck, own: dict[str, Any], settings: Settings) -> Autoencoder:
+    return Autoencoder(bottleneck, **{**own, **settings})
 
 
 def _sigmoid(bottleneck: int | str | Bottleneck) -> Any:

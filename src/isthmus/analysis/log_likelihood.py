@@ -20,6 +20,7 @@ from isthmus.estimators._device import on_device
 from isthmus.estimators._reconstructor import Reconstructor
 from isthmus.estimators._seeds import seed_of
 from isthmus.model.inference import BLOCK, blockwise
+from isthmus.model.model import Model
 
 DECODED = 4096  # rows at a time
 
@@ -68,7 +69,7 @@ def log_likelihood(estimator: Reconstructor, X: Any, draws: int = 5000, random_s
     fitted, rows = estimator.fitted_, min(padded_size(source.n_rows), BLOCK)  # of a small table, no more than it has
     at_once = min(DECODED // rows, int(draws))
 
-    def explain(weights: Array, model: Any, x: Array) -> Array:
+    def explain(weights: Array, model: Model, x: Array) -> Array:
         own = jax.random.fold_in(key, next(number))  # each block of rows has noise of its own
         return _evidence(weights, model, x[:rows], own, int(draws), at_once)
 
@@ -81,20 +82,21 @@ def log_likelihood(estimator: Reconstructor, X: Any, draws: int = 5000, random_s
 
 
 @partial(compiled, static_argnames="at_once")
-def _evidence(weights: Array, model: Any, x: Array, key: Array, draws: int, at_once: int) -> Array:
+def _evidence(weights: Array, model: Model, x: Array, key: Array, draws: int, at_once: int) -> Array:
     """Return the log of the mean weight over `draws` draws of the code of `x` [n, d], [n, 1]."""
     network = assemble(model, weights)
     code = network.encode(x)
-    if code.posterior is None:
+    posterior = code.posterior
+    if posterior is None:
         raise InvalidPart(_A_POINT)
     observed = ~jnp.isnan(x) if network.may_be_missing else None
 
     def add(i: Array, total: Array) -> Array:
-        z = code.posterior.sample(jax.random.fold_in(key, i), at_once)
+        z = posterior.sample(jax.random.fold_in(key, i), at_once)
         outcome = network.decode(z, None, code.condition)
         constants = outcome.log_constants() if observed is None else jnp.where(observed, outcome.log_constants(), 0)
         each = outcome.log_density_by_column(x, observed) + constants
-        log_weights = code.posterior.log_weights(jnp.sum(each, axis=-1), z)  # [at_once, n]
+        log_weights = posterior.log_weights(jnp.sum(each, axis=-1), z)  # [at_once, n]
         is_requested = i * at_once + jnp.arange(at_once) < draws
         log_weights = jnp.where(is_requested[:, None], log_weights, -jnp.inf)
         return jnp.logaddexp(total, jax.scipy.special.logsumexp(log_weights, axis=0))

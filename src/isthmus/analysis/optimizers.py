@@ -29,6 +29,8 @@ USUAL = {
 }
 """How optimizers are compared by default; others with their default settings."""
 
+Optimizers = str | Optimizer | Sequence[str | Optimizer] | None
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -38,7 +40,7 @@ class Comparison:
     """A row for each epoch of each optimizer: `optimizer`, and the columns of `history_` but `stop` and `kept`."""
     summary: pd.DataFrame
     """A row for each optimizer, the lowest loss first, that of the weights kept: the validation loss, if any."""
-    models: Mapping[str, Any] = field(repr=False)
+    models: Mapping[str, Encoder] = field(repr=False)
     """The fitted estimators by the spelling of their optimizer; without those that diverged."""
 
     def __str__(self) -> str:
@@ -60,14 +62,14 @@ class Comparison:
 
 
 class Run(NamedTuple):
-    model: Any
+    model: Encoder
     stop: str
     reason: str
     history: Sequence[Mapping[str, Any]] = ()
 
 
 def compare_optimizers(
-    estimator: Encoder, X: Any, y: Any = None, *, optimizers: Any = None, **fit_parameters: Any
+    estimator: Encoder, X: Any, y: Any = None, *, optimizers: Optimizers = None, **fit_parameters: Any
 ) -> Comparison:
     """Train the same model with several optimizers: the same rows, seed, starting weights, batches and noise.
 
@@ -125,7 +127,7 @@ def compare_optimizers(
     )
 
 
-def _choose_optimizers(optimizers: Any) -> list[Optimizer]:
+def _choose_optimizers(optimizers: Optimizers) -> list[Optimizer]:
     if optimizers is None:
         return list(_every_optimizer())
     listed = list(optimizers) if isinstance(optimizers, list | tuple) else [optimizers]

@@ -18,7 +18,7 @@ from isthmus.data.rows import finite_blocks
 from isthmus.data.source import Source
 from isthmus.data.sources import open_numbers
 from isthmus.data.windows import Windows
-from isthmus.errors import InvalidData, InvalidPart, require
+from isthmus.errors import InvalidData, InvalidPart, require, short
 from isthmus.estimators._reconstructor import Reconstructor
 
 CELLS = 2**22  # of windows at a time
@@ -225,12 +225,12 @@ def _step_score(score: NeighborScore, values: np.ndarray, step: int, is_own: boo
     return np.einsum("pn,npc->nc", factor, joined[:, : len(worth)])
 
 
-def _reconstructor(model: Any, allowed: str) -> Reconstructor:
+def _reconstructor(model: object, allowed: str) -> Reconstructor:
     """Return a model that is a fitted autoencoder; else raise."""
-    require(isinstance(model, Reconstructor), "model", allowed, model)
+    if not isinstance(model, Reconstructor):
+        raise InvalidPart(f"model must be {allowed}. Got {short(model)}.")
     check_is_fitted(model)
-    network: Reconstructor = model
-    return network
+    return model
 
 
 def _is_single_channel(series: Any) -> bool:
@@ -254,7 +254,7 @@ def _automatic_size(length: int, channels: int) -> int:
     return max(min(fitting, length // SHARE), 1)
 
 
-def _cut(values: np.ndarray, size: Any, step: int) -> Windows:
+def _cut(values: np.ndarray, size: int, step: int) -> Windows:
     _check_sizes(size, step, len(values))
     return Windows(values, int(size), _starts(len(values), int(size), int(step)))
 
@@ -274,7 +274,7 @@ def _starts(length: int, size: int, step: int) -> np.ndarray:
 
 
 def _over_windows(
-    model: Any, values: np.ndarray, step: int, function: Callable[[Any], Any], width: int | None = None
+    model: Reconstructor, values: np.ndarray, step: int, function: Callable[[Any], Any], width: int | None = None
 ) -> np.ndarray:
     """Return the mean, at each step, of a function of windows that answers [n, size, width], [steps, width].
 

@@ -1,6 +1,6 @@
 """All that the author of a part imports: what each kind of part promises, and what flows between them."""
 
-from isthmus.contracts.modules import BackboneModule, Head, Neck
+from isthmus.contracts.modules import BackboneModule, Head, Neck, Network
 from isthmus.contracts.outcomes import Density, Outcome, Posterior, where_observed
 from isthmus.contracts.parts import (
     Activation,
@@ -66,6 +66,7 @@ __all__ = [
     "Links",
     "Neck",
     "Neighborhood",
+    "Network",
     "Optimizer",
     "Outcome",
     "OutputLayer",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import abc
 import math
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -104,3 +104,29 @@ class Head(eqx.Module):
     @abc.abstractmethod
     def __call__(self, features: Array) -> Outcome:
         """Return the outcome, its arrays [n, d], of `features` [n, width]."""
+
+
+class Network(Protocol):
+    """A model, as far as a part may ask of it: an encoder and a code, and a decoder where rows are explained."""
+
+    @property
+    def encoder(self) -> BackboneModule: ...
+
+    @property
+    def neck(self) -> Neck: ...
+
+    @property
+    def target(self) -> Head | None:
+        """The head of a target, None where none is explained."""
+
+    @property
+    def size(self) -> int:
+        """The units of the code."""
+
+    def encode(
+        self, x: Array, key: Array | None = None, step: Array = LAST_STEP, *, has_layer_noise: bool = True
+    ) -> Code:
+        """Return the code of `x` [n, d]; the noise of a key is that of the encoder's layers too, if they have it."""
+
+    def decode(self, draws: Array, key: Array | None = None, condition: Array | None = None) -> Outcome:
+        """Return the outcome of rows, arrays [k, n, d], of codes `draws` [k, n, size] and their condition [n, c]."""

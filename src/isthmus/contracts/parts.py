@@ -11,7 +11,7 @@ import numpy as np
 import optax
 from jaxtyping import Array
 
-from isthmus.contracts.modules import BackboneModule, Head, Neck
+from isthmus.contracts.modules import BackboneModule, Head, Neck, Network
 from isthmus.contracts.records import Arrays, Blocks, ForwardPass, KnownCategories, Links, Record, Row, TrainedNetwork
 from isthmus.core.affine import affine
 from isthmus.core.part import Part
@@ -214,7 +214,7 @@ class Penalty(Part, kind="penalties"):
     @abc.abstractmethod
     def __call__(self, forward: ForwardPass) -> Array: ...
 
-    def start(self, model: Any, known: KnownCategories) -> Any:
+    def start(self, model: Network, known: KnownCategories) -> Any:
         """Return what to remember before the first step of a fit, a tree of NumPy arrays.
 
         `model` has the weights of the start, as NumPy arrays; where it is evaluated apart from a fit nothing is known,

@@ -8,13 +8,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
 from isthmus.contracts.outcomes import Outcome, Posterior
+
+if TYPE_CHECKING:
+    from isthmus.contracts.modules import Network
 
 LAST_STEP: Any = np.int32(2**31 - 1)  # the step at which every schedule has ended: that of inference
 Record = Mapping[str, float]  # an epoch: epoch, loss, every term by name, validation_loss, weight_change, seconds
@@ -96,7 +99,7 @@ class ForwardPass(NamedTuple):
     corrupted: Array  # [n, d]
     code: Code
     outcome: Outcome | None  # None where rows are not explained
-    model: Any
+    model: Network
     step: Array
     key: Array | None  # of this penalty alone, or of the terms of the neck alone; None for no noise
     memory: Any = None  # what a penalty remembers of the steps before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -39,6 +39,9 @@ class TransposedSpec:
     index: int
 
 
+Tree = TypeVar("Tree")  # a module, or a tree of such
+
+
 def uniform(shape: tuple[int, ...], limit: float) -> Any:
     """Return a parameter spec that starts uniform in ±limit."""
     return ParameterSpec(shape, limit=limit)
@@ -62,13 +65,13 @@ def is_leaf(leaf: Any) -> bool:
     return isinstance(leaf, ParameterSpec | TransposedSpec)
 
 
-def parameter_specs(skeleton: Any) -> dict[str, ParameterSpec]:
+def parameter_specs(skeleton: object) -> dict[str, ParameterSpec]:
     """Return the specs of a module by path, as `encoder.layers.0.matrix`, in their order in the flat vector."""
     leaves = jax.tree_util.tree_leaves_with_path(skeleton, is_leaf=is_spec)
     return {jax.tree_util.keystr(path, simple=True, separator="."): s for path, s in leaves if is_spec(s)}
 
 
-def draw_weights(skeleton: Any, seed: int) -> np.ndarray:
+def draw_weights(skeleton: object, seed: int) -> np.ndarray:
     """Return starting weights, one flat float32 vector.
 
     NumPy draws them: XLA would compile a program for every shape, a second for a common network.
@@ -83,7 +86,7 @@ def draw_weights(skeleton: Any, seed: int) -> np.ndarray:
     )
 
 
-def split_weights(skeleton: Any, flat: Any) -> list[Any]:
+def split_weights(skeleton: object, flat: Any) -> list[Any]:
     """Return the arrays of the parameter specs, in order, from `flat` [weights]."""
     arrays, offset = [], 0
     for spec in parameter_specs(skeleton).values():
@@ -92,7 +95,7 @@ def split_weights(skeleton: Any, flat: Any) -> list[Any]:
     return arrays
 
 
-def fill_specs(skeleton: Any, arrays: list[Any]) -> Any:
+def fill_specs(skeleton: Tree, arrays: list[Any]) -> Tree:
     """Return the module with its parameter specs filled, in order, and its tied matrices transposed."""
     rest = iter(arrays)
 
@@ -111,24 +114,24 @@ def join_weights(arrays: list[Any]) -> Array:
     return jnp.concatenate([array.ravel() for array in arrays])
 
 
-def spec_arrays(skeleton: Any, module: Any) -> list[Any]:
+def spec_arrays(skeleton: object, module: Any) -> list[Any]:
     """Return the arrays of a filled module that stand in the parameter specs of its skeleton, in their order."""
     arrays: list[Any] = []
     jax.tree.map(lambda spec, leaf: arrays.append(leaf) if is_spec(spec) else None, skeleton, module, is_leaf=is_leaf)
     return arrays
 
 
-def assemble(skeleton: Any, flat: Any) -> Any:
+def assemble(skeleton: Tree, flat: Any) -> Tree:
     """Return the module with its parameter specs filled, in order, from `flat` [weights]."""
     return fill_specs(skeleton, split_weights(skeleton, flat))
 
 
-def weight_count(skeleton: Any) -> int:
+def weight_count(skeleton: object) -> int:
     """Return how many numbers a network learns."""
     return sum(spec.size for spec in parameter_specs(skeleton).values())
 
 
-def weight_range(skeleton: Any, prefix: str) -> tuple[int, int]:
+def weight_range(skeleton: object, prefix: str) -> tuple[int, int]:
     """Return where the parameter specs whose path begins with `prefix` stand in the flat vector: from, to."""
     low = high = offset = 0
     for path, spec in parameter_specs(skeleton).items():
@@ -138,7 +141,7 @@ def weight_range(skeleton: Any, prefix: str) -> tuple[int, int]:
     return low, high
 
 
-def with_values(skeleton: Any, weights: np.ndarray, values: dict[str, np.ndarray]) -> np.ndarray:
+def with_values(skeleton: object, weights: np.ndarray, values: dict[str, np.ndarray]) -> np.ndarray:
     """Return a flat vector in which the parameter specs named by path hold `values`."""
     weights, offset = weights.copy(), 0
     for path, spec in parameter_specs(skeleton).items():
@@ -148,6 +151,6 @@ def with_values(skeleton: Any, weights: np.ndarray, values: dict[str, np.ndarray
     return weights
 
 
-def as_data(tree: Any) -> Any:
+def as_data(tree: Tree) -> Tree:
     """Return a tree whose numbers have one type, so that 1 and 1.0 run the same program."""
     return jax.tree.map(np.float32, tree)

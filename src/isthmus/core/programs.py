@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 
@@ -22,6 +22,8 @@ from isthmus.errors import IsthmusError
 MOST_PROGRAMS = 200  # compiled since the last time that they were dropped
 EVERY = 5  # times that those of the library are dropped, all of the process are
 COMPILED = "/jax/core/compile/backend_compile_duration"
+
+Answer = TypeVar("Answer")
 
 _functions: list[Any] = []  # all that `compiled` has returned
 _lock = threading.Lock()
@@ -38,17 +40,17 @@ def own_promotion() -> Iterator[None]:
         yield
 
 
-def compiled(function: Callable[..., Any], **options: Any) -> Any:
+def compiled(function: Callable[..., Answer], **options: Any) -> Callable[..., Answer]:
     """Return a function that JAX compiles, by the library's own rules of promotion.
 
     Parameters
     ----------
-    function : of arrays.
+    function : of arrays; it may then be given those of NumPy, too.
     options : of `jax.jit`.
     """
 
     @functools.wraps(function)
-    def trace(*arguments: Any, **keywords: Any) -> Any:
+    def trace(*arguments: Any, **keywords: Any) -> Answer:
         with own_promotion():
             return function(*arguments, **keywords)
 

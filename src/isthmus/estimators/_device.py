@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 import jax
 
@@ -14,11 +14,23 @@ from isthmus.errors import InvalidData, require
 DEVICES = ("cpu", "gpu", "cuda", "tpu")
 
 
-def on_device(method: Callable[..., Any]) -> Callable[..., Any]:
+class HasDevice(Protocol):
+    @property
+    def device(self) -> str | None: ...
+
+
+Owner = TypeVar("Owner", bound=HasDevice)
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
+
+
+def on_device(
+    method: Callable[Concatenate[Owner, Arguments], Answer],
+) -> Callable[Concatenate[Owner, Arguments], Answer]:
     """Run a method of an estimator on the device that its parameter `device` names."""
 
     @functools.wraps(method)
-    def run(self: Any, *arguments: Any, **keywords: Any) -> Any:
+    def run(self: Owner, /, *arguments: Arguments.args, **keywords: Arguments.kwargs) -> Answer:
         check_not_forked()
         if self.device is None:
             with own_promotion():

@@ -14,6 +14,7 @@ from isthmus.core.parameter_specs import assemble
 from isthmus.core.programs import compiled
 from isthmus.errors import InvalidData
 from isthmus.estimators._device import on_device
+from isthmus.model.model import Model
 
 if TYPE_CHECKING:
     from isthmus.estimators._reconstructor import Reconstructor
@@ -43,7 +44,7 @@ def diagnose_code(estimator: Reconstructor, X: Any) -> pd.DataFrame:
 
 
 @compiled
-def _point_and_kl(weights: Array, model: Any, x: Array) -> Array:
+def _point_and_kl(weights: Array, model: Model, x: Array) -> Array:
     """Return the point code of `x` [n, d] and, where it is a distribution, its KL by unit: [n, size or 2 · size]."""
     network = assemble(model, weights)
     code = network.encode(x)

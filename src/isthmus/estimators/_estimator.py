@@ -26,6 +26,16 @@ MOST_ESTIMATORS = 100  # in a list
 MOST_DEPTH = 8  # of estimators inside estimators, in a file
 
 
+LIBRARY_NAMES = frozenset(
+    (
+        *("check_combination", "check_parameters", "constraints", "default_autoencoder", "describe", "from_json"),
+        *("from_state", "known", "labelled_parts", "marked_rows", "open_rows", "part", "resolve_parts", "scaled_rows"),
+        *("table_options", "target_type", "to_json", "to_state"),
+    )
+)
+"""What the modules of the library ask an estimator for, and a user does not: `dir` leaves it out."""
+
+
 class Estimator(BaseEstimator, Storable, Generic[FittedType]):
     """An estimator whose constructor stores what it is given, and whose constraints say what that may be.
 
@@ -56,6 +66,9 @@ class Estimator(BaseEstimator, Storable, Generic[FittedType]):
                     f"It has: {', '.join(sorted(known))}."
                 )
         return super().__new__(cls)
+
+    def __dir__(self) -> list[str]:
+        return sorted(set(super().__dir__()) - LIBRARY_NAMES)
 
     @property
     def fitted_(self) -> FittedType:

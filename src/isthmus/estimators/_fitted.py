@@ -50,8 +50,7 @@ class Fitted:
     @cached_property
     def model(self) -> Model:
         """The network with its weights."""
-        model: Model = assemble(self.skeleton, self.weights)
-        return model
+        return assemble(self.skeleton, self.weights)
 
     @property
     def n_components(self) -> int:

@@ -14,6 +14,7 @@ from isthmus.contracts import (
     LAST_STEP,
     Arrays,
     Backbone,
+    BackboneModule,
     Bottleneck,
     Code,
     Corruption,
@@ -195,8 +196,8 @@ class SupervisedParts:
             condition = self.encoder.condition(row)
             neck: Neck = Identity()
             target_layer = partial(self.encoder.target_layer, row, size + len(condition))
-            decoder: Any = None
-            head: Any = None
+            decoder: BackboneModule | None = None
+            head: Head | None = None
             likelihood = self.row_likelihood(row)
             if likelihood is not None:
                 decoder, end = self.encoder.decoder(row, size + len(condition))

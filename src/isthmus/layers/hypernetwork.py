@@ -112,7 +112,7 @@ class Hypernetwork(eqx.Module):
     frame: Any = eqx.field(static=True)  # the module's structure
     column: int = eqx.field(static=True)  # of the row, that holds the condition
 
-    def module(self, condition: Array) -> Any:
+    def module(self, condition: Array) -> BackboneModule:
         """Return the module with its weights for a condition [inputs]."""
         return fill_specs(self.skeleton, self._arrays(condition))
 
@@ -121,9 +121,10 @@ class Hypernetwork(eqx.Module):
         return join_weights(self._arrays(condition))
 
     @property
-    def skeleton(self) -> Any:
+    def skeleton(self) -> BackboneModule:
         """Return the module of parameter specs."""
-        return jax.tree.unflatten(self.frame, self.numbers)
+        module: BackboneModule = jax.tree.unflatten(self.frame, self.numbers)
+        return module
 
     @property
     def numbers_held(self) -> int:
@@ -148,7 +149,7 @@ class Hypernetwork(eqx.Module):
         return arrays
 
 
-def hypernetwork(skeleton: Any, column: int, form: Form) -> Hypernetwork:
+def hypernetwork(skeleton: BackboneModule, column: int, form: Form) -> Hypernetwork:
     """Return a hypernetwork of parameter specs that makes the weights of `skeleton`, a module of parameter specs."""
     limits = [(spec.limit, spec.size) for spec in parameter_specs(skeleton).values()]
     drawn = sum(size for limit, size in limits if limit > 0)
@@ -166,24 +167,20 @@ def hypernetwork(skeleton: Any, column: int, form: Form) -> Hypernetwork:
     )
 
 
-def hypernetworks(model: Any) -> list[Hypernetwork]:
+def hypernetworks(model: object) -> list[Hypernetwork]:
     """Return the hypernetworks of a model that tell tasks apart."""
-
-    def is_one(node: Any) -> bool:
-        return isinstance(node, Hypernetwork)
-
-    nodes = jax.tree.leaves(model, is_leaf=is_one)
-    return [node for node in nodes if is_one(node) and node.tasks is not None]
+    return [network for network in _all(model) if network.tasks is not None]
 
 
-def made(model: Any) -> list[Any]:
+def made(model: object) -> list[BackboneModule]:
     """Return the modules of specs whose weights the hypernetworks of a model make, also those inside others."""
-
-    def is_one(node: Any) -> bool:
-        return isinstance(node, Hypernetwork)
-
-    skeletons = [node.skeleton for node in jax.tree.leaves(model, is_leaf=is_one) if is_one(node)]
+    skeletons = [network.skeleton for network in _all(model)]
     return [*skeletons, *(inner for skeleton in skeletons for inner in made(skeleton))]
+
+
+def _all(model: object) -> list[Hypernetwork]:
+    nodes = jax.tree.leaves(model, is_leaf=lambda node: isinstance(node, Hypernetwork))
+    return [node for node in nodes if isinstance(node, Hypernetwork)]
 
 
 class Generated(BackboneModule):
@@ -210,7 +207,8 @@ class Generated(BackboneModule):
         if tasks is None:
             return self._row_by_row(condition[:, None], x, key)
         task = jnp.clip(jnp.round(condition).astype(jnp.int32), 0, len(tasks) - 1)
-        return self._task_by_task(task, x, key) if len(tasks) <= len(x) else self._row_by_row(tasks[task], x, key)
+        by_task = len(tasks) <= len(x)
+        return self._task_by_task(tasks, task, x, key) if by_task else self._row_by_row(tasks[task], x, key)
 
     def _row_by_row(self, conditions: Array, x: Array, key: Array | None) -> Array:
         """Return what is made of `x` [n, d] with weights made for each of `conditions` [n, inputs]."""
@@ -224,7 +222,7 @@ class Generated(BackboneModule):
             return jax.vmap(one)(conditions, x, keys)
         return jax.lax.map(lambda row: one(*row), (conditions, x, keys), batch_size=at_once)
 
-    def _task_by_task(self, task: Array, x: Array, key: Array | None) -> Array:
+    def _task_by_task(self, tasks: Array, task: Array, x: Array, key: Array | None) -> Array:
         """Return what is made of `x` [n, d] with weights made once for each task that a row has."""
 
         def run(embedding: Array) -> Array:
@@ -237,7 +235,6 @@ class Generated(BackboneModule):
             made = jax.lax.cond(jnp.any(is_own), run, lambda _: jnp.zeros_like(outputs), embedding)
             return jnp.where(is_own[:, None], made, outputs), None
 
-        tasks: Any = self.hypernetwork.tasks
         like = jax.eval_shape(run, tasks[0])
         outputs = jnp.zeros(like.shape, like.dtype)
         return jax.lax.scan(take, outputs, (tasks, jnp.arange(len(tasks))))[0]

@@ -14,49 +14,50 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import TrainedNetwork
+from isthmus.contracts import Outcome, TrainedNetwork
 from isthmus.core.parameter_specs import as_data, assemble
 from isthmus.core.programs import compiled
+from isthmus.model.model import Model
 
 BLOCK = 512  # rows
 
 
 @compiled
-def encode(weights: Array, model: Any, x: Array) -> Array:
+def encode(weights: Array, model: Model, x: Array) -> Array:
     """Return the point code of `x` [n, d], followed by what the decoder must know beside it, [n, size + c]."""
     code = assemble(model, weights).encode(x)
     return code.point if code.condition is None else jnp.concatenate([code.point, code.condition], axis=1)
 
 
 @compiled
-def encode_with_noise(weights: Array, model: Any, x: Array, key: Array) -> Array:
+def encode_with_noise(weights: Array, model: Model, x: Array, key: Array) -> Array:
     """Return a draw of the code of `x` [n, d], followed by what the decoder must know beside it, [n, size + c]."""
     code = assemble(model, weights).encode(x, key, has_layer_noise=False)
     return code.draws[0] if code.condition is None else jnp.concatenate([code.draws[0], code.condition], axis=1)
 
 
 @compiled
-def decode(weights: Array, model: Any, code: Array) -> Array:
+def decode(weights: Array, model: Model, code: Array) -> Array:
     """Return the expected rows [n, d] of `code` [n, size + c]."""
     network, condition = assemble(model, weights), code[:, model.size :] if model.condition else None
     return network.decode(network.neck.decoded(code[:, : model.size])[None], None, condition).mean()[0]
 
 
 @compiled
-def draw(weights: Array, model: Any, code: Array, key: Array) -> Array:
+def draw(weights: Array, model: Model, code: Array, key: Array) -> Array:
     """Return rows [n, d] drawn from p(x | z) for each of `code` [n, size + c]."""
     condition = code[:, model.size :] if model.condition else None
     return assemble(model, weights).decode(code[None, :, : model.size], None, condition).sample(key)[0]
 
 
 @compiled
-def reconstruct(weights: Array, model: Any, x: Array) -> Array:
+def reconstruct(weights: Array, model: Model, x: Array) -> Array:
     """Return the expected rows [n, d] of `x` [n, d]."""
     return _outcome(assemble(model, weights), x).mean()[0]
 
 
 @compiled
-def answer(weights: Array, model: Any, x: Array) -> Any:
+def answer(weights: Array, model: Model, x: Array) -> Outcome:
     """Return the outcome of the targets of `x` [n, d], its arrays [n, t]."""
     network = assemble(model, weights)
     code = network.encode(x)
@@ -64,41 +65,41 @@ def answer(weights: Array, model: Any, x: Array) -> Any:
 
 
 @compiled
-def expect(weights: Array, model: Any, x: Array) -> Array:
+def expect(weights: Array, model: Model, x: Array) -> Array:
     """Return the expected targets [n, t] of `x` [n, d]."""
     return answer(weights, model, x).mean()
 
 
 @compiled
-def explain(weights: Array, model: Any, x: Array) -> Array:
+def explain(weights: Array, model: Model, x: Array) -> Array:
     """Return minus the loss of `x` [n, d] by column, as it is trained, [n, d]; 0 where a value is missing."""
     outcome = _outcome(assemble(model, weights), x)
     return outcome.log_prob_by_column(x, ~jnp.isnan(x) if model.may_be_missing else None)[0]
 
 
 @compiled
-def log_density(weights: Array, model: Any, x: Array) -> Array:
+def log_density(weights: Array, model: Model, x: Array) -> Array:
     """Return the log-density of `x` [n, d] by column, [n, d]; 0 where a value is missing."""
     outcome = _outcome(assemble(model, weights), x)
     return outcome.log_density_by_column(x, ~jnp.isnan(x) if model.may_be_missing else None)[0]
 
 
 @compiled
-def log_density_as(weights: Array, model: Any, x: Array, cells: Array) -> Array:
+def log_density_as(weights: Array, model: Model, x: Array, cells: Array) -> Array:
     """Return the log-density of `cells` [n, d] given the code of `x` [n, d], by column; 0 where one is NaN."""
     outcome = _outcome(assemble(model, weights), x)
     return outcome.log_density_by_column(cells, ~jnp.isnan(cells))[0]
 
 
 @compiled
-def explain_as(weights: Array, model: Any, x: Array, cells: Array) -> Array:
+def explain_as(weights: Array, model: Model, x: Array, cells: Array) -> Array:
     """Return minus the loss of `cells` [n, d] given the code of `x` [n, d], by column; 0 where one is NaN."""
     outcome = _outcome(assemble(model, weights), x)
     return outcome.log_prob_by_column(cells, ~jnp.isnan(cells))[0]
 
 
 @compiled
-def expectation_and_uncertainty(weights: Array, model: Any, x: Array, key: Array) -> tuple[Array, Array, Array]:
+def expectation_and_uncertainty(weights: Array, model: Model, x: Array, key: Array) -> tuple[Array, Array, Array]:
     """Return the expected rows of `x` [n, d], how uncertain each entry is (1 where that is not known), and a draw.
 
     An entry that is not there is expected given those that are, where the likelihood has columns go together; those are
@@ -113,18 +114,18 @@ def expectation_and_uncertainty(weights: Array, model: Any, x: Array, key: Array
 
 
 @compiled
-def error(weights: Array, model: Any, x: Array) -> Array:
+def error(weights: Array, model: Model, x: Array) -> Array:
     """Return the squared difference between `x` [n, d] and its expected rows, [n, d]; 0 where a value is missing."""
     difference = reconstruct(weights, model, x) - x
     return (jnp.nan_to_num(difference) if model.may_be_missing else difference) ** 2
 
 
-def _outcome(network: Any, x: Array) -> Any:
+def _outcome(network: Model, x: Array) -> Outcome:
     code = network.encode(x)
     return network.decode(code.draws, None, code.condition)
 
 
-def trained_network(weights: Any, model: Any, rows: np.ndarray, sample: np.ndarray) -> TrainedNetwork:
+def trained_network(weights: Array | np.ndarray, model: Model, rows: np.ndarray, sample: np.ndarray) -> TrainedNetwork:
     """Return what a bottleneck may ask of a model after training.
 
     Parameters

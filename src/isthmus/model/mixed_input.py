@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -30,15 +29,15 @@ class MixedInput(BackboneModule):
     """
 
     gate: Array  # [numbers], γ
-    road: Any  # the encoder, a BackboneModule; model files know it by this name
+    road: BackboneModule | None  # the encoder, None before it is built; model files know it by this name
     numbers: tuple[int, ...] = eqx.field(static=True)  # columns
     categories: tuple[tuple[int, int], ...] = eqx.field(static=True)  # column and how many values
     rest: tuple[int, ...] = eqx.field(static=True)  # columns of categories that the encoder reads as such
-    knots: Any = None  # [quantiles · numbers], fixed, or None; flat, since it is no matrix of weights
+    knots: Array | None = None  # [quantiles · numbers], fixed, or None; flat, since it is no matrix of weights
 
     def __call__(self, x: Array, key: Array | None) -> Array:
-        features: Array = self.road(self.encoder_input(x), key)
-        return features
+        features = self.encoder_input(x)
+        return features if self.road is None else self.road(features, key)
 
     @property
     def reads_missing(self) -> bool:

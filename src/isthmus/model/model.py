@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from enum import IntEnum
 from functools import partial
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -13,7 +12,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import LAST_STEP, Backbone, BackboneModule, Bottleneck, Code, Likelihood, Neck, Outcome, Row
+from isthmus.contracts import (
+    LAST_STEP,
+    Backbone,
+    BackboneModule,
+    Bottleneck,
+    Code,
+    Head,
+    Likelihood,
+    Neck,
+    Outcome,
+    Row,
+)
 from isthmus.errors import InvalidPart
 from isthmus.model.mixed_input import mixed_input
 
@@ -34,9 +44,9 @@ class Model(eqx.Module):
 
     encoder: BackboneModule
     neck: Neck
-    decoder: Any  # a Module; None where rows are not explained
-    head: Any  # a Head, or None
-    target: Any = None  # a Head; None where no target is explained
+    decoder: BackboneModule | None  # None where rows are not explained
+    head: Head | None
+    target: Head | None = None  # None where no target is explained
     shape: tuple[int, ...] = eqx.field(static=True, default=())  # of a row
     size: int = eqx.field(static=True, default=0)  # of the code
     condition: tuple[int, ...] = eqx.field(static=True, default=())  # columns that the decoder knows beside the code
@@ -56,13 +66,23 @@ class Model(eqx.Module):
             return code
         return code._replace(condition=x.reshape(x.shape[0], -1)[:, np.array(self.condition)])
 
+    @property
+    def explanation(self) -> tuple[BackboneModule, Head]:
+        """Return the decoder and the head of rows, or raise `InvalidPart` where they are not explained."""
+        if self.decoder is None or self.head is None:
+            raise InvalidPart("this network explains a target only: it reconstructs no rows.")
+        return self.decoder, self.head
+
     def decode(self, draws: Array, key: Array | None = None, condition: Array | None = None) -> Outcome:
         """Return the outcome of rows, arrays [k, n, d], of codes `draws` [k, n, size] and their condition [n, c]."""
+        decoder, head = self.explanation
         k, n, _ = draws.shape
-        return _by_draw(self.head(self.decoder(append_condition(draws, condition), fold(key, Noise.DECODER))), k, n)
+        return _by_draw(head(decoder(append_condition(draws, condition), fold(key, Noise.DECODER))), k, n)
 
     def answer(self, draws: Array, condition: Array | None = None) -> Outcome:
         """Return the outcome of targets, arrays [k, n, t], of codes `draws` [k, n, size] and their condition [n, c]."""
+        if self.target is None:
+            raise InvalidPart("this network explains no target.")
         k, n, _ = draws.shape
         return _by_draw(self.target(append_condition(draws, condition)), k, n)
 

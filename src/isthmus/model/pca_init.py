@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from jaxtyping import Array
 
@@ -42,25 +40,25 @@ def pca_weights(model: Model, x: np.ndarray, weight: np.ndarray, likelihood: Lik
     rows, weight = x[chosen], weight[chosen].astype(np.float64)
     centered = rows - np.average(rows, axis=0, weights=weight)
     scores = centered @ _components(np.sqrt(weight)[:, None] * centered, model.size)
-    hidden = _hidden(weights, as_data(model), rows)
+    hidden = np.asarray(_hidden(weights, as_data(model), rows))
     _put(model, weights, places[0], _regression(hidden, scores, weight))
-    features = _features(weights, as_data(model), rows)
+    features = np.asarray(_features(weights, as_data(model), rows))
     _put(model, weights, places[1], _regression(features, likelihood.link(rows), weight))
     return weights
 
 
 @compiled
-def _hidden(weights: Array, model: Any, x: Array) -> Any:
+def _hidden(weights: Array, model: Model, x: Array) -> Array:
     """Return what the encoder gives for rows, [n, width]."""
     return assemble(model, weights).encoder(x, None)
 
 
 @compiled
-def _features(weights: Array, model: Any, x: Array) -> Any:
+def _features(weights: Array, model: Model, x: Array) -> Array:
     """Return what the decoder gives for rows, [n, width]."""
     network = assemble(model, weights)
     code = network.encode(x)
-    return network.decoder(append_condition(code.draws, code.condition), None)
+    return network.explanation[0](append_condition(code.draws, code.condition), None)
 
 
 def _places(model: Model) -> list[str]:
@@ -82,7 +80,7 @@ def _components(centered: np.ndarray, size: int) -> np.ndarray:
 
 def _regression(features: np.ndarray, target: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the matrix and the bias of the ridge regression of `target` [n, t] on `features` [n, f]."""
-    features, target = np.asarray(features, np.float64), np.asarray(target, np.float64)
+    features, target = features.astype(np.float64), target.astype(np.float64)
     mean, aim = (np.average(rows, axis=0, weights=weight) for rows in (features, target))
     centered = features - mean
     gram = centered.T @ (weight[:, None] * centered)

@@ -100,14 +100,15 @@ def stack_models(models: Sequence[Model], scales: Sequence[Rescale | None]) -> M
 def _join(models: Sequence[Model], scales: Sequence[Rescale | None]) -> Model:
     bottom, top = models[0], models[-1]
     storeys = [EncoderLevel(m.encoder, m.neck, s) for m, s in zip(models, scales, strict=False)]
-    stairs = [DecoderLevel(m.decoder, m.head, s) for m, s in zip(models[1:], scales, strict=True)]
+    stairs = [DecoderLevel(*m.explanation, s) for m, s in zip(models[1:], scales, strict=True)]
     up = StackedEncoder(tuple(storeys), top.encoder)
-    down = StackedDecoder(tuple(reversed(stairs)), bottom.decoder)
+    decoder, head = bottom.explanation
+    down = StackedDecoder(tuple(reversed(stairs)), decoder)
     return Model(
         up,
         top.neck,
         down,
-        bottom.head,
+        head,
         None,
         bottom.shape,
         top.size,

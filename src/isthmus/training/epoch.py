@@ -11,6 +11,7 @@ import numpy as np
 
 from isthmus.contracts import End, KnownCategories, Neighborhood, Record, Schedule, Stop
 from isthmus.data.device_table import DeviceTable
+from isthmus.model.model import Model
 from isthmus.training import step as steps
 from isthmus.training.neighbors import refresh_neighbors
 from isthmus.training.objective import Plan
@@ -23,7 +24,7 @@ VALIDATION_KEY = np.array([0, 2**32 - 1], np.uint32)  # the same after every epo
 class Job:
     """What does not change in training."""
 
-    model: Any  # the skeleton of parameter specs
+    model: Model  # the skeleton of parameter specs
     plan: Plan
     table: DeviceTable
     held_out: DeviceTable | None

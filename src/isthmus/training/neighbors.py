@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import numpy as np
 
@@ -11,11 +9,12 @@ from isthmus.contracts import Links, Neighborhood
 from isthmus.data.device_table import DeviceTable
 from isthmus.layers.points import row_points
 from isthmus.model import inference
+from isthmus.model.model import Model
 from isthmus.training.step import TrainingState
 
 
 def find_neighbors(
-    state: TrainingState, neighborhood: Neighborhood | None, model: Any, table: DeviceTable, seeds: tuple[int, ...]
+    state: TrainingState, neighborhood: Neighborhood | None, model: Model, table: DeviceTable, seeds: tuple[int, ...]
 ) -> TrainingState:
     """Return the state with the links of the scaled rows, the same for every start; as it is without a neighborhood."""
     if neighborhood is None:
@@ -32,7 +31,7 @@ def find_neighbors(
 def refresh_neighbors(
     state: TrainingState,
     neighborhood: Neighborhood | None,
-    model: Any,
+    model: Model,
     table: DeviceTable,
     seeds: tuple[int, ...],
     number: int,
@@ -54,7 +53,7 @@ def refresh_neighbors(
     return state._replace(links=jax.tree.map(lambda *arrays: np.stack(arrays), *links), changed=changed)
 
 
-def _codes(weights: np.ndarray, model: Any, x: np.ndarray) -> np.ndarray:
+def _codes(weights: np.ndarray, model: Model, x: np.ndarray) -> np.ndarray:
     device = jax.device_put(weights)
     codes = list(inference.blockwise(lambda block: inference.encode(device, model, block), iter([x])))
     return np.concatenate(codes)[:, : model.size]  # without what the decoder knows beside it

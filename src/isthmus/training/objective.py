@@ -45,15 +45,15 @@ class Plan(NamedTuple):
     penalties: tuple[Penalty, ...]
     optimizer: Optimizer
     discriminator: Optimizer | None = None
-    reconstruction: Any = 1.0  # weight of explaining rows beside a target
-    step_scale: Any = None  # [weights], factors on their steps: 0 holds a weight; None lets all move
-    limits: Any = None  # [2, d], the lowest and the highest scaled values, where the corruption asks for them
+    reconstruction: float = 1.0  # weight of explaining rows beside a target
+    step_scale: Array | np.ndarray | None = None  # [weights], factors on their steps: 0 holds a weight; None for 1
+    limits: Array | np.ndarray | None = None  # [2, d], the lowest and the highest values, where a corruption asks
 
-    def is_noisy(self, model: Any) -> bool:
+    def is_noisy(self, model: Model) -> bool:
         """Say whether the objective of a model is an expectation, over a corruption or the draws of a code."""
         return self.corruption is not None or model.neck.is_random
 
-    def last_step(self, model: Any, *, is_exact: bool = False) -> int:
+    def last_step(self, model: Model, *, is_exact: bool = False) -> int:
         """Return the step from which on no schedule changes: of the objective of a model, and of learning rates.
 
         An endless one of the objective counts as ended near its end, and one of a rate is not waited for. `is_exact`
@@ -65,7 +65,7 @@ class Plan(NamedTuple):
         return max((schedule.last_step for schedule in counted), default=0)
 
 
-def _schedules(tree: Any) -> list[Schedule]:
+def _schedules(tree: object) -> list[Schedule]:
     leaves = jax.tree.leaves(tree, is_leaf=lambda node: isinstance(node, Schedule))
     return [leaf for leaf in leaves if isinstance(leaf, Schedule)]
 

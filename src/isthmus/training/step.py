@@ -6,8 +6,9 @@ argument, so another seed, another float setting, a refit, or a table a little l
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -18,10 +19,13 @@ from isthmus.contracts import LAST_STEP, Batch, KnownCategories, Links, Optimize
 from isthmus.core.parameter_specs import assemble, fill_specs, join_weights, split_weights, weight_range
 from isthmus.core.programs import compiled
 from isthmus.data.device_table import DeviceTable
+from isthmus.model.model import Model
 from isthmus.training.objective import LossTerms, Plan, loss, start_memory
 
 DISCRIMINATOR = "neck.rival"  # the path of a discriminator's weights
 VALIDATION_DRAWS = 4  # of the noise of each validation row
+
+Answer = TypeVar("Answer")
 
 
 class TrainingState(NamedTuple):
@@ -51,7 +55,7 @@ class _Sums(NamedTuple):
     terms: dict[str, Any]
 
 
-def begin(plan: Plan, model: Any, weights: np.ndarray, known: KnownCategories) -> TrainingState:
+def begin(plan: Plan, model: Model, weights: np.ndarray, known: KnownCategories) -> TrainingState:
     """Return the state before the first step of a fit, for `weights` [starts, weights]."""
     memories = [start_memory(plan, assemble(model, flat), known) for flat in weights]
     memory = jax.tree.map(lambda *arrays: np.stack(arrays), *memories)
@@ -59,7 +63,7 @@ def begin(plan: Plan, model: Any, weights: np.ndarray, known: KnownCategories) -
 
 
 @compiled
-def _begin(weights: Array, plan: Plan, model: Any) -> Any:
+def _begin(weights: Array, plan: Plan, model: Model) -> Any:
     def one(weights: Array) -> tuple[Any, Any]:
         low, high = weight_range(model, DISCRIMINATOR)
         other = None if plan.discriminator is None else plan.discriminator.direction().init(weights[low:high])
@@ -74,7 +78,7 @@ def epoch(
     order: Array,
     key: Array,
     factor: Array,
-    model: Any,
+    model: Model,
     plan: Plan,
     table: DeviceTable,
     batches: Array,
@@ -107,7 +111,7 @@ def _step(
     order: Array,
     key: Array,
     factor: Array,
-    model: Any,
+    model: Model,
     plan: Plan,
     table: DeviceTable,
 ) -> tuple[TrainingState, _Sums]:
@@ -120,7 +124,7 @@ def _step(
     return after, _add(sums, result, order[i])
 
 
-def _look_ahead(state: TrainingState, factor: Array, model: Any, plan: Plan) -> Array:
+def _look_ahead(state: TrainingState, factor: Array, model: Model, plan: Plan) -> Array:
     """Return where the gradient of a step is taken: ahead of the weights, where an optimizer looks ahead."""
     memory, other = state.optimizer
     ahead = plan.optimizer.look_ahead(state.weights, memory, factor * _rates(plan.optimizer, state.step)[0])
@@ -138,7 +142,7 @@ def _rates(optimizer: Optimizer, step: Array) -> tuple[Array, Array]:
     return at(rate, jnp.maximum(step - 1, 0)), at(rate, step)
 
 
-def _change(gradient: Array, state: TrainingState, model: Any, plan: Plan) -> tuple[Array, Any]:
+def _change(gradient: Array, state: TrainingState, model: Model, plan: Plan) -> tuple[Array, Any]:
     """Return the change of the weights, the discriminator's by its own optimizer, and the memory of both."""
     memory, other = state.optimizer
     change, memory = _by(plan.optimizer, gradient, memory, state.weights, state.step)
@@ -161,7 +165,7 @@ def _by(optimizer: Optimizer, gradient: Array, memory: Any, weights: Array, step
 
 @compiled
 def gradient(
-    state: TrainingState, order: Array, key: Array, model: Any, plan: Plan, table: DeviceTable, batches: Array
+    state: TrainingState, order: Array, key: Array, model: Model, plan: Plan, table: DeviceTable, batches: Array
 ) -> tuple[Array, dict[str, Array], Array]:
     """Return the loss over all rows, its terms and its gradient, gathered batch by batch, for one start."""
 
@@ -177,7 +181,9 @@ def gradient(
     return *_means(sums), (mean if plan.step_scale is None else mean * plan.step_scale)
 
 
-def validation_loss(weights: Any, model: Any, plan: Plan, table: DeviceTable, key: Any) -> np.ndarray:
+def validation_loss(
+    weights: Array | np.ndarray, model: Model, plan: Plan, table: DeviceTable, key: np.ndarray
+) -> np.ndarray:
     """Return the loss that is trained over a table, [starts], every schedule at its end.
 
     Its noise, that of the corruption and of the code, is drawn from `key` [2] of uint32, several times for each row:
@@ -189,7 +195,7 @@ def validation_loss(weights: Any, model: Any, plan: Plan, table: DeviceTable, ke
 
 @partial(compiled, static_argnames=("size", "draws"))
 def _validation_loss(
-    weights: Array, model: Any, plan: Plan, table: DeviceTable, key: Array, size: int, draws: int
+    weights: Array, model: Model, plan: Plan, table: DeviceTable, key: Array, size: int, draws: int
 ) -> Array:
     def one(weights: Array) -> Array:
         def add(i: Array, total: Array) -> Array:
@@ -207,7 +213,7 @@ def _validation_loss(
 
 @partial(compiled, inline=True)  # so that it is traced once, though `_nothing` asks for its terms too
 def _gradient(
-    weights: Array, batch: Batch, key: Array, model: Any, plan: Plan, step: Array, memory: tuple[Any, ...]
+    weights: Array, batch: Batch, key: Array, model: Model, plan: Plan, step: Array, memory: tuple[Any, ...]
 ) -> tuple[Array, LossTerms]:
     batch = batch._replace(x=batch.x.astype(weights.dtype))  # in float64 where the weights are, also what derives by it
 
@@ -237,7 +243,7 @@ def _key(key: Array, number: Array) -> Array:
     return jax.random.fold_in(jax.random.wrap_key_data(key), number)
 
 
-def _nothing(model: Any, plan: Plan, table: DeviceTable, order: Array, state: TrainingState) -> _Sums:
+def _nothing(model: Model, plan: Plan, table: DeviceTable, order: Array, state: TrainingState) -> _Sums:
     """Return zero for the sum of every term."""
 
     def terms() -> LossTerms:
@@ -261,7 +267,7 @@ def _result(before: Array, after: Array, sums: _Sums) -> EpochResult:
     return EpochResult(*_means(sums), jnp.linalg.norm(after - before) / jnp.linalg.norm(before))
 
 
-def _over_starts(function: Any, starts: int) -> Any:
+def _over_starts(function: Callable[..., Answer], starts: int) -> Callable[..., Answer]:
     """Map over the first axis of every argument: in one program for several starts, without a map for one."""
     if starts > 1:
         return jax.vmap(function)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from jaxtyping import Array
 
@@ -96,7 +96,7 @@ class Hyper(Backbone):
         own = {} if self.tasks is None else {place: self.tasks}
         return own | {other + (other >= place): count for other, count in inner.items()}
 
-    def _generated(self, module: Any, row: Row, place: int, hands_on: bool = False) -> Generated:
+    def _generated(self, module: BackboneModule, row: Row, place: int, hands_on: bool = False) -> Generated:
         """Return a module whose weights are made; the condition stands at `place` in what it is given."""
         form = Form(self.tasks, self.embedding, self.hidden, self.chunk, self.activation)
         return Generated(hypernetwork(module, self._place(row), form), place, hands_on)

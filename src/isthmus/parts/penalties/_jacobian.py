@@ -7,12 +7,13 @@ J(x). Nothing but the probes of an estimate is random.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from isthmus.contracts import Network
 from isthmus.errors import InvalidPart
 
 Form = Literal["auto", "closed", "exact", "estimate"]
@@ -20,7 +21,7 @@ MOST_SWEEPS = 16  # through the encoder that `auto` spends on an exact norm
 
 
 def norm(
-    form: Form, model: Any, x: Array, other: Array | None, key: Array | None, probes: int, *, is_round: bool = False
+    form: Form, model: Network, x: Array, other: Array | None, key: Array | None, probes: int, *, is_round: bool = False
 ) -> Array:
     """Return ‖J‖²_F for each row, [n], in a form; `auto` takes the first that is exact and cheap.
 
@@ -53,7 +54,7 @@ def norm(
     return estimate(model, x, jax.random.key(0) if key is None else key, probes, other)
 
 
-def closed_form(model: Any, x: Array, other: Array | None = None) -> Array | None:
+def closed_form(model: Network, x: Array, other: Array | None = None) -> Array | None:
     """Return ‖J‖²_F = Σ_j s_j² Σ_d W_dj² for each row, [n], s the slopes of the code; None where J is not of that form.
 
     References
@@ -73,7 +74,7 @@ def closed_form(model: Any, x: Array, other: Array | None = None) -> Array | Non
     return jnp.square(difference) @ jnp.sum(jnp.square(matrix), axis=0)
 
 
-def squared_norm(model: Any, x: Array, other: Array | None = None) -> Array:
+def squared_norm(model: Network, x: Array, other: Array | None = None) -> Array:
     """Return ‖J‖²_F for each row, [n], of any encoder, by one sweep for each unit of the code or each column."""
     code, start = _shifted(model, x, other), jnp.zeros_like(x)
     if model.size <= x.shape[1]:
@@ -85,7 +86,7 @@ def squared_norm(model: Any, x: Array, other: Array | None = None) -> Array:
     return jnp.sum(jnp.square(sweeps), axis=(0, 2))
 
 
-def estimate(model: Any, x: Array, key: Array, probes: int = 1, other: Array | None = None) -> Array:
+def estimate(model: Network, x: Array, key: Array, probes: int = 1, other: Array | None = None) -> Array:
     """Return an unbiased estimate of ‖J‖²_F for each row, [n]: the mean of ‖vᵀJ‖² over probes v of random signs.
 
     References
@@ -98,7 +99,7 @@ def estimate(model: Any, x: Array, key: Array, probes: int = 1, other: Array | N
     return jnp.mean(jnp.sum(jnp.square(sweeps), axis=2), axis=0)
 
 
-def _shifted(model: Any, x: Array, other: Array | None) -> Callable[[Array], Array]:
+def _shifted(model: Network, x: Array, other: Array | None) -> Callable[[Array], Array]:
     """Return the code of rows shifted together, less that of the others: its Jacobian at no shift is J."""
 
     def code(shift: Array) -> Array:

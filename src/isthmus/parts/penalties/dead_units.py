@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import ForwardPass, KnownCategories, Penalty, Schedule
+from isthmus.contracts import ForwardPass, KnownCategories, Network, Penalty, Schedule
 from isthmus.errors import InvalidPart, require
 
 LEAST = 1e-12  # of the rows' variance: a residual below is rounding
@@ -54,7 +54,7 @@ class DeadUnits(Penalty):
         require(self.revived is None or self.revived >= 1, "DeadUnits.revived", "at least 1, or None", self.revived)
         require(1 <= self.after < 2**30, "DeadUnits.after", "from 1 to 2**30 - 1", self.after)
 
-    def start(self, model: Any, known: KnownCategories) -> Any:
+    def start(self, model: Network, known: KnownCategories) -> Any:
         """Return the rows since each unit was last active, [size]."""
         return np.zeros(model.size, np.int32)
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import ForwardPass, KnownCategories, Penalty, Schedule
+from isthmus.contracts import ForwardPass, KnownCategories, Network, Penalty, Schedule
 from isthmus.errors import require
 
 EDGE = 1e-3  # of the way from an end of (0, 1) to rho: closer to the end the divergence goes on as a straight line
@@ -75,7 +75,7 @@ class Sparsity(Penalty):
         known = jnp.where(sample.rows > 0, sample.mean, self.rho)
         return jnp.sum(_divergence(self.rho, jax.lax.stop_gradient(known - mean) + mean))
 
-    def start(self, model: Any, known: KnownCategories) -> Sample:
+    def start(self, model: Network, known: KnownCategories) -> Sample:
         return _nothing(model.size)
 
     def remember(self, forward: ForwardPass) -> Sample:

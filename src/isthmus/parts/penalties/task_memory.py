@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from isthmus.contracts import ForwardPass, KnownCategories, Penalty, Schedule
+from isthmus.contracts import ForwardPass, KnownCategories, Network, Penalty, Schedule
 from isthmus.core.parameter_specs import parameter_specs
 from isthmus.core.programs import compiled
 from isthmus.errors import InvalidPart
@@ -49,7 +49,7 @@ class TaskMemory(Penalty):
 
     weight: float | Schedule = 0.01
 
-    def start(self, model: Any, known: KnownCategories) -> tuple[Remembered, ...]:
+    def start(self, model: Network, known: KnownCategories) -> tuple[Remembered, ...]:
         """Return what each hypernetwork makes now, for the tasks that earlier fits have seen."""
         return tuple(_remember(each, known.get(each.column, ())) for each in _task_networks(model))
 
@@ -58,7 +58,7 @@ class TaskMemory(Penalty):
         return sum((_movement(*each) for each in zip(networks, forward.memory, strict=True)), start=jnp.zeros(()))
 
 
-def _task_networks(model: Any) -> list[Hypernetwork]:
+def _task_networks(model: Network) -> list[Hypernetwork]:
     networks = hypernetworks(model)
     if not networks:
         raise InvalidPart(

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import ForwardPass, Penalty, Schedule
+from isthmus.contracts import ForwardPass, Head, Network, Penalty, Schedule
 from isthmus.errors import InvalidPart
 
 
@@ -33,7 +33,7 @@ class WeightDecay(Penalty):
     on: Literal["all", "target"] = "all"
 
     def __call__(self, forward: ForwardPass) -> Array:
-        place = forward.model if self.on == "all" else forward.model.target
+        place: Network | Head | None = forward.model if self.on == "all" else forward.model.target
         if place is None:
             raise InvalidPart("weight_decay(on='target') needs a target, as that of NetworkClassifier: use on='all'.")
         matrices = [leaf for leaf in jax.tree.leaves(place) if jnp.ndim(leaf) >= 2]
