@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm
 
-from isthmus.estimators._hidden_cells import RANKS, chance_to_be_hidden, residual_quantiles
+from isthmus.estimators._hidden_cells import HIDINGS, RANKS, chance_to_be_hidden, hide_cells, residual_quantiles
 
 
 def test_cells_are_hidden_by_value() -> None:
@@ -25,13 +25,15 @@ def test_quantiles_are_those_of_hidden_cells() -> None:
     """Filled with 0 and σ̂ 2, normal cells are off by halves of themselves; the small are further down, the large up."""
     random = np.random.default_rng(0)
     x = np.stack([random.normal(size=4000), random.integers(0, 2, 4000), random.normal(size=4000)], axis=1)
-    x[25:, 2] = np.nan  # few cells: those of all columns stand for them
+    x[15:, 2] = np.nan  # few cells: those of all columns stand for them
 
-    def predict(rows: np.ndarray) -> Any:
-        return SimpleNamespace(mean=np.zeros(rows.shape), uncertainty=np.full(rows.shape, 2.0))
+    def predict(is_hidden: np.ndarray) -> Any:
+        return SimpleNamespace(mean=np.zeros(is_hidden.shape), uncertainty=np.full(is_hidden.shape, 2.0))
 
-    known = np.array([False, True, False]), np.array([True, True, False])
-    found = residual_quantiles(x, predict, *known, np.random.default_rng(1))
+    hidings = hide_cells(x, predict, np.array([True, True, False]), np.random.default_rng(1))
+    assert [hiding.way for hiding in hidings] == list(HIDINGS)
+    assert not any(hiding.is_hidden[np.isnan(x)].any() for hiding in hidings)
+    found = residual_quantiles(x, hidings, np.array([False, True, False]))
     assert found.shape == (len(RANKS), 3)
     assert (found[:, 1] == 0).all()
     assert (np.diff(found, axis=0) >= 0).all()

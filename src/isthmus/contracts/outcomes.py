@@ -61,6 +61,16 @@ class Outcome(eqx.Module):
         """
         return jnp.where(observed, x, self.mean())
 
+    def toward_shares(self, trust: Array, log_shares: Array) -> Outcome:
+        """Return the outcome with the probabilities of categories p as pᵃ s¹⁻ᵃ over their sum; numbers are as before.
+
+        Parameters
+        ----------
+        trust : a of each column, [d].
+        log_shares : log s of the categories of all columns, column after column.
+        """
+        return self
+
     def uncertainty(self) -> Array | None:
         """Return how uncertain each entry is, [k, n, d], or None where that is not known.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import equinox as eqx
 import jax
@@ -93,6 +94,17 @@ class HeterogeneousOutcome(Outcome):
         if numbers is None and self.numbers is not None:
             numbers = jnp.full_like(self.numbers.mean(), jnp.nan)
         return self._joined(numbers, [1 - jnp.max(jax.nn.softmax(logit, axis=-1), axis=-1) for logit in self.logits])
+
+    def toward_shares(self, trust: Array, log_shares: Array) -> Outcome:
+        starts = np.cumsum([0, *self.counts])
+        logits = []
+        for logit, (size, columns) in zip(self.logits, groups_of(self.counts), strict=True):
+            counts = np.array([self.counts[column] for column in columns])[:, None]
+            places = np.minimum(starts[np.array(columns)][:, None] + np.arange(size), starts[-1] - 1)
+            is_code, a = np.arange(size) < counts, trust[np.array(columns)][:, None]
+            both = a * jnp.where(is_code, logit, 0) + (1 - a) * log_shares[places]
+            logits.append(jnp.where(is_code, both, -jnp.inf))
+        return replace(self, logits=tuple(logits))
 
     def shares(self) -> dict[int, Array]:
         """Return the probabilities of the codes of each column that holds such, [k, n, codes]."""

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
-import jax
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import OneToOneFeatureMixin, clone
@@ -21,19 +18,23 @@ from isthmus.data.sources import open_table
 from isthmus.data.tokens import are_texts
 from isthmus.data.validation import check_weight
 from isthmus.errors import InvalidData, ModelFileError
+from isthmus.estimators._cell_predictions import predict_cells
 from isthmus.estimators._device import on_device
 from isthmus.estimators._estimator import Estimator, Estimators
-from isthmus.estimators._hidden_cells import RANKS, residual_quantiles
+from isthmus.estimators._fill_calibration import FillCalibration, calibration_shapes, stored_calibration
+from isthmus.estimators._fill_judge import Judge, judge_fills
+from isthmus.estimators._hidden_cells import RANKS
 from isthmus.estimators._seeds import seed_of
 from isthmus.estimators._sklearn import TransformerMixin
 from isthmus.estimators.autoencoder import Autoencoder
-from isthmus.model import inference
 from isthmus.storage.container import Opened
 from isthmus.storage.state import State, compare_shapes, header_field, load_state, named_state
 from isthmus.training.checkpoint import checkpoint_paths
 
-LEAST_ROWS = 500  # from which on rows are kept apart to measure the error of fillings
-MOST_ROWS = 5000  # that the error of fillings is measured on
+LEAST_ROWS = 500  # from which on a tenth of the rows is kept apart from training, to judge fillings on
+FEW_ROWS = 20  # with fewer, fillings are judged on the rows of the training
+FEW_APART = 3  # one of so many of fewer rows is kept apart from a second training
+MOST_ROWS = 5000  # that fillings are judged on
 NO_CELLS = "X: expected a table of columns, whose cells can be filled; got texts, images or sequences."
 DECAY = 100.0  # of the weights by rows: what weights are thought to be counts the less, the more rows there are
 STEPS = 3000  # of the training of an imputer that is given no autoencoder
@@ -47,21 +48,12 @@ class FittedImputer:
     settings: dict[str, Any]  # the parameters of the fit as JSON
     autoencoder: Autoencoder
     residuals: np.ndarray  # [ranks, d]: quantiles of (x − x̂) / σ̂ of cells that were hidden
+    calibration: FillCalibration
 
     @property
     def is_category(self) -> np.ndarray:
         """Say of each column whether it holds categories, [d]."""
         return np.array(self.autoencoder.model_.categories) > 0
-
-
-class CellPrediction(NamedTuple):
-    """The prediction of every cell of scaled rows, [n, d] each."""
-
-    mean: np.ndarray  # of a number its expectation, of a category its most probable category
-    uncertainty: (
-        np.ndarray
-    )  # of a number its deviation, 1 where the model has none; of a category, the chance to be wrong
-    draw: np.ndarray  # of a category one drawn by its probability
 
 
 class Bounds(Constraint):
@@ -127,10 +119,14 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
     probable one. Filled numbers stay within what the fit has seen of their column, and have its decimals. All other
     cells stay as they are, to the bit.
 
-    The error of fillings is measured on cells that were hidden in rows kept apart (a tenth, from 500 rows on; else in
-    the rows of the fit), at random and by value, the larger the likelier or the smaller, since cells may be missing
-    for what they hold: quantiles by column of (x − x̂) / σ̂, σ̂ the standard deviation of the model where its likelihood
-    has one. Draws and intervals are made with these.
+    Fillings are judged on cells that were hidden in rows kept apart: a tenth of them, from 500 rows on; of fewer, a
+    third that a second network does not learn from; of fewer than 20 the rows of the fit. First, how far predictions
+    are followed (see `FillCalibration`): a number is pulled towards the mean of its column, the probabilities of
+    categories towards their shares, as far as it lowers the error; so a network that has learned its rows by heart
+    fills no worse than means and modes. Where half of a column is one value, as 0, what is near enough to it is filled
+    with it. Second, how far off they are: quantiles by column of (x − x̂) / σ̂, σ̂ the standard deviation of the model
+    where its likelihood has one. For these, cells are hidden at random and by value, the larger the likelier or the
+    smaller, since cells may be missing for what they hold. Draws and intervals are made with these.
 
     Parameters
     ----------
@@ -204,30 +200,35 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
             If the table cannot be used as it is; the message names the place.
         """
         self.check_parameters()
-        (path,) = itertools.islice(checkpoint_paths(checkpoint, self.random_state), 1)
+        paths = checkpoint_paths(checkpoint, self.random_state)
         if are_texts(X):
             raise InvalidData(NO_CELLS)
         source = open_table(X)
         rows = source.n_rows
         template = default_autoencoder(rows, self.random_state) if self.autoencoder is None else self.autoencoder
-        weight = check_weight(sample_weight, rows) if rows else None
-        apart = self._rows_apart(rows)
-        if weight is not None and len(apart) and (weight[np.setdiff1d(np.arange(rows), apart)] > 0).sum() >= 2:
-            weight[apart] = 0
-        else:
-            apart = np.arange(min(rows, MOST_ROWS))
-        model = clone(template).fit(source, None, weight, path, expects_missing=True)
+        weight = check_weight(sample_weight, rows) if rows else np.ones(0)
+        apart, training = self._rows_apart(weight)
+        model = clone(template).fit(source, None, training, next(paths), expects_missing=True)
         if not model.fitted_.row.is_table:
             raise InvalidData(NO_CELLS)
         model._fitted = replace(model.fitted_, reader=model.fitted_.reader.with_bounds(self.bounds or {}))
-        residuals = residual_quantiles(
-            model.scaled_rows(source)[apart].astype(np.float64),
-            partial(_predict, model, seed=None),
-            np.array(model.model_.categories) > 0,
+        judging, is_calibrated = model, len(apart) > 0
+        if is_calibrated and training[apart].any():  # it has learned from these rows: another one has not
+            weight_of_others = training.copy()
+            weight_of_others[apart] = 0
+            judging = clone(template).fit(source, None, weight_of_others, next(paths), expects_missing=True)
+        apart = apart if is_calibrated else np.arange(min(rows, MOST_ROWS))
+        x = model.scaled_rows(source).astype(np.float64)
+        calibration, residuals = judge_fills(
+            Judge.of(judging, x, model, source, apart),
+            x,
+            weight,
+            apart,
             model.fitted_.reader.is_learned,
             np.random.Generator(np.random.Philox([seed_of(self.random_state), 3])),
+            is_calibrated=is_calibrated,
         )
-        self._fitted = FittedImputer(self.to_json(), model, residuals)
+        self._fitted = FittedImputer(self.to_json(), model, residuals, calibration)
         return self
 
     @on_device
@@ -240,7 +241,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
             If it has other columns than that of the fit, or a cell that is infinite.
         """
         fitted, (source, x, is_missing) = self.fitted_, self._open(X)
-        filled = np.where(np.isnan(x), _predict(fitted.autoencoder, x, None).mean, x)
+        mean = predict_cells(fitted.autoencoder, x, fitted.calibration).mean
+        filled = np.where(np.isnan(x), fitted.calibration.fill(mean), x)
         return self._complete(source, filled, is_missing)
 
     @on_device
@@ -271,7 +273,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
         """
         fitted, (_, x, is_missing) = self.fitted_, self._open(X)
         low, high = self._bounds(x, 0.6827)
-        uncertainty = _predict(fitted.autoencoder, x, None).uncertainty
+        uncertainty = predict_cells(fitted.autoencoder, x, fitted.calibration).uncertainty
         return np.where(is_missing, np.where(fitted.is_category, uncertainty, (high - low) / 2), 0.0)
 
     @on_device
@@ -327,7 +329,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
     def to_state(self) -> State:
         """Return all that a file must hold of this estimator."""
         fitted = self.fitted_
-        state = State({"parameters": fitted.settings}, {"residuals": fitted.residuals})
+        tensors = {"residuals": fitted.residuals} | fitted.calibration.tensors()
+        state = State({"parameters": fitted.settings}, tensors)
         return state | named_state(fitted.autoencoder).inside("model")
 
     @classmethod
@@ -339,20 +342,33 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
         if not isinstance(model, Autoencoder) or not model.fitted_.row.is_table:
             raise ModelFileError(f"{stored.path} is damaged: its model is not that of a table with missing values.")
         own = {name: described for name, described in stored.tensors.items() if not name.startswith("model.")}
-        shapes = {"residuals": ("F64", (len(RANKS), model.n_features_in_))}
+        counts = model.model_.categories or ()
+        shapes = {"residuals": ("F64", (len(RANKS), len(counts)))} | calibration_shapes(own, counts)
         compare_shapes(Opened(stored.path, stored.header, own), shapes)
-        residuals = stored.read()["residuals"]
-        if not np.isfinite(residuals).all():
-            raise ModelFileError(f"{stored.path} is damaged: residuals holds values that are not finite.")
-        imputer._fitted = FittedImputer(imputer.to_json(), model, residuals)
+        tensors = stored.read()
+        for name in shapes:
+            if not np.isfinite(tensors[name]).all():
+                raise ModelFileError(f"{stored.path} is damaged: {name} holds values that are not finite.")
+        calibration = stored_calibration(tensors, counts)
+        imputer._fitted = FittedImputer(imputer.to_json(), model, tensors["residuals"], calibration)
         return imputer
 
-    def _rows_apart(self, rows: int) -> np.ndarray:
-        """Return the rows that are kept apart from training, to measure the error of fillings."""
-        if rows < LEAST_ROWS:
-            return np.empty(0, np.intp)
+    def _rows_apart(self, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows that fillings are judged on, and the weights [n] of the training, 0 where it leaves them out.
+
+        Of 500 rows and more a tenth is left out of it; of fewer a third is not, but of that of a second network that
+        judges; of very few there are none.
+        """
+        usable = np.flatnonzero(weight)
+        if len(usable) < FEW_ROWS:
+            return np.empty(0, np.intp), weight
         random = np.random.Generator(np.random.Philox([seed_of(self.random_state), 1]))
-        return np.sort(random.permutation(rows)[: min(rows // 10, MOST_ROWS)])
+        if len(weight) < LEAST_ROWS:
+            return np.sort(random.permutation(usable)[: len(usable) // FEW_APART]), weight
+        apart = np.sort(random.permutation(len(weight))[: min(len(weight) // 10, MOST_ROWS)])
+        training = weight.copy()
+        training[apart] = 0
+        return (apart, training) if np.count_nonzero(training) >= 2 else (np.empty(0, np.intp), weight)
 
     def _open(self, X: Any) -> tuple[Source, np.ndarray, np.ndarray]:
         """Return the source of a table, its rows as the model sees them, [n, d], and which cells are missing, [n, d].
@@ -377,7 +393,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
 
     def _draw_cells(self, x: np.ndarray, random: np.random.Generator) -> np.ndarray:
         fitted = self.fitted_
-        cells = _predict(fitted.autoencoder, x, int(random.integers(2**31)))
+        cells = predict_cells(fitted.autoencoder, x, fitted.calibration, int(random.integers(2**31)))
         ranks = random.random(x.shape)
         columns = zip(ranks.T, fitted.residuals.T, strict=True)
         noise = np.stack([np.interp(rank, RANKS, quantiles) for rank, quantiles in columns], axis=1)
@@ -386,10 +402,13 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
     def _bounds(self, x: np.ndarray, coverage: float) -> tuple[np.ndarray, np.ndarray]:
         """Return the ends of the interval of every cell of scaled rows `x` [n, d], in its units, [n, d] each."""
         fitted = self.fitted_
-        cells, ends, reader = _predict(fitted.autoencoder, x, None), [], fitted.autoencoder.fitted_.reader
-        for rank in ((1 - coverage) / 2, (1 + coverage) / 2):
+        cells = predict_cells(fitted.autoencoder, x, fitted.calibration)
+        filled, ends, reader = fitted.calibration.fill(cells.mean), [], fitted.autoencoder.fitted_.reader
+        is_common = filled != cells.mean  # where half of a column's cells are alike, the filling is such a cell
+        for rank, outer in (((1 - coverage) / 2, np.minimum), ((1 + coverage) / 2, np.maximum)):
             noise = np.array([np.interp(rank, RANKS, quantiles) for quantiles in fitted.residuals.T])
-            end = np.where(np.isnan(x), cells.mean + cells.uncertainty * noise, x)
+            end = cells.mean + cells.uncertainty * noise
+            end = np.where(np.isnan(x), np.where(is_common, outer(end, filled), end), x)
             rows = np.asarray(reader.unscale(end))
             ends.append(np.where(np.isnan(x), reader.within(rows), rows))
         return ends[0], ends[1]
@@ -398,14 +417,3 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
         """Return the table with its missing cells [n, d] taken from scaled rows `filled` [n, d]."""
         reader = self.fitted_.autoencoder.fitted_.reader
         return source.complete(reader.restore(reader.within(reader.unscale(filled)), source), is_missing)
-
-
-def _predict(model: Autoencoder, x: np.ndarray, seed: int | None) -> CellPrediction:
-    """Return the prediction of every cell of scaled rows `x` [n, d]; with a seed it draws categories."""
-    key, numbers = jax.random.key(seed or 0), itertools.count()
-    predict = model.fitted_.bind(inference.expectation_and_uncertainty)
-    blocks = inference.blockwise(
-        lambda block: predict(block, jax.random.fold_in(key, next(numbers))), iter([x.astype(np.float32)])
-    )
-    columns = zip(*list(blocks), strict=True)
-    return CellPrediction(*(np.concatenate(arrays).astype(np.float64) for arrays in columns))

@@ -99,13 +99,23 @@ def explain_as(weights: Array, model: Model, x: Array, cells: Array) -> Array:
 
 
 @compiled
-def expectation_and_uncertainty(weights: Array, model: Model, x: Array, key: Array) -> tuple[Array, Array, Array]:
+def log_density_toward(weights: Array, model: Model, x: Array, cells: Array, trust: Array, log_shares: Array) -> Array:
+    """Return `log_density_as` with categories pulled towards their shares, as `expectation_and_uncertainty` has it."""
+    outcome = _outcome(assemble(model, weights), x).toward_shares(trust, log_shares)
+    return outcome.log_density_by_column(cells, ~jnp.isnan(cells))[0]
+
+
+@compiled
+def expectation_and_uncertainty(
+    weights: Array, model: Model, x: Array, key: Array, trust: Array, log_shares: Array
+) -> tuple[Array, Array, Array]:
     """Return the expected rows of `x` [n, d], how uncertain each entry is (1 where that is not known), and a draw.
 
     An entry that is not there is expected given those that are, where the likelihood has columns go together; those are
-    themselves. The other two are of each column by itself.
+    themselves. The other two are of each column by itself. Probabilities of categories are pulled towards their shares
+    (see `Outcome.toward_shares`).
     """
-    outcome = _outcome(assemble(model, weights), x)
+    outcome = _outcome(assemble(model, weights), x).toward_shares(trust, log_shares)
     mean, uncertainty = outcome.conditional_mean(x, ~jnp.isnan(x))[0], outcome.uncertainty()
     uncertainty = (
         jnp.ones_like(mean) if uncertainty is None else jnp.where(jnp.isnan(uncertainty[0]), 1, uncertainty[0])

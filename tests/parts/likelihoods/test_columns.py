@@ -90,6 +90,20 @@ def test_doubt_is_the_chance_of_another_code() -> None:
         np.testing.assert_allclose(uncertainty[:, column], 1 - np.asarray(share).max(axis=1), rtol=1e-5)
 
 
+def test_probabilities_are_pulled_towards_shares() -> None:
+    """They are pᵃ s¹⁻ᵃ over their sum: with a = 0 the shares, with a = 1 the probabilities to the bit; numbers stay."""
+    head, outcome = built(Columns())
+    trust, flat = np.array([0.25, 0.5, 0.0, 0.3, 1.0]), np.linspace(1, 2, 14)
+    pulled = outcome.toward_shares(jnp.array(trust), jnp.log(flat))
+    np.testing.assert_array_equal(pulled.mean()[:, [1, 3]], outcome.mean()[:, [1, 3]])
+    for column, start in ((0, 0), (2, 3), (4, 5)):
+        before = scipy.special.softmax(logits(head)[column], axis=1)
+        due = before ** trust[column] * flat[start : start + before.shape[1]] ** (1 - trust[column])
+        found = pulled.shares()[column]
+        np.testing.assert_allclose(found, due / due.sum(axis=1, keepdims=True), rtol=1e-5)
+    np.testing.assert_array_equal(pulled.shares()[4], outcome.shares()[4])
+
+
 WEIGHT = np.array([1.0, 1, 1, 1, 2, 0, 2])
 
 
