@@ -44,8 +44,8 @@ def thresholds(*layers: Layer) -> Function:
     """Return the network of layers I[x W + b >= 0]."""
     arrays = [np.asarray(array, np.float32) for layer in layers for array in layer]
     widths = tuple(len(bias) for bias in arrays[1::2])
-    road, _ = MLP(widths, activation="threshold").encoder(Row((len(arrays[0]),)))
-    network = jax.jit(fill_specs(road, arrays).__call__)
+    encoder, _ = MLP(widths, activation="threshold").encoder(Row((len(arrays[0]),)))
+    network = jax.jit(fill_specs(encoder, arrays).__call__)
     return lambda x: np.asarray(network(jnp.asarray(x, jnp.float32), None))
 
 

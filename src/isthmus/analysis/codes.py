@@ -241,7 +241,7 @@ def _scores(
     from sklearn.neighbors import KNeighborsClassifier
 
     scores: dict[str, Any] = {
-        "trustworthiness": [float(trustworthiness(x, each, n_neighbors=neighbors)) for each in points.values()]
+        "trustworthiness": [float(trustworthiness(x, placed, n_neighbors=neighbors)) for placed in points.values()]
     }
     if labels is not None:
         count = int(known.sum())
@@ -250,7 +250,7 @@ def _scores(
         classes = np.unique(labels[known].astype(str), return_inverse=True)[1]
         folds = KFold(FOLDS, shuffle=True, random_state=seed)
         scores["neighbor_accuracy"] = [
-            float(cross_val_score(KNeighborsClassifier(neighbors), each[known], classes, cv=folds).mean())
-            for each in points.values()
+            float(cross_val_score(KNeighborsClassifier(neighbors), placed[known], classes, cv=folds).mean())
+            for placed in points.values()
         ]
     return pd.DataFrame(scores, index=pd.Index(list(points), name="code"))

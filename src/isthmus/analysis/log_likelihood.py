@@ -95,8 +95,8 @@ def _evidence(weights: Array, model: Model, x: Array, key: Array, draws: int, at
         z = posterior.sample(jax.random.fold_in(key, i), at_once)
         outcome = network.decode(z, None, code.condition)
         constants = outcome.log_constants() if observed is None else jnp.where(observed, outcome.log_constants(), 0)
-        each = outcome.log_density_by_column(x, observed) + constants
-        log_weights = posterior.log_weights(jnp.sum(each, axis=-1), z)  # [at_once, n]
+        density = outcome.log_density_by_column(x, observed) + constants
+        log_weights = posterior.log_weights(jnp.sum(density, axis=-1), z)  # [at_once, n]
         is_requested = i * at_once + jnp.arange(at_once) < draws
         log_weights = jnp.where(is_requested[:, None], log_weights, -jnp.inf)
         return jnp.logaddexp(total, jax.scipy.special.logsumexp(log_weights, axis=0))

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.anomaly.calibration import Means
 from isthmus.anomaly.detector import AnomalyDetector
 from isthmus.anomaly.scores import PARTS, NeighborScore
-from isthmus.anomaly.tables import marked_blocks, open_each
+from isthmus.anomaly.tables import marked_blocks, open_sources
 from isthmus.data.rows import finite_blocks
 from isthmus.data.source import Source
 from isthmus.data.sources import open_numbers
@@ -147,9 +147,9 @@ def series_error(
     """
     values, _ = _read(series)
     if isinstance(model, list | tuple):
-        are_detectors = len(model) > 0 and all(isinstance(each, AnomalyDetector) for each in model)
+        are_detectors = len(model) > 0 and all(isinstance(detector, AnomalyDetector) for detector in model)
         require(are_detectors, "model", "a list of at least one anomaly detector", model)
-        error = np.mean([_detector_score(each, values, step) for each in model], axis=0)
+        error = np.mean([_detector_score(detector, values, step) for detector in model], axis=0)
     elif isinstance(model, AnomalyDetector):
         error = _detector_score(model, values, step)
     else:
@@ -186,7 +186,7 @@ def expected_series(detector: AnomalyDetector, series: Any, step: int = 1) -> np
     is_own = detector.fitted_.is_own
 
     def usual(score: NeighborScore, pieces: Windows) -> np.ndarray:
-        blocks = marked_blocks([score], open_each([score], pieces))
+        blocks = marked_blocks([score], open_sources([score], pieces))
         scaled = np.concatenate([score.nearest_usual(rows, is_own=is_own) for ((rows, _),) in blocks])
         return score.model.fitted_.reader.unscale(scaled)
 
@@ -206,7 +206,7 @@ def _step_score(score: NeighborScore, values: np.ndarray, step: int, is_own: boo
     channels = values.shape[1]
 
     def parts(pieces: Windows) -> np.ndarray:
-        blocks = marked_blocks([score], open_each([score], pieces))
+        blocks = marked_blocks([score], open_sources([score], pieces))
         by_column = np.concatenate([score.parts(*marked, is_own=is_own) for (marked,) in blocks], axis=1)
         by_step = by_column.reshape(len(by_column), len(pieces), -1, channels)  # [parts, n, size, channels]
         whole = np.broadcast_to(by_step.sum(axis=2, keepdims=True), by_step.shape)

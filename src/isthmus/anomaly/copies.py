@@ -37,9 +37,9 @@ def fitted_copies(
     return [(model,) for model in models]
 
 
-def see_alike(one: Reconstructor, other: Reconstructor) -> bool:
+def see_alike(model: Reconstructor, other: Reconstructor) -> bool:
     """Say whether two fitted autoencoders are given a row in the same form and on the same scale."""
-    first, second = one.fitted_, other.fitted_
+    first, second = model.fitted_, other.fitted_
     if first.row != second.row or first.reader.learned.keys() != second.reader.learned.keys():
         return False
     return all(np.array_equal(array, second.reader.learned[name]) for name, array in first.reader.learned.items())

@@ -25,7 +25,7 @@ from isthmus.anomaly.scores import (
     stored_model,
     stored_score,
 )
-from isthmus.anomaly.tables import contributions, open_each, take_rows, takeable, total_scores
+from isthmus.anomaly.tables import contributions, open_sources, take_rows, takeable, total_scores
 from isthmus.anomaly.thresholds import ThresholdName, ValidationScores
 from isthmus.core.coercion import short
 from isthmus.core.constraints import AnyOf, Choice, Constraint, Interval, Seed, Whole
@@ -256,7 +256,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         per_feature : return what each column adds to it, [n, d]; else the sum over columns, [n].
         """
         fitted = self.fitted_
-        added = fitted.contributions(open_each(fitted.scores, X))
+        added = fitted.contributions(open_sources(fitted.scores, X))
         return added if per_feature else added.sum(axis=1)
 
     def score_samples(self, X: Any) -> np.ndarray:
@@ -305,7 +305,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         import pandas as pd
 
         fitted = self.fitted_
-        sources = open_each(fitted.scores, X)
+        sources = open_sources(fitted.scores, X)
         first, source = fitted.scores[0].model.fitted_, sources[0]
         score, added, usual = explained(fitted.scores, sources, is_own=fitted.is_own, of_nothing=fitted.of_nothing)
         rows = first.reader.unscale(usual.astype(source.dtype))

@@ -84,7 +84,7 @@ def _candidates(score: NeighborScore, marked: Marked, expected: np.ndarray, adde
         return is_there
     distance = np.abs(np.nan_to_num(rows - expected)) / score.spread[0]
     is_among = np.zeros(rows.shape, bool)
-    for each in (added, distance):
-        places = np.argpartition(-each, CANDIDATES, axis=1)[:, :CANDIDATES]
+    for amounts in (added, distance):
+        places = np.argpartition(-amounts, CANDIDATES, axis=1)[:, :CANDIDATES]
         np.put_along_axis(is_among, places, True, axis=1)
     return is_among & is_there

@@ -21,7 +21,7 @@ MOST_TRIED = 16  # categories of a column
 MOST_LINEAR = 2000  # columns that are expected as a linear function of the others
 RIDGE = 1e-3  # of a variance, added to it
 LEAST_SPREAD = 1e-9  # of a column
-DOUBT = 0.01  # the share of a probability that all categories have alike
+SMOOTHING = 0.01  # the share of a probability that all categories have alike
 LEAST_ENTROPY = 1.0  # nats that the error of a category is measured by, at least
 WITHOUT_ERROR = np.finfo(np.float32).max  # the root of the mean error of a column whose error does not count
 PARTS = 3  # of a score: distance, error and density
@@ -112,7 +112,7 @@ class NeighborScore:
         """
         fitted = self.model.fitted_
         count = (fitted.row.categories or ())[column]
-        tried = [np.full(len(rows), each, np.float32) for each in range(count)] if count <= MOST_TRIED else [first]
+        tried = [np.full(len(rows), column, np.float32) for column in range(count)] if count <= MOST_TRIED else [first]
         if fitted.row.may_be_missing and count > MOST_TRIED:
             hidden = rows.copy()
             hidden[:, column] = np.nan
@@ -296,9 +296,9 @@ def _deviation(model: Reconstructor, rows: np.ndarray, weight: np.ndarray) -> np
 
 
 def _doubted(row: Row, error: np.ndarray) -> np.ndarray:
-    """Return errors by column [n, d], −log p of categories with `DOUBT` about p: so it has an end."""
+    """Return errors by column [n, d], −log p of categories with `SMOOTHING` about p: so it has an end."""
     if row.categories is None:
         return error
     count = np.array(row.categories)
-    even = DOUBT / np.maximum(count, 1)
-    return np.where(count > 0, -np.log((1 - DOUBT) * np.exp(-error) + even), error)
+    even = SMOOTHING / np.maximum(count, 1)
+    return np.where(count > 0, -np.log((1 - SMOOTHING) * np.exp(-error) + even), error)

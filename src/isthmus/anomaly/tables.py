@@ -18,7 +18,7 @@ from isthmus.data.text_table import TextTable
 Marked = tuple[np.ndarray, np.ndarray]  # scaled rows [n, d], and where a category is that the fit has not had
 
 
-def open_each(scores: Sequence[NeighborScore], X: Any) -> list[Source]:
+def open_sources(scores: Sequence[NeighborScore], X: Any) -> list[Source]:
     """Return the sources of a table, as each of the models reads it; a file or a stream is opened once."""
     if scores[0].model.fitted_.reader.text is None and isinstance(opened := open_table(X), ColumnSource):
         X = opened
@@ -57,7 +57,7 @@ def added_by_columns(
 
 def total_scores(scores: Sequence[NeighborScore], table: Any, *, is_own: bool) -> np.ndarray:
     """Return the scores of the rows of a table, [n], the mean over models."""
-    blocks = contributions(scores, open_each(scores, table), is_own=is_own)
+    blocks = contributions(scores, open_sources(scores, table), is_own=is_own)
     return np.concatenate([block.sum(axis=1) for block in blocks])
 
 

@@ -73,8 +73,8 @@ def parts(
         raise UnknownPart(f"no kind of parts is called {kind!r}.{suggestion(kind, part_kinds())} There are: {there}.")
     shown = {name: part_names(name) for name in (part_kinds() if kind is None else [kind])}
     if find is not None:
-        found = search_parts(find)
-        shown = {name: kept for name in shown if (kept := [part for place, part in found if place == name])}
+        matches = search_parts(find)
+        shown = {name: named for name in shown if (named := [part for place, part in matches if place == name])}
         if not shown:
             raise UnknownPart(f"no part says anything of {find!r}: try a shorter word, or isthmus parts for all.")
     tables: list[RenderableType] = []

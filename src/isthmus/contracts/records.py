@@ -23,7 +23,7 @@ LAST_STEP: Any = np.int32(2**31 - 1)  # the step at which every schedule has end
 Record = Mapping[str, float]  # an epoch: epoch, loss, every term by name, validation_loss, weight_change, seconds
 Arrays = dict[str, np.ndarray]
 KnownCategories = Mapping[int, tuple[int, ...]]  # those that earlier fits had, by column read as categories
-Blocks = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]  # reads a table anew: rows [n, d], weights [n]
+Blocks = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]  # reads a table again: rows [n, d], weights [n]
 
 
 class End(NamedTuple):

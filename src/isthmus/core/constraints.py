@@ -128,7 +128,7 @@ class ManyParts(Constraint):
             return ()
         values = value if isinstance(value, list | tuple) else [value]
         require(len(values) <= MOST_PARTS, self.contract.kind, f"at most {MOST_PARTS} parts", len(values))
-        return tuple(resolve(self.contract, each) for each in values)
+        return tuple(resolve(self.contract, item) for item in values)
 
     def to_json(self, value: Any) -> Any:
         return [part.to_json() for part in self.resolve(value)]
@@ -136,7 +136,7 @@ class ManyParts(Constraint):
     def from_json(self, name: str, data: Any) -> Any:
         require(isinstance(data, list), name, "a list of parts", data)
         require(len(data) <= MOST_PARTS, name, f"at most {MOST_PARTS} parts", len(data))
-        return [part_from_json(self.contract.kind, each) for each in data]
+        return [part_from_json(self.contract.kind, item) for item in data]
 
     def parts(self, value: Any) -> dict[str, Part]:
         try:
@@ -220,7 +220,7 @@ class Choice(Constraint):
         return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
     def holds(self, value: Any) -> bool:
-        return any(value is one or (isinstance(value, str) and value == one) for one in self.values)
+        return any(value is allowed or (isinstance(value, str) and value == allowed) for allowed in self.values)
 
 
 @dataclass(frozen=True)

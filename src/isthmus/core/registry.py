@@ -65,14 +65,14 @@ def search_parts(text: str) -> list[tuple[str, str]]:
     """
     begins_with = re.compile(rf"(?<![^\W_]){re.escape(text)}", re.IGNORECASE)
     plain = plain_word(re.sub("[ -]", "", text))
-    found = []
+    matches = []
     for kind in part_kinds():
         for name in part_names(kind):
             said = " ".join((inspect.getdoc(find_part(kind, name)) or "").split())
             is_called = any(word.startswith(plain) for word in (plain_word(name), *other_words(kind, name)))
             if is_called or begins_with.search(f"{name} {said}"):
-                found.append((kind, name))
-    return found
+                matches.append((kind, name))
+    return matches
 
 
 def register_contract(kind: str, contract: type[Any]) -> None:

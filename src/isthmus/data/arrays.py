@@ -180,9 +180,9 @@ def _from_objects(array: np.ndarray) -> np.ndarray:
                 is_text = isinstance(value, str | bytes)
                 kind = "text" if is_text else f"values of type {type(value).__name__}"
                 refused = InvalidData if is_text else NotNumbers
-                more = "" if is_text else f" To NumPy, {error}."
+                reason = "" if is_text else f" To NumPy, {error}."
                 raise refused(
                     f"column {column}: expected numbers; got {kind} ({short(str(value))}, row {row}). Turn it into "
-                    f"numbers or leave it out.{more}"
+                    f"numbers or leave it out.{reason}"
                 ) from error
         raise

@@ -206,8 +206,8 @@ class ColumnSource(Source):
         if not refused:
             return
         field, others = refused[0], len(refused) - 1
-        more = f" {others} more columns hold no numbers either." if others > 1 else ""
-        more = " One more column holds no numbers either." if others == 1 else more
+        rest = f" {others} more columns hold no numbers either." if others > 1 else ""
+        rest = " One more column holds no numbers either." if others == 1 else rest
         batches = (batch.column(field.name).to_pylist() for batch in self.record_batches(1000))
         values = ((row, value) for row, value in enumerate(itertools.chain.from_iterable(batches)) if value is not None)
         first = next(values)
@@ -217,7 +217,7 @@ class ColumnSource(Source):
             kind = "numbers written as text"
         raise InvalidData(
             f"column {field.name!r}: expected numbers; got {kind} ({value!r}, row {row}). Turn it into numbers or "
-            f"leave it out.{more}"
+            f"leave it out.{rest}"
         )
 
 

@@ -46,8 +46,8 @@ class ReadingOptions(NamedTuple):
 
     def check(self) -> None:
         """Raise `InvalidPart` for what no file can be read by."""
-        is_one = self.sep is None or (isinstance(self.sep, str) and len(self.sep) == 1 and self.sep not in '"\r\n')
-        require(is_one, "sep", "one character that may stand between cells, or None", self.sep)
+        is_sign = self.sep is None or (isinstance(self.sep, str) and len(self.sep) == 1 and self.sep not in '"\r\n')
+        require(is_sign, "sep", "one character that may stand between cells, or None", self.sep)
         require(self.decimal in (None, ".", ","), "decimal", "'.', ',' or None", self.decimal)
         require(
             self.encoding is None or _is_encoding(self.encoding), "encoding", "one that Python knows", self.encoding

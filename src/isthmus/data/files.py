@@ -61,8 +61,8 @@ def _listed_paths(data: Any) -> list[str | Path]:
         is_row = is_series or (isinstance(data, np.ndarray) and data.ndim == 1)
         data = data.tolist() if is_row and isinstance(data, np.ndarray) else list(data) if is_row else []
     paths = list(data)
-    looks_like_one = bool(paths) and isinstance(paths[0], str | Path) and len(str(paths[0])) < MOST_PATH
-    return paths if looks_like_one and all(isinstance(path, str | Path) for path in paths) else []
+    looks_like_path = bool(paths) and isinstance(paths[0], str | Path) and len(str(paths[0])) < MOST_PATH
+    return paths if looks_like_path and all(isinstance(path, str | Path) for path in paths) else []
 
 
 def is_folder(path: str | Path) -> bool:

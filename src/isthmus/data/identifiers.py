@@ -99,9 +99,9 @@ class _Column:
 def sentence(names: Collection[str]) -> str:
     """Return what is said of columns that are left out."""
     listed = ", ".join(map(repr, names))
-    several = len(names) > 1
+    are_many = len(names) > 1
     example = next(iter(names))
     return (
-        f"left out {'columns' if several else 'column'} {listed}: nearly every row has a value of its own there. "
+        f"left out {'columns' if are_many else 'column'} {listed}: nearly every row has a value of its own there. "
         f"columns={{{example!r}: 'categorical'}} (or 'numeric') keeps it, 'ignored' leaves it out without this note."
     )

@@ -38,9 +38,9 @@ def check_own_types(schema: Schema, kind: Any) -> None:
             continue
         sorts.setdefault((column.kind, column.type, column.own, column.declared is None), column)
     for column in sorts.values():
-        one = Schema((replace(column, name="x"),))
+        trial = Schema((replace(column, name="x"),))
         try:
-            kind.build_frame(one.undo(np.zeros((1, 1))), one.own(), ["x"])
+            kind.build_frame(trial.undo(np.zeros((1, 1))), trial.own(), ["x"])
         except _FAILURES as error:
             raise InvalidPart(
                 f"the column {short(column.name)} of type {short(column.type)} cannot be {short(column.own)}."

@@ -164,8 +164,8 @@ def _not_finite(source: Source, rows: int) -> str:
     column, others = int(np.argmax(is_bad)), int(np.sum(is_bad)) - 1
     kind = next(kind for kind, count in counts.items() if count[column])
     count, first = counts[kind][column], firsts[kind][column]
-    more = f", and so do {others} more columns" if others > 1 else ", and so does one more column"
+    rest = f", and so do {others} more columns" if others > 1 else ", and so does one more column"
     return (
         f"{source.row.column(column)} holds {kind} in {count} row{'s' if count > 1 else ''} (first: {first})"
-        f"{more if others else ''}: fill or drop them first."
+        f"{rest if others else ''}: fill or drop them first."
     )

@@ -107,8 +107,8 @@ class Source(abc.ABC):
             If it is one row of several axes instead of a table of rows.
         """
         image = row.shape[1:] if row.shape[0] == 1 else row.shape  # of one channel it is [height, width] too
-        is_one = isinstance(data, np.ndarray) and data.ndim > 1 and data.shape in (row.shape, image)
-        if is_one and not (data.ndim == 2 and data.shape[1] == row.size):
+        is_table = isinstance(data, np.ndarray) and data.ndim > 1 and data.shape in (row.shape, image)
+        if is_table and not (data.ndim == 2 and data.shape[1] == row.size):
             raise InvalidData(
                 f"X: expected a table of rows; got one row, of shape {data.shape}. Pass X.reshape{(1, *row.shape)}."
             )

@@ -66,11 +66,11 @@ def _count_decimals(block: np.ndarray, slack: float) -> np.ndarray:
     return counts
 
 
-def wider(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def wider(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return the ranges [3, d] of the rows of both tables."""
-    is_free = np.stack([one[2], other[2]]).min(axis=0) == NOT_ROUNDED
-    decimals = np.where(is_free, NOT_ROUNDED, np.maximum(one[2], other[2]))
-    return np.stack([np.minimum(one[0], other[0]), np.maximum(one[1], other[1]), decimals])
+    is_free = np.stack([first[2], second[2]]).min(axis=0) == NOT_ROUNDED
+    decimals = np.where(is_free, NOT_ROUNDED, np.maximum(first[2], second[2]))
+    return np.stack([np.minimum(first[0], second[0]), np.maximum(first[1], second[1]), decimals])
 
 
 def are_ranges(ranges: np.ndarray) -> bool:

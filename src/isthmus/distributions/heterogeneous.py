@@ -65,8 +65,8 @@ class HeterogeneousOutcome(Outcome):
     def log_density_by_column(self, x: Array, observed: Array | None = None) -> Array:
         x, mask = (x, None) if observed is None else (jnp.where(observed, x, 0), self._number(observed))
         numbers = None if self.numbers is None else self.numbers.log_density_by_column(self._number(x), mask)
-        each = self._joined(numbers, self._log_shares(x))
-        return each if observed is None else jnp.where(observed, each, 0)
+        by_column = self._joined(numbers, self._log_shares(x))
+        return by_column if observed is None else jnp.where(observed, by_column, 0)
 
     def log_constants(self) -> Array:
         constant = 0.0 if self.numbers is None else self.numbers.log_constants()
@@ -84,9 +84,7 @@ class HeterogeneousOutcome(Outcome):
     def sample(self, key: Array) -> Array:
         keys = jax.random.split(key, 1 + len(self.logits))
         numbers = None if self.numbers is None else self.numbers.sample(keys[0])
-        codes = [
-            jax.random.categorical(each, logit, axis=-1) for each, logit in zip(keys[1:], self.logits, strict=True)
-        ]
+        codes = [jax.random.categorical(key, logit, axis=-1) for key, logit in zip(keys[1:], self.logits, strict=True)]
         return self._joined(numbers, codes)
 
     def uncertainty(self) -> Array | None:

@@ -37,7 +37,7 @@ class JointOutcome(Outcome):
 
     def sample(self, key: Array) -> Array:
         keys = jax.random.split(key, len(self.outcomes))
-        return jnp.concatenate([o.sample(each) for o, each in zip(self.outcomes, keys, strict=True)], -1)
+        return jnp.concatenate([o.sample(key) for o, key in zip(self.outcomes, keys, strict=True)], -1)
 
     def conditional_mean(self, x: Array, observed: Array) -> Array:
         parts = zip(self.outcomes, self._cut(x), self._cut(observed), strict=True)

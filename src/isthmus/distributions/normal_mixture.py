@@ -20,17 +20,17 @@ class NormalMixtureOutcome(Density):
 
     def log_prob_by_column(self, x: Array, observed: Array | None = None) -> Array:
         if observed is None:
-            return self._in_turn(self._each(x))
-        each = jnp.where(observed[..., None, :], self._each(jnp.where(observed, x, 0)), 0)
-        return jnp.where(observed, self._in_turn(each), 0)
+            return self._in_turn(self._by_component(x))
+        by_component = jnp.where(observed[..., None, :], self._by_component(jnp.where(observed, x, 0)), 0)
+        return jnp.where(observed, self._in_turn(by_component), 0)
 
     def conditional_mean(self, x: Array, observed: Array) -> Array:
-        each = jnp.where(observed[..., None, :], self._each(jnp.where(observed, x, 0)), 0)
-        share = jax.nn.softmax(self.log_share + jnp.sum(each, axis=-1), axis=-1)  # given what is observed
+        by_component = jnp.where(observed[..., None, :], self._by_component(jnp.where(observed, x, 0)), 0)
+        share = jax.nn.softmax(self.log_share + jnp.sum(by_component, axis=-1), axis=-1)  # given what is observed
         return jnp.where(observed, x, jnp.sum(share[..., None] * self.center, axis=-2))
 
     def marginal_log_prob(self, x: Array) -> Array:
-        return logsumexp(self.log_share[..., None] + self._each(x), axis=-2)
+        return logsumexp(self.log_share[..., None] + self._by_component(x), axis=-2)
 
     def mean(self) -> Array:
         return jnp.sum(self._share() * self.center, axis=-2)
@@ -52,22 +52,22 @@ class NormalMixtureOutcome(Density):
         return away - apart / 2
 
     def sample(self, key: Array) -> Array:
-        one, two = jax.random.split(key)
-        which = jax.random.categorical(one, self.log_share, axis=-1)[..., None, None]
+        component_key, noise_key = jax.random.split(key)
+        which = jax.random.categorical(component_key, self.log_share, axis=-1)[..., None, None]
         center, deviation = (
             jnp.take_along_axis(array, which, axis=-2)[..., 0, :] for array in (self.center, self.deviation)
         )
-        return center + deviation * jax.random.normal(two, center.shape, center.dtype)
+        return center + deviation * jax.random.normal(noise_key, center.shape, center.dtype)
 
     def _share(self) -> Array:
         return jnp.exp(self.log_share)[..., None]  # [k, n, components, 1]
 
-    def _each(self, x: Array) -> Array:
+    def _by_component(self, x: Array) -> Array:
         """Return the log-density of every column in every component, [k, n, components, d]."""
         return log_normal(x[..., None, :], self.center, self.deviation)
 
-    def _in_turn(self, each: Array) -> Array:
+    def _in_turn(self, by_component: Array) -> Array:
         """Return the log-density of each column given those before it, [k, n, d], of that in each component."""
-        sums = jnp.cumsum(each[..., :-1], axis=-1)
-        before = self.log_share[..., None] + jnp.concatenate([jnp.zeros_like(each[..., :1]), sums], axis=-1)
-        return logsumexp(jax.nn.log_softmax(before, axis=-2) + each, axis=-2)
+        sums = jnp.cumsum(by_component[..., :-1], axis=-1)
+        before = self.log_share[..., None] + jnp.concatenate([jnp.zeros_like(by_component[..., :1]), sums], axis=-1)
+        return logsumexp(jax.nn.log_softmax(before, axis=-2) + by_component, axis=-2)

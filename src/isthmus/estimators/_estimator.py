@@ -58,7 +58,9 @@ class Estimator(BaseEstimator, Storable, Generic[FittedType]):
     def __new__(cls, *_: Any, **parameters: Any) -> Self:
         """Refuse parameters that there are not, with what to write in their place."""
         known = cls._get_param_names()
-        takes_any = any(each.kind is each.VAR_KEYWORD for each in inspect.signature(cls.__init__).parameters.values())
+        takes_any = any(
+            parameter.kind is parameter.VAR_KEYWORD for parameter in inspect.signature(cls.__init__).parameters.values()
+        )
         for name in () if takes_any else parameters:
             if name not in known:
                 raise UnknownParameter(

@@ -13,7 +13,7 @@ LEAST_CELLS = 80  # of a column whose residuals stand for themselves; of fewer, 
 LEAST_SHARE = 0.1  # of the cells that are hidden
 LEAST_CHANCE = 0.05  # of a cell that is hidden by value, beside the square of its rank
 AT_RANDOM, SMALL, LARGE = "at random", "small", "large"
-HIDINGS = (AT_RANDOM, SMALL, LARGE) * 4  # in what ways cells are hidden, each time anew
+HIDINGS = (AT_RANDOM, SMALL, LARGE) * 4  # in what ways cells are hidden, drawn again each time
 
 
 class Hiding(NamedTuple):

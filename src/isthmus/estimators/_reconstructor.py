@@ -103,8 +103,8 @@ class FittedAutoencoder(Fitted):
         among = is_unseen.any(axis=1)
         if among.any():
             x, unseen = rows[among], is_unseen[among]
-            of_each = [self._by_block(inference.log_density_as, x, cells) for cells in self._categories(unseen)]
-            least = np.min(of_each, axis=0)
+            densities = [self._by_block(inference.log_density_as, x, cells) for cells in self._categories(unseen)]
+            least = np.min(densities, axis=0)
             log_density[among] = np.where(unseen, -self._at_least_rare(-least), log_density[among])
         return np.where(self.is_outside(rows), -np.inf, log_density)
 
@@ -392,8 +392,8 @@ class Reconstructor(Encoder, Estimator[FittedAutoencoder]):
 
     def _require_rows(self, n: int) -> None:
         """Refuse to make more rows than there is memory for."""
-        each = self.fitted_.row.size + self.fitted_.n_components
-        require_memory(24 * n * each, f"making {n:,} rows", "Ask for fewer at a time.")
+        numbers = self.fitted_.row.size + self.fitted_.n_components
+        require_memory(24 * n * numbers, f"making {n:,} rows", "Ask for fewer at a time.")
 
     def _decode(self, codes: np.ndarray) -> Any:
         """Return the rows of the nearest codes [n, size + c] that the neck can give."""

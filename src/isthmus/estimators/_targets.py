@@ -84,8 +84,8 @@ class ClassTarget(Target):
         return heads[0] if len(heads) == 1 else JointHead(heads, tuple(self.widths))
 
     def encode(self, target: np.ndarray, weight: np.ndarray) -> Any:
-        each = zip(target.T, self.classes, self.widths, strict=True)
-        one_hot = [jax.nn.one_hot(column.astype(np.int32), len(of))[:, -width:] for column, of, width in each]
+        outputs = zip(target.T, self.classes, self.widths, strict=True)
+        one_hot = [jax.nn.one_hot(column.astype(np.int32), len(of))[:, -width:] for column, of, width in outputs]
         return jnp.concatenate(one_hot, axis=1)
 
     def groups(self, target: np.ndarray) -> np.ndarray | None:

@@ -93,15 +93,15 @@ def default_autoencoder(rows: int, random_state: Any = 0, max_epochs: int | None
     comes with its rank, and the weights decay by 100 / rows.
     """
     batch = min(max(rows // 32, 32), 256)
-    in_one = max(-(-rows // batch), 1)
-    epochs = min(max(round(STEPS / in_one), 10), 300) if max_epochs is None else max_epochs
+    batches = max(-(-rows // batch), 1)
+    epochs = min(max(round(STEPS / batches), 10), 300) if max_epochs is None else max_epochs
     return Autoencoder(
         64,
         encoder="mlp((256, 128), ranks=32)",
         likelihood="squared_error",
         scaling="standard",
         corruption="varied_masking(0, 0.5)",
-        optimizer=f"adam(cosine(0.005, {max(epochs * in_one, 1)}), weight_decay={min(DECAY / max(rows, 1), 1):.3g})",
+        optimizer=f"adam(cosine(0.005, {max(epochs * batches, 1)}), weight_decay={min(DECAY / max(rows, 1), 1):.3g})",
         batch_size=batch,
         max_epochs=epochs,
         stops=None,

@@ -38,7 +38,7 @@ class EquinoxModule(BackboneModule):
 def from_equinox(module: Callable[..., Any]) -> BackboneModule:
     """Return an Equinox module for one row, [d] to [width], as a module of a backbone, [n, d] to [n, width].
 
-    Its weights start anew for each `random_state`: uniform, with the mean and the deviation of the array they
+    Its weights are drawn again for each `random_state`: uniform, with the mean and the deviation of the array they
     replace. Arrays of one value start as they are.
 
     Parameters

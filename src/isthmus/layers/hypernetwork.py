@@ -213,14 +213,14 @@ class Generated(BackboneModule):
     def _row_by_row(self, conditions: Array, x: Array, key: Array | None) -> Array:
         """Return what is made of `x` [n, d] with weights made for each of `conditions` [n, inputs]."""
 
-        def one(condition: Array, row: Array, key: Array | None) -> Array:
+        def run_row(condition: Array, row: Array, key: Array | None) -> Array:
             return self.hypernetwork.module(condition)(row[None], key)[0]
 
         keys = None if key is None else jax.random.split(key, len(x))
         at_once = max(MOST_NUMBERS // max(self.hypernetwork.numbers_held, 1), 1)
         if at_once >= len(x):
-            return jax.vmap(one)(conditions, x, keys)
-        return jax.lax.map(lambda row: one(*row), (conditions, x, keys), batch_size=at_once)
+            return jax.vmap(run_row)(conditions, x, keys)
+        return jax.lax.map(lambda row: run_row(*row), (conditions, x, keys), batch_size=at_once)
 
     def _task_by_task(self, tasks: Array, task: Array, x: Array, key: Array | None) -> Array:
         """Return what is made of `x` [n, d] with weights made once for each task that a row has."""
@@ -228,8 +228,8 @@ class Generated(BackboneModule):
         def run(embedding: Array) -> Array:
             return self.hypernetwork.module(embedding)(x, key)
 
-        def take(outputs: Array, each: tuple[Array, Array]) -> tuple[Array, None]:
-            embedding, number = each
+        def take(outputs: Array, pair: tuple[Array, Array]) -> tuple[Array, None]:
+            embedding, number = pair
             is_own = task == number
             # No gradient reaches a task without rows, and no work is done for it.
             made = jax.lax.cond(jnp.any(is_own), run, lambda _: jnp.zeros_like(outputs), embedding)

@@ -44,14 +44,14 @@ def pair_weights(weight: Array) -> Array:
     return jnp.outer(weight, weight) * (1 - jnp.eye(len(weight), dtype=weight.dtype))
 
 
-def mean_over_pairs(each: Array, weight: Array, over: Over = "pairs") -> Array:
-    """Return the weighted mean of `each` [..., n, n] over the pairs of rows, and over what stands before.
+def mean_over_pairs(terms: Array, weight: Array, over: Over = "pairs") -> Array:
+    """Return the weighted mean of `terms` [..., n, n] over the pairs of rows, and over what stands before.
 
     With `over="rows"` the sum over the pairs i < j is divided by the number of rows.
     """
     counts = pair_weights(weight)
     total = jnp.sum(counts) if over == "pairs" else 2 * jnp.sum(weight)
-    return jnp.mean(jnp.sum(counts * each, axis=(-2, -1))) / jnp.where(total > 0, total, 1)
+    return jnp.mean(jnp.sum(counts * terms, axis=(-2, -1))) / jnp.where(total > 0, total, 1)
 
 
 def related(forward: ForwardPass, affinity: Affinity) -> tuple[Array, Array]:

@@ -135,7 +135,7 @@ def resume(path: str | os.PathLike[str], job: Job, progress: Progress, fingerpri
         )
     arrays = opened.read()
     restored = jax.tree.unflatten(jax.tree.structure(_tree(progress)), [arrays[name] for name in start])
-    # Other stops, or more epochs, may be asked for now: what has not failed or settled is decided anew.
+    # Other stops, or more epochs, may be asked for now: what has not failed or settled is decided again.
     reasons = tuple(
         reason if reason and reason.stop in ("diverged", "settled") else why_end(job, history)
         for reason, history in zip(reasons, histories, strict=True)

@@ -23,8 +23,8 @@ def find_neighbors(
     points, weight, label = np.asarray(table.x)[:rows], np.asarray(table.weight)[:rows], _label(table)
     if neighborhood.measures and (model.counts is not None or model.may_be_missing):
         points = row_points(points, model.counts, weight, is_table=model.categories is not None, xp=np)
-    linked = [_padded(neighborhood(points, label, seed), len(table.x)) for seed in seeds]
-    links = jax.tree.map(lambda *arrays: np.stack(arrays), *linked)
+    padded = [_padded(neighborhood(points, label, seed), len(table.x)) for seed in seeds]
+    links = jax.tree.map(lambda *arrays: np.stack(arrays), *padded)
     return state._replace(links=links, changed=np.ones(len(seeds), np.float32))
 
 

@@ -194,8 +194,8 @@ def _log_likelihood(outcome: Outcome, batch: Batch, observed: Array | None) -> A
     """Return the log-likelihood [k, n] of what each row must explain: itself, or rows by their strengths."""
     if batch.neighbors is None or batch.strength is None:
         return outcome.log_prob(batch.x, observed)
-    each = jax.vmap(lambda x: _log_prob(outcome, x, observed is not None), in_axes=1)(batch.neighbors)  # [m, k, n]
-    return jnp.einsum("nm,mkn->kn", batch.strength, each)
+    own = jax.vmap(lambda x: _log_prob(outcome, x, observed is not None), in_axes=1)(batch.neighbors)  # [m, k, n]
+    return jnp.einsum("nm,mkn->kn", batch.strength, own)
 
 
 def _log_prob(outcome: Outcome, x: Array, may_be_missing: bool) -> Array:

@@ -64,12 +64,12 @@ def begin(plan: Plan, model: Model, weights: np.ndarray, known: KnownCategories)
 
 @compiled
 def _begin(weights: Array, plan: Plan, model: Model) -> Any:
-    def one(weights: Array) -> tuple[Any, Any]:
+    def start(weights: Array) -> tuple[Any, Any]:
         low, high = weight_range(model, DISCRIMINATOR)
         other = None if plan.discriminator is None else plan.discriminator.direction().init(weights[low:high])
         return plan.optimizer.direction().init(weights), other
 
-    return jax.vmap(one)(weights)
+    return jax.vmap(start)(weights)
 
 
 @compiled
@@ -94,14 +94,14 @@ def epoch(
     model : the skeleton of parameter specs.
     """
 
-    def one(state: TrainingState, order: Array, key: Array, factor: Array) -> tuple[TrainingState, EpochResult]:
+    def run_start(state: TrainingState, order: Array, key: Array, factor: Array) -> tuple[TrainingState, EpochResult]:
         def step(i: Array, carry: tuple[TrainingState, _Sums]) -> tuple[TrainingState, _Sums]:
             return _step(*carry, i, order, key, factor, model, plan, table)
 
         end, sums = jax.lax.fori_loop(0, batches, step, (state, _nothing(model, plan, table, order, state)))
         return end, _result(state.weights, end.weights, sums)
 
-    return _over_starts(one, order.shape[0])(state, order, key, factor)
+    return _over_starts(run_start, order.shape[0])(state, order, key, factor)
 
 
 def _step(
@@ -197,7 +197,7 @@ def validation_loss(
 def _validation_loss(
     weights: Array, model: Model, plan: Plan, table: DeviceTable, key: Array, size: int, draws: int
 ) -> Array:
-    def one(weights: Array) -> Array:
+    def of_start(weights: Array) -> Array:
         def add(i: Array, total: Array) -> Array:
             index = i // draws * size + jnp.arange(size)
             batch = _take(table, jnp.where(index < table.rows, index, ~(index % table.rows)), None)
@@ -208,7 +208,7 @@ def _validation_loss(
         blocks = -(-table.rows // size)
         return jax.lax.fori_loop(0, blocks * draws, add, jnp.zeros(())) / (table.rows * draws)
 
-    return _over_starts(one, weights.shape[0])(weights)
+    return _over_starts(of_start, weights.shape[0])(weights)
 
 
 @partial(compiled, inline=True)  # so that it is traced once, though `_nothing` asks for its terms too

@@ -43,7 +43,7 @@ class Sequences(Source):
             return data
         if is_list and all(isinstance(item, ARRAYS) and item.ndim == 1 for item in data):
             return cls(data)
-        if _is_one(data, row):
+        if _is_sequence(data, row):
             raise InvalidData(f"X: expected a list of sequences; got one sequence, of length {len(data)}. Pass [X].")
         is_flat = depth(data) == 2 and row.size == row.shape[0]  # lists of numbers, and one feature
         return cls(data) if is_list and (depth(data) == 3 or is_flat) else data
@@ -85,7 +85,7 @@ class Sequences(Source):
         return [row[: shape[0]].reshape(shape) for row, shape in zip(values, index, strict=True)]
 
 
-def _is_one(data: Any, row: Row) -> bool:
+def _is_sequence(data: Any, row: Row) -> bool:
     """Say whether `data`, an array or nested lists, is one sequence as those of `row`, and no table of flat rows."""
     features, is_list = row.size // row.shape[0], isinstance(data, list | tuple)
     if depth(data) == 1:

@@ -86,7 +86,7 @@ def by_rows(function: Callable[[Array], Array], x: Array, cells: int) -> Array:
     if rows <= most:
         return function(x)
     size = max(count for count in range(1, most + 1) if rows % count == 0)
-    # Made anew for the gradient: that is faster than to write them to memory and read them again.
+    # Computed again for the gradient: that is faster than to write them to memory and read them again.
     pieces = jax.lax.map(jax.checkpoint(function, prevent_cse=False), x.reshape(-1, size, *x.shape[1:]))
     return pieces.reshape(rows, *pieces.shape[2:])
 

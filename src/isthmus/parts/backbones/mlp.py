@@ -30,7 +30,7 @@ class MLP(Backbone):
     activation : of every hidden layer.
     dropout : chance of a unit to be dropped in training, in [0, 1); the others are divided by 1 - dropout,
         so that the expectation stays and inference changes nothing.
-    dropconnect : chance of a weight in W to be dropped in training, in [0, 1), for each row anew; the others are
+    dropconnect : chance of a weight in W to be dropped in training, in [0, 1), separately for each row; the others are
         divided by 1 - dropconnect. For many rows of wide layers x W is drawn from the normal distribution of the same
         mean and variance instead: `isthmus.dropping` says when, and why.
     ranks : of how many quantiles of a column its rank is read, 0 or at least 2. From 2 on the encoder is given beside

@@ -33,8 +33,8 @@ class NormalPosterior(Posterior):
 
     def log_prob(self, z: Array) -> Array:
         """Return the log-density of `z` [k, n, size], [k, n]."""
-        each = (z - self.mean) ** 2 * jnp.exp(-self.log_variance) + self.log_variance + math.log(2 * math.pi)
-        return -0.5 * jnp.sum(each, axis=-1)
+        terms = (z - self.mean) ** 2 * jnp.exp(-self.log_variance) + self.log_variance + math.log(2 * math.pi)
+        return -0.5 * jnp.sum(terms, axis=-1)
 
     def prior_log_prob(self, z: Array) -> Array:
         return -0.5 * jnp.sum(z**2 + math.log(2 * math.pi), axis=-1)

@@ -22,7 +22,7 @@ class Gaussian(Likelihood):
     """Each column normal, N(μ, σ²), with the loss Σ (x − μ)² / 2σ² + log σ + log(2π) / 2: a true density.
 
     The mean is a linear output, and σ = least + softplus(· + 0.54). The floor keeps the density finite where a
-    column can be told exactly. To compare with other densities, mind that it is one of scaled rows.
+    column can be predicted exactly. To compare with other densities, mind that it is one of scaled rows.
 
     Parameters
     ----------

@@ -76,8 +76,8 @@ class HingeOutcome(Outcome):
 
     def _log_prob(self, x: Array) -> Array:
         right = jnp.sum(x * self.score, axis=-1, keepdims=True)
-        each = (1 - x) * jax.nn.relu(jnp.asarray(self.margin)[..., None] + self.score - right)
-        return -self._counted(each)
+        losses = (1 - x) * jax.nn.relu(jnp.asarray(self.margin)[..., None] + self.score - right)
+        return -self._counted(losses)
 
     def log_density_by_column(self, x: Array, observed: Array | None = None) -> Array:
         return where_observed(lambda x: x * jax.nn.log_softmax(self._log_share(), axis=-1), x, observed)
@@ -92,11 +92,11 @@ class HingeOutcome(Outcome):
     def _log_share(self) -> Array:
         """Return minus the loss if the class were c, by c."""
         distance = self.score[..., None, :] - self.score[..., :, None]  # [k, n, class, other]
-        each = jax.nn.relu(jnp.asarray(self.margin)[..., None, None] + distance)
-        return -jnp.sum(self._counted(each * (1 - jnp.eye(each.shape[-1]))), axis=-1)
+        losses = jax.nn.relu(jnp.asarray(self.margin)[..., None, None] + distance)
+        return -jnp.sum(self._counted(losses * (1 - jnp.eye(losses.shape[-1]))), axis=-1)
 
-    def _counted(self, each: Array) -> Array:
+    def _counted(self, losses: Array) -> Array:
         """Return the losses against the other classes, [..., d], of which all count or the largest one."""
         if self.form == "sum":
-            return each
-        return each * jax.nn.one_hot(jnp.argmax(each, axis=-1), each.shape[-1], dtype=each.dtype)
+            return losses
+        return losses * jax.nn.one_hot(jnp.argmax(losses, axis=-1), losses.shape[-1], dtype=losses.dtype)

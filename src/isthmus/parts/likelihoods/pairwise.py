@@ -68,5 +68,5 @@ class PairwiseOutcome(RankingOutcome):
         counts = jnp.where(together(group) & (relevance[:, None] > relevance), weight, 0)  # [n, n], by i and j
         lead = self.score - jnp.swapaxes(self.score, -1, -2)  # [k, n, n]
         is_logistic = self.form == "logistic"
-        each = jax.nn.softplus(-lead) if is_logistic else jax.nn.relu(jnp.asarray(self.margin)[..., None] - lead)
-        return -jnp.sum(counts * each, axis=-1, keepdims=True)
+        losses = jax.nn.softplus(-lead) if is_logistic else jax.nn.relu(jnp.asarray(self.margin)[..., None] - lead)
+        return -jnp.sum(counts * losses, axis=-1, keepdims=True)

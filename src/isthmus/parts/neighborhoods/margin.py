@@ -71,13 +71,13 @@ class Margin(Neighborhood):
         index = np.repeat(np.arange(len(points), dtype=np.int32)[:, None], self.attract + self.repel, axis=1)
         strength = np.zeros(index.shape, np.float32)
         strength[:, 0] = 1
-        for each, size in zip(*np.unique(label[label >= 0], return_counts=True), strict=True):
+        for number, size in zip(*np.unique(label[label >= 0], return_counts=True), strict=True):
             if size <= self.repel:
                 raise InvalidData(
-                    f"class {each} has {size} rows, and the neighborhood {self} needs at least {self.repel + 1} in "
+                    f"class {number} has {size} rows, and the neighborhood {self} needs at least {self.repel + 1} in "
                     "each class: use a smaller repel."
                 )
-            own, others = np.flatnonzero(label == each), np.flatnonzero((label >= 0) & (label != each))
+            own, others = np.flatnonzero(label == number), np.flatnonzero((label >= 0) & (label != number))
             near, far = min(self.attract - 1, size - 1), min(self.repel, len(others))
             index[own, 1 : near + 1] = own[_nearest(points[own], None, near)]
             strength[own, : near + 1] = 1

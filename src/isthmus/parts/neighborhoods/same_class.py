@@ -16,7 +16,7 @@ MOST_MEMBERS = 10_000
 class SameClass(Neighborhood):
     """Each row explains its class: Ω_i is the class of row i, s_ij = 1/n_c, n_c its size.
 
-    Of a class of more than `members` rows, each row explains that many, drawn anew at each search, with
+    Of a class of more than `members` rows, each row explains that many, drawn again at each search, with
     s_ij = 1/members: every row of the class is as likely to be among them, so the expected loss and gradient are
     those of the whole class. A row without a label explains itself, s_ii = 1.
 
@@ -63,8 +63,8 @@ class SameClass(Neighborhood):
         index = np.repeat(np.arange(len(points), dtype=np.int32)[:, None], width, axis=1)
         strength = np.zeros((len(points), width), np.float32)
         strength[:, 0] = 1
-        for each, size in zip(classes, sizes, strict=True):
-            rows, count = np.flatnonzero(label == each), min(self.members, size)
+        for number, size in zip(classes, sizes, strict=True):
+            rows, count = np.flatnonzero(label == number), min(self.members, size)
             # A window on the shuffled class, one place further for each row: all different, and each row equally often.
             place = (np.arange(size)[:, None] + np.arange(count)) % size
             index[rows, :count] = generator.permutation(rows)[place] if size > count else rows

@@ -65,12 +65,12 @@ def closed_form(model: Network, x: Array, other: Array | None = None) -> Array |
         return None
     x = jnp.nan_to_num(x)
     other = None if other is None else jnp.nan_to_num(other)
-    here = model.neck.slopes(model.encoder(x, None))
-    there = None if other is None else model.neck.slopes(model.encoder(other, None))
-    if here is None:
+    own = model.neck.slopes(model.encoder(x, None))
+    far = None if other is None else model.neck.slopes(model.encoder(other, None))
+    if own is None:
         return None
-    slopes, matrix = here
-    difference = slopes if there is None else slopes - there[0]  # [n, size]
+    slopes, matrix = own
+    difference = slopes if far is None else slopes - far[0]  # [n, size]
     return jnp.square(difference) @ jnp.sum(jnp.square(matrix), axis=0)
 
 
@@ -79,10 +79,10 @@ def squared_norm(model: Network, x: Array, other: Array | None = None) -> Array:
     code, start = _shifted(model, x, other), jnp.zeros_like(x)
     if model.size <= x.shape[1]:
         codes, pull = jax.vjp(code, start)
-        sweeps = jax.vmap(pull)(_each(model.size, codes))[0]  # [size, n, d]
+        sweeps = jax.vmap(pull)(_unit_vectors(model.size, codes))[0]  # [size, n, d]
     else:
         _, push = jax.linearize(code, start)
-        sweeps = jax.vmap(push)(_each(x.shape[1], x))  # [d, n, size]
+        sweeps = jax.vmap(push)(_unit_vectors(x.shape[1], x))  # [d, n, size]
     return jnp.sum(jnp.square(sweeps), axis=(0, 2))
 
 
@@ -103,12 +103,12 @@ def _shifted(model: Network, x: Array, other: Array | None) -> Callable[[Array],
     """Return the code of rows shifted together, less that of the others: its Jacobian at no shift is J."""
 
     def code(shift: Array) -> Array:
-        here = model.encode(x + shift).point
-        return here if other is None else here - model.encode(other + shift).point
+        own = model.encode(x + shift).point
+        return own if other is None else own - model.encode(other + shift).point
 
     return code
 
 
-def _each(size: int, like: Array) -> Array:
+def _unit_vectors(size: int, like: Array) -> Array:
     """Return every unit vector of so many numbers, for each row, [size, n, size]; of the type of `like` [n, ...]."""
     return jnp.broadcast_to(jnp.eye(size, dtype=like.dtype)[:, None, :], (size, len(like), size))

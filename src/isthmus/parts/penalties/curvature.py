@@ -56,7 +56,7 @@ class Curvature(Penalty):
         noise, *probes = jax.random.split(jax.random.key(0) if forward.key is None else forward.key, 1 + self.draws)
         away = self.deviation * jax.random.normal(noise, (self.draws, *x.shape), x.dtype)
         others = x + jnp.where(forward.is_measured, away, 0)  # a category stays
-        each = jax.vmap(
+        norms = jax.vmap(
             lambda other, probe: norm(self.form, forward.model, x, other, probe, 1, is_round=forward.is_round)
         )(others, jnp.stack(probes))
-        return jnp.mean(each, axis=0)
+        return jnp.mean(norms, axis=0)

@@ -51,11 +51,11 @@ class TaskMemory(Penalty):
 
     def start(self, model: Network, known: KnownCategories) -> tuple[Remembered, ...]:
         """Return what each hypernetwork makes now, for the tasks that earlier fits have seen."""
-        return tuple(_remember(each, known.get(each.column, ())) for each in _task_networks(model))
+        return tuple(_remember(network, known.get(network.column, ())) for network in _task_networks(model))
 
     def __call__(self, forward: ForwardPass) -> Array:
         networks = _task_networks(forward.model)
-        return sum((_movement(*each) for each in zip(networks, forward.memory, strict=True)), start=jnp.zeros(()))
+        return sum((_movement(*pair) for pair in zip(networks, forward.memory, strict=True)), start=jnp.zeros(()))
 
 
 def _task_networks(model: Network) -> list[Hypernetwork]:
@@ -89,8 +89,8 @@ def _movement(network: Hypernetwork, past: Remembered) -> Array:
     def distance(embedding: Array, weights: Array) -> Array:
         return jnp.sum(jnp.square(network.weights(jax.lax.stop_gradient(embedding)) - weights))
 
-    def add(total: Array, each: tuple[Array, Array, Array]) -> tuple[Array, None]:
-        embedding, weights, is_old = each
+    def add(total: Array, task: tuple[Array, Array, Array]) -> tuple[Array, None]:
+        embedding, weights, is_old = task
         # No work is done for a task that is not held.
         return total + jax.lax.cond(is_old > 0, distance, lambda *_: jnp.zeros_like(total), embedding, weights), None
 

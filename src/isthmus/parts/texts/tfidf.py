@@ -81,5 +81,6 @@ class Tfidf(Text):
         sorted_rows = np.take_along_axis(rows, order, axis=1)
         is_strong = (sorted_rows >= sorted_rows[:, :1] / 2) & (sorted_rows > 0)
         return [
-            join_tokens(words[each[strong]].tolist(), self.by) for each, strong in zip(order, is_strong, strict=True)
+            join_tokens(words[places[strong]].tolist(), self.by)
+            for places, strong in zip(order, is_strong, strict=True)
         ]
