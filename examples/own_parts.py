@@ -47,12 +47,12 @@ class Highway(Backbone):
     width: int = 64
 
     def encoder(self, row: Row) -> tuple[BackboneModule, int]:
-        return self._road(row.size), self.width
+        return self._layers(row.size), self.width
 
     def decoder(self, row: Row, size: int) -> tuple[BackboneModule, int]:
-        return self._road(size), self.width
+        return self._layers(size), self.width
 
-    def _road(self, inputs: int) -> BackboneModule:
+    def _layers(self, inputs: int) -> BackboneModule:
         return from_equinox(eqx.nn.MLP(inputs, self.width, self.width, depth=1, key=jax.random.key(0)))
 
 

@@ -32,7 +32,7 @@ def dropout(hidden: Array, rate: float | Array, key: Array) -> Array:
 
 
 def dropconnect(layer: Affine, x: Array, rate: float | Array, key: Array) -> Array:
-    """Return x W + b [n, outputs] with weights of W dropped, each with the chance `rate`, separately for each row of `x`.
+    """Return x W + b [n, outputs] with weights of W dropped, with the chance `rate`, for each row of `x` others.
 
     The mean is that of x W + b, the variance rate / (1 - rate) · x² W², squared entry by entry; rows and outputs are
     independent. One mask for the whole batch would cost less, but leave its rows the same thinned network, and so a
