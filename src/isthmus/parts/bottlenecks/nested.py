@@ -22,7 +22,7 @@ from isthmus.parts.bottlenecks._normal_code import MOST_DRAWS
 class Nested(Bottleneck):
     """A linear code of `size` numbers of which, in training, only the first b pass and the others are zero.
 
-    b is drawn uniformly from 1 to `size`, so one number must describe the row as well as it can, and so must two, and so
+    b is drawn uniformly from 1 to `size`, so one number must describe the row as well as it can, so must two, and so
     on: the first says most. Where the network is linear and the loss the squared error, the units become the principal
     components in their order. Each row is decoded at `draws` lengths at once, one from each of as many equal stretches
     of 1 … size; at `size` draws these are all lengths, and nothing is left to chance.
