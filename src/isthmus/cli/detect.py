@@ -68,7 +68,7 @@ def detect(
 ) -> None:
     """Find the anomalous rows of a table, and say which columns make them so.
 
-    Without --model a detector is trained on the table itself; no row counts as its own neighbor. For each row: its number,
+    Without --model a detector is trained on the table itself; no row is its own neighbor. For each row: its number,
     counted from 0, and its id where the table has some; its anomaly score, about 1 for a usual one; a p-value; whether
     it is flagged; and the columns that add most to the score, with their value and the one that the others expect.
 
