@@ -320,7 +320,7 @@ def test_a_damaged_file_is_refused(change: Any, message: str, fitted: AnomalyDet
             {"threshold": "quantil"},
             r"^threshold must be one of 'quantile', 'conformal', 'pareto'.*Did you mean 'quantile'",
         ),
-        ({"alpha": 1}, r"^alpha must be in \(0, 1\)\. Got 1\.$"),
+        ({"alpha": 1}, r"^alpha must be in \(0, 1\)\. Got 1\. 1 % is 0\.01\.$"),
         ({"dirty": 0.5}, r"^dirty must be in \[0, 0\.5\)\. Got 0\.5\.$"),
         ({"calibration_fraction": 0}, r"^calibration_fraction must be in \(0, 0\.5\]\. Got 0\.$"),
         ({"random_state": "a"}, r"^random_state must be"),

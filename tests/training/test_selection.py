@@ -96,7 +96,8 @@ def test_the_noise_of_validation_rows_is_the_same_after_every_epoch(settings: di
     losses = validation(run(still)[-1])
     assert len(set(losses)) == 1
     weights = loop.start(still).state.weights
-    other = validation_loss(weights, still.model, still.plan, still.held_out, np.array([1, 2], np.uint32))  # type: ignore[arg-type]
+    key = np.array([1, 2], np.uint32)
+    other = validation_loss(weights, still.model, still.plan, still.held_out, key, still.suited)  # type: ignore[arg-type]
     assert other[0] != losses[0]
     assert other[0] == pytest.approx(losses[0], rel=0.3)
 

@@ -42,4 +42,4 @@ def _of_table(estimator: Reconstructor, X: Any) -> np.ndarray:
     fitted, rows = estimator.fitted_, estimator.scaled_rows(X)
     if len(rows) < 2:
         raise InvalidData("explained variance compares rows: expected at least 2; got 1.")
-    return explained_shares(inference.trained_network(fitted.weights, fitted.skeleton, rows, rows))
+    return explained_shares(inference.trained_network(fitted.bind, fitted.weights, fitted.skeleton, rows, rows))

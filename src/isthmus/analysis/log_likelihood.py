@@ -69,13 +69,15 @@ def log_likelihood(estimator: Reconstructor, X: Any, draws: int = 5000, random_s
     fitted, rows = estimator.fitted_, min(padded_size(source.n_rows), BLOCK)  # of a small table, no more than it has
     at_once = min(DECODED // rows, int(draws))
 
-    def explain(weights: Array, model: Model, x: Array) -> Array:
+    compute = fitted.bind(_evidence)
+
+    def evidence_of(x: np.ndarray) -> Array:
         own = jax.random.fold_in(key, next(number))  # each block of rows has noise of its own
-        return _evidence(weights, model, x[:rows], own, int(draws), at_once)
+        return compute(x[:rows], own, int(draws), at_once)
 
     answers = []
     for scaled, is_unseen in fitted.reader.scale_marked(source):
-        evidence = np.concatenate(list(blockwise(fitted.bind(explain), iter([scaled]))))[:, 0]
+        evidence = np.concatenate(list(blockwise(evidence_of, iter([scaled]))))[:, 0]
         evidence = evidence - np.log(fitted.n_samples + 1) * is_unseen.sum(axis=1)
         answers.append(np.where(fitted.is_outside(scaled).any(axis=1), -np.inf, evidence))
     return np.concatenate(answers).astype(source.dtype)

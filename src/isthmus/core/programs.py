@@ -25,7 +25,8 @@ COMPILED = "/jax/core/compile/backend_compile_duration"
 
 Answer = TypeVar("Answer")
 
-_functions: list[Any] = []  # all that `compiled` has returned
+_functions: dict[Any, tuple[Callable[..., Any], dict[str, Any]]] = {}  # what `compiled` has returned, and of what
+_variants: dict[tuple[Any, str], Any] = {}  # the same functions, with other options of the compiler
 _lock = threading.Lock()
 _count = 0  # programs that the process has compiled since the last time that they were dropped
 _times = 0  # that they were dropped
@@ -55,8 +56,20 @@ def compiled(function: Callable[..., Answer], **options: Any) -> Callable[..., A
             return function(*arguments, **keywords)
 
     program = jax.jit(trace, **options)
-    _functions.append(program)
+    _functions[program] = trace, options
     return program
+
+
+def variant(program: Any, options: dict[str, Any]) -> Any:
+    """Return a program that `compiled` has returned, to be compiled with options of the compiler; traced once for all.
+
+    It is called from outside of other programs only.
+    """
+    key = program, repr(sorted(options.items()))
+    if key not in _variants:
+        trace, own = _functions[program]
+        _variants[key] = jax.jit(trace, **own, compiler_options=options)
+    return _variants[key]
 
 
 def check_not_forked() -> None:
@@ -89,7 +102,7 @@ def drop_programs() -> None:
         if _count < MOST_PROGRAMS:  # another thread has just done it
             return
         _count, _times = 0, _times + 1
-        for function in _functions:
+        for function in (*_functions, *_variants.values()):
             function.clear_cache()
         if _times % EVERY == 0:
             jax.clear_caches()

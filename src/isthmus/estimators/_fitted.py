@@ -12,6 +12,7 @@ import numpy as np
 
 from isthmus.contracts import Row
 from isthmus.core.coercion import short
+from isthmus.core.effort import Suited
 from isthmus.core.memory import named_shortage
 from isthmus.core.parameter_specs import as_data, assemble, parameter_specs
 from isthmus.core.programs import drop_programs
@@ -25,6 +26,7 @@ from isthmus.storage.state import Shapes, State, header_field
 from isthmus.training.epoch import Progress
 
 FORMER_NAMES = {"held_out_loss": "validation_loss"}  # of what records hold, in the files of earlier versions
+USES = 10  # times as many rows as it was fitted on that a network is used on
 ALWAYS = {"epoch", "loss", "seconds"}  # in a record
 UNSAVED = {"device": None, "verbose": 0}  # where it was trained, and how loudly, is not the model's
 
@@ -46,6 +48,11 @@ class Fitted:
     def row(self) -> Row:
         """What one row is."""
         return self.reader.row
+
+    @cached_property
+    def suited(self) -> Suited:
+        """What calls programs of the network."""
+        return Suited()
 
     @cached_property
     def model(self) -> Model:
@@ -84,10 +91,11 @@ class Fitted:
         """Return a function of the model with its weights given."""
         drop_programs()
         device = jax.device_put(self.weights if weights is None else weights)
-        return partial(function, device, as_data(self.skeleton))
+        times = USES * self.n_samples / inference.BLOCK
+        return partial(self.suited, function, device, as_data(self.skeleton), times=times)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "model"}
+        return {name: value for name, value in vars(self).items() if name not in ("model", "suited")}
 
     def network_state(self, facts: dict[str, Any]) -> State:
         """Return what a file holds of the network; `facts` are what it must know besides, as JSON."""

@@ -313,7 +313,9 @@ def _warn_of_divergence(job: Job, start: Progress, last: Progress) -> None:
     if np.linalg.norm(final) <= MOST_GROWTH * np.linalg.norm(first):
         return
     key = np.zeros(2, np.uint32)
-    began, ended = (float(validation_loss(w, job.model, job.plan, job.table, key)[0]) for w in (first, final))
+    began, ended = (
+        float(validation_loss(w, job.model, job.plan, job.table, key, job.suited)[0]) for w in (first, final)
+    )
     if not ended <= began:
         warnings.warn(
             f"training has diverged: the loss was {began:.3g} before it, and is {ended:.3g} now. Use a smaller "

@@ -432,7 +432,7 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
             return fitted
         sketch, rows = fitted.sampler.sketch, np.asarray(job.table.x)[: int(job.table.rows)]
         assert sketch is not None  # noqa: S101 -- it has just been drawn
-        network = inference.trained_network(fitted.weights, fitted.skeleton, rows, sketch.rows)
+        network = inference.trained_network(fitted.bind, fitted.weights, fitted.skeleton, rows, sketch.rows)
         facts, bottleneck = parts.bottleneck.finish(network)
         fitted = replace(fitted, findings=facts)
         if bottleneck == parts.bottleneck:

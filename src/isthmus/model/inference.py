@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Array
 
 from isthmus.contracts import Outcome, TrainedNetwork
-from isthmus.core.parameter_specs import as_data, assemble
+from isthmus.core.parameter_specs import assemble
 from isthmus.core.programs import compiled
 from isthmus.model.model import Model
 
@@ -135,23 +135,28 @@ def _outcome(network: Model, x: Array) -> Outcome:
     return network.decode(code.draws, None, code.condition)
 
 
-def trained_network(weights: Array | np.ndarray, model: Model, rows: np.ndarray, sample: np.ndarray) -> TrainedNetwork:
+def trained_network(
+    bind: Callable[[Callable[..., Any]], Callable[..., Any]],
+    weights: np.ndarray,
+    model: Model,
+    rows: np.ndarray,
+    sample: np.ndarray,
+) -> TrainedNetwork:
     """Return what a bottleneck may ask of a model after training.
 
     Parameters
     ----------
-    model : the skeleton of the weights.
+    bind : gives a function of this module the weights and the model.
+    weights, model : the model's, and its skeleton.
     rows : training rows [n, d], scaled.
     sample : some of them [m, d], for what is computed more than once.
     """
-    flat = np.asarray(weights)  # put together from arrays of the device, a network would compile every piece
-    weights, data = jax.device_put(weights), as_data(model)
 
     def by_block(compute: Callable[..., Array], rows: np.ndarray) -> Iterator[np.ndarray]:
-        return blockwise(lambda block: compute(weights, data, block), iter([rows]))
+        return blockwise(bind(compute), iter([rows]))
 
     def baseline(codes: np.ndarray) -> np.ndarray:
-        return np.asarray(assemble(model, flat).neck.baseline(jnp.asarray(codes[:, : model.size])))
+        return np.asarray(assemble(model, weights).neck.baseline(jnp.asarray(codes[:, : model.size])))
 
     return TrainedNetwork(
         codes=lambda: by_block(encode, rows),

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from isthmus.contracts import End, KnownCategories, Neighborhood, Record, Schedule, Stop
+from isthmus.core.effort import Suited
 from isthmus.data.device_table import DeviceTable
 from isthmus.model.model import Model
 from isthmus.training import step as steps
@@ -36,6 +37,11 @@ class Job:
     groups: np.ndarray | None = None  # [rows], numbers: rows of one group come in one batch, as far as it holds them
     known: KnownCategories = field(default_factory=dict)
     compares: bool = True  # epochs with each other: else each has rows of its own, and the last weights are kept
+
+    @cached_property
+    def suited(self) -> Suited:
+        """Return what calls the programs of this training."""
+        return Suited()
 
     @cached_property
     def steps_per_epoch(self) -> int:
@@ -99,7 +105,10 @@ class Progress:
 def run_epoch(job: Job, before: Progress) -> tuple[TrainingState, dict[str, np.ndarray], np.ndarray]:
     """Return the state after one epoch, its values by name, [starts] each, and which starts have settled."""
     before = replace(
-        before, state=refresh_neighbors(before.state, job.neighborhood, job.model, job.table, job.seeds, before.epoch)
+        before,
+        state=refresh_neighbors(
+            before.state, job.neighborhood, job.model, job.table, job.seeds, before.epoch, job.suited
+        ),
     )
     state, result, settled = _by_rounds(job, before) if job.plan.optimizer.full_batch else _by_steps(job, before)
     values = {"loss": result.loss, **result.terms, "weight_change": result.weight_change}
@@ -107,7 +116,7 @@ def run_epoch(job: Job, before: Progress) -> tuple[TrainingState, dict[str, np.n
         values["changed_links"] = np.asarray(state.changed)
     if job.held_out is not None:
         values["validation_loss"] = steps.validation_loss(
-            state.weights, job.model, job.plan, job.held_out, VALIDATION_KEY
+            state.weights, job.model, job.plan, job.held_out, VALIDATION_KEY, job.suited
         )
     return state, values, settled
 
@@ -123,7 +132,8 @@ def _by_steps(job: Job, before: Progress) -> tuple[TrainingState, steps.EpochRes
             [rate.factor(history[job.first_comparable :]) for history in before.histories], np.float32
         )
     batches = np.int32((order >= 0).any(axis=(0, 2)).sum())
-    state, result = steps.epoch(before.state, order, key, factor, job.model, job.plan, job.table, batches)
+    arguments = (before.state, order, key, factor, job.model, job.plan, job.table, batches)
+    state, result = job.suited(steps.epoch, *arguments, times=steps.USUAL_EPOCHS * job.steps_per_epoch)
     return state, jax.device_get(result), np.zeros(len(job.seeds), bool)
 
 
@@ -142,8 +152,8 @@ def _by_rounds(job: Job, before: Progress) -> tuple[TrainingState, steps.EpochRe
             with jax.enable_x64(True):
                 state = origin._replace(weights=flat)
                 batches = np.int32((order >= 0).any(axis=1).sum())
-                result = steps.gradient(state, order, key, job.model, job.plan, job.table, batches)
-                return jax.device_get(result)
+                arguments = (state, order, key, job.model, job.plan, job.table, batches)
+                return jax.device_get(job.suited(steps.gradient, *arguments, times=steps.USUAL_EPOCHS * len(order)))
 
         def value_and_gradient(flat: np.ndarray, evaluate: Any = evaluate) -> tuple[float, np.ndarray]:
             loss, _, gradient = evaluate(flat)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import numpy as np
 
 from isthmus.contracts import Links, Neighborhood
+from isthmus.core.effort import Suited
 from isthmus.data.device_table import DeviceTable
 from isthmus.layers.points import row_points
 from isthmus.model import inference
 from isthmus.model.model import Model
-from isthmus.training.step import TrainingState
+from isthmus.training.step import USUAL_EPOCHS, TrainingState
 
 
 def find_neighbors(
@@ -35,6 +38,7 @@ def refresh_neighbors(
     table: DeviceTable,
     seeds: tuple[int, ...],
     number: int,
+    suited: Suited,
 ) -> TrainingState:
     """Return the state with links among the codes, where they are searched again before epoch `number`."""
     if neighborhood is None or not number or not neighborhood.every or number % neighborhood.every:
@@ -46,16 +50,17 @@ def refresh_neighbors(
         if changed[start] <= neighborhood.tolerance:  # it rests
             links.append(old)
             continue
-        codes = _codes(np.asarray(state.weights)[start], model, np.asarray(table.x)[:rows])
+        codes = _codes(np.asarray(state.weights)[start], model, np.asarray(table.x)[:rows], suited)
         new = _padded(neighborhood(codes, label, seed + number), len(table.x))
         changed[start] = _share_changed(old.index[:rows], new.index[:rows])
         links.append(new)
     return state._replace(links=jax.tree.map(lambda *arrays: np.stack(arrays), *links), changed=changed)
 
 
-def _codes(weights: np.ndarray, model: Model, x: np.ndarray) -> np.ndarray:
-    device = jax.device_put(weights)
-    codes = list(inference.blockwise(lambda block: inference.encode(device, model, block), iter([x])))
+def _codes(weights: np.ndarray, model: Model, x: np.ndarray, suited: Suited) -> np.ndarray:
+    times = USUAL_EPOCHS * len(x) / inference.BLOCK
+    encode = partial(suited, inference.encode, jax.device_put(weights), model, times=times)
+    codes = list(inference.blockwise(encode, iter([x])))
     return np.concatenate(codes)[:, : model.size]  # without what the decoder knows beside it
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Array
 
 from isthmus.contracts import LAST_STEP, Batch, KnownCategories, Links, Optimizer, Schedule, at
+from isthmus.core.effort import Suited
 from isthmus.core.parameter_specs import assemble, fill_specs, join_weights, split_weights, weight_range
 from isthmus.core.programs import compiled
 from isthmus.data.device_table import DeviceTable
@@ -23,6 +24,7 @@ from isthmus.model.model import Model
 from isthmus.training.objective import LossTerms, Plan, loss, start_memory
 
 DISCRIMINATOR = "neck.rival"  # the path of a discriminator's weights
+USUAL_EPOCHS = 100  # of a training, however many it may take: so that it computes the same with other limits
 VALIDATION_DRAWS = 4  # of the noise of each validation row
 
 Answer = TypeVar("Answer")
@@ -182,7 +184,7 @@ def gradient(
 
 
 def validation_loss(
-    weights: Array | np.ndarray, model: Model, plan: Plan, table: DeviceTable, key: np.ndarray
+    weights: Array | np.ndarray, model: Model, plan: Plan, table: DeviceTable, key: np.ndarray, suited: Suited
 ) -> np.ndarray:
     """Return the loss that is trained over a table, [starts], every schedule at its end.
 
@@ -190,7 +192,9 @@ def validation_loss(
     with one key the losses of several weights are compared under the same noise. Layers are without noise, as in use.
     """
     draws = VALIDATION_DRAWS if plan.is_noisy(model) else 1
-    return np.asarray(_validation_loss(weights, model, plan, table, key, min(len(table.x), 1024), draws))
+    size = min(len(table.x), 1024)
+    times = USUAL_EPOCHS * draws * -(-len(table.x) // size)
+    return np.asarray(suited(_validation_loss, weights, model, plan, table, key, size, draws, times=times))
 
 
 @partial(compiled, static_argnames=("size", "draws"))
