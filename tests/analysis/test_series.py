@@ -20,13 +20,14 @@ from isthmus import (
     Autoencoder,
     InvalidData,
     InvalidPart,
+    ModelFileError,
     clean_series,
     expected_series,
     join_windows,
     series_error,
     windows,
 )
-from tiny import scaling_of
+from tiny import forged, header_of, scaling_of
 
 GENERATOR = np.random.default_rng(0)
 SERIES = GENERATOR.normal(size=(50, 3)) * [1, 10, 100]
@@ -158,6 +159,59 @@ def test_at_an_odd_step_the_nearest_usual_windows_are_expected() -> None:
     np.testing.assert_allclose(expected_series(alone, odd), clean_series(alone.models_[0], odd), atol=1e-4)
     with pytest.raises(InvalidPart, match="detector must be an anomaly detector"):
         expected_series(detector.models_[0], odd)  # type: ignore[arg-type]
+
+
+def test_a_long_odd_stretch_of_the_fit_does_not_expect_itself() -> None:
+    """Its 12 steps are in 19 windows of 8, of 233; with a share of 0.05 so are twice 0.05 · 233 = 23 left out."""
+    wave = np.sin(np.arange(240) * 2 * np.pi / 10)
+    odd = wave.copy()
+    odd[100:112] += 4
+    settings = {"encoder": (8,), "max_epochs": 1}
+    detector = AnomalyDetector(Autoencoder(1, **settings), contamination=0.05, neighbors=2).fit(windows(odd, 8))
+    expected = expected_series(detector, odd)[:, 0]
+    assert np.abs(expected).max() < 1.1
+    np.testing.assert_allclose(np.delete(expected, slice(92, 120)), np.delete(wave, slice(92, 120)), atol=0.05)
+
+
+SETTINGS: dict[str, Any] = {"encoder": (8,), "max_epochs": 2}
+NAMES = ["flow", "heat", "load"]
+
+
+@pytest.mark.parametrize("kind", ["autoencoder", "detector", "loaded"])
+def test_channels_are_taken_by_name(kind: str, tmp_path: Path) -> None:
+    """A frame with its channels in another order, and more of them, has the answers of the frame of the fit."""
+    frame = pd.DataFrame(SERIES, columns=NAMES)
+    model: Any = Autoencoder(2, **SETTINGS).fit(windows(frame, 8))
+    if kind != "autoencoder":
+        model = AnomalyDetector(Autoencoder(2, **SETTINGS)).fit(windows(frame, 8))
+    if kind == "loaded":
+        model.save(tmp_path / "model.safetensors")
+        model = isthmus.load(tmp_path / "model.safetensors")
+    due = series_error(model, frame, by_channel=True)
+    turned = frame.assign(site="north")[["load", "heat", "site", "flow"]]
+    np.testing.assert_array_equal(series_error(model, turned, by_channel=True), due)
+    np.testing.assert_array_equal(series_error(model, SERIES, by_channel=True), due)  # an array has no names
+    pieces = windows(frame[["heat", "load", "flow"]], 8)
+    np.testing.assert_array_equal(model.score_samples(pieces), model.score_samples(windows(frame, 8)))
+    np.testing.assert_array_equal(model.score_samples(pieces[:3]), model.score_samples(windows(frame, 8)[:3]))
+    if kind == "autoencoder":
+        pd.testing.assert_frame_equal(clean_series(model, turned), clean_series(model, frame))
+    message = (
+        "the series has no channel 'heat', and the model was fitted on windows of flow, heat, load. Did you mean 'heap'"
+    )
+    with pytest.raises(InvalidData, match=message):
+        series_error(model, frame.rename(columns={"heat": "heap"}))
+    with pytest.raises(InvalidData, match="X has no channel 'heat'"):
+        model.score_samples(windows(frame.set_axis(["flow", "pressure", "load"], axis=1), 8))
+
+
+@pytest.mark.parametrize("channels", [["a"], ["a", "a", "b"], [1, 2, 3], "abc", {"a": 1, "b": 2, "c": 3}])
+def test_channels_of_a_file_are_names_of_its_features(channels: Any) -> None:
+    model = Autoencoder(2, **SETTINGS).fit(windows(pd.DataFrame(SERIES, columns=NAMES), 8))
+    row = header_of(model)["row"]
+    assert row["channels"] == NAMES
+    with pytest.raises(ModelFileError, match="its channels are"):
+        forged(model, {}, {"row": row | {"channels": channels}})
 
 
 def test_detectors_of_several_sizes_are_averaged() -> None:

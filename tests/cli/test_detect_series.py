@@ -1,5 +1,7 @@
 """`detect --window` finds the odd steps of a series, and says which channels make them so."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -50,7 +52,7 @@ def test_odd_steps_are_written_with_their_time_and_channels(call):
     np.testing.assert_allclose(rows["anomaly_score"], series_error(detector, values.to_numpy()), rtol=1e-12)
     np.testing.assert_allclose(rows["value_1"][ODD], values["heat"][ODD], rtol=1e-12)
     expected = expected_series(detector, values)[:, 1]
-    np.testing.assert_allclose(rows["expected_1"][ODD], expected[ODD], rtol=1e-6)
+    np.testing.assert_allclose(rows["expected_1"][ODD], expected[ODD], rtol=1e-5)
 
     assert detector.models_[0].get_params()["scaling"] == isthmus.scalings.Standard()
     lines = [line.split() for line in result.stdout.splitlines()]
@@ -58,7 +60,11 @@ def test_odd_steps_are_written_with_their_time_and_channels(call):
     stretch = next(line for line in lines if "heat" in line)
     first, last = map(int, stretch[0].split("-"))
     assert rows.loc[first:last, "is_odd"].all()
-    assert not rows.loc[[first - 1, last + 1], "is_odd"].any()
+    highest = rows.loc[first:last, "anomaly_score"].max()
+    assert (rows.loc[[first, last], "anomaly_score"] >= highest / 2).all()  # it ends at half of its height
+    around = rows.loc[[first - 1, last + 1]]
+    assert (~around["is_odd"] | (around["anomaly_score"] < highest / 2)).all()
+    assert "2026-01-03 1" in result.stdout
 
 
 def test_a_saved_detector_of_windows_reads_a_later_series(call, refused):
@@ -70,15 +76,18 @@ def test_a_saved_detector_of_windows_reads_a_later_series(call, refused):
     assert type(detector) is AnomalyDetector
     assert detector.models_[0].fitted_.row.shape == (12, 2)  # a tenth of the steps
     result = call("detect", "series.csv", "--model", "d.safetensors", "--out", "odd.csv")
-    assert result.stderr.endswith("windows of 12 steps, channels in the order of the training.\n")
+    assert result.stderr.endswith("windows of 12 steps.\n")
     rows = pd.read_csv("odd.csv")
     assert (rows["threshold"] == -detector.offset_).all()
     assert "--window is for a detector that is trained" in refused(
         "detect", "series.csv", "--model", "d.safetensors", "--window", 12
     )
-    assert call("detect", "other.csv", "--model", "d.safetensors").stderr.endswith(
-        "the series has 1 channel, and the model was fitted on rows of (12, 2): fit it on windows(series, size).\n"
-    )
+    message = "other.csv has no channel 'flow', and the detector was trained on flow, heat."
+    assert refused("detect", "other.csv", "--model", "d.safetensors") == message
+    series()[["heat", "site", "flow"]].assign(more=1.5).to_csv("turned.csv", index=False)
+    turned = call("detect", "turned.csv", "--model", "d.safetensors", "--out", "turned_odd.csv")
+    assert "2 channels (flow, heat), not learned site, more" in turned.stderr
+    np.testing.assert_array_equal(pd.read_csv("turned_odd.csv")["anomaly_score"], rows["anomaly_score"])
 
 
 def test_columns_beside_may_be_called_as_what_is_said_of_steps(call):
@@ -134,8 +143,64 @@ def test_steps_have_no_p_values(refused):
     )
 
 
-def test_a_gap_is_named(refused):
-    frame = series()
-    frame.loc[7, "heat"] = np.nan
+def test_cells_without_a_number_are_named_and_taken_between_their_neighbors(call):
+    frame = series().assign(heat=lambda f: f["heat"].round(2).astype(object), flow=lambda f: f["flow"].round(3))
+    frame.loc[7, "heat"] = "broken"
+    frame.loc[[20, 21], "flow"] = np.nan
+    frame["half"] = np.where(np.arange(STEPS) % 3, 1.5, np.nan).astype(object)
+    frame.loc[::3, "half"] = "off"
     frame.to_csv("series.csv", index=False)
-    assert "column 'heat' holds NaN (missing) in 1 row" in refused("detect", "series.csv", "--window", 4)
+    result = call("detect", "series.csv", "--window", 4, "--out", "odd.csv")
+    assert result.exit_code == 0, result.stderr
+    between = "taken to be between the neighboring steps."
+    assert f"heat has 1 cell without a number, the first at step 7: 'broken'; it is {between}" in result.stderr
+    assert f"flow has 2 cells without a number, the first at step 20; they are {between}" in result.stderr
+    assert "half is not learned: it has 40 cells without a number, the first at step 0: 'off'." in result.stderr
+    assert "2 channels (flow, heat)" in result.stderr
+    rows = pd.read_csv("odd.csv")
+    places = {rows.loc[7, f"column_{place}"]: place for place in (1, 2)}
+    assert np.isnan(rows.loc[7, f"value_{places['heat']}"])
+    names, values = (rows[[f"{what}_1", f"{what}_2"]].to_numpy() for what in ("column", "value"))
+    expected = rows[["expected_1", "expected_2"]].to_numpy()
+    for name, decimals in (("heat", 2), ("flow", 3)):  # as the channel has
+        np.testing.assert_array_equal(expected[names == name], expected[names == name].round(decimals))
+        own = values[(names == name) & ~np.isnan(values)]
+        np.testing.assert_array_equal(own, own.round(decimals))
+
+
+def rows_of(frame, column):
+    from isthmus.cli.steps import read_steps
+
+    return read_steps(frame.assign(time=column), {})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t, None),
+        (
+            lambda t: t.where(t.index < 40, t + pd.Timedelta(hours=5)),
+            "time has 1 gap, the longest between 2026-01-02 15",
+        ),
+        (
+            lambda t: t.where(t.index != 9, t.iloc[3]),
+            "time goes back at 1 step, the first 9 (2026-01-01 03:00:00 after",
+        ),
+        (lambda t: t.where(t.index < 9, t - pd.Timedelta(hours=1)), "time stands still at 1 step, the first 9."),
+        (lambda t: pd.Series(np.arange(STEPS) + 7 * (np.arange(STEPS) > 50)), "time has 1 gap, the longest between 50"),
+        (lambda t: pd.Series(np.r_[np.arange(60), 3, np.arange(61, STEPS)]), "time goes back at 1 step, the first 60"),
+    ],
+)
+def test_gaps_and_disorder_in_time_are_said(change, message):
+    frame = series().drop(columns=["count"])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        steps = rows_of(frame, change(frame["time"]))
+    said = [str(warning.message) for warning in caught]
+    assert said == [] if message is None else (len(said) == 1 and said[0].startswith(message)), said
+    assert list(steps.channels) == ["flow", "heat"]
+
+
+def test_the_hour_of_the_day_is_a_channel():
+    frame = series()
+    assert "time" in rows_of(frame.drop(columns="count"), pd.Series(np.arange(STEPS) % 24)).channels

@@ -16,14 +16,15 @@ from isthmus.anomaly.scores import PARTS, NeighborScore
 from isthmus.anomaly.tables import marked_blocks, open_sources
 from isthmus.data.rows import finite_blocks
 from isthmus.data.source import Source
-from isthmus.data.sources import open_numbers
-from isthmus.data.windows import Windows
+from isthmus.data.sources import open_numbers, open_table
+from isthmus.data.windows import Windows, channel_places
 from isthmus.errors import InvalidData, InvalidPart, require, short
 from isthmus.estimators._reconstructor import Reconstructor
 
 CELLS = 2**22  # of windows at a time
 ERROR = 1  # its place among the parts of a score
 MOST_STEPS, LEAST_STEPS, MOST_NUMBERS = 50, 10, 1000  # of a window whose size is "auto"
+ODD, MOST_ODD = 2.0, 0.5  # times as many windows of the fit as are flagged are not expected, and at most such a share
 SHARE = 10  # windows that such a series is long, at least
 
 
@@ -31,7 +32,8 @@ def windows(series: Any, size: int | str, step: int = 1) -> Any:
     """Return windows over a series, as rows to fit an autoencoder on: sequences [size, channels].
 
     They begin at 0, step, 2 step, …; where the last of these ends before the series does, one more ends with it, so
-    that every time step is in a window. Each channel is scaled alike at all steps of a window. The windows are cut
+    that every time step is in a window. Each channel is scaled alike at all steps of a window. A model that is fitted
+    on them knows the names of the channels, and takes those of another series by name. The windows are cut
     when they are read and take no memory; `numpy.asarray` gives them as an array [n, size, channels].
 
     Parameters
@@ -51,11 +53,11 @@ def windows(series: Any, size: int | str, step: int = 1) -> Any:
     >>> np.asarray(windows(np.arange(6.0), size=3, step=2))[:, :, 0].tolist()
     [[0.0, 1.0, 2.0], [2.0, 3.0, 4.0], [3.0, 4.0, 5.0]]
     """
-    values, _ = _read(series)
+    values, source = _read(series)
     if isinstance(size, str):
         require(size == "auto", "size", "a whole number of at least 1, or 'auto'", size)
         size = _automatic_size(*values.shape)
-    return _cut(values, size, step)
+    return _cut(values, size, step, tuple(source.names) or None)
 
 
 def join_windows(pieces: Any, length: int, step: int = 1) -> np.ndarray:
@@ -104,7 +106,7 @@ def clean_series(model: Reconstructor, series: Any, step: int = 1) -> Any:
     (300,)
     """
     _reconstructor(model, "an autoencoder")
-    values, source = _read(series)
+    values, source = _read(series, model)
     clean = _over_windows(model, values, step, model.reconstruct).astype(values.dtype)
     if _is_single_channel(series):
         channel = clean[:, 0]
@@ -145,15 +147,17 @@ def series_error(
     >>> series_error(detectors, series).shape
     (300,)
     """
-    values, _ = _read(series)
     if isinstance(model, list | tuple):
         are_detectors = len(model) > 0 and all(isinstance(detector, AnomalyDetector) for detector in model)
         require(are_detectors, "model", "a list of at least one anomaly detector", model)
+        values, _ = _read(series, model[0])
         error = np.mean([_detector_score(detector, values, step) for detector in model], axis=0)
     elif isinstance(model, AnomalyDetector):
+        values, _ = _read(series, model)
         error = _detector_score(model, values, step)
     else:
         network = _reconstructor(model, "an autoencoder, or an anomaly detector")
+        values, _ = _read(series, network)
         error = _over_windows(network, values, step, partial(network.reconstruction_error, per_feature=True))
     return error if by_channel else error.sum(axis=1)
 
@@ -161,9 +165,10 @@ def series_error(
 def expected_series(detector: AnomalyDetector, series: Any, step: int = 1) -> np.ndarray:
     """Return what a detector of windows expects at each step of a series, [steps, channels], in its units.
 
-    It is the mean over the windows that hold the step of the usual windows that are nearest to them. In these an odd
-    stretch does not find its own like, unless the detector was fitted on the series itself (`contamination`): there
-    windows that begin a step earlier or later are among them, and a long stretch partly expects itself.
+    It is the mean over the windows that hold the step of the usual windows that are nearest to them. Of a detector that
+    was fitted on the series itself (`contamination`), twice the share of the windows that it flags is not among these,
+    those that are furthest from others: else an odd stretch would find its own like, a step earlier or later. One that
+    is longer than this share of the series still partly expects itself.
 
     Parameters
     ----------
@@ -182,7 +187,7 @@ def expected_series(detector: AnomalyDetector, series: Any, step: int = 1) -> np
     """
     require(isinstance(detector, AnomalyDetector), "detector", "an anomaly detector", detector)
     check_is_fitted(detector)
-    values, _ = _read(series)
+    values, _ = _read(series, detector)
     is_own = detector.fitted_.is_own
 
     def usual(score: NeighborScore, pieces: Windows) -> np.ndarray:
@@ -191,6 +196,9 @@ def expected_series(detector: AnomalyDetector, series: Any, step: int = 1) -> np
         return score.model.fitted_.reader.unscale(scaled)
 
     scores = detector.fitted_.scores
+    if is_own:
+        odd = min(ODD * float(detector.fitted_.settings["contamination"]), MOST_ODD)
+        scores = tuple(score.without_furthest(odd) for score in scores)
     return np.mean([_over_windows(score.model, values, step, partial(usual, score)) for score in scores], axis=0)
 
 
@@ -238,9 +246,17 @@ def _is_single_channel(series: Any) -> bool:
     return not isinstance(series, str | Path) and np.ndim(series) == 1
 
 
-def _read(series: Any) -> tuple[np.ndarray, Source]:
-    """Return a series as numbers [steps, channels], and its source."""
-    source = open_numbers(np.asanyarray(series)[:, None] if _is_single_channel(series) else series)
+def _read(series: Any, model: Any = None) -> tuple[np.ndarray, Source]:
+    """Return a series as numbers [steps, channels], and its source; of a fitted model, the channels of its fit."""
+    table = open_table(np.asanyarray(series)[:, None] if _is_single_channel(series) else series)
+    if model is not None:
+        check_is_fitted(model)
+        first = model.models_[0] if isinstance(model, AnomalyDetector) else model
+        channels = first.fitted_.row.channels
+        if channels is not None and table.names:
+            channel_places(_name(table), table.names, channels)
+            table = table.select(channels)
+    source = open_numbers(table)
     if len(source.row.shape) != 1:
         raise InvalidData(f"expected a series [steps, channels]; got rows of shape {source.row.shape}.")
     if not source.n_rows:
@@ -254,9 +270,14 @@ def _automatic_size(length: int, channels: int) -> int:
     return max(min(fitting, length // SHARE), 1)
 
 
-def _cut(values: np.ndarray, size: int, step: int) -> Windows:
+def _cut(values: np.ndarray, size: int, step: int, channels: tuple[str, ...] | None = None) -> Windows:
     _check_sizes(size, step, len(values))
-    return Windows(values, int(size), _starts(len(values), int(size), int(step)))
+    return Windows(values, int(size), _starts(len(values), int(size), int(step)), channels)
+
+
+def _name(source: Source) -> str:
+    """Return what a series is called in a message."""
+    return source.name if source.is_file else "the series"
 
 
 def _check_sizes(size: Any, step: Any, length: int) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from isthmus.anomaly.calibration import Calibration, Means, Surprise
 from isthmus.anomaly.neighbors import LEAST, UsualRows
+from isthmus.anomaly.thresholds import quantile
 from isthmus.contracts import Row
 from isthmus.errors import ModelFileError
 from isthmus.estimators._reconstructor import Reconstructor
@@ -104,6 +105,17 @@ class NeighborScore:
         points = _points(self.model, rows, self.spread[0])
         middle = self.usual.middle(points, points if is_own else None) * self.spread[0]
         return np.where(_are_numbers(self.model.fitted_.row), middle, rows).astype(np.float32)
+
+    def without_furthest(self, share: float) -> NeighborScore:
+        """Return the score whose usual rows lack a share of them: those that are furthest from their nearest others."""
+        near = [distance.sum(axis=1) for distance, _ in self.usual.near(self.points, self.points)]
+        if not near:
+            return self
+        distance, usual = np.concatenate(near), self.usual
+        is_near = distance <= quantile(distance, usual.weight.astype(np.float64), 1 - share)
+        reach = usual.reach[is_near] if usual.has_density else usual.reach
+        kept = replace(usual, points=usual.points[is_near], weight=usual.weight[is_near], reach=reach)
+        return replace(self, usual=kept)
 
     def _expected_category(self, rows: np.ndarray, column: int, first: np.ndarray) -> np.ndarray:
         """Return the category of a column with which the autoencoder errs least over scaled rows [n, d], [n].

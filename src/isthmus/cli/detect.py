@@ -10,6 +10,7 @@ import typer
 
 import isthmus
 from isthmus.cli import output, screen, series, table
+from isthmus.cli.steps import read_steps
 from isthmus.cli.use import load_kind
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def detect(
         further = {} if label is None else {label: labels}
         if is_series:
             series.refuse_rate(false_discovery_rate)
-            steps = series.read_steps(X, further)
+            steps = read_steps(X, further, series.channels_of(saved))
             pieces, words = series.cut(steps, window, saved)
             if not quiet:
                 screen.say(f"read {steps.describe()}; {words}.")

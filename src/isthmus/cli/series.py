@@ -1,75 +1,34 @@
-"""A table whose rows are the steps of a series: its channels, what stands beside them, its odd stretches."""
+"""What a detector says of the steps of a series, and its odd stretches."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import isthmus
 from isthmus.cli import screen
-from isthmus.errors import InvalidData, IsthmusError
+from isthmus.errors import IsthmusError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from isthmus import AnomalyDetector
+    from isthmus.cli.steps import Steps
 
 SHOWN = 10  # stretches
+HEIGHT = 0.5  # of the score of its most anomalous step, down to which a stretch reaches
 REASONS = 3  # channels of each step
-NAMED = 4  # channels in a message
+MOST_DECIMALS, NEARLY_ALL = 6, 0.98  # a channel has the fewest decimals that nearly all of its numbers do with
+DIGITS = 6  # of what is expected of a channel that has more
 AUTO = "auto"
 WHY = tuple(f"{what}_{place}" for place in range(1, REASONS + 1) for what in ("column", "share", "value", "expected"))
 OWN = ("step", "anomaly_score", "threshold", "is_odd", *WHY)  # columns of what is said of steps
 
 
-@dataclass(frozen=True)
-class Steps:
-    """What a table says of the steps of a series, in its order."""
-
-    channels: pd.DataFrame  # [steps, channels], numbers
-    beside: pd.DataFrame  # what is not learned: times, numbers of steps, texts
-
-    def describe(self) -> str:
-        """Return what was read, a part of a sentence."""
-        names = list(map(str, self.channels.columns))
-        listed = ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
-        beside = ", ".join(map(str, self.beside.columns))
-        words = f"{len(self.channels):,} steps of {len(names):,} channel{'s' * (len(names) > 1)} ({listed})"
-        return words + (f", not learned {beside}" if beside else "")
-
-
-def read_steps(table: Any, further: dict[str, Any]) -> Steps:
-    """Return the steps of a table, its path or its source; `further` columns [steps] stand beside its channels too.
-
-    Raises
-    ------
-    InvalidData
-        If there are no rows, or no column is a channel.
-    """
-    import numpy as np
-    import pandas as pd
-
-    source = isthmus.open_table(table)
-    source.require_rows()
-    whole = source.whole()
-    if not isinstance(whole, pd.DataFrame):
-        rows = np.reshape(np.asarray(whole), (source.n_rows, -1))
-        whole = pd.DataFrame(rows, columns=[f"x{place}" for place in range(rows.shape[1])])
-    whole = whole.reset_index(drop=True)
-    is_channel = np.array([_is_channel(whole.iloc[:, place]) for place in range(whole.shape[1])], bool)
-    if not is_channel.any():
-        raise InvalidData(
-            f"--window: expected a column of numbers that do not only count steps; {source.name} has none."
-        )
-    return Steps(whole.loc[:, is_channel].astype(float), whole.loc[:, ~is_channel].assign(**further))
-
-
-def _is_channel(column: pd.Series) -> bool:
-    """Say whether a column was measured: it holds numbers, and no whole ones that rise at every step."""
-    if column.dtype.kind in "iu":
-        values = column.to_numpy()
-        return len(values) < 2 or not bool((values[1:] > values[:-1]).all())
-    return column.dtype.kind in "fb"
+def channels_of(detector: AnomalyDetector | None) -> tuple[str, ...] | None:
+    """Return the names of the channels of a detector; None where it does not know them, or there is none."""
+    names: tuple[str, ...] | None = None if detector is None else detector.models_[0].fitted_.row.channels
+    return names
 
 
 def is_of_windows(detector: AnomalyDetector) -> bool:
@@ -103,7 +62,8 @@ def cut(steps: Steps, window: str | None, saved: AnomalyDetector | None) -> tupl
     else:
         raise IsthmusError(f"--window: expected a number of steps, as 10, or auto; got {window!r}.")
     pieces = isthmus.windows(steps.channels, size)
-    order = "" if saved is None else ", channels in the order of the training"
+    is_unknown = saved is not None and channels_of(saved) is None
+    order = ", channels in the order of the training" if is_unknown else ""
     return pieces, f"windows of {pieces.size:,} step{'s' * (pieces.size > 1)}{order}"
 
 
@@ -120,7 +80,7 @@ def report(detector: AnomalyDetector, steps: Steps, *, is_own: bool) -> pd.DataF
     import numpy as np
     import pandas as pd
 
-    values = steps.channels.to_numpy()
+    values = steps.channels.to_numpy(copy=True)
     added = isthmus.series_error(detector, values, by_channel=True)
     expected = isthmus.expected_series(detector, values)
     score, threshold = added.sum(axis=1), -detector.offset_
@@ -130,6 +90,12 @@ def report(detector: AnomalyDetector, steps: Steps, *, is_own: bool) -> pd.DataF
     for name in steps.beside.columns:
         rows[f"{name}_of_table" if name in OWN else name] = steps.beside[name]
     rows = rows.assign(anomaly_score=score, threshold=threshold, is_odd=score > threshold)
+    for place in range(values.shape[1]):
+        decimals = _decimals(values[steps.is_there[:, place], place])
+        expected[:, place] = _rounded(expected[:, place], decimals)
+        if decimals is not None:
+            values[:, place] = np.round(values[:, place], decimals)
+    values = np.where(steps.is_there, values, np.nan)
     share = added / np.where(score > 0, score, 1)[:, None]
     order = np.argsort(-added, axis=1, kind="stable")
     names = np.asarray(steps.channels.columns, dtype=object).astype(str)
@@ -141,16 +107,37 @@ def report(detector: AnomalyDetector, steps: Steps, *, is_own: bool) -> pd.DataF
     return rows
 
 
+def _decimals(values: np.ndarray) -> int | None:
+    """Return how many decimals nearly all numbers [n] do with; None where these are more than six."""
+    import numpy as np
+
+    for decimals in range(MOST_DECIMALS + 1):
+        if np.isclose(np.round(values, decimals), values, rtol=1e-9, atol=1e-12).mean() >= NEARLY_ALL:
+            return decimals
+    return None
+
+
+def _rounded(values: np.ndarray, decimals: int | None) -> np.ndarray:
+    """Return numbers [n] with so many decimals, or with six digits each."""
+    import numpy as np
+
+    if decimals is not None:
+        return np.round(values, decimals)
+    return np.array([float(f"{value:.{DIGITS}g}") for value in values])
+
+
 def stretches(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the first and last step of each stretch of odd ones, and what is said of its most anomalous step.
 
-    The most anomalous stretch stands first.
+    A stretch is as long as its steps score at least half as much as that one: windows that hold it carry the score of
+    an event to steps around it. The most anomalous stretch stands first.
     """
     is_odd = rows["is_odd"]
     number = (is_odd & ~is_odd.shift(fill_value=False)).cumsum()[is_odd]
     rows = rows[[name for name in OWN if name in rows]]  # what stands beside is not shown, whatever it is called
     groups = rows[is_odd].groupby(number)
-    ends = groups["step"].agg(["first", "last"]).reset_index(drop=True)
+    is_event = rows.loc[is_odd, "anomaly_score"] >= HEIGHT * groups["anomaly_score"].transform("max")
+    ends = rows[is_odd][is_event].groupby(number[is_event])["step"].agg(["first", "last"]).reset_index(drop=True)
     highest = rows.loc[groups["anomaly_score"].idxmax()].reset_index(drop=True)
     return ends.join(highest).sort_values("anomaly_score", ascending=False, kind="stable")
 
@@ -162,18 +149,31 @@ def show_stretches(rows: pd.DataFrame, facts: dict[str, str]) -> None:
     if odd.empty:
         screen.show(screen.facts(facts))
         return
+    times = next((rows[name] for name in rows if name not in OWN and rows[name].dtype.kind == "M"), None)
     top = screen.plain()
     for name in ("steps", "score"):
         top.add_column(name, justify="right")
+    if times is not None:
+        top.add_column(str(times.name))
     top.add_column("because of", overflow="fold")
     for _, row in odd.head(SHOWN).iterrows():
         reasons = [_reason(row, place) for place in range(1, REASONS + 1) if f"column_{place}" in row]
         steps = f"{row['first']}" if row["first"] == row["last"] else f"{row['first']}-{row['last']}"
-        top.add_row(steps, f"{row['anomaly_score']:.4g}", ", ".join(reasons))
+        clock = [] if times is None else [_period(times[row["first"]], times[row["last"]])]
+        top.add_row(steps, f"{row['anomaly_score']:.4g}", *clock, ", ".join(reasons))
     screen.show(screen.facts(facts), "\nthe most anomalous stretches, counted from 0, by their highest scores:", top)
+
+
+def _period(first: Any, last: Any) -> str:
+    """Return from when to when a stretch is; of one day, the day is said once."""
+    if first == last:
+        return f"{first}"
+    is_same_day = str(first)[:10] == str(last)[:10]
+    return f"{first} to {str(last)[11:] if is_same_day else last}"
 
 
 def _reason(row: Any, place: int) -> str:
     """Return a channel that adds to a score: its share, its value, and what was expected."""
     share, value, expected = (row[f"{what}_{place}"] for what in ("share", "value", "expected"))
-    return f"{row[f'column_{place}']} {share:.0%} ({value:.6g}; expected {expected:.6g})"
+    shown = "missing" if value != value else f"{value:.6g}"
+    return f"{row[f'column_{place}']} {share:.0%} ({shown}; expected {expected:.6g})"

@@ -44,6 +44,7 @@ class Row:
     may_be_missing: bool = False  # entries may be NaN: missing, or behind the end of a shorter sequence or text
     is_table: bool = False  # a table of numbers and categories: encoders see it through a `MixedInput`
     ignored: tuple[int, ...] = ()  # columns that are left out: to the network they are missing in every row
+    channels: tuple[str, ...] | None = None  # of a sequence, the names of its features
     unseen: tuple[int, ...] | None = None  # by column: what stands for a category that the fit has not had; 0 for none
 
     @property

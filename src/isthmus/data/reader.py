@@ -148,7 +148,7 @@ class Reader:
         if not isinstance(source, TableSource) and self.row.may_be_missing and not self.row.is_sequence:
             is_table = self.row.is_table and len(source.row.shape) == 1
             source = source.with_row(replace(source.row, may_be_missing=True, is_table=is_table))
-        source = source.shaped_like(self.row)
+        source = source.shaped_like(self.row).with_channels(self.row.channels)
         if is_file:
             if source.row.size != self.row.size:
                 raise InvalidData(
@@ -327,6 +327,8 @@ class Reader:
         if self.labels is not None and (described := labels_to_json(self.labels)) is not None:
             row["labels"] = described
         row |= {key: True for flag, key in FLAGS.items() if getattr(self.row, flag)}
+        if self.row.channels is not None:
+            row["channels"] = list(self.row.channels)
         if known := self.fitted_scaling.known:
             row["seen"] = {str(column): list(values) for column, values in known.items()}
         json: dict[str, Any] = {"row": row, "has_names": self.has_names, "form": self.source_type.form}

@@ -124,6 +124,16 @@ class Source(abc.ABC):
         """
         return self
 
+    def with_channels(self, channels: tuple[str, ...] | None) -> Source:
+        """Return the source with its channels in the order of the fit, where both have names for them.
+
+        Raises
+        ------
+        InvalidData
+            If one is missing.
+        """
+        return self
+
     def with_row(self, row: Row) -> Self:
         """Return a source of the same table whose rows are described by `row`."""
         other = copy.copy(self)

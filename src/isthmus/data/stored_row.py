@@ -67,7 +67,13 @@ def stored_row(stored: Opened, labels: Labels | None) -> Row:
     if not all(type(flag) is bool for flag in flags.values()) or (flags["is_sequence"] and len(shape) != 2):
         raise ModelFileError(f"{stored.path} is damaged: its rows are described by {short(row)}.")
     check_row_size(math.prod(shape), sum(math.prod(axes) for _, axes in stored.tensors.values()))
-    known = Row(tuple(shape), None if labels is None else tuple(map(str, labels)), **flags)
+    channels = row.get("channels")
+    if channels is not None:
+        are_names = isinstance(channels, list) and all(type(channel) is str for channel in channels)
+        if not are_names or not flags["is_sequence"] or not len(channels) == len(set(channels)) == shape[1]:
+            raise ModelFileError(f"{stored.path} is damaged: its channels are {short(channels)}.")
+        channels = tuple(channels)
+    known = Row(tuple(shape), None if labels is None else tuple(map(str, labels)), channels=channels, **flags)
     if known.columns is not None and not len(known.columns) == len(set(known.columns)) == known.size:
         raise ModelFileError(f"{stored.path} is damaged: {known.size} columns have {len(set(known.columns))} names.")
     return known

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,9 @@ import numpy as np
 from isthmus.contracts import Row
 from isthmus.data.labels import Labels
 from isthmus.data.source import Source
+from isthmus.errors import InvalidData, suggestion
+
+MOST_NAMED = 12  # channels in a message
 
 
 class Windows(Source):
@@ -19,9 +22,11 @@ class Windows(Source):
     `isthmus.windows` makes them; NumPy takes them for an array [n, size, channels].
     """
 
-    def __init__(self, series: np.ndarray, size: int, starts: np.ndarray) -> None:
+    def __init__(
+        self, series: np.ndarray, size: int, starts: np.ndarray, channels: tuple[str, ...] | None = None
+    ) -> None:
         self.series, self.size, self.starts = series, size, starts
-        self.row = Row((size, series.shape[1]), is_sequence=True)
+        self.row = Row((size, series.shape[1]), is_sequence=True, channels=channels)
         self.n_rows = len(starts)
         self.dtype = series.dtype
 
@@ -50,7 +55,15 @@ class Windows(Source):
                 raise IndexError("windows are taken as wholes: numpy.asarray gives an array [n, size, channels].")
             which = which[0]
         starts = self.starts[which]
-        return Windows(self.series, self.size, starts) if np.ndim(starts) else self.cut(np.array([which]))[0]
+        if not np.ndim(starts):
+            return self.cut(np.array([which]))[0]
+        return Windows(self.series, self.size, starts, self.row.channels)
+
+    def with_channels(self, channels: tuple[str, ...] | None) -> Windows:
+        if channels is None or self.row.channels in (None, channels):
+            return self
+        places = channel_places(self.name, self.row.channels or (), channels)
+        return Windows(self.series[:, places], self.size, self.starts, channels)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return self.cut(slice(None)).astype(dtype or self.dtype, copy=False)
@@ -59,3 +72,21 @@ class Windows(Source):
     def frame(cls, values: np.ndarray, labels: Labels, index: Any = None) -> Any:
         """Return an array [n, size, channels]."""
         return values
+
+
+def channel_places(name: str, names: Sequence[str], channels: Sequence[str]) -> list[int]:
+    """Return the places of the channels of a fit among the names that a series has.
+
+    Raises
+    ------
+    InvalidData
+        If the series, which is called `name`, lacks one.
+    """
+    for channel in channels:
+        if channel not in names:
+            expected = ", ".join(channels[:MOST_NAMED]) + (", …" if len(channels) > MOST_NAMED else "")
+            raise InvalidData(
+                f"{name} has no channel {channel!r}, and the model was fitted on windows of {expected}."
+                f"{suggestion(channel, names)}"
+            )
+    return [list(names).index(channel) for channel in channels]
