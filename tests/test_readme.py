@@ -20,7 +20,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     snippets = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    assert len(snippets) == 6
+    assert len(snippets) == 7
     names_so_far: dict[str, object] = {}
     for snippet in snippets:
         exec(compile(snippet, "README.md", "exec"), names_so_far)  # noqa: S102 -- it is our own page
@@ -40,6 +40,7 @@ def test_the_commands_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.Monk
         done = CliRunner().invoke(app, words)
         assert done.exit_code == 0, done.output
     assert pd.read_parquet("codes.parquet").shape == (64, 8)
+    assert (pd.read_parquet("sensors2.parquet") - table).abs().max(axis=None) <= 1e-3
     assert pd.read_csv("clean.csv").columns.tolist() == table.columns.tolist()
 
 

@@ -17,6 +17,7 @@ __version__ = _version("isthmus")
 _PLACES = {
     "Autoencoder": "isthmus.estimators.autoencoder",
     "AnomalyDetector": "isthmus.anomaly.detector",
+    "Codec": "isthmus.codec.codec",
     "Imputer": "isthmus.estimators.imputer",
     "NetworkClassifier": "isthmus.estimators.classifier",
     "NetworkRanker": "isthmus.estimators.ranker",

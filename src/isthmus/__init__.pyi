@@ -14,6 +14,7 @@ from isthmus.analysis.series import join_windows as join_windows
 from isthmus.analysis.series import series_error as series_error
 from isthmus.analysis.series import windows as windows
 from isthmus.anomaly.detector import AnomalyDetector as AnomalyDetector
+from isthmus.codec.codec import Codec as Codec
 from isthmus.core.part import Part as Part
 from isthmus.core.registry import find_part as find_part
 from isthmus.core.registry import part_kinds as part_kinds

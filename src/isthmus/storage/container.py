@@ -33,7 +33,15 @@ MOST_DEPTH = 32
 MOST_AXES = 8
 MOST_NAME = 500  # characters
 MOST_ENTRY = 700  # bytes of what is said of a tensor
-TYPES = {"F32": np.float32, "F64": np.float64, "I32": np.int32, "U32": np.uint32}
+TYPES = {
+    "F32": np.float32,
+    "F64": np.float64,
+    "I8": np.int8,
+    "I32": np.int32,
+    "I64": np.int64,
+    "U8": np.uint8,
+    "U32": np.uint32,
+}
 
 
 class Content:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from isthmus.errors import ModelFileError, shown_path
+from isthmus.errors import IsthmusError, ModelFileError, shown_path
 
 # None on Windows, where what a killed process leaves stays.
 fcntl: Any = importlib.import_module("fcntl") if os.name == "posix" else None
@@ -73,7 +73,7 @@ def _refusals(path: str | os.PathLike[str]) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as error:  # as of a NUL in a name
-        if isinstance(error, ModelFileError):
+        if isinstance(error, IsthmusError):  # it is a sentence already
             raise
         reason = (error.strerror if isinstance(error, OSError) else None) or error
         raise ModelFileError(

@@ -24,7 +24,7 @@ from isthmus.storage.container import Opened
 
 Shapes = dict[str, tuple[str, tuple[int, ...]]]
 """Type, as F32, and shape of tensors by name."""
-PACKAGES = ("estimators", "anomaly")  # whose classes can be loaded
+PACKAGES = ("estimators", "anomaly", "codec")  # whose classes can be loaded
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,341 @@
+"""`Codec`: tables to bytes and back, as a scikit-learn estimator."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from isthmus.codec.cells import Cells, concatenate, greatest_error
+from isthmus.codec.container import Stream, checksum
+from isthmus.codec.fitted import FittedCodec, fit_columns, restore_fitted, tolerances_of
+from isthmus.codec.forms import open_form
+from isthmus.codec.lanes import Layout
+from isthmus.codec.learning import fit_alphabets, fit_network
+from isthmus.codec.methods import NAMES
+from isthmus.codec.streams import TableReader, in_order, pieces, write_table
+from isthmus.codec.tolerance import Errors
+from isthmus.core.constraints import Choice, Constraint, Flag, Seed, Whole
+from isthmus.errors import InvalidData, ModelFileError, require
+from isthmus.estimators._estimator import Estimator
+from isthmus.estimators._seeds import seed_of
+from isthmus.storage import state
+from isthmus.storage.container import Opened
+from isthmus.storage.files import write_file
+from isthmus.storage.state import State, header_field
+
+MOST_LEARNED = 500_000  # rows
+MOST_COLUMNS = 2_000
+STEPS = (200, 6000)  # of a training, at least and at most, where none are said
+AT_ONCE = 1024  # rows that are written alone
+ROW_CHECK = 2  # bytes of the checksum of a row by itself
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How many bytes a row takes."""
+
+    rows: int
+    original: float  # of the values as they are in memory, texts as their bytes
+    compressed: float  # without the model
+    with_model: float
+    model_bytes: int  # of all the file
+
+    @property
+    def ratio(self) -> float:
+        """How many times smaller the rows are than in memory, the model not counted."""
+        return self.original / self.compressed
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Codec(Estimator[FittedCodec]):
+    """Compress tables to bytes and back, lossless or within an error that is never exceeded, by what it has learned.
+
+    Values become whole numbers: exactly, or on a lattice that is as wide as the error allows. What a lattice cannot
+    give back in the type of the values, and NaN, infinities and −0.0, are kept as raw bits, so the error holds by
+    construction. An autoregressive network says how likely each number is, given the other columns of the row, and
+    where rows come in an order, the row before; an entropy coder writes it in as many bits. The network computes in
+    whole numbers: every machine reads what another has written. In each block of rows each column is written by the
+    network, by pcodec, by zstd, or raw, whichever is smallest.
+
+    Parameters
+    ----------
+    error : None is lossless; a number is the largest error in columns of floats (of an array: in all); a dict has
+        numbers by column, or pairs as `(0.01, "range")`, all other columns lossless.
+    relative_to : what a number in `error` is relative to: `"range"`, that of the column in the fit, `"value"`, each
+        value, or None for an absolute error.
+    history : whether the network looks at the row before; None where the fit finds that it says something. Rows that
+        are sent one at a time need False.
+    hidden : units of the network: more learn more, and take longer.
+    steps : of the training, of 256 rows each; None goes through the rows 20 times, within 200 and 6,000 steps.
+    embed : whether each stream holds the model, so that it needs no other file.
+    random_state : seed of the training.
+
+    Attributes
+    ----------
+    n_features_in_ : how many columns the table of the fit had.
+
+    References
+    ----------
+    Uria et al. (2016), Neural autoregressive distribution estimation.
+    Ballé, Johnston and Minnen (2019), Integer networks for data compression with latent-variable models.
+
+    Examples
+    --------
+    >>> X = np.random.default_rng(0).integers(0, 9, (300, 1)) * np.ones((1, 3))
+    >>> codec = Codec(steps=100).fit(X)
+    >>> stream = codec.compress(X)
+    >>> bool((codec.decompress(stream) == X).all()), len(stream) < X.nbytes / 10
+    (True, True)
+    """
+
+    error: float | Mapping[str | int, Any] | None = None
+    relative_to: str | None = None
+    history: bool | None = None
+    hidden: int = 64
+    steps: int | None = None
+    embed: bool = False
+    random_state: int | np.random.RandomState | None = 0
+
+    constraints: ClassVar[Mapping[str, Constraint]] = {
+        "error": Errors(),
+        "relative_to": Choice((None, "range", "value")),
+        "history": Choice((None, True, False)),
+        "hidden": Whole(1, at_most=1000),
+        "steps": Whole(1, at_most=10**7, optional=True),
+        "embed": Flag(),
+        "random_state": Seed(),
+    }
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn what the columns of a table hold, and how likely their values are.
+
+        Parameters
+        ----------
+        X : a frame, an array [n, ...], or the path of a file, as in `Autoencoder.fit`; of long ones the first 500,000
+            rows.
+        y : not used.
+
+        Raises
+        ------
+        InvalidPart
+            If a parameter is not allowed.
+        InvalidData
+            If the table cannot be used as it is; the message names the place.
+        """
+        self.check_parameters()
+        form, blocks = open_form(X)
+        if len(form.schema) > MOST_COLUMNS:
+            raise InvalidData(f"X: expected at most {MOST_COLUMNS:,} columns; got {len(form.schema):,}.")
+        cells = _first_rows(blocks)
+        if not cells or not len(cells[0]):
+            raise InvalidData("X: expected at least one row to learn from; got none.")
+        tolerances = tolerances_of(form, self.error, self.relative_to)
+        columns = fit_columns(form, cells, tolerances)
+        pairs = [column.numbers(part) for column, part in zip(columns, cells, strict=True)]
+        numbers = np.stack([numbers for numbers, _ in pairs], axis=1)
+        special = np.stack([special for _, special in pairs], axis=1)
+        alphabets, history = fit_alphabets(numbers, special, self.history)
+        layout = Layout(alphabets, history)
+        steps = int(np.clip(20 * len(numbers) // 256, *STEPS)) if self.steps is None else self.steps
+        network = fit_network(layout, numbers, special, self.hidden, steps, seed_of(self.random_state))
+        self._fitted = FittedCodec(self.to_json(), form, columns, layout, network)
+        return self
+
+    def compress(self, X: Any) -> bytes:
+        """Return a table as bytes.
+
+        Raises
+        ------
+        InvalidData
+            If it has other columns than that of the fit, or of other types.
+        """
+        sink = io.BytesIO()
+        write_table(self.fitted_, *open_form(X), sink, self._embedded())
+        return sink.getvalue()
+
+    def compress_to(self, X: Any, path: str | os.PathLike[str]) -> None:
+        """Write a table to a file, block by block, at once or not at all.
+
+        Raises
+        ------
+        InvalidData, ModelFileError
+            If the table has other columns than that of the fit, or the file cannot be written.
+        """
+        form, blocks = open_form(X)
+        write_file(path, lambda file: write_table(self.fitted_, form, blocks, file, self._embedded()))
+
+    def decompress(self, stream: bytes | str | Path, rows: slice | Sequence[int] | None = None) -> Any:
+        """Return the table of a stream in the form it had; one with an embedded model needs no fit.
+
+        Parameters
+        ----------
+        stream : what `compress` returned, or the path of such a file.
+        rows : which, as a slice or places; only their blocks are read.
+
+        Raises
+        ------
+        ModelFileError
+            If the stream is damaged, or was written with another model.
+        """
+        reader = self.open(stream)
+        return reader.form.restore(list(reader.blocks()) if rows is None else [reader.rows(rows)])
+
+    def open(self, stream: bytes | str | Path) -> TableReader:
+        """Return the table of a stream, to be read block by block.
+
+        Raises
+        ------
+        ModelFileError
+            If the stream is damaged, or was written with another model.
+        """
+        opened = Stream(stream)
+        embedded = opened.embedded if self._fitted is None else None
+        return TableReader(opened, self.fitted_ if embedded is None else _embedded_codec(embedded).fitted_)
+
+    def compress_rows(self, X: Any) -> list[bytes]:
+        """Return each row of a table as bytes of its own, that need no other row: a few bytes, two of them a checksum.
+
+        Raises
+        ------
+        InvalidData
+            If the table has other columns than that of the fit, or of other types.
+        """
+        fitted, answer = self.fitted_, []
+        for block in in_order(fitted, *open_form(X)):
+            for start in range(0, len(block[0]), AT_ONCE):
+                messages = fitted.blocks.write_rows([cells.part(slice(start, start + AT_ONCE)) for cells in block])
+                answer += [checksum(data, fitted.fingerprint, ROW_CHECK) + data for data in messages]
+        return answer
+
+    def decompress_rows(self, rows: Sequence[bytes]) -> Any:
+        """Return the table of rows that `compress_rows` has written, in the form that the table of the fit had.
+
+        Raises
+        ------
+        ModelFileError
+            If one is damaged, or was written with another model: of 65,536 such one is not noticed.
+        """
+        fitted = self.fitted_
+        for place, row in enumerate(rows):
+            if not isinstance(row, bytes) or row[:ROW_CHECK] != checksum(
+                row[ROW_CHECK:], fitted.fingerprint, ROW_CHECK
+            ):
+                raise ModelFileError(f"row {place} is damaged, or was written with another model.")
+        pieces_of_rows = (rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE))
+        parts = [fitted.blocks.read_rows([row[ROW_CHECK:] for row in piece]) for piece in pieces_of_rows]
+        columns = zip(*parts, strict=True)
+        return fitted.form.restore([[concatenate(column) for column in columns]] if parts else [])
+
+    def rate(self, X: Any) -> Rate:
+        """Return how many bytes a row of a table takes, with and without the model."""
+        form, blocks = open_form(X)
+        original, sink, rows = 0, _Length(), 0
+
+        def counted() -> Iterable[list[Cells]]:
+            nonlocal original, rows
+            for block in blocks:
+                original += sum(cells.size for cells in block)
+                rows += len(block[0])
+                yield block
+
+        write_table(self.fitted_, form, counted(), sink)  # type: ignore[arg-type]
+        model = len(self._model_bytes())
+        n = max(rows, 1)
+        return Rate(rows, original / n, sink.length / n, (sink.length + model) / n, model)
+
+    def report(self, X: Any) -> Any:
+        """Return a pandas DataFrame with a row for each column of a table: how it is written, and what is lost.
+
+        Its columns are `column`, `method` (that of most of its bytes), `bytes`, `original` (bytes in memory) and
+        `greatest_error` (0 for a lossless column).
+        """
+        import pandas as pd
+
+        fitted = self.fitted_
+        d = len(fitted.columns)
+        sizes: list[dict[int, float]] = [{} for _ in range(d)]
+        errors, original = np.zeros(d), np.zeros(d)
+        for block in in_order(fitted, *open_form(X)):
+            for piece in pieces(fitted, block):
+                restored = fitted.blocks.read(piece.data, len(piece.cells[0]))
+                for place, (before, after) in enumerate(zip(piece.cells, restored, strict=True)):
+                    method, size = piece.taken[place]
+                    sizes[place][method] = sizes[place].get(method, 0.0) + size
+                    errors[place] = max(errors[place], greatest_error(before, after))
+                    original[place] += before.size
+        return pd.DataFrame(
+            {
+                "column": fitted.names,
+                "method": [NAMES[max(size, key=size.__getitem__)] if size else "none" for size in sizes],
+                "bytes": [sum(size.values()) for size in sizes],
+                "original": original,
+                "greatest_error": errors,
+            }
+        )
+
+    @property
+    def n_features_in_(self) -> int:
+        """How many columns the table of the fit had."""
+        return len(self.fitted_.columns)
+
+    def check_combination(self) -> None:
+        """Refuse a unit without an error."""
+        if self.relative_to is not None:
+            require(self.error is not None, "relative_to", "None where there is no error", self.relative_to)
+
+    def to_state(self) -> State:
+        """Return all that a file must hold of this estimator."""
+        return self.fitted_.to_state()
+
+    @classmethod
+    def from_state(cls, stored: Opened) -> Self:
+        """Return the fitted estimator of a file, which may hold anything."""
+        codec = cls.from_json(header_field(stored, "parameters", dict))
+        codec.check_parameters()
+        codec._fitted = restore_fitted(stored, codec.to_json())
+        return codec
+
+    def _model_bytes(self) -> bytes:
+        """Return the model file."""
+        with tempfile.TemporaryDirectory(prefix="isthmus-") as folder:
+            path = Path(folder) / "codec.safetensors"
+            state.save(self, path)
+            return path.read_bytes()
+
+    def _embedded(self) -> bytes:
+        return self._model_bytes() if self.embed else b""
+
+
+class _Length(io.RawIOBase):
+    """A file that keeps nothing but its length."""
+
+    length = 0
+
+    def write(self, data: Any) -> int:
+        self.length += len(data)
+        return len(data)
+
+
+def _embedded_codec(model: bytes) -> Codec:
+    with tempfile.TemporaryDirectory(prefix="isthmus-") as folder:
+        path = Path(folder) / "codec.safetensors"
+        path.write_bytes(model)
+        codec: Codec = state.load(path, Codec)
+        return codec
+
+
+def _first_rows(blocks: Iterable[Sequence[Cells]]) -> list[Cells]:
+    """Return the cells of the first rows of a table, by column: as many as are learned from."""
+    parts: list[Sequence[Cells]] = []
+    for block in blocks:
+        parts.append(block)
+        if sum(len(part[0]) for part in parts) >= MOST_LEARNED:
+            break
+    return [concatenate(column).part(slice(MOST_LEARNED)) for column in zip(*parts, strict=True)]

@@ -1,0 +1,190 @@
+"""Ways to write one column of a block by itself, and back: beside the network, so that the smallest wins."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+
+import numpy as np
+
+from isthmus.codec.cells import Cells
+from isthmus.codec.columns import Column, NumberColumn
+from isthmus.codec.libraries import library
+from isthmus.codec.symbols import ESCAPE, NULL
+from isthmus.errors import ModelFileError
+
+NETWORK, LATTICE, PCODEC, ZSTD, RAW = range(5)
+NAMES = ("network", "numbers + pcodec", "pcodec", "zstd", "raw")
+LEVEL = 9  # of zstd
+MOST_BYTES = 2**30  # that a column of a block can take in memory
+
+
+def smallest(column: Column, cells: Cells, numbers: np.ndarray, special: np.ndarray) -> tuple[int, bytes]:
+    """Return the method that takes the fewest bytes for the cells of a column by itself, and these."""
+    tried = [(LATTICE, _write_numbers(cells, numbers, special)), (ZSTD, _write_values(cells, _to_zstd))]
+    if isinstance(column, NumberColumn):
+        tried.append((RAW, _write_values(cells, np.ndarray.tobytes)))
+        if cells.values.dtype.itemsize > 1:  # pcodec is for wider types
+            tried.append((PCODEC, _write_values(cells, _to_pcodec)))
+    return min(tried, key=lambda pair: len(pair[1]))
+
+
+def read(method: int, data: bytes, column: Column, n: int) -> tuple[Cells, np.ndarray, np.ndarray]:
+    """Return the cells of a column, their whole numbers and symbols, from what `smallest` has written.
+
+    Raises
+    ------
+    ModelFileError
+        If the bytes are not what it has written.
+    """
+    try:
+        if method == LATTICE:
+            return _read_numbers(column, data, n)
+        cells = _read_values(column, data, n, {PCODEC: _from_pcodec, ZSTD: _from_zstd, RAW: _from_raw}[method])
+    except (ValueError, RuntimeError, KeyError, struct.error, OverflowError) as error:
+        if isinstance(error, ModelFileError):
+            raise
+        raise ModelFileError("the stream is damaged: a column in it cannot be read.") from error
+    return cells, *column.numbers(cells)
+
+
+def _write_values(cells: Cells, pack: Callable[[np.ndarray], bytes]) -> bytes:
+    if cells.values.dtype != object:
+        return _join(_pack_marks(cells.is_null), pack(cells.values[~cells.is_null]))
+    texts = cells.values[~cells.is_null]
+    return _join(_pack_marks(cells.is_null), *_pack_texts(texts))
+
+
+def _read_values(column: Column, data: bytes, n: int, unpack: Callable[[bytes, np.ndarray], None]) -> Cells:
+    if not isinstance(column, NumberColumn):
+        marks, lengths, body = _split(data, 3)
+        is_null = _unpack_marks(marks, n).astype(bool)
+        values = np.full(n, b"", object)
+        values[~is_null] = _unpack_texts(lengths, body, int((~is_null).sum()))
+        return Cells(values, is_null)
+    marks, body = _split(data, 2)
+    is_null = _unpack_marks(marks, n).astype(bool)
+    kept = np.empty(int((~is_null).sum()), column.quantiser.dtype)
+    unpack(body, kept)
+    values = np.zeros(n, kept.dtype)
+    values[~is_null] = kept
+    return Cells(values, is_null)
+
+
+def _write_numbers(cells: Cells, numbers: np.ndarray, special: np.ndarray) -> bytes:
+    raw = cells.values[special == ESCAPE]
+    packed = _pack_texts(raw) if raw.dtype == object else (b"", _to_zstd(raw))
+    return _join(_pack_marks(special + 1), _to_pcodec(numbers[special < 0]), *packed)
+
+
+def _read_numbers(column: Column, data: bytes, n: int) -> tuple[Cells, np.ndarray, np.ndarray]:
+    marks, body, lengths, raw = _split(data, 4)
+    special = (_unpack_marks(marks, n).astype(np.int16) - 1).astype(np.int8)
+    if (special > NULL).any():
+        raise ModelFileError("the stream is damaged: a mark in it is none.")
+    kept = np.empty(int((special < 0).sum()), np.int64)
+    _from_pcodec(body, kept)
+    numbers = np.zeros(n, np.int64)
+    numbers[special < 0] = kept
+    cells = column.cells(numbers, special)
+    is_raw = special == ESCAPE
+    if isinstance(column, NumberColumn):
+        values = np.empty(int(is_raw.sum()), column.quantiser.dtype)
+        _from_zstd(raw, values)
+        cells.values[is_raw] = values
+    else:
+        cells.values[is_raw] = _unpack_texts(lengths, raw, int(is_raw.sum()))
+    return cells, numbers, special
+
+
+def _to_pcodec(values: np.ndarray) -> bytes:
+    if not len(values):
+        return b""
+    pcodec = library("pcodec")
+    return pcodec.standalone.simple_compress(np.ascontiguousarray(values), pcodec.ChunkConfig())
+
+
+def _from_pcodec(data: bytes, values: np.ndarray) -> None:
+    if not len(values) and not data:
+        return
+    progress = library("pcodec").standalone.simple_decompress_into(data, values)
+    if progress.n_processed != len(values) or not progress.finished:
+        raise ValueError
+
+
+def _to_zstd(values: np.ndarray) -> bytes:
+    return zip_bytes(np.ascontiguousarray(values).tobytes())
+
+
+def _from_zstd(data: bytes, values: np.ndarray) -> None:
+    _fill(values, unzip(data, values.nbytes))
+
+
+def _from_raw(data: bytes, values: np.ndarray) -> None:
+    _fill(values, data)
+
+
+def _fill(values: np.ndarray, data: bytes) -> None:
+    values[...] = np.frombuffer(data, values.dtype, len(values))
+    if len(data) != values.nbytes:
+        raise ValueError
+
+
+def unzip(data: bytes, most: int) -> bytes:
+    """Return what zstd has packed, `most` bytes at most; a claim of more is refused before memory is taken."""
+    zstandard = library("zstandard")
+    try:
+        if not 0 <= zstandard.frame_content_size(data) <= most:
+            raise ValueError
+        return zstandard.ZstdDecompressor().decompress(data, max_output_size=max(most, 1))
+    except zstandard.ZstdError as error:
+        raise ValueError from error
+
+
+def zip_bytes(data: bytes) -> bytes:
+    """Return bytes packed by zstd."""
+    return library("zstandard").ZstdCompressor(level=LEVEL).compress(data)
+
+
+def _pack_marks(marks: np.ndarray) -> bytes:
+    return zip_bytes(marks.astype(np.uint8).tobytes()) if marks.any() else b""
+
+
+def _unpack_marks(data: bytes, n: int) -> np.ndarray:
+    marks = np.zeros(n, np.uint8)
+    if data:
+        _from_zstd(data, marks)
+    return marks
+
+
+def _pack_texts(texts: np.ndarray) -> tuple[bytes, bytes]:
+    lengths = np.array([len(text) for text in texts], np.uint32)
+    return _to_pcodec(lengths), zip_bytes(b"".join(texts))
+
+
+def _unpack_texts(lengths: bytes, body: bytes, n: int) -> np.ndarray:
+    sizes = np.empty(n, np.uint32)
+    _from_pcodec(lengths, sizes)
+    total = int(sizes.sum(dtype=np.uint64))
+    joined = unzip(body, min(total, MOST_BYTES))
+    if len(joined) != total:
+        raise ValueError
+    ends = np.cumsum(sizes, dtype=np.int64).tolist()
+    texts = np.empty(n, object)
+    texts[:] = [joined[end - size : end] for end, size in zip(ends, sizes.tolist(), strict=True)]
+    return texts
+
+
+def _join(*pieces: bytes) -> bytes:
+    lengths = struct.pack(f"<{len(pieces) - 1}I", *(len(piece) for piece in pieces[:-1]))
+    return lengths + b"".join(pieces)
+
+
+def _split(data: bytes, count: int) -> list[bytes]:
+    start, pieces = 4 * (count - 1), []
+    for length in struct.unpack_from(f"<{count - 1}I", data):
+        pieces.append(data[start : start + length])
+        start += length
+    if start > len(data):
+        raise ValueError
+    return [*pieces, data[start:]]

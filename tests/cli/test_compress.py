@@ -1,0 +1,58 @@
+"""`compress` and `decompress` write a file of few bytes and the same table again."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mixed_table import FIXTURES, make_table
+
+MODEL = FIXTURES / "lossless.safetensors"
+
+
+def test_a_table_comes_back_as_it_was(told):
+    table = make_table(50)
+    table.to_parquet("table.parquet")
+    found = told("compress", "table.parquet", "--model", MODEL, "--out", "table.isth", "--report")
+    assert found["rows"] == "50"
+    assert "bytes a row" in found["file"]
+    told("decompress", "table.isth", "--model", MODEL, "--out", "again.parquet")
+    pd.testing.assert_frame_equal(pd.read_parquet("again.parquet"), table)
+    told("decompress", "table.isth", "--model", MODEL, "--out", "again.csv")
+    assert pd.read_csv("again.csv")["size"].tolist() == table["size"].tolist()
+
+
+def test_a_codec_is_trained_where_none_is_given(told, refused, monkeypatch):
+    monkeypatch.setattr("isthmus.codec.codec.STEPS", (100, 100))
+    table = pd.DataFrame({"a": np.arange(300) % 9 + 0.25, "b": np.arange(300) % 9 * 2})
+    table.to_parquet("table.parquet")
+    told("compress", "table.parquet", "--out", "table.isth", "--error", "0.5", "--relative-to", "range")
+    told("decompress", "table.isth", "--out", "again.parquet")
+    again = pd.read_parquet("again.parquet")
+    assert again["b"].equals(table["b"])
+    assert 0 < (again["a"] - table["a"]).abs().max() <= 4
+    message = refused("decompress", "table.isth", "--out", "again.npy")
+    assert message.endswith("holds a table with names of columns: write .parquet or .csv.")
+    assert "written with another model" in refused("decompress", "table.isth", "--model", MODEL, "--out", "a.parquet")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--model", MODEL, "--error", "0.1"], "is lossless: leave it out, or leave out --model to train another"),
+        (["--model", MODEL, "--alone"], "--alone is for a codec that is trained, and"),
+        (["--error", "0"], "error must be None for a lossless codec, a number above 0"),
+        (["--relative-to", "range"], "relative_to must be None where there is no error"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(refused, words, message):
+    make_table(5).to_parquet("table.parquet")
+    assert message in refused("compress", "table.parquet", "--out", "table.isth", *words)
+
+
+def test_a_stream_without_its_model_says_so(told, refused):
+    make_table(5).to_parquet("table.parquet")
+    told("compress", "table.parquet", "--model", MODEL, "--out", "table.isth")
+    assert "table.isth does not hold its model: name it by --model." in refused(
+        "decompress", "table.isth", "--out", "table.csv"
+    )
+    assert "is none that a codec has written" in refused("decompress", "table.parquet", "--out", "table.csv")
