@@ -16,7 +16,7 @@ CELLS_OF_ALL = 100  # of a column, as which those of all columns count for its t
 CELLS_OF_ONE = 50  # for the trust in all numbers, as which a trust of 1 counts
 LEAST_SHARE = 0.5  # of the cells of a column that hold a value which is filled in as such
 LEAST_CELLS = 20  # of a column that were hidden, to tell how near to such a value is near enough
-REACHES = np.linspace(0.05, 0.95, 19)  # of the distances to such a value, the quantiles that are tried
+REACHES = (0.125, 0.25, 0.5)  # tried as shares of how far the other values of the column usually are from such a one
 BY_COLUMN, LOG_SHARES = "calibration", "log_shares"  # names in a file
 ALWAYS = float(np.finfo(np.float64).max)  # a reach
 
@@ -105,8 +105,10 @@ def fit_calibration(
 
     The trust in numbers is the slope of least squares, (Σ u v + 100 b) / (Σ u² + 100), u = x̂ − c and v = x − c in
     standard deviations and b the slope in all columns, (Σ u v + 50) / (Σ u² + 50), both within [0, 1]. That in
-    categories has the least Σ −log p of the hidden cells, and 100 times their mean in all columns. The reach has the
-    least sum of the mean absolute and the mean squared error, each divided by what it is without a reach.
+    categories has the least Σ −log p of the hidden cells, and 100 times their mean in all columns. A reach is
+    an eighth, a quarter or half of the median distance of the other values, or without end: the last that lowers the
+    sum of the mean absolute and the mean squared error, each divided by what it is without a reach, by more than a
+    standard error, and two for one without end.
 
     Parameters
     ----------
@@ -189,16 +191,25 @@ def _find_frequent_values(
         if len(values) < 3 or mass.max() < LEAST_SHARE * mass.sum() or is_hidden.sum() < LEAST_CELLS:
             continue
         common[place] = values[mass.argmax()]
-        reach[place] = _reach(truths[is_hidden, place], means[is_hidden, place], common[place])
+        far = float(np.median(np.abs(x[is_there, place][x[is_there, place] != common[place]] - common[place])))
+        reach[place] = _reach(truths[is_hidden, place], means[is_hidden, place], common[place], far)
     return replace(calibration, common=common, reach=reach)
 
 
-def _reach(truth: np.ndarray, mean: np.ndarray, value: float) -> float:
-    """Return how near to a value predictions `mean` [m] of cells `truth` [m] are to be, to be replaced by it."""
+def _reach(truth: np.ndarray, mean: np.ndarray, value: float, far: float) -> float:
+    """Return how near to a value predictions `mean` [m] of cells `truth` [m] are to be, to be replaced by it.
+
+    `far` is how far the other values of the column usually are from it.
+    """
     distance = np.abs(mean - value)
-    reaches = np.concatenate([[0.0], np.quantile(distance, REACHES), [ALWAYS]])
+    reaches = np.array([0.0, *(share * far for share in REACHES), ALWAYS])
     errors = np.abs(np.where(distance < reaches[:, None], value, mean) - truth)  # [reaches, m]
-    absolute, squared = errors.mean(axis=1), (errors**2).mean(axis=1)
-    if squared[0] == 0:
+    absolute, squared = errors[0].mean(), (errors[0] ** 2).mean()
+    if squared == 0:
         return 0.0
-    return float(reaches[(absolute / absolute[0] + squared / squared[0]).argmin()])
+    losses, best = errors / absolute + errors**2 / squared, 0
+    for place, doubt in enumerate((*(1 for _ in REACHES), 2), start=1):
+        gain = losses[best] - losses[place]
+        if gain.mean() > doubt * gain.std() / np.sqrt(len(gain)):
+            best = place
+    return float(reaches[best])
