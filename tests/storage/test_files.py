@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import socket
@@ -12,12 +13,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import isthmus
 from isthmus import ModelFileError
 from isthmus.storage import files
+from tiny import X, autoencoder
 
 IS_ROOT = os.geteuid() == 0
 
@@ -227,3 +231,29 @@ def test_what_another_writer_is_writing_is_no_leftover(tmp_path: Path) -> None:
     path = tmp_path / "model"
     isthmus.write_file(path, lambda file: (write(path, "inner"), file.write(b"outer")))
     assert path.read_text() == "outer"
+
+
+def test_a_model_is_loaded_from_bytes_and_from_a_file_that_is_open(tmp_path: Path) -> None:
+    model, path = autoencoder(max_epochs=1).fit(X), tmp_path / "model.safetensors"
+    model.save(path)
+    data = path.read_bytes()
+    with path.open("rb") as file:
+        loaded = [isthmus.load(source) for source in (data, memoryview(data), io.BytesIO(data), file)]
+    for other in loaded:
+        np.testing.assert_array_equal(other.transform(X), model.transform(X))
+    assert isthmus.file_info(data) == isthmus.file_info(path)
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        (b"abc", r"^the model is not a model file: it has 3 bytes\.$"),
+        (b"", r"^the model is not a model file: it has 0 bytes\.$"),
+        (b"\x00" * 20, "^the model"),
+        (io.StringIO("abc"), r"^expected a file of bytes; got one of texts\. Open it with mode 'rb'\.$"),
+        (3, r"^expected the path of a model file, its bytes, or a file open for reading; got a int\.$"),
+    ],
+)
+def test_what_is_no_model_in_memory_is_said(file: Any, message: str) -> None:
+    with pytest.raises(ModelFileError, match=message):
+        isthmus.load(file)

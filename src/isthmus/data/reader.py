@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Self
 
@@ -20,6 +20,7 @@ from isthmus.data.files import are_files
 from isthmus.data.identifiers import sentence
 from isthmus.data.labels import Labels, labels_to_json
 from isthmus.data.own_types import check_own_types
+from isthmus.data.records import row_of_series
 from isthmus.data.rows import scaled_blocks
 from isthmus.data.scaling import TableScaling
 from isthmus.data.schema import Schema, learn
@@ -126,7 +127,7 @@ class Reader:
         return f"{self.row.size:,} column{'s' * (self.row.size > 1)}: {', '.join(words)}{beside}"
 
     def open(self, X: Any) -> Source:
-        """Return the source of a table like that of the fit: its columns are those, whatever else a file holds.
+        """Return the source of a table like that of the fit: its columns are those, by name, whatever else it holds.
 
         Raises
         ------
@@ -135,16 +136,16 @@ class Reader:
         """
         if self.text is not None:
             return TextSource(_texts(X, self.text.part.by), *self.text)
+        X = row_of_series(X, self.labels)
         source = open_table(self.source_type.convert(X, self.row))
         names, is_file = self.row.columns, source.is_file
-        picks = is_file or not self.has_names
         if self.schema is not None and not self.schema.is_plain:
-            source = self._open_columns(source, picks=picks)
+            source = self._open_columns(source)
         elif isinstance(source, ColumnSource):
             source = source.read_as([(name, None) for name in names or source.names])
-            # A frame of which scikit-learn compares no names may have others, as one made of an array has numbers.
+            # A frame may have no names that anybody gave, as one made of an array has numbers.
             is_named = names is not None and (is_file or any(name in source.names for name in names))
-            source = source.select(names if picks and is_named else None)
+            source = _pick(source, names if is_named else None)
         if not isinstance(source, TableSource) and self.row.may_be_missing and not self.row.is_sequence:
             is_table = self.row.is_table and len(source.row.shape) == 1
             source = source.with_row(replace(source.row, may_be_missing=True, is_table=is_table))
@@ -308,15 +309,15 @@ class Reader:
         is_same = labels is not None and list(map(str, labels)) == list(map(str, self.labels))
         return labels if labels is not None and is_same else self.labels
 
-    def _open_columns(self, source: Source, *, picks: bool) -> Source:
-        """Return the source of a table of more than numbers; of a file, or without names to compare, pick by name."""
+    def _open_columns(self, source: Source) -> Source:
+        """Return the source of a table of more than numbers, its columns picked by name."""
         assert self.schema is not None  # noqa: S101 -- `open` has looked
         if not isinstance(source, ColumnSource):
             names = self.schema.names
             there = ", ".join(names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "")
             raise InvalidData(f"expected a frame or a file with the columns {there}, as in the fit; got {source.form}.")
         source = source.read_as([(column.name, column) for column in self.schema.columns])
-        return TableSource(source.select(self.schema.names) if picks else source, self.schema)
+        return TableSource(_pick(source, self.schema.names), self.schema)
 
     def to_state(self) -> State:
         """Return what a model file holds of the reader."""
@@ -432,3 +433,13 @@ def _learn_schema(source: ColumnSource) -> Schema | None:
 def kind_of(column: Column) -> str:
     """Return what a column is to a user: truth values in a table of numbers are read as numbers, 0 and 1."""
     return "boolean" if column.kind == "numeric" and column.type == "bool" else column.kind
+
+
+def _pick(source: ColumnSource, names: Sequence[str] | None) -> ColumnSource:
+    """Return the source of the columns of the fit, in their order; what else a frame has is left out with a warning."""
+    picked = source.select(names)
+    if names is not None and not source.is_file and (others := set(source.names) - set(names)):
+        few = ", ".join([repr(name) for name in source.names if name in others][:MOST_NAMED])
+        end = ", …" if len(others) > MOST_NAMED else ""
+        warnings.warn(f"left out columns that the fit has not had: {few}{end}.", stacklevel=6)
+    return picked

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import safetensors
@@ -44,11 +44,20 @@ TYPES = {
 }
 
 
-class Content:
-    """The bytes of an open file: whatever takes its name meanwhile, header and tensors are of one file."""
+FileLike = str | os.PathLike[str] | bytes | IO[bytes]
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+
+class Content:
+    """The bytes of an open file: whatever takes its name meanwhile, header and tensors are of one file.
+
+    `held` are those of a file that is in memory; the path is then a name for messages.
+    """
+
+    def __init__(self, path: Path, held: bytes | None = None) -> None:
+        self.path, self._held = path, held
+        if held is not None:
+            self.size = len(held)
+            return
         # Not to wait where a pipe has just taken the file's name.
         self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         weakref.finalize(self, os.close, self._descriptor)
@@ -56,6 +65,8 @@ class Content:
 
     def read(self, start: int, count: int) -> bytes:
         """Return so many bytes, fewer where the file ends."""
+        if self._held is not None:
+            return self._held[start : start + count]
         with os.fdopen(os.dup(self._descriptor), "rb") as file:
             file.seek(start)
             return file.read(count)
@@ -167,25 +178,42 @@ def describe_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[str, tu
     return {name: (kinds[array.dtype], array.shape) for name, array in arrays.items()}
 
 
-def open_file(path: str | os.PathLike[str], kind: str) -> Opened:
-    """Return a file of a kind (`model`, `checkpoint`) with its header checked.
+def open_file(file: FileLike, kind: str) -> Opened:
+    """Return a file of a kind (`model`, `checkpoint`), by its path, its bytes or a stream, its header checked.
 
     Raises
     ------
     ModelFileError
         If it is missing, not of this format, of a newer version, or damaged; the message says which.
     """
-    source = Path(path)
-    if not os.fspath(path) or not is_file(source):
-        raise ModelFileError(no_file(source))
+    if isinstance(file, str | os.PathLike):
+        source, held = Path(file), None
+        if not os.fspath(file) or not is_file(source):
+            raise ModelFileError(no_file(source))
+    else:
+        source, held = _in_memory(file)
     try:
-        content = Content(source)
+        content = Content(source, held)
         table = _table(content)
     except OSError as error:
         raise ModelFileError(f"cannot read {source}: {error.strerror or error}.") from error
     header = _header(source, table.pop("__metadata__", None), kind)
     tensors = {name: (entry["dtype"], tuple(entry["shape"])) for name, entry in table.items()}
     return Opened(source, header, tensors, content=content)
+
+
+def _in_memory(file: bytes | IO[bytes]) -> tuple[Path, bytes]:
+    """Return a name for messages and the bytes of a file in memory, or of a stream from where it stands."""
+    if isinstance(file, bytes | bytearray | memoryview):
+        return Path("the model"), bytes(file)
+    if not callable(getattr(file, "read", None)):
+        expected = "the path of a model file, its bytes, or a file open for reading"
+        raise ModelFileError(f"expected {expected}; got a {type(file).__name__}.")
+    name = getattr(file, "name", None)
+    held = file.read()
+    if not isinstance(held, bytes):
+        raise ModelFileError("expected a file of bytes; got one of texts. Open it with mode 'rb'.")
+    return Path(name if isinstance(name, str) else "the model"), held
 
 
 def _table(content: Content) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from isthmus.core.coercion import short
 from isthmus.core.programs import check_not_forked
 from isthmus.errors import InvalidPart, ModelFileError, suggestion
 from isthmus.storage import container
-from isthmus.storage.container import Opened
+from isthmus.storage.container import FileLike, Opened
 
 Shapes = dict[str, tuple[str, tuple[int, ...]]]
 """Type, as F32, and shape of tensors by name."""
@@ -105,12 +105,12 @@ def save(model: Storable, path: str | os.PathLike[str]) -> None:
     container.write(path, {"kind": "model", "version": version("isthmus")} | state.json, state.tensors)
 
 
-def load(path: str | os.PathLike[str], kind: type | tuple[type, ...] | None = None) -> Any:
+def load(path: FileLike, kind: type | tuple[type, ...] | None = None) -> Any:
     """Return the estimator that was saved to a file; nothing in the file is executed.
 
     Parameters
     ----------
-    path : of a file that `save` wrote.
+    path : of a file that `save` wrote, or its bytes, or the file itself, open for reading bytes.
     kind : the class that it must be of, as `isthmus.AnomalyDetector`, or several; None for any.
 
     Raises
@@ -120,11 +120,12 @@ def load(path: str | os.PathLike[str], kind: type | tuple[type, ...] | None = No
         another kind.
     """
     check_not_forked()
-    model = load_state(container.open_file(path, "model"))
+    stored = container.open_file(path, "model")
+    model = load_state(stored)
     if kind is not None and not isinstance(model, kind):
         kinds = kind if isinstance(kind, tuple) else (kind,)
         names = " or ".join(allowed.__name__ for allowed in kinds)
-        raise ModelFileError(f"{path} holds {type(model).__name__}; expected {names}.")
+        raise ModelFileError(f"{stored.path} holds {type(model).__name__}; expected {names}.")
     return model
 
 
@@ -137,7 +138,7 @@ class FileInfo:
     n_weights: int  # numbers that training has learned, those of models inside included
 
 
-def file_info(path: str | os.PathLike[str]) -> FileInfo:
+def file_info(path: FileLike) -> FileInfo:
     """Return what the header of a model file says; no tensor is read.
 
     Raises

@@ -18,6 +18,7 @@ from typing import Any
 from isthmus.data.arrow import ColumnSource
 from isthmus.data.dialect import ReadingOptions
 from isthmus.data.files import COMPRESSIONS, has_suffix, is_folder, is_pattern
+from isthmus.data.records import frame_of_records
 from isthmus.data.schema import ColumnKinds
 from isthmus.data.source import Source
 from isthmus.data.table_source import TableSource
@@ -98,8 +99,8 @@ def open_table(
     Parameters
     ----------
     data : an array, nested lists, a SciPy sparse matrix, a frame of pandas, polars or any library that narwhals knows,
-        a table or stream of Arrow, the path of a file, of a folder of files, or a pattern for some, or a stream of
-        bytes, as `sys.stdin.buffer`.
+        a table or stream of Arrow, a dict of columns or of one row, a list of such rows, the path of a
+        file, of a folder of files, or a pattern for some, or a stream of bytes, as `sys.stdin.buffer`.
     columns : what columns hold, by name, as in `Autoencoder`: a kind, `"datetime:d/m/y"` or another format of dates,
         or the values of a column in their order.
     sep : what stands between the cells of a text file; None lets the file show it, as all of the following.
@@ -185,6 +186,7 @@ def _open_stream(stream: io.IOBase, options: ReadingOptions) -> Source:
 
 
 def _open_object(data: Any) -> Source:
+    data = frame_of_records(data)
     for kind in source_types():
         if kind.accepts(data):
             return kind(data)
