@@ -48,6 +48,7 @@ _PLACES = {
     "check_gradients": "isthmus.analysis.gradients",
     "compare_codes": "isthmus.analysis.codes",
     "compare_optimizers": "isthmus.analysis.optimizers",
+    "compare_seeds": "isthmus.analysis.seeds",
     "diagnose": "isthmus.analysis.diagnose",
     "exciting_inputs": "isthmus.analysis.maximal_inputs",
     "explained_variance_ratio": "isthmus.analysis.explained_variance",

@@ -8,6 +8,7 @@ from isthmus.analysis.log_likelihood import log_likelihood as log_likelihood
 from isthmus.analysis.maximal_inputs import exciting_inputs as exciting_inputs
 from isthmus.analysis.optimizers import compare_optimizers as compare_optimizers
 from isthmus.analysis.pooling import pool as pool
+from isthmus.analysis.seeds import compare_seeds as compare_seeds
 from isthmus.analysis.series import clean_series as clean_series
 from isthmus.analysis.series import expected_series as expected_series
 from isthmus.analysis.series import join_windows as join_windows
