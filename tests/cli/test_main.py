@@ -7,6 +7,9 @@ from isthmus.cli.main import sentence
 from isthmus.errors import InvalidData
 
 
+THERE = __file__  # a file that is there: what `load` makes of it is each test's own
+
+
 def failing(monkeypatch, error):
     def fail(path):
         raise error
@@ -43,18 +46,18 @@ def test_every_command_has_help(call, command):
 def test_every_error_is_one_sentence(refused, monkeypatch, error, message):
     assert sentence(error) == message
     failing(monkeypatch, error)
-    assert refused("inspect", "model.safetensors") == message
+    assert refused("inspect", THERE) == message
 
 
 def test_a_model_that_is_not_fitted_is_one_sentence(refused, monkeypatch, table):
     monkeypatch.setattr(isthmus, "load", lambda path, **_: isthmus.Autoencoder(), raising=False)
-    message = refused("transform", "model.safetensors", table, "--out", "out.csv")
+    message = refused("transform", THERE, table, "--out", "out.csv")
     assert message.startswith("This Autoencoder instance is not fitted yet.")
 
 
 def test_ctrl_c_is_one_line(call, monkeypatch):
     failing(monkeypatch, KeyboardInterrupt())
-    result = call("inspect", "model.safetensors")
+    result = call("inspect", THERE)
     assert (result.exit_code, result.stdout, result.stderr) == (130, "", "isthmus: interrupted.\n")
 
 
@@ -65,7 +68,7 @@ def test_debugging_shows_the_traceback(call, monkeypatch, way):
     if way == "environment":
         monkeypatch.setenv("ISTHMUS_DEBUG", "1")
     options = ["--debug"] if way == "option" else []
-    assert call(*options, "inspect", "model.safetensors").exception is error
+    assert call(*options, "inspect", THERE).exception is error
 
 
 def test_an_unknown_command_is_wrong_usage_with_a_suggestion(call):

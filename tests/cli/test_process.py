@@ -27,7 +27,13 @@ def run(*words):
     return subprocess.run(command(*words), capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--version"], ["fit", "--help"], ["fit", "a.csv", "--out", "b.pt"]])
+LIGHT = (
+    *(["--help"], ["--version"], ["fit", "--help"], ["fit", "a.csv", "--out", "b.pt"], ["detect", "absent.csv"]),
+    *(["transform", "absent.safetensors", "a.csv"], ["impute", "absent.csv", "--out", "b.csv"], ["inspect", "absent"]),
+)
+
+
+@pytest.mark.parametrize("words", LIGHT)
 def test_what_needs_no_numbers_loads_no_numerics(words):
     code = f"import sys; from isthmus.cli.main import app\ntry: app({words!r})\nexcept SystemExit: pass\n"
     code += f"print('LOADED', [name for name in {HEAVY!r} if name in sys.modules])"
@@ -135,7 +141,7 @@ def load(path):
 
 isthmus.load = load
 """
-    words = [sys.executable, "-c", ignoring + RUN, "inspect", "model.safetensors"]
+    words = [sys.executable, "-c", ignoring + RUN, "inspect", __file__]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (130, "isthmus: interrupted.\n")
 

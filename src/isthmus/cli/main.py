@@ -35,6 +35,7 @@ def guard(command: Callable[..., None]) -> Callable[..., None]:
     def run_command(*arguments: Any, **keywords: Any) -> None:
         try:
             with screen.notes():
+                table.check_paths(keywords)
                 command(*arguments, **keywords)
         except BrokenPipeError as error:  # the reader has left, as in `isthmus parts | head -1`
             _leave_output()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import glob
 import inspect
 import sys
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isthmus.cli import output
-from isthmus.errors import InvalidData, IsthmusError, suggestion
+from isthmus.errors import InvalidData, IsthmusError, no_file, suggestion
 
 if TYPE_CHECKING:
     import numpy as np
@@ -154,6 +155,21 @@ def with_shared(command: Callable[..., None]) -> Callable[..., None]:
 
     run_command.__signature__ = signature.replace(parameters=[*own, *shared])  # type: ignore[attr-defined]
     return run_command
+
+
+def check_paths(arguments: Mapping[str, Any]) -> None:
+    """Raise `InvalidData` where a table or a model is not there: before anything is loaded that takes seconds."""
+    for name in ("model", "data"):
+        path = arguments.get(name)
+        if isinstance(path, Path) and path != STANDARD and not glob.has_magic(str(path)) and not _exists(path):
+            raise InvalidData(no_file(path))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # as of a name too long, or with a NUL in it
+        return False
 
 
 def choose(
