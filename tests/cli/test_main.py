@@ -6,7 +6,6 @@ import isthmus
 from isthmus.cli.main import sentence
 from isthmus.errors import InvalidData
 
-
 THERE = __file__  # a file that is there: what `load` makes of it is each test's own
 
 

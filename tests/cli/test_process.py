@@ -116,7 +116,7 @@ def test_ctrl_c_in_fit_keeps_what_was_learned_and_saves_it(table, tmp_path):
 
 def test_ctrl_c_elsewhere_is_one_line():
     endless = "import isthmus, time; isthmus.load = lambda path: (print('ready', flush=True), time.sleep(60)); "
-    words = [sys.executable, "-c", endless + RUN, "inspect", "model.safetensors"]
+    words = [sys.executable, "-c", endless + RUN, "inspect", __file__]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGINT)
