@@ -8,6 +8,7 @@ import pytest
 
 import isthmus
 from isthmus import AnomalyDetector, expected_series, series_error
+from isthmus.cli.series import stretches
 
 STEPS = 120
 ODD = slice(60, 65)
@@ -60,11 +61,15 @@ def test_odd_steps_are_written_with_their_time_and_channels(call):
     stretch = next(line for line in lines if "heat" in line)
     first, last = map(int, stretch[0].split("-"))
     assert rows.loc[first:last, "is_odd"].all()
-    highest = rows.loc[first:last, "anomaly_score"].max()
-    assert (rows.loc[[first, last], "anomaly_score"] >= highest / 2).all()  # it ends at half of its height
-    around = rows.loc[[first - 1, last + 1]]
-    assert (~around["is_odd"] | (around["anomaly_score"] < highest / 2)).all()
     assert "2026-01-03 1" in result.stdout
+
+
+def test_a_stretch_reaches_down_to_half_of_its_height_above_the_threshold():
+    """Above a threshold of 2 the first is 3 high: it reaches down to 3.5; the second is of one step."""
+    score = [1, 2.5, 3.4, 3.6, 5, 3.5, 3.4, 1, 1, 2.2, 1]
+    rows = pd.DataFrame({"step": np.arange(11), "anomaly_score": score, "threshold": 2.0})
+    odd = stretches(rows.assign(is_odd=rows["anomaly_score"] > 2))
+    assert odd[["first", "last", "step"]].to_numpy().tolist() == [[3, 5, 4], [9, 9, 9]]
 
 
 def test_a_saved_detector_of_windows_reads_a_later_series(call, refused):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from isthmus.cli.steps import Steps
 
 SHOWN = 10  # stretches
-HEIGHT = 0.5  # of the score of its most anomalous step, down to which a stretch reaches
+HEIGHT = 0.5  # of the way from the threshold to its highest score, down to which a stretch reaches
 REASONS = 3  # channels of each step
 MOST_DECIMALS, NEARLY_ALL = 6, 0.98  # a channel has the fewest decimals that nearly all of its numbers do with
 DIGITS = 6  # of what is expected of a channel that has more
@@ -129,14 +129,15 @@ def _rounded(values: np.ndarray, decimals: int | None) -> np.ndarray:
 def stretches(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the first and last step of each stretch of odd ones, and what is said of its most anomalous step.
 
-    A stretch is as long as its steps score at least half as much as that one: windows that hold it carry the score of
-    an event to steps around it. The most anomalous stretch stands first.
+    A stretch reaches as far as its steps are half as far above the threshold as that one: windows carry the score of an
+    event to the steps around it. The most anomalous stretch stands first.
     """
     is_odd = rows["is_odd"]
     number = (is_odd & ~is_odd.shift(fill_value=False)).cumsum()[is_odd]
     rows = rows[[name for name in OWN if name in rows]]  # what stands beside is not shown, whatever it is called
     groups = rows[is_odd].groupby(number)
-    is_event = rows.loc[is_odd, "anomaly_score"] >= HEIGHT * groups["anomaly_score"].transform("max")
+    over = rows.loc[is_odd, "anomaly_score"] - rows.loc[is_odd, "threshold"]
+    is_event = over >= HEIGHT * over.groupby(number).transform("max")
     ends = rows[is_odd][is_event].groupby(number[is_event])["step"].agg(["first", "last"]).reset_index(drop=True)
     highest = rows.loc[groups["anomaly_score"].idxmax()].reset_index(drop=True)
     return ends.join(highest).sort_values("anomaly_score", ascending=False, kind="stable")
