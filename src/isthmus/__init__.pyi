@@ -128,6 +128,7 @@ from isthmus.parts.schedules.exponential import Exponential as Exponential
 from isthmus.parts.schedules.inverse_time import InverseTime as InverseTime
 from isthmus.parts.schedules.linear import Linear as Linear
 from isthmus.parts.schedules.plateau import Plateau as Plateau
+from isthmus.parts.schedules.warmup import Warmup as Warmup
 from isthmus.parts.stops.loss_change import LossChange as LossChange
 from isthmus.parts.stops.patience import Patience as Patience
 from isthmus.parts.stops.target import Target as Target

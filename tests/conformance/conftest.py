@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from isthmus.contracts import Schedule
 from isthmus.core.part import Part
 
-REQUIRED: dict[Any, Any] = {int: 8, float: 0.5}
+REQUIRED: dict[Any, Any] = {int: 8, float: 0.5, float | Schedule: 0.5}
 """A value for a setting without a default, by its kind."""
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from isthmus.contracts import LAST_STEP
 from isthmus.errors import InvalidPart
-from isthmus.parts.schedules import Cosine, Exponential, InverseTime, Linear, Plateau
+from isthmus.parts.schedules import Cosine, Exponential, InverseTime, Linear, Plateau, Warmup
 
 STEPS = [0, 1, 5, 10, 20, 1_000_000]
 
@@ -30,6 +30,9 @@ STEPS = [0, 1, 5, 10, 20, 1_000_000]
         (InverseTime(1.0, steps=10), [1.0, 0.90909091, 0.66666667, 0.5, 0.33333333, 0.00000999990]),
         (InverseTime(0.5), [0.5, 0.49950050, 0.49751244, 0.49504950, 0.49019608, 0.000499500]),
         (Plateau(0.25), [0.25] * 6),
+        (Warmup(2.0, 8), [0.25, 0.5, 1.5, 2.0, 2.0, 2.0]),
+        # the line above, by 1/4 and 2/4 at its first two steps
+        (Warmup(Linear(1.0, 0.0, 10), 4), [0.25, 0.45, 0.5, 0.0, 0.0, 0.0]),
     ],
     ids=str,
 )
@@ -47,6 +50,8 @@ def test_the_values_by_hand(schedule: Any, values: list[float]) -> None:
         (Exponential(2.0, rate=1.0), 0, 0.0),
         (InverseTime(1.0, steps=10), 990, 0.01),
         (Plateau(0.25), 0, 0.0),
+        (Warmup(2.0, 8), 7, 0.0),
+        (Warmup(Linear(1.0, 3.0, 10), 4), 10, 0.0),
     ],
     ids=str,
 )
@@ -89,6 +94,12 @@ def test_the_factor_of_a_plateau(losses: list[float], factor: float, watched: st
     assert Plateau(0.1, rate=0.5, epochs=2).factor(history) == factor
 
 
+def test_a_warmup_passes_on_what_its_value_makes_of_the_losses() -> None:
+    history = [{"loss": 1.0}] * 6
+    assert Warmup(Plateau(0.1), 8).factor(history) == Plateau(0.1).factor(history) == 0.5
+    assert Warmup(0.1, 8).factor(history) == 1.0
+
+
 def test_a_plateau_waits_for_five_epochs_by_default() -> None:
     assert Plateau(0.1).factor([{"loss": 1.0}] * 5) == 1.0
     assert Plateau(0.1).factor([{"loss": 1.0}] * 6) == 0.5
@@ -104,6 +115,7 @@ def test_a_plateau_waits_for_five_epochs_by_default() -> None:
         (lambda: InverseTime(1.0, steps=0), "InverseTime.steps must be at least 1. Got 0."),
         (lambda: Plateau(1.0, rate=1.0), "Plateau.rate must be in (0, 1). Got 1.0."),
         (lambda: Plateau(1.0, rate=0.0), "Plateau.rate must be in (0, 1). Got 0.0."),
+        (lambda: Warmup(1.0, 0), "Warmup.steps must be at least 1. Got 0."),
         (lambda: Plateau(1.0, epochs=0), "Plateau.epochs must be at least 1. Got 0."),
     ],
 )

@@ -4,3 +4,4 @@ from isthmus.parts.schedules.exponential import Exponential as Exponential
 from isthmus.parts.schedules.inverse_time import InverseTime as InverseTime
 from isthmus.parts.schedules.linear import Linear as Linear
 from isthmus.parts.schedules.plateau import Plateau as Plateau
+from isthmus.parts.schedules.warmup import Warmup as Warmup
