@@ -13,6 +13,7 @@ import pytest
 
 import isthmus
 from isthmus import Codec, InvalidData, InvalidPart, ModelFileError
+from isthmus.codec.container import Stream
 from mixed_table import make_table
 
 
@@ -198,3 +199,13 @@ def test_writing_to_a_file_is_whole_or_not_at_all(kept: Codec, table: pd.DataFra
         kept.compress_to(table.drop(columns="price"), path)
     assert path.read_bytes() == b"before"
     assert [other.name for other in tmp_path.iterdir()] == ["table.isth"]
+
+
+def test_blocks_of_wide_tables_have_fewer_rows(
+    kept: Codec, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("isthmus.codec.streams.MOST_CELLS", 7 * 150)
+    stream = kept.compress(table)
+    assert [entry.rows for entry in Stream(stream).entries] == [150, 150, 100]
+    pd.testing.assert_frame_equal(kept.decompress(stream), table)
+    pd.testing.assert_frame_equal(kept.decompress(stream, slice(140, 310, 7)), table[140:310:7].reset_index(drop=True))

@@ -33,6 +33,7 @@ from isthmus.storage.state import State, header_field
 MOST_LEARNED = 500_000  # rows
 MOST_COLUMNS = 2_000
 STEPS = (200, 6000)  # of a training, at least and at most, where none are said
+USUAL_SYMBOLS = 3000  # of all columns; of more, a step takes longer
 AT_ONCE = 1024  # rows that are written alone
 ROW_CHECK = 2  # bytes of the checksum of a row by itself
 
@@ -73,7 +74,8 @@ class Codec(Estimator[FittedCodec]):
     history : whether the network looks at the row before; None where the fit finds that it says something. Rows that
         are sent one at a time need False.
     hidden : units of the network: more learn more, and take longer.
-    steps : of the training, of 256 rows each; None goes through the rows 20 times, within 200 and 6,000 steps.
+    steps : of the training, of 256 rows each; None goes through the rows 20 times, within 200 and 6,000 steps,
+        and fewer times where columns are many.
     embed : whether each stream holds the model, so that it needs no other file.
     random_state : seed of the training.
 
@@ -143,7 +145,7 @@ class Codec(Estimator[FittedCodec]):
         special = np.stack([special for _, special in pairs], axis=1)
         alphabets, history = fit_alphabets(numbers, special, self.history)
         layout = Layout(alphabets, history)
-        steps = int(np.clip(20 * len(numbers) // 256, *STEPS)) if self.steps is None else self.steps
+        steps = _default_steps(len(numbers), int(layout.starts[-1])) if self.steps is None else self.steps
         network = fit_network(layout, numbers, special, self.hidden, steps, seed_of(self.random_state))
         self._fitted = FittedCodec(self.to_json(), form, columns, layout, network)
         return self
@@ -329,6 +331,12 @@ def _embedded_codec(model: bytes) -> Codec:
         path.write_bytes(model)
         codec: Codec = state.load(path, Codec)
         return codec
+
+
+def _default_steps(rows: int, symbols: int) -> int:
+    """Return how many steps a training takes for so many rows, whose columns have so many symbols together."""
+    least, most = STEPS
+    return int(np.clip(20 * rows // 256, least, max(most * min(USUAL_SYMBOLS / symbols, 1), least)))
 
 
 def _first_rows(blocks: Iterable[Sequence[Cells]]) -> list[Cells]:

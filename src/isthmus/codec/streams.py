@@ -13,6 +13,8 @@ from isthmus.codec.fitted import FittedCodec
 from isthmus.codec.forms import Form
 from isthmus.errors import InvalidData, ModelFileError
 
+MOST_CELLS = 2**21  # of a block
+
 
 class Piece(NamedTuple):
     """A block of a stream."""
@@ -30,7 +32,12 @@ def in_order(fitted: FittedCodec, form: Form, blocks: Iterable[Sequence[Cells]])
 
 
 def pieces(fitted: FittedCodec, cells: Sequence[Cells]) -> Iterator[Piece]:
-    """Yield rows as blocks of at most 1 MiB; one row may take more."""
+    """Yield rows as blocks of at most 1 MiB, and of so many cells that they fit into memory; one row may take more."""
+    most = max(MOST_CELLS // len(cells), 1)
+    if len(cells[0]) > most:
+        for start in range(0, len(cells[0]), most):
+            yield from pieces(fitted, [part.part(slice(start, start + most)) for part in cells])
+        return
     data, taken = fitted.blocks.write(cells)
     n = len(cells[0])
     if n > 1 and len(data) > MOST_BLOCK:
