@@ -122,7 +122,7 @@ def test_only_estimators_know_scikit_learn() -> None:
     knowing = {
         name
         for name, modules in taken.items()
-        if modules and not name.startswith(("estimators/", "anomaly/", "analysis/"))
+        if modules and not name.startswith(("estimators/", "anomaly/", "codec/", "analysis/"))
     }
     # The demonstration takes its digits from it, and compares itself with its PCA; neighborhoods search with it.
     searching = {name for name in knowing if name.startswith("parts/neighborhoods/")}

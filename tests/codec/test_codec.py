@@ -209,3 +209,25 @@ def test_blocks_of_wide_tables_have_fewer_rows(
     assert [entry.rows for entry in Stream(stream).entries] == [150, 150, 100]
     pd.testing.assert_frame_equal(kept.decompress(stream), table)
     pd.testing.assert_frame_equal(kept.decompress(stream, slice(140, 310, 7)), table[140:310:7].reset_index(drop=True))
+
+
+def test_the_code_of_an_autoencoder_stands_before_rows_where_it_pays(
+    table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    numbers = table[["size", "noise"]]
+    settings = {"hidden": 4, "steps": 100, "history": False}
+    codec = Codec(isthmus.Autoencoder(1, encoder=(), max_epochs=1), **settings).fit(numbers)
+    assert not codec.uses_code_  # two columns that know nothing of each other
+    learn = Codec._learn
+    costs = iter([2.0, 1.0])
+    monkeypatch.setattr(Codec, "_learn", lambda *arguments: (learn(*arguments)[0], next(costs)))
+    codec.fit(numbers)
+    assert codec.uses_code_
+    assert codec.n_features_in_ == 2
+    stream, rows = codec.compress(numbers), codec.compress_rows(numbers[:5])
+    assert codec.report(numbers)["column"].tolist() == ["code 0", "size", "noise"]
+    codec.save(tmp_path / "codec.safetensors")
+    loaded = isthmus.load(tmp_path / "codec.safetensors")
+    pd.testing.assert_frame_equal(loaded.decompress(stream), numbers)
+    pd.testing.assert_frame_equal(loaded.decompress(stream, [3]), numbers[3:4].reset_index(drop=True))
+    pd.testing.assert_frame_equal(loaded.decompress_rows(rows), numbers[:5])

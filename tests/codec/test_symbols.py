@@ -67,3 +67,10 @@ def test_the_cost_is_that_of_frequencies_and_widths() -> None:
 def test_missing_numbers_are_those_before() -> None:
     filled = filled_forward(np.array([9, 3, 9, 5, 9]), np.array([False, True, False, True, False]))
     assert filled.tolist() == [0, 3, 3, 5, 5]
+
+
+def test_numbers_somewhat_beyond_those_seen_can_be_written() -> None:
+    """Seen are 10 to 110: written can be what is as far again and 1,000 away."""
+    alphabet = fit_alphabet(np.arange(10, 111), np.ones(101, bool), False)
+    assert (alphabet.low, alphabet.high) == (10 - 100 - 1000, 110 + 100 + 1000)
+    assert alphabet.holds(np.array([-1090, 1210, 1211])).tolist() == [True, True, False]

@@ -29,11 +29,12 @@ class Blocks:
 
     def write(self, cells: Sequence[Cells]) -> tuple[bytes, list[tuple[int, float]]]:
         """Return the bytes of rows, and by column the method that was taken and how many bytes it took."""
-        rows = self._rows(cells, self._lane)
+        numbers = self._numbers(cells)
+        rows = self._rows(numbers, self._lane)
         learned, bits = self.lanes.write(rows, self._escapes(cells), self._all)
         taken, parts = [], []
         for place, column in enumerate(self.columns):
-            method, data = methods.smallest(column, cells[place], rows.numbers[:, place], rows.special[:, place])
+            method, data = methods.smallest(column, cells[place], *numbers[place])
             if bits[place] / 8 <= len(data) + LENGTH.size:
                 taken.append((methods.NETWORK, float(bits[place] / 8)))
             else:
@@ -71,7 +72,7 @@ class Blocks:
 
     def write_rows(self, cells: Sequence[Cells]) -> list[bytes]:
         """Return the bytes of each row alone, by the network."""
-        return self.lanes.write_rows(self._rows(cells, 1), self._escapes(cells))
+        return self.lanes.write_rows(self._rows(self._numbers(cells), 1), self._escapes(cells))
 
     def read_rows(self, messages: Sequence[bytes]) -> list[Cells]:
         """Return the cells of rows that were written alone.
@@ -134,8 +135,10 @@ class Blocks:
     def _lane(self) -> int:
         return LANE if self.lanes.layout.history else 1
 
-    def _rows(self, cells: Sequence[Cells], lane: int) -> Rows:
-        pairs = [column.numbers(part) for column, part in zip(self.columns, cells, strict=True)]
+    def _numbers(self, cells: Sequence[Cells]) -> list[tuple[np.ndarray, np.ndarray]]:
+        return [column.numbers(part) for column, part in zip(self.columns, cells, strict=True)]
+
+    def _rows(self, pairs: Sequence[tuple[np.ndarray, np.ndarray]], lane: int) -> Rows:
         numbers = np.stack([numbers for numbers, _ in pairs], axis=1)
         special = np.stack([special for _, special in pairs], axis=1)
         return self.lanes.layout.rows(numbers, special, self._all, lane)

@@ -6,16 +6,19 @@ import io
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from sklearn.base import clone
 
 from isthmus.codec.cells import Cells, concatenate, greatest_error
+from isthmus.codec.codes import code_cells, fit_code_columns
+from isthmus.codec.columns import Column
 from isthmus.codec.container import Stream, checksum
 from isthmus.codec.fitted import FittedCodec, fit_columns, restore_fitted, tolerances_of
-from isthmus.codec.forms import open_form
+from isthmus.codec.forms import Form, open_form
 from isthmus.codec.lanes import Layout
 from isthmus.codec.learning import fit_alphabets, fit_network
 from isthmus.codec.methods import NAMES
@@ -23,8 +26,9 @@ from isthmus.codec.streams import TableReader, in_order, pieces, write_table
 from isthmus.codec.tolerance import Errors
 from isthmus.core.constraints import Choice, Constraint, Flag, Seed, Whole
 from isthmus.errors import InvalidData, ModelFileError, require
-from isthmus.estimators._estimator import Estimator
+from isthmus.estimators._estimator import Estimator, Estimators
 from isthmus.estimators._seeds import seed_of
+from isthmus.estimators.autoencoder import Autoencoder
 from isthmus.storage import state
 from isthmus.storage.container import Opened
 from isthmus.storage.files import write_file
@@ -34,6 +38,7 @@ MOST_LEARNED = 500_000  # rows
 MOST_COLUMNS = 2_000
 STEPS = (200, 6000)  # of a training, at least and at most, where none are said
 USUAL_SYMBOLS = 3000  # of all columns; of more, a step takes longer
+TRIED = 4096  # rows, on which it is seen whether a code pays
 AT_ONCE = 1024  # rows that are written alone
 ROW_CHECK = 2  # bytes of the checksum of a row by itself
 
@@ -67,6 +72,8 @@ class Codec(Estimator[FittedCodec]):
 
     Parameters
     ----------
+    autoencoder : an `Autoencoder`, cloned and fitted, whose code is written before each row, in sixteenths of its
+        range, for the network to see; kept only where rows then take fewer bits, which `uses_code_` says.
     error : None is lossless; a number is the largest error in columns of floats (of an array: in all); a dict has
         numbers by column, or pairs as `(0.01, "range")`, all other columns lossless.
     relative_to : what a number in `error` is relative to: `"range"`, that of the column in the fit, `"value"`, each
@@ -97,6 +104,7 @@ class Codec(Estimator[FittedCodec]):
     (True, True)
     """
 
+    autoencoder: Autoencoder | None = field(default=None, kw_only=False)
     error: float | Mapping[str | int, Any] | None = None
     relative_to: str | None = None
     history: bool | None = None
@@ -106,6 +114,7 @@ class Codec(Estimator[FittedCodec]):
     random_state: int | np.random.RandomState | None = 0
 
     constraints: ClassVar[Mapping[str, Constraint]] = {
+        "autoencoder": Estimators(Autoencoder, "an Autoencoder, or None", optional=True),
         "error": Errors(),
         "relative_to": Choice((None, "range", "value")),
         "history": Choice((None, True, False)),
@@ -138,16 +147,15 @@ class Codec(Estimator[FittedCodec]):
         cells = _first_rows(blocks)
         if not cells or not len(cells[0]):
             raise InvalidData("X: expected at least one row to learn from; got none.")
-        tolerances = tolerances_of(form, self.error, self.relative_to)
-        columns = fit_columns(form, cells, tolerances)
-        pairs = [column.numbers(part) for column, part in zip(columns, cells, strict=True)]
-        numbers = np.stack([numbers for numbers, _ in pairs], axis=1)
-        special = np.stack([special for _, special in pairs], axis=1)
-        alphabets, history = fit_alphabets(numbers, special, self.history)
-        layout = Layout(alphabets, history)
-        steps = _default_steps(len(numbers), int(layout.starts[-1])) if self.steps is None else self.steps
-        network = fit_network(layout, numbers, special, self.hidden, steps, seed_of(self.random_state))
-        self._fitted = FittedCodec(self.to_json(), form, columns, layout, network)
+        columns = fit_columns(form, cells, tolerances_of(form, self.error, self.relative_to))
+        fitted, bits = self._learn(form, cells, columns)
+        if self.autoencoder is not None:
+            model = clone(self.autoencoder).fit(X)
+            code = code_cells(model, form, cells)
+            with_code, its_bits = self._learn(form, [*code, *cells], [*fit_code_columns(code), *columns])
+            if its_bits < bits:
+                fitted = replace(with_code, autoencoder=model)
+        self._fitted = fitted
         return self
 
     def compress(self, X: Any) -> bytes:
@@ -232,6 +240,7 @@ class Codec(Estimator[FittedCodec]):
                 raise ModelFileError(f"row {place} is damaged, or was written with another model.")
         pieces_of_rows = (rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE))
         parts = [fitted.blocks.read_rows([row[ROW_CHECK:] for row in piece]) for piece in pieces_of_rows]
+        parts = [part[fitted.n_codes :] for part in parts]
         columns = zip(*parts, strict=True)
         return fitted.form.restore([[concatenate(column) for column in columns]] if parts else [])
 
@@ -274,7 +283,7 @@ class Codec(Estimator[FittedCodec]):
                     original[place] += before.size
         return pd.DataFrame(
             {
-                "column": fitted.names,
+                "column": [*(f"code {place}" for place in range(fitted.n_codes)), *fitted.names],
                 "method": [NAMES[max(size, key=size.__getitem__)] if size else "none" for size in sizes],
                 "bytes": [sum(size.values()) for size in sizes],
                 "original": original,
@@ -283,9 +292,14 @@ class Codec(Estimator[FittedCodec]):
         )
 
     @property
+    def uses_code_(self) -> bool:
+        """Whether the code of the autoencoder is written before each row, since rows then take fewer bits."""
+        return self.fitted_.autoencoder is not None
+
+    @property
     def n_features_in_(self) -> int:
         """How many columns the table of the fit had."""
-        return len(self.fitted_.columns)
+        return len(self.fitted_.form.schema)
 
     def check_combination(self) -> None:
         """Refuse a unit without an error."""
@@ -303,6 +317,19 @@ class Codec(Estimator[FittedCodec]):
         codec.check_parameters()
         codec._fitted = restore_fitted(stored, codec.to_json())
         return codec
+
+    def _learn(self, form: Form, cells: Sequence[Cells], columns: Sequence[Column]) -> tuple[FittedCodec, float]:
+        """Return what is learned of columns, and how many bits some of the rows take."""
+        pairs = [column.numbers(part) for column, part in zip(columns, cells, strict=True)]
+        numbers = np.stack([numbers for numbers, _ in pairs], axis=1)
+        special = np.stack([special for _, special in pairs], axis=1)
+        alphabets, history = fit_alphabets(numbers, special, self.history)
+        layout = Layout(alphabets, history)
+        steps = _default_steps(len(numbers), int(layout.starts[-1])) if self.steps is None else self.steps
+        network = fit_network(layout, numbers, special, self.hidden, steps, seed_of(self.random_state))
+        fitted = FittedCodec(self.to_json(), form, columns, layout, network)
+        some = [part.part(slice(TRIED)) for part in cells] if self.autoencoder is not None else []
+        return fitted, sum(size for _, size in fitted.blocks.write(some)[1]) if some else 0.0
 
     def _model_bytes(self) -> bytes:
         """Return the model file."""

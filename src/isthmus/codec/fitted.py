@@ -13,6 +13,7 @@ import numpy as np
 
 from isthmus.codec.blocks import Blocks
 from isthmus.codec.cells import Cells
+from isthmus.codec.codes import TYPE
 from isthmus.codec.columns import Column, NumberColumn, TextColumn, fit_words
 from isthmus.codec.forms import Form, storage_types
 from isthmus.codec.lanes import Lanes, Layout
@@ -21,8 +22,9 @@ from isthmus.codec.quantisers import Decimals, Lattice, Levels, Quantiser, Relat
 from isthmus.codec.symbols import FARTHEST, MOST_SYMBOLS, SPECIAL, Alphabet
 from isthmus.codec.tolerance import Tolerance
 from isthmus.errors import InvalidData, InvalidPart, ModelFileError, suggestion
+from isthmus.estimators.autoencoder import Autoencoder
 from isthmus.storage.container import Opened
-from isthmus.storage.state import Shapes, State, compare_shapes, header_field
+from isthmus.storage.state import Shapes, State, compare_shapes, header_field, load_state, named_state
 
 MOST_HIDDEN = 1024
 MOST_BIAS = 2**28
@@ -45,6 +47,12 @@ class FittedCodec:
     columns: Sequence[Column]
     layout: Layout
     network: IntegerNetwork
+    autoencoder: Autoencoder | None = None  # whose code stands before the columns, where that pays
+
+    @property
+    def n_codes(self) -> int:
+        """How many numbers of a code stand before the columns of the table."""
+        return len(self.columns) - len(self.form.schema)
 
     @cached_property
     def blocks(self) -> Blocks:
@@ -97,7 +105,8 @@ class FittedCodec:
 
     def to_state(self) -> State:
         """Return what a file holds."""
-        return State({"parameters": self.settings}) | self._own_state()
+        state = State({"parameters": self.settings}) | self._own_state()
+        return state if self.autoencoder is None else state | named_state(self.autoencoder).inside("autoencoder")
 
     def _own_state(self) -> State:
         tensors: dict[str, np.ndarray] = {f"network.{name}": array for name, array in vars(self.network).items()}
@@ -182,7 +191,10 @@ def restore_fitted(stored: Opened, settings: dict[str, Any]) -> FittedCodec:
     form = Form.from_json(header_field(stored, "form", dict), str(stored.path))
     hidden, described = header_field(stored, "hidden", int), header_field(stored, "columns", list)
     history = header_field(stored, "history", bool)
-    if not 0 < hidden <= MOST_HIDDEN or len(described) != len(form.schema):
+    autoencoder = load_state(stored.inside("autoencoder")) if "autoencoder" in stored.header else None
+    codes = len(described) - len(form.schema)
+    is_code = isinstance(autoencoder, Autoencoder) and codes == autoencoder.fitted_.n_components
+    if not 0 < hidden <= MOST_HIDDEN or not (is_code if codes else autoencoder is None):
         raise _damage(stored, "it does not say what its network is")
     for data in described:
         _check_description(stored, data)
@@ -198,10 +210,12 @@ def restore_fitted(stored: Opened, settings: dict[str, Any]) -> FittedCodec:
     for place, data in enumerate(described):
         shapes |= {f"edges.{place}": ("I64", (data["bins"],)), f"contexts.{place}": ("I64", (data["contexts"],))}
         shapes |= {f"{name}.{place}": shape for name, shape in _shapes_of(data).items()}
-    compare_shapes(stored, shapes)
+    own = {name: kind for name, kind in stored.tensors.items() if not name.startswith("autoencoder.")}
+    compare_shapes(Opened(stored.path, stored.header, own), shapes)
     tensors = stored.read()
     columns, alphabets = [], []
-    for place, (data, dtype) in enumerate(zip(described, storage_types(form.schema), strict=True)):
+    types = [TYPE] * codes + storage_types(form.schema)
+    for place, (data, dtype) in enumerate(zip(described, types, strict=True)):
         alphabets.append(_restore_alphabet(stored, data, tensors[f"edges.{place}"], tensors[f"contexts.{place}"]))
         columns.append(_restore_column(stored, data, dtype, tensors, place))
     network = IntegerNetwork(**{n.removeprefix("network."): t for n, t in tensors.items() if n.startswith("network.")})
@@ -213,7 +227,7 @@ def restore_fitted(stored: Opened, settings: dict[str, Any]) -> FittedCodec:
         outlets(network, layout.starts)
     except OverflowError as error:
         raise _damage(stored, "the sums of its network would not be exact") from error
-    return FittedCodec(settings, form, columns, layout, network)
+    return FittedCodec(settings, form, columns, layout, network, autoencoder)
 
 
 def _describe(column: Column) -> dict[str, Any]:

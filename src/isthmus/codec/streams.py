@@ -8,6 +8,7 @@ from typing import IO, NamedTuple
 import numpy as np
 
 from isthmus.codec.cells import Cells, concatenate
+from isthmus.codec.codes import code_cells
 from isthmus.codec.container import MOST_BLOCK, MOST_ROW, Stream, chosen_blocks, write_stream
 from isthmus.codec.fitted import FittedCodec
 from isthmus.codec.forms import Form
@@ -25,10 +26,11 @@ class Piece(NamedTuple):
 
 
 def in_order(fitted: FittedCodec, form: Form, blocks: Iterable[Sequence[Cells]]) -> Iterator[list[Cells]]:
-    """Yield the blocks of a table of a form with their columns in the order of the fit."""
+    """Yield the blocks of a table of a form with their columns in the order of the fit, after those of codes."""
     places = fitted.places(form)
     for block in blocks:
-        yield [block[place] for place in places]
+        code = [] if fitted.autoencoder is None else code_cells(fitted.autoencoder, form, block)
+        yield [*code, *(block[place] for place in places)]
 
 
 def pieces(fitted: FittedCodec, cells: Sequence[Cells]) -> Iterator[Piece]:
@@ -112,9 +114,9 @@ class TableReader:
 
     def _block(self, place: int) -> list[Cells]:
         data = self._stream.block(place)
-        block = self._fitted.blocks.read(data, self._stream.entries[place].rows)
+        block = self._fitted.blocks.read(data, self._stream.entries[place].rows)[self._fitted.n_codes :]
         return [block[column] for column in self._back]
 
     def _empty(self) -> list[Cells]:
-        columns = [self._fitted.columns[place] for place in self._back]
+        columns = [self._fitted.columns[self._fitted.n_codes + place] for place in self._back]
         return [column.cells(np.zeros(0, np.int64), np.zeros(0, np.int8)) for column in columns]

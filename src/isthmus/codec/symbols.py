@@ -11,6 +11,7 @@ SPECIAL = 3  # symbols that every column has before its bins
 MOST_SYMBOLS = 256  # of a column
 MOST_BINS = 240
 MOST_CONTEXTS = 60
+ROOM = 1000  # beyond the numbers that were seen, and as far again as they reach
 FARTHEST = 2**61  # no whole number is larger, so that differences of two fit into 64 bits
 
 
@@ -23,7 +24,7 @@ class Alphabet:
     """
 
     follows: bool
-    low: int  # the range of the column, both ends in it
+    low: int  # the range in which a number can be written, both ends in it
     high: int
     edges: np.ndarray  # [bins + 1] int64, increasing
     contexts: np.ndarray  # [contexts + 1] int64, increasing: bins of the numbers themselves, for other columns to see
@@ -88,7 +89,9 @@ def fit_alphabet(numbers: np.ndarray, is_known: np.ndarray, history: bool) -> Al
     known = numbers[is_known]
     if not len(known):
         return Alphabet(False, 0, 0, np.array([0, 1]), np.array([0, 1]))
-    low, high = int(known.min()), int(known.max())
+    least, most_seen = int(known.min()), int(known.max())
+    low = max(least - (most_seen - least) - ROOM, -FARTHEST)
+    high = min(most_seen + (most_seen - least) + ROOM, FARTHEST)
     contexts = bins(known, MOST_CONTEXTS)
     most = int(np.clip(len(numbers) // 100, 16, MOST_BINS))
     choices = [(False, known)]
