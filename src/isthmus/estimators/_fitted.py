@@ -90,12 +90,23 @@ class Fitted:
     def bind(self, function: Callable[..., Any], weights: np.ndarray | None = None) -> Callable[..., Any]:
         """Return a function of the model with its weights given."""
         drop_programs()
-        device = jax.device_put(self.weights if weights is None else weights)
-        times = USES * self.n_samples / inference.BLOCK
-        return partial(self.suited, function, device, as_data(self.skeleton), times=times)
+        own, skeleton = self._on_device()
+        given = own if weights is None else jax.device_put(weights)
+        return partial(self.suited, function, given, skeleton, times=USES * self.n_samples / inference.BLOCK)
+
+    def _on_device(self) -> tuple[Any, Model]:
+        """Return the weights and the skeleton where they are computed with; they are brought there once."""
+        device = getattr(jax.config, "jax_default_device", None)
+        if device not in self._brought:
+            self._brought[device] = jax.device_put((self.weights, as_data(self.skeleton)))
+        return self._brought[device]
+
+    @cached_property
+    def _brought(self) -> dict[Any, tuple[Any, Model]]:
+        return {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in ("model", "suited")}
+        return {name: value for name, value in vars(self).items() if name not in ("model", "suited", "_brought")}
 
     def network_state(self, facts: dict[str, Any]) -> State:
         """Return what a file holds of the network; `facts` are what it must know besides, as JSON."""

@@ -57,6 +57,8 @@ class ArrowStream(ColumnSource):
 
     @classmethod
     def accepts(cls, data: Any) -> bool:
+        if isinstance(data, np.ndarray):  # known at once: who asks for one row waits for no more
+            return False
         import narwhals as nw
 
         known = _known(data)
