@@ -17,7 +17,7 @@ from jax.extend import core
 
 from isthmus.core.programs import compiled, variant
 
-SHORT, LONG = 1.0, 10.0  # seconds, as estimated, on one core of 2020
+SHORT, LONG = 1.0, 3.0  # seconds, as estimated, on one core of 2020
 EQUATION = 0.1e-6  # seconds that an operation takes beside its numbers
 PRODUCTS = 3e10  # multiplications and additions a second, in products of matrices and convolutions
 NUMBERS = 2e9  # a second, of an operation that is not named here
