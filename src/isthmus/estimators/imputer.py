@@ -190,7 +190,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
         X : a table, as in `Autoencoder.fit`.
         y : not used.
         sample_weight : [n], at least 0.
-        checkpoint : a file to keep the progress in, from which a killed fit goes on.
+        checkpoint : a file to keep the progress in, from which a killed fit goes on; for a second network, which judges
+            fillings of few rows, one more, with .1 behind its name.
 
         Raises
         ------
