@@ -21,7 +21,7 @@ def frame_of_records(data: Any) -> Any:
     >>> frame_of_records([{"age": 33}, {"age": 41}])["age"].tolist()
     [33, 41]
     """
-    if isinstance(data, Mapping):
+    if isinstance(data, Mapping) and not is_made_by(data, "scipy"):  # a sparse matrix by its cells is a dict too
         has_columns = any(np.ndim(value) > 0 for value in data.values())
         records: Any = dict(data) if has_columns else [dict(data)]
     elif isinstance(data, list | tuple) and data and all(isinstance(row, Mapping) for row in data):
