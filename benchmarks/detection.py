@@ -85,12 +85,18 @@ def of_isthmus(train: np.ndarray, judged: np.ndarray, seed: int, *, is_dirty: bo
     fitted = detector.fitted_
     calibrations = [score.calibration for score in fitted.scores]
     bare = [
-        replace(one, calibration=replace(calibration, slope=calibration.slope * [1, 0, 1]))
+        replace(one, calibration=replace(calibration, share=without_error(calibration.share)))
         for one, calibration in zip(fitted.scores, calibrations, strict=True)
     ]
     rows = [one.model.scaled_rows(judged) for one in bare]
     parts = [one.contributions(x, is_own=is_dirty).sum(axis=1) for one, x in zip(bare, rows, strict=True)]
     return scores | {"no autoencoder": np.mean(parts, axis=0)}
+
+
+def without_error(share: np.ndarray) -> np.ndarray:
+    """Return the shares of the parts of a score, distance, error and density, without the error of the autoencoder."""
+    others = share * [1, 0, 1]
+    return others / others.sum() if others.sum() else share
 
 
 def of_others(train: np.ndarray, judged: np.ndarray, seed: int, *, is_dirty: bool) -> dict[str, np.ndarray]:
