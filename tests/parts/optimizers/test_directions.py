@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from isthmus.errors import InvalidPart
-from isthmus.parts.optimizers import Adadelta, Adagrad, Adam, Rmsprop, Sgd
+from isthmus.parts.optimizers import Adadelta, Adagrad, Adam, Lion, Rmsprop, Sgd
 
 GRADIENTS = np.array(
     [
@@ -62,6 +62,13 @@ def adam(beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Ite
         yield m / (1 - beta1**t) / (np.sqrt(v / (1 - beta2**t)) + epsilon)
 
 
+def lion(beta1: float = 0.9, beta2: float = 0.99) -> Iterator[np.ndarray]:
+    m = np.zeros(4)
+    for g in GRADIENTS:
+        yield np.sign(beta1 * m + (1 - beta1) * g)
+        m = beta2 * m + (1 - beta2) * g
+
+
 CASES: list[tuple[Any, Iterator[np.ndarray]]] = [
     (Sgd(), sgd()),
     (Sgd(momentum=0.9), sgd(0.9)),
@@ -74,6 +81,8 @@ CASES: list[tuple[Any, Iterator[np.ndarray]]] = [
     (Adadelta(decay=0.5, epsilon=0.1), adadelta(0.5, 0.1)),
     (Adam(), adam()),
     (Adam(beta1=0.5, beta2=0.8, epsilon=0.1), adam(0.5, 0.8, 0.1)),
+    (Lion(), lion()),
+    (Lion(beta1=0.5, beta2=0.8), lion(0.5, 0.8)),
 ]
 
 
@@ -109,9 +118,17 @@ def test_weight_decay_is_beside_the_gradient() -> None:
     assert str(caught.value) == "Adam.weight_decay must be at least 0, or None. Got -0.1."
 
 
+def test_the_weight_decay_of_lion_is_a_share_of_the_weights() -> None:
+    weights, rule = jnp.array([1.0, -2.0, 0.0, 4.0]), Lion(weight_decay=0.25).direction()
+    direction = rule.update(jnp.array(GRADIENTS[0], jnp.float32), rule.init(weights), weights)[0]
+    np.testing.assert_allclose(direction, [1.25, -1.5, 0, 2])
+    with pytest.raises(InvalidPart, match=r"^Lion\.weight_decay must be at least 0\. Got -0\.1\.$"):
+        Lion(weight_decay=-0.1)
+
+
 @pytest.mark.parametrize(
     ("optimizer", "rate"),
-    [(Sgd(), 1e-2), (Adagrad(), 1e-2), (Rmsprop(), 1e-3), (Adadelta(), 1.0), (Adam(), 1e-3)],
+    [(Sgd(), 1e-2), (Adagrad(), 1e-2), (Rmsprop(), 1e-3), (Adadelta(), 1.0), (Adam(), 1e-3), (Lion(), 3e-4)],
     ids=str,
 )
 def test_the_learning_rate_of_the_defaults(optimizer: Any, rate: float) -> None:
@@ -119,7 +136,7 @@ def test_the_learning_rate_of_the_defaults(optimizer: Any, rate: float) -> None:
     assert not optimizer.full_batch
 
 
-@pytest.mark.parametrize("cls", [Sgd, Adagrad, Rmsprop, Adadelta, Adam])
+@pytest.mark.parametrize("cls", [Sgd, Adagrad, Rmsprop, Adadelta, Adam, Lion])
 def test_a_learning_rate_is_above_zero_or_a_schedule(cls: Any) -> None:
     for rate in (0, -0.1):
         with pytest.raises(InvalidPart) as caught:
@@ -132,7 +149,7 @@ def test_a_learning_rate_is_above_zero_or_a_schedule(cls: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cls", "field"), [(Sgd, "momentum"), (Rmsprop, "decay"), (Adadelta, "decay"), (Adam, "beta1"), (Adam, "beta2")]
+    ("cls", "field"), [(Sgd, "momentum"), (Rmsprop, "decay"), (Adadelta, "decay"), (Adam, "beta1"), (Lion, "beta2")]
 )
 @pytest.mark.parametrize("value", [-0.1, 1.0])
 def test_a_running_mean_keeps_a_share(cls: Any, field: str, value: float) -> None:
