@@ -93,7 +93,15 @@ def test_what_parts_shows_can_be_written(told):
     for kind, contract in part_kinds().items():
         for part in of_the_library(kind):
             name, spelling = part.name, show.spelling(part)
-            required = {"size": "16", "seconds": "1.0", "loss": "1.0", "start": "0.1", "end": "0.0", "steps": "5"}
+            required = {
+                "size": "16",
+                "seconds": "1.0",
+                "loss": "1.0",
+                "start": "0.1",
+                "end": "0.0",
+                "steps": "5",
+                "value": "1.0",
+            }
             inside = spelling.removeprefix(name).removeprefix("(").removesuffix(")")
             settings = [required.get(setting, setting) for setting in inside.split(", ")] if inside else []
             assert resolve(contract, f"{name}({', '.join(settings)})").name == name
