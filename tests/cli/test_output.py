@@ -12,11 +12,12 @@ import isthmus
 from isthmus.cli import output
 from isthmus.errors import IsthmusError
 
+THERE = __file__  # is there, and would be refused if it were read
 COMMANDS = {
-    "fit": ("fit", "absent.csv", "--out"),
-    "transform": ("transform", "absent.safetensors", "absent.csv", "--out"),
-    "reconstruct": ("reconstruct", "absent.safetensors", "absent.csv", "--out"),
-    "score": ("score", "absent.safetensors", "absent.csv", "--out"),
+    "fit": ("fit", THERE, "--out"),
+    "transform": ("transform", THERE, THERE, "--out"),
+    "reconstruct": ("reconstruct", THERE, THERE, "--out"),
+    "score": ("score", THERE, THERE, "--out"),
 }
 
 
@@ -61,12 +62,12 @@ def test_what_is_no_file_is_no_output(refused, tmp_path, kind):
 
 
 def test_an_input_is_no_output(refused, table):
-    message = refused("score", "absent.safetensors", table, "--out", "table.csv")
+    message = refused("score", THERE, table, "--out", "table.csv")
     assert message == "table.csv is named twice: give the output another name than the other files have."
 
 
 def test_a_folder_that_may_not_be_written_to_is_said_before_any_work(refused, monkeypatch):
-    monkeypatch.setattr("os.access", lambda *_: False)
+    monkeypatch.setattr("os.access", lambda _, mode: not mode & os.W_OK)
     assert refused(*COMMANDS["score"], "out.csv") == ("the folder . may not be written to: name an output elsewhere.")
 
 

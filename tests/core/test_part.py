@@ -54,17 +54,18 @@ def any_value(hint: Any) -> st.SearchStrategy[Any]:
         return st.lists(any_value(arguments[0]), max_size=4).map(tuple)
     if origin is Literal:
         return st.sampled_from(arguments)
-    return PLAIN[hint] if hint in PLAIN else any_part(hint.kind)
+    return PLAIN[hint] if hint in PLAIN else any_part(hint.kind, is_inside=True)
 
 
-def any_part(kind: str) -> st.SearchStrategy[Part]:
+def any_part(kind: str, *, is_inside: bool = False) -> st.SearchStrategy[Part]:
     parts = [find_part(kind, name) for name in part_names(kind)]
-    # A part that wraps another of its kind, as a hypernetwork, would have no end.
-    return st.one_of([any_setting_of(part) for part in parts if not wraps(part)])
+    # A part that wraps another of its kind, as a hypernetwork, wraps one that wraps none: else there would be no end.
+    return st.one_of([any_setting_of(part) for part in parts if not (is_inside and wraps(part))])
 
 
 def wraps(cls: Any) -> bool:
-    return any(getattr(hint, "kind", None) == cls.kind for hint in typing.get_type_hints(cls).values())
+    hints = [h for hint in typing.get_type_hints(cls).values() for h in (hint, *typing.get_args(hint))]
+    return any(getattr(hint, "kind", None) == cls.kind for hint in hints)
 
 
 def any_setting_of(cls: Any) -> st.SearchStrategy[Part]:

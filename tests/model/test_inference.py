@@ -34,7 +34,10 @@ def model_of(likelihood: str, **values: np.ndarray) -> tuple[Model, np.ndarray]:
 
 def expectation(likelihood: str, **values: np.ndarray) -> np.ndarray:
     skeleton, weights = model_of(likelihood, **values)
-    found: Any = inference.expectation_and_uncertainty(weights, as_data(skeleton), X, jax.random.key(0))[0]
+    trust, no_categories = np.ones(3, np.float32), np.zeros(0, np.float32)
+    found: Any = inference.expectation_and_uncertainty(
+        weights, as_data(skeleton), X, jax.random.key(0), trust, no_categories
+    )[0]
     return np.asarray(found)
 
 

@@ -176,6 +176,7 @@ class Interval(Constraint):
     high: float = np.inf
     closed: str = "both"
     optional: bool = False
+    is_share: bool = True  # where it ends at 1 or below: it may have been meant in percent
 
     @property
     def allowed(self) -> str:
@@ -204,7 +205,7 @@ class Interval(Constraint):
         >>> Interval(0, 0.5).hint(5.0)
         ' 5 % is 0.05.'
         """
-        is_percentage = self.high <= 1 and is_number(value) and is_finite(value) and value >= 1
+        is_percentage = self.is_share and self.high <= 1 and is_number(value) and is_finite(value) and value >= 1
         return f" {value:g} % is {value / 100:g}." if is_percentage and self.holds(value / 100) else ""
 
 
