@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, ClassVar
 
 import numpy as np
@@ -188,12 +189,15 @@ def fit_quantiser(values: np.ndarray, tolerance: Tolerance | None) -> Quantiser:
     if tolerance.kind == "value":
         parts = int(np.ceil(0.5 / tolerance.error * (1 + 1e-6)))
         return Relative(dtype, tolerance.error, parts) if parts < 2**40 else _lossless(values)
-    finite = values[np.isfinite(values)].astype(np.float64)
-    with np.errstate(over="ignore"):  # a range beyond that of floats is infinite, and nothing is lost
-        spread = float(finite.max() - finite.min()) if tolerance.kind == "range" and len(finite) else 1.0
-        error = tolerance.error * spread
+    is_of_range = tolerance.kind == "range" and len(values) > 0
     if dtype.kind != "f":
-        return Steps(dtype, int(error)) if 1 <= error < 2**60 else _lossless(values)
+        units = int(values.max()) - int(values.min()) if is_of_range else 1
+        whole_error = int(Fraction(tolerance.error) * units)
+        return Steps(dtype, whole_error) if 1 <= whole_error < 2**60 else _lossless(values)
+    finite, error = values[np.isfinite(values)].astype(np.float64), tolerance.error
+    if is_of_range and len(finite):
+        with np.errstate(over="ignore"):  # a range beyond that of floats is infinite, and nothing is lost
+            error *= float(finite.max() - finite.min()) * (1 - 2.0**-50)  # below what rounding could add
     largest = float(np.abs(finite).max()) if len(finite) else 0.0
     with np.errstate(over="ignore"):
         rounding = float(np.spacing(np.array(largest, dtype))) / 2
