@@ -34,6 +34,11 @@ def part_names(kind: str) -> list[str]:
     return sorted(files | set(_PARTS.get(kind, {})))
 
 
+def is_defined(kind: str, name: str) -> bool:
+    """Say whether the part called `name` has been defined, its file imported: its folder need not be looked into."""
+    return name in _PARTS.get(kind, {})
+
+
 def find_part(kind: str, name: str) -> type[Any]:
     """Return the part called `name`; only a file of the kind's folder is ever imported.
 
@@ -42,7 +47,7 @@ def find_part(kind: str, name: str) -> type[Any]:
     UnknownPart
         If there is none; the message suggests the nearest name and lists all of the kind.
     """
-    if name in _PARTS.get(kind, {}):
+    if is_defined(kind, name):
         return _PARTS[kind][name]
     known = part_names(kind)
     if name not in known:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Protocol, TypeVar, cast
 
 from isthmus.core.coercion import article, field_hints, flat_hints, short, singular
-from isthmus.core.registry import contract_in, find_part, part_names
+from isthmus.core.registry import contract_in, find_part, is_defined, part_names
 from isthmus.core.synonyms import meant_part
 from isthmus.errors import InvalidPart, suggestion
 
@@ -151,6 +151,8 @@ def _read_part(kind: str, node: ast.expr, text: str) -> Any:
 
 def _meant(kind: str, word: str) -> tuple[str, list[Any], dict[str, Any]]:
     """Return the name of the part that a word means, no arguments yet, and the settings that the word brings."""
+    if is_defined(kind, word):
+        return word, [], {}
     name, settings = meant_part(kind, word, part_names(kind))
     return name, [], dict(settings)
 
