@@ -12,6 +12,7 @@ import pytest
 
 from isthmus.contracts import BackboneModule, Row
 from isthmus.core.parameter_specs import assemble, draw_weights, parameter_specs
+from isthmus.errors import InvalidPart
 from isthmus.model.model import build
 from isthmus.parts.backbones import MLP
 from isthmus.parts.bottlenecks import Deterministic, TopK
@@ -38,6 +39,16 @@ def test_a_linear_model_by_hand() -> None:
         outcome = model.decode(code.draws)
         np.testing.assert_allclose(outcome.mean(), expected[None], rtol=1e-12)
         np.testing.assert_allclose(outcome.log_prob(X), -((X - expected) ** 2).sum(axis=1)[None], rtol=1e-12)
+
+
+def test_what_is_not_explained_is_not_answered() -> None:
+    skeleton = build(Row((COLUMNS,)), MLP(()), Deterministic(SIZE), MLP(()), SquaredError())
+    draws = np.zeros((1, 2, SIZE), np.float32)
+    with pytest.raises(InvalidPart, match=r"^this network explains no target\.$"):
+        assemble(skeleton, draw_weights(skeleton, 0)).answer(draws)
+    headless = dataclasses.replace(skeleton, decoder=None, head=None)
+    with pytest.raises(InvalidPart, match=r"^this network explains a target only: it reconstructs no rows\.$"):
+        assemble(headless, draw_weights(headless, 0)).decode(draws)
 
 
 def test_draws_of_a_code_are_decoded_side_by_side() -> None:
