@@ -56,3 +56,9 @@ def test_a_stream_without_its_model_says_so(told, refused):
         "decompress", "table.isth", "--out", "table.csv"
     )
     assert "is none that a codec has written" in refused("decompress", "table.parquet", "--out", "table.csv")
+
+
+def test_a_file_without_rows_is_named(refused, tmp_path):
+    (tmp_path / "none.csv").write_text("a,b\n")
+    message = refused("compress", "none.csv", "--out", "none.isth")
+    assert message == "none.csv has 2 columns and no rows: expected at least one row."

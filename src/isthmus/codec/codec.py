@@ -141,7 +141,7 @@ class Codec(Estimator[FittedCodec]):
             If the table cannot be used as it is; the message names the place.
         """
         self.check_parameters()
-        form, blocks = open_form(X)
+        form, blocks = open_form(X, needs_rows=True)
         if len(form.schema) > MOST_COLUMNS:
             raise InvalidData(f"X: expected at most {MOST_COLUMNS:,} columns; got {len(form.schema):,}.")
         cells = _first_rows(blocks)

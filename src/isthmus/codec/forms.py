@@ -110,8 +110,12 @@ class Form:
         return native.astype(dtype, copy=False).reshape(-1, *self.shape)
 
 
-def open_form(X: Any) -> tuple[Form, Iterator[list[Cells]]]:
+def open_form(X: Any, *, needs_rows: bool = False) -> tuple[Form, Iterator[list[Cells]]]:
     """Return the form of a table and its blocks of rows, each a list of the cells of its columns.
+
+    Parameters
+    ----------
+    needs_rows : refuse a table without rows, a file by its name.
 
     Raises
     ------
@@ -126,6 +130,8 @@ def open_form(X: Any) -> tuple[Form, Iterator[list[Cells]]]:
         table = pa.Table.from_batches([X]) if isinstance(X, pa.RecordBatch) else X
         return _open_table("arrow", table.unify_dictionaries())
     source = open_table(X)
+    if needs_rows:
+        source.require_rows()
     if not isinstance(source, ColumnSource):
         raise InvalidData(f"X: expected an array, a frame or a file of columns; got {source.form}.")
     if source.form == "pandas":
