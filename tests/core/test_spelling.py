@@ -195,7 +195,7 @@ def test_only_what_is_registered_in_the_kind_can_be_called(text: str, unknown: s
         (Bottleneck, "top_k(**{'size': 8})", "top_k has no setting '**'. It has: size, k, alpha."),
         (Bottleneck, "top_k", "top_k needs size: write top_k(size=…)."),
         (Bottleneck, "top_k(k=4)", "top_k needs size: write top_k(size=…)."),
-        (Schedule, "linear(1.0)", "linear needs end, steps: write linear(end=…)."),
+        (Schedule, "linear(1.0)", "linear needs end: write linear(end=…)."),
         (Bottleneck, "top_k(64, kk=4)", "top_k has no setting 'kk'. Did you mean 'k'? It has: size, k, alpha."),
         (Bottleneck, "top_k(64, zzz=4)", "top_k has no setting 'zzz'. It has: size, k, alpha."),
         (Activation, "relu(slope=0.1)", "relu has no setting 'slope'. It has: none."),

@@ -34,6 +34,7 @@ MEANT = [
     ("optimizers", "momentum(0.1)", "sgd(0.1, momentum=0.9)"),
     ("optimizers", "nesterov", "sgd(momentum=0.9, nesterov=True)"),
     ("optimizers", "AdamW(0.01)", "adam(0.01, weight_decay=0.01)"),
+    ("optimizers", "gradient_clipping(sgd)", "clipped(sgd)"),
     ("scalings", "zscore", "standard"),
     ("corruptions", "dropout(0.3)", "masking(0.3)"),
     ("stops", "early_stopping(5)", "patience(5)"),

@@ -138,3 +138,17 @@ def test_a_second_fit_forgets_the_first() -> None:
     wide = np.concatenate([X, X], axis=1)
     assert ae.fit(wide).transform(wide).shape == (40, 2)
     assert ae.n_features_in_ == 10
+
+
+def test_a_schedule_in_epochs_is_that_in_steps_to_the_bit() -> None:
+    """Of 40 rows an epoch takes two steps."""
+    settings: dict[str, Any] = {"bottleneck": "variational(2, beta=linear(0.0, 1.0, {}))", "max_epochs": 3}
+    optimizer = "clipped(adam(warmup(cosine(0.1, {}), {})), 1.0)"
+    fits = [
+        autoencoder(
+            **settings | {"bottleneck": settings["bottleneck"].format(way)}, optimizer=optimizer.format(way, rise)
+        ).fit(X)
+        for way, rise in (("epochs=2", "epochs=1"), ("steps=4", "steps=2"))
+    ]
+    assert weights_of(fits[0]).tobytes() == weights_of(fits[1]).tobytes()
+    np.testing.assert_array_equal(fits[0].score_samples(X), fits[1].score_samples(X))

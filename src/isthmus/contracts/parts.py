@@ -191,6 +191,10 @@ class Schedule(Part, kind="schedules"):
     def __call__(self, step: Array) -> Array:
         """Return the value at a step; one step is one batch."""
 
+    def in_steps(self, steps_per_epoch: int) -> Schedule:
+        """Return the same schedule with its length in steps, where it is given in epochs."""
+        return self
+
     def factor(self, history: Sequence[Record]) -> float:
         """Return a factor on the value, from the epochs so far."""
         return 1.0

@@ -42,6 +42,7 @@ PARTS: dict[str, dict[str, str | tuple[str, Settings]]] = {
         "nesterov": ("sgd", {"momentum": 0.9, "nesterov": True}),
         **dict.fromkeys(("bfgs", "lbfgsb"), "lbfgs"),
         "conjugategradient": "cg",
+        **dict.fromkeys(("clip", "gradientclipping", "clipbyglobalnorm"), "clipped"),
     },
     "penalties": {"lasso": "l1", "ridge": "l2", "cae": "contractive"},
     "priors": {"gaussian": "normal"},
@@ -73,6 +74,10 @@ NEAR: dict[str, dict[str, str]] = {
 PARAMETERS = {
     **dict.fromkeys(("epochs", "n_epochs", "num_epochs", "max_iter"), "max_epochs=…"),
     **dict.fromkeys(("lr", "learning_rate"), "optimizer='adam(0.001)'"),
+    **dict.fromkeys(
+        ("clipnorm", "max_grad_norm", "gradient_clip_val", "grad_clip", "gradient_clipping"),
+        "optimizer='clipped(adam(0.001), 1.0)'",
+    ),
     "weight_decay": "optimizer='adam(weight_decay=0.01)' or penalties=['weight_decay(0.01)']",
     **dict.fromkeys(
         ("latent_dim", "latent_dims", "n_components", "encoding_dim", "code_size", "n_latent", "hidden_dim"),

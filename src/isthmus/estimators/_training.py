@@ -42,9 +42,9 @@ from isthmus.storage.container import check_header
 from isthmus.storage.files import check_writable
 from isthmus.training import checkpoint as checkpoints
 from isthmus.training import loop
-from isthmus.training.epoch import Job, Progress
+from isthmus.training.epoch import Job, Progress, steps_per_epoch
 from isthmus.training.neighbors import find_neighbors
-from isthmus.training.objective import Plan
+from isthmus.training.objective import Plan, in_steps
 from isthmus.training.progress_bar import with_progress_bar
 from isthmus.training.selection import kept_epoch
 from isthmus.training.step import validation_loss
@@ -173,17 +173,18 @@ def build_job(
     check_row_size(reader.row.size, count // n_starts + sum(array.size for array in reader.learned.values()))
     table, validation = build_tables(rows, reader.fitted_scaling, reader.learned, likelihood, split)
     whole = FULL_BATCH if plan.optimizer.full_batch else min(max(int(table.rows) // 32, 32), 256)
+    batch_size = min(int(parameters.batch_size or whole), len(table.x))
+    in_an_epoch = steps_per_epoch(plan.optimizer, int(table.rows), batch_size)
+    plan = plan._replace(
+        step_scale=step_scale(skeleton, plan.optimizer, learns),
+        limits=_limits(plan, rows, reader),
+    )
     return Job(
-        model=as_data(skeleton),
-        plan=as_data(
-            plan._replace(
-                step_scale=step_scale(skeleton, plan.optimizer, learns),
-                limits=_limits(plan, rows, reader),
-            )
-        ),
+        model=as_data(in_steps(skeleton, in_an_epoch)),
+        plan=as_data(in_steps(plan, in_an_epoch)),
         table=table,
         held_out=validation,
-        batch_size=min(int(parameters.batch_size or whole), len(table.x)),
+        batch_size=batch_size,
         max_epochs=int(parameters.max_epochs),
         stops=stops,
         seeds=tuple(int(s) for s in np.random.SeedSequence(split.seed).generate_state(n_starts)),

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from isthmus.contracts import End, KnownCategories, Neighborhood, Record, Schedule, Stop
+from isthmus.contracts import End, KnownCategories, Neighborhood, Optimizer, Record, Schedule, Stop
 from isthmus.core.effort import Suited
 from isthmus.data.device_table import DeviceTable
 from isthmus.model.model import Model
@@ -46,7 +46,7 @@ class Job:
     @cached_property
     def steps_per_epoch(self) -> int:
         """Return how many steps an epoch takes, at least where groups are not cut."""
-        return 1 if self.plan.optimizer.full_batch else -(-int(self.table.rows) // self.batch_size)
+        return steps_per_epoch(self.plan.optimizer, int(self.table.rows), self.batch_size)
 
     @cached_property
     def first_comparable(self) -> int:
@@ -100,6 +100,11 @@ class Progress:
     def best(self) -> int:
         """Return the start with the lowest loss."""
         return int(np.argmin(self.best_loss))
+
+
+def steps_per_epoch(optimizer: Optimizer, rows: int, batch_size: int) -> int:
+    """Return how many steps an epoch takes."""
+    return 1 if optimizer.full_batch else -(-rows // batch_size)
 
 
 def run_epoch(job: Job, before: Progress) -> tuple[TrainingState, dict[str, np.ndarray], np.ndarray]:

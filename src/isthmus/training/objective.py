@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -37,6 +37,8 @@ RESERVED = (
     "stop",
 )  # names in a record
 
+Tree = TypeVar("Tree")
+
 
 class Plan(NamedTuple):
     """How a model is trained. A pytree of parts: its floats are data to the compiler."""
@@ -63,6 +65,16 @@ class Plan(NamedTuple):
         counted = [s for s in objective if not (is_exact and s.is_endless)]
         counted += [] if is_exact else [s for s in rates if not s.is_endless]
         return max((schedule.last_step for schedule in counted), default=0)
+
+
+def in_steps(tree: Tree, steps_per_epoch: int) -> Tree:
+    """Return a plan or a model with the lengths of all its schedules in steps."""
+
+    def of_schedule(leaf: Any) -> Any:
+        return leaf.in_steps(steps_per_epoch) if isinstance(leaf, Schedule) else leaf
+
+    changed: Tree = jax.tree.map(of_schedule, tree, is_leaf=lambda node: isinstance(node, Schedule))
+    return changed
 
 
 def _schedules(tree: object) -> list[Schedule]:

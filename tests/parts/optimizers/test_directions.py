@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from isthmus.errors import InvalidPart
-from isthmus.parts.optimizers import Adadelta, Adagrad, Adam, Lion, Rmsprop, Sgd
+from isthmus.parts.optimizers import Adadelta, Adagrad, Adam, Clipped, Lion, Rmsprop, Sgd
 
 GRADIENTS = np.array(
     [
@@ -124,6 +124,51 @@ def test_the_weight_decay_of_lion_is_a_share_of_the_weights() -> None:
     np.testing.assert_allclose(direction, [1.25, -1.5, 0, 2])
     with pytest.raises(InvalidPart, match=r"^Lion\.weight_decay must be at least 0\. Got -0\.1\.$"):
         Lion(weight_decay=-0.1)
+
+
+@pytest.mark.parametrize(
+    ("by", "factor"),
+    [("norm", [1, 1, 1.5 / np.sqrt(5.01), 1.5 / np.sqrt(5.090001)]), ("value", None)],
+)
+def test_a_clipped_gradient_is_no_larger_than_the_limit(by: Any, factor: Any) -> None:
+    """The norms of the gradients are 1.5, 1.30, 2.24 and 2.26: two are beyond 1.5, and lose their length only."""
+    gradients = np.array([[1.5, 0, 0, 0], [1.2, 0.5, 0, 0], [-1.0, 0.1, 2.0, 0.0], [2.0, -0.3, 1.0, 1e-3]], np.float32)
+    rule = Clipped(Sgd(momentum=0.5), 1.5, by).direction()
+    memory, v = rule.init(jnp.zeros(4)), np.zeros(4)
+    limited = np.clip(gradients, -1.5, 1.5) if factor is None else gradients * np.array(factor)[:, None]
+    for gradient, due in zip(gradients, limited, strict=True):
+        direction, memory = rule.update(jnp.array(gradient), memory)
+        v = 0.5 * v + due
+        np.testing.assert_allclose(direction, v, rtol=1e-6)
+
+
+def test_a_clipped_optimizer_is_otherwise_the_one_inside() -> None:
+    inner = Sgd(0.2, momentum=0.5, nesterov=True)
+    clipped, weights = Clipped(inner, 1.0), jnp.array([1.0, 2.0])
+    memory = clipped.direction().update(jnp.array([0.3, 0.4]), clipped.direction().init(weights))[1]
+    assert (clipped.learning_rate, clipped.decays, Clipped(Lion()).decays) == (0.2, False, True)
+    ahead = clipped.look_ahead(weights, memory, jnp.array(0.2))
+    np.testing.assert_allclose(ahead, [1 - 0.2 * 0.5 * 0.3, 2 - 0.2 * 0.5 * 0.4])
+    np.testing.assert_allclose(clipped.rescale(memory, jnp.array(2.0))[1].trace, [0.6, 0.8], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Clipped(limit=0.0), "Clipped.limit must be above 0. Got 0.0."),
+        (
+            lambda: Clipped("lbfgs"),
+            (
+                "clipped needs an optimizer that goes step by step, as 'adam': lbfgs searches along its direction, "
+                "whatever its size."
+            ),
+        ),
+    ],
+)
+def test_what_cannot_be_clipped_is_refused(make: Any, message: str) -> None:
+    with pytest.raises(InvalidPart) as caught:
+        make()
+    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(

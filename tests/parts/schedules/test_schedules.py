@@ -69,6 +69,30 @@ def test_the_step_at_which_it_ends(schedule: Any, step: int, left: float) -> Non
         assert rest(step - 1) > left * abs(start - end)
 
 
+@pytest.mark.parametrize(
+    ("schedule", "in_steps"),
+    [
+        (Linear(1.0, 0.0, epochs=3), Linear(1.0, 0.0, 24)),
+        (Cosine(1.0, epochs=2, end=0.5), Cosine(1.0, 16, end=0.5)),
+        (Exponential(1.0, epochs=1), Exponential(1.0, steps=8)),
+        (InverseTime(1.0, epochs=5), InverseTime(1.0, steps=40)),
+        (Warmup(Cosine(1.0, epochs=9), epochs=2), Warmup(Cosine(1.0, 72), 16)),
+        (Warmup(0.5, 3), Warmup(0.5, 3)),
+        (Cosine(1.0), Cosine(1.0, None)),
+        (Plateau(1.0), Plateau(1.0)),
+    ],
+    ids=str,
+)
+def test_epochs_are_so_many_steps_each(schedule: Any, in_steps: Any) -> None:
+    assert schedule.in_steps(8) == in_steps
+    last = jnp.int32(LAST_STEP)  # in use, both have ended
+    np.testing.assert_allclose(schedule(last), in_steps(last), atol=1e-6)
+
+
+def test_without_a_length_it_takes_a_thousand_steps() -> None:
+    assert Cosine(1.0).last_step == Linear(1.0, 0.0).last_step == 1000
+
+
 def test_what_grows_for_ever_never_ends() -> None:
     assert Exponential(1.0, rate=2.0).last_step == LAST_STEP
 
@@ -116,6 +140,8 @@ def test_a_plateau_waits_for_five_epochs_by_default() -> None:
         (lambda: Plateau(1.0, rate=1.0), "Plateau.rate must be in (0, 1). Got 1.0."),
         (lambda: Plateau(1.0, rate=0.0), "Plateau.rate must be in (0, 1). Got 0.0."),
         (lambda: Warmup(1.0, 0), "Warmup.steps must be at least 1. Got 0."),
+        (lambda: Cosine(1.0, epochs=0), "Cosine.epochs must be at least 1. Got 0."),
+        (lambda: Linear(1.0, 0.0, 5, epochs=3), "Linear.epochs must be None where Linear.steps is given. Got 3."),
         (lambda: Plateau(1.0, epochs=0), "Plateau.epochs must be at least 1. Got 0."),
     ],
 )

@@ -7,20 +7,19 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Schedule
-from isthmus.errors import require
+from isthmus.parts.schedules._timed import Timed
 
 
 @dataclass(frozen=True)
-class Cosine(Schedule):
-    """From `start` to `end` along half a cosine over `steps` steps, then `end`.
+class Cosine(Timed):
+    """From `start` to `end` along half a cosine over some steps or epochs, then `end`.
 
-    value = end + (start − end) · (1 + cos(π · step / steps)) / 2.
+    value = end + (start − end) · (1 + cos(π · step / length)) / 2.
 
     Parameters
     ----------
     start, end : the first and the last value.
-    steps : how many steps (batches) the way takes.
+    steps, epochs : how many steps (batches) or epochs the way takes, one of them; 1000 steps where none is given.
 
     References
     ----------
@@ -33,16 +32,14 @@ class Cosine(Schedule):
     """
 
     start: float
-    steps: int
+    steps: int | None = None
     end: float = 0.0
-
-    def __post_init__(self) -> None:
-        require(self.steps >= 1, "Cosine.steps", "at least 1", self.steps)
+    epochs: int | None = None
 
     @property
     def last_step(self) -> int:
-        return self.steps
+        return self.length
 
     def __call__(self, step: Array) -> Array:
-        done = jnp.minimum(step / self.steps, 1)
+        done = jnp.minimum(step / self.length, 1)
         return self.end + (self.start - self.end) * (1 + jnp.cos(jnp.pi * done)) / 2

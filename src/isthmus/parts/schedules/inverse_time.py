@@ -6,18 +6,18 @@ from dataclasses import dataclass
 
 from jaxtyping import Array
 
-from isthmus.contracts import Schedule
-from isthmus.errors import require
+from isthmus.parts.schedules._timed import Timed
 
 
 @dataclass(frozen=True)
-class InverseTime(Schedule):
-    """start / (1 + step / steps): its sum diverges and the sum of its squares does not, as SGD asks for.
+class InverseTime(Timed):
+    """start / (1 + step / length): its sum diverges and the sum of its squares does not, as SGD asks for.
 
     Parameters
     ----------
     start : the first value.
-    steps : after how many steps (batches) half of it is left.
+    steps, epochs : after how many steps (batches) or epochs half of it is left, one of them; 1000 steps where none is
+        given.
 
     References
     ----------
@@ -30,16 +30,14 @@ class InverseTime(Schedule):
     """
 
     start: float
-    steps: int = 1000
+    steps: int | None = None
+    epochs: int | None = None
 
     is_endless = True
 
-    def __post_init__(self) -> None:
-        require(self.steps >= 1, "InverseTime.steps", "at least 1", self.steps)
-
     @property
     def last_step(self) -> int:
-        return 99 * self.steps
+        return 99 * self.length
 
     def __call__(self, step: Array) -> Array:
-        return self.start / (1 + step / self.steps)
+        return self.start / (1 + step / self.length)

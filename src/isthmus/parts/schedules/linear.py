@@ -7,18 +7,17 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from isthmus.contracts import Schedule
-from isthmus.errors import require
+from isthmus.parts.schedules._timed import Timed
 
 
 @dataclass(frozen=True)
-class Linear(Schedule):
-    """From `start` to `end` in a straight line over `steps` steps, then `end`.
+class Linear(Timed):
+    """From `start` to `end` in a straight line over some steps or epochs, then `end`.
 
     Parameters
     ----------
     start, end : the first and the last value.
-    steps : how many steps (batches) the way takes.
+    steps, epochs : how many steps (batches) or epochs the way takes, one of them; 1000 steps where none is given.
 
     Examples
     --------
@@ -28,15 +27,13 @@ class Linear(Schedule):
 
     start: float
     end: float
-    steps: int
-
-    def __post_init__(self) -> None:
-        require(self.steps >= 1, "Linear.steps", "at least 1", self.steps)
+    steps: int | None = None
+    epochs: int | None = None
 
     @property
     def last_step(self) -> int:
-        return self.steps
+        return self.length
 
     def __call__(self, step: Array) -> Array:
-        done = jnp.minimum(step / self.steps, 1)
+        done = jnp.minimum(step / self.length, 1)
         return self.start + (self.end - self.start) * done
