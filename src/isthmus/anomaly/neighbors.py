@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
-from sklearn.neighbors import NearestNeighbors
+
+from isthmus.core.nearest import NearestPoints
 
 LEAST = 1e-6  # what is smaller is taken for no difference
 DENSITY = 10  # nearest rows, which tell how dense usual rows lie around one
-DISTANCES = 2**24  # held at a time
+SEEKERS = 2**16  # rows searched for at a time
+DIFFERENCES = 2**18  # held at a time
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,9 @@ class UsualRows:
         return len(self.reach) > 0
 
     @cached_property
-    def _search(self) -> NearestNeighbors:
+    def _search(self) -> NearestPoints:
         count = max(self.neighbors, DENSITY if self.has_density else 0)
-        return NearestNeighbors(n_neighbors=min(count + 1, len(self.points))).fit(self.points)
+        return NearestPoints(self.points, min(count + 1, len(self.points)))
 
     def settled(self) -> tuple[UsualRows, np.ndarray, np.ndarray]:
         """Return the same, which knows how dense each point lies, and distance and density of each point, [m] each.
@@ -87,21 +89,20 @@ class UsualRows:
 
         They are [rows, count], [rows, count, d] and [rows, count]; `own` is as in `near`.
         """
-        count = self._search.n_neighbors
-        at_once = max(DISTANCES // (count * points.shape[1]), 1)
-        for start in range(0, len(points), at_once):
-            batch = points[start : start + at_once]
-            index = self._search.kneighbors(batch, return_distance=False)
-            square = np.square(batch[:, None].astype(np.float64) - self.points[index])
-            order = np.argsort(square.sum(axis=2), axis=1, kind="stable")
-            index = np.take_along_axis(index, order, axis=1)
-            square = np.take_along_axis(square, order[..., None], axis=1)
-            weight = self.weight[index].astype(np.float64)
-            if own is not None:
-                is_same = (self.points[index] == own[start : start + at_once, None]).all(axis=2)
-                is_first = is_same & (np.cumsum(is_same, axis=1) == 1)
-                weight -= np.where(is_first, np.minimum(weight, 1), 0)
-            yield index, square, weight
+        at_once = max(DIFFERENCES // (self._search.count * points.shape[1]), 1)
+        for first in range(0, len(points), SEEKERS):
+            found, _ = self._search.search(points[first : first + SEEKERS])
+            for start in range(0, len(found), at_once):
+                index = found[start : start + at_once]
+                block = slice(first + start, first + start + len(index))
+                square = np.subtract(points[block, None], self.points[index], dtype=np.float64)
+                square *= square
+                weight = self.weight[index].astype(np.float64)
+                if own is not None:
+                    is_same = (self.points[index] == own[block, None]).all(axis=2)
+                    is_first = is_same & (np.cumsum(is_same, axis=1) == 1)
+                    weight -= np.where(is_first, np.minimum(weight, 1), 0)
+                yield index, square, weight
 
     def reach_around(self, index: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Return the mean reach of the `DENSITY` nearest usual rows, of those at `index` [n, count], [n]."""

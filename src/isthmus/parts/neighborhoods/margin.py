@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from isthmus.contracts import Links, Neighborhood
+from isthmus.core.nearest import NearestPoints
 from isthmus.errors import InvalidData, require, require_within
 
 MOST_NEIGHBORS = 10_000
@@ -88,8 +89,8 @@ class Margin(Neighborhood):
 
 def _nearest(points: np.ndarray, seekers: np.ndarray | None, count: int) -> np.ndarray:
     """Return the places of the `count` points nearest to each seeker, or to each point but itself."""
-    from sklearn.neighbors import NearestNeighbors
-
     if not count:
         return np.zeros((len(points if seekers is None else seekers), 0), int)
-    return NearestNeighbors(n_neighbors=count).fit(points).kneighbors(seekers, return_distance=False)
+    if seekers is None:
+        return NearestPoints(points, count + 1).search_others()[0]
+    return NearestPoints(points, count).search(seekers)[0]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from isthmus.contracts import Links, Neighborhood
+from isthmus.core.nearest import NearestPoints
 from isthmus.errors import require, require_within
 
 MOST_NEIGHBORS = 10_000
@@ -54,16 +55,13 @@ class Nearest(Neighborhood):
         require(0 <= self.tolerance < 1, "Nearest.tolerance", "in [0, 1)", self.tolerance)
 
     def __call__(self, points: np.ndarray, label: np.ndarray | None, seed: int) -> Links:
-        from sklearn.neighbors import NearestNeighbors
-
         rows = len(points)
         own = np.arange(rows)[:, None]
         others = min(self.k - self.itself, rows - 1)
         if not others:
             return Links(own.astype(np.int32), np.ones((rows, 1), np.float32))
-        search = NearestNeighbors(n_neighbors=others).fit(points.reshape(rows, -1))
-        distance, index = search.kneighbors()  # of each row, itself left out, also among equal rows
-        square = np.square(distance, dtype=np.float64)
+        index, square = NearestPoints(points.reshape(rows, -1), others + 1).search_others()
+        square = square.astype(np.float64)
         t = square.mean() if self.temperature is None else self.temperature
         strength = np.exp(-square / (t or 1.0))
         if self.itself:
