@@ -20,8 +20,8 @@ BAD = {
     "inf": (lambda f: with_cell(f, "d", 3, np.inf), "column 'd' holds inf in 1 row (first: 3)"),
     "text": (lambda f: f.assign(b="warm"), "column 'b': expected numbers; got text"),
     "no rows": (lambda f: f.iloc[:0], "data.csv has 5 columns and no rows: expected at least one row."),
-    "one row": (lambda f: f.iloc[:1], "1 sample(s)"),
-    "one column": (lambda f: f[["a"]], "1 feature(s)"),
+    "one row": (lambda f: f.iloc[:1], "data.csv: 1 row(s)"),
+    "one column": (lambda f: f[["a"]], "data.csv: 1 column(s)"),
 }
 
 
@@ -128,5 +128,13 @@ def test_a_column_of_texts_alone_is_refused_by_its_name(call, command):
     pd.DataFrame({"text": texts}).to_csv("data.csv", index=False)
     result = call(command, "data.csv", "--out", "model.safetensors" if command == "fit" else "odd.csv")
     assert result.exit_code == 1
-    assert "X has 0 feature(s) (shape=(42, 1)), beside what is left out ('text'), while a minimum of" in result.stderr
+    assert "data.csv: 0 column(s), beside what is left out ('text'), while a minimum of" in result.stderr
     assert "Texts are learned from a list of them, fit(list(frame['text']))." in result.stderr
+
+
+@pytest.mark.parametrize("command", ["fit", "detect", "impute"])
+def test_a_file_of_one_row_is_refused_by_its_name(call, command):
+    pd.DataFrame({"a": [1.5], "b": [2.5]}).to_csv("one.csv", index=False)
+    result = call(command, "one.csv", "--out", "model.safetensors" if command == "fit" else "odd.csv")
+    assert result.exit_code == 1
+    assert "one.csv: 1 row(s) that count (shape=(1, 2)) while a minimum of 2 is required." in result.stderr

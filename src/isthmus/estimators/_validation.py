@@ -40,7 +40,7 @@ def check_categories(row: Row, likelihood: Likelihood | None) -> None:
 
 
 def check_size(source: Source, weight: np.ndarray, least: int) -> None:
-    """Raise `InvalidData` for a table with too few columns or rows."""
+    """Raise `InvalidData` for a table with too few columns or rows, in the words of scikit-learn, or of a file."""
     shape = f"shape=({source.n_rows}, {source.row.size})"
     left_out = [str(source.names[place]) for place in source.row.ignored]
     size = source.row.size - len(left_out)
@@ -48,12 +48,12 @@ def check_size(source: Source, weight: np.ndarray, least: int) -> None:
         why = ": with one column there is nothing to compress" if size == 1 else ""
         beside = f", beside what is left out ({', '.join(map(short, left_out[:MOST_NAMED]))})," if left_out else ""
         texts = " Texts are learned from a list of them, fit(list(frame['text']))." if left_out else ""
-        raise InvalidData(
-            f"X has {size} feature(s) ({shape}){beside} while a minimum of {least} is required{why}.{texts}"
-        )
+        what = f"{source.name}: {size} column(s)" if source.is_file else f"X has {size} feature(s) ({shape})"
+        raise InvalidData(f"{what}{beside} while a minimum of {least} is required{why}.{texts}")
     count = np.count_nonzero(weight)
     if count < 2:
-        raise InvalidData(f"X has {count} sample(s) that count ({shape}) while a minimum of 2 is required.")
+        what = f"{source.name}: {count} row(s)" if source.is_file else f"X has {count} sample(s)"
+        raise InvalidData(f"{what} that count ({shape}) while a minimum of 2 is required.")
 
 
 def check_part_labels(parts: Sequence[Part | None], y: Any, rows: int) -> np.ndarray | None:
