@@ -53,7 +53,9 @@ _PLACES = {
     "exciting_inputs": "isthmus.analysis.maximal_inputs",
     "explained_variance_ratio": "isthmus.analysis.explained_variance",
     "log_likelihood": "isthmus.analysis.log_likelihood",
+    "odd_rows": "isthmus.analysis.odd_rows",
     "pool": "isthmus.analysis.pooling",
+    "report": "isthmus.reports.page",
     "from_equinox": "isthmus.layers.equinox_module",
     **dict.fromkeys(
         ("clean_series", "expected_series", "join_windows", "series_error", "windows"), "isthmus.analysis.series"

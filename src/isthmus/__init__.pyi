@@ -6,6 +6,7 @@ from isthmus.analysis.explained_variance import explained_variance_ratio as expl
 from isthmus.analysis.gradients import check_gradients as check_gradients
 from isthmus.analysis.log_likelihood import log_likelihood as log_likelihood
 from isthmus.analysis.maximal_inputs import exciting_inputs as exciting_inputs
+from isthmus.analysis.odd_rows import odd_rows as odd_rows
 from isthmus.analysis.optimizers import compare_optimizers as compare_optimizers
 from isthmus.analysis.pooling import pool as pool
 from isthmus.analysis.seeds import compare_seeds as compare_seeds
@@ -150,6 +151,7 @@ from isthmus.presets import k_sparse as k_sparse
 from isthmus.presets import sparse as sparse
 from isthmus.presets import tabular as tabular
 from isthmus.presets import variational as variational
+from isthmus.reports.page import report as report
 from isthmus.storage.files import write_file as write_file
 from isthmus.storage.state import file_info as file_info
 from isthmus.storage.state import load as load

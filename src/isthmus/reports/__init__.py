@@ -1,0 +1,3 @@
+"""One page that says what a model makes of a table. It needs matplotlib and Jinja2."""
+
+from isthmus.reports.page import report as report
