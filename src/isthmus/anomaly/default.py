@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from isthmus.estimators.autoencoder import Autoencoder
 
-BATCH, EPOCHS = 128, 60
+BATCH, EPOCHS, LEAST_EPOCHS = 128, 30, 5
+LEAST_STEPS, MOST_STEPS = 500, 2000
+LONGER = 2  # times as long for series, and where rows may be odd
 LONGEST = 10**9  # steps of a schedule
-LEAST_STEPS, MOST_STEPS, LEAST_EPOCHS = 1000, 4000, 5
 
 
 def default_autoencoder(
@@ -14,15 +15,17 @@ def default_autoencoder(
 ) -> Autoencoder:
     """Return the autoencoder of a detector that is given none, for so many rows, or windows, to learn from.
 
-    It goes through them `max_epochs` times; where that is None 60 times, but at least 5 times and with 1,000 to 4,000
-    steps. Weights decay and the learning rate ends at 0, so that scores hang little on the seed. Windows of series are
-    seen in units of their deviation, so that what is far beyond the usual stays far; there neither is so.
+    It goes through them `max_epochs` times; where that is None 30 times, but at least 5 times and with 500 to 2,000
+    steps; twice as long for series, and where rows may be odd. Weights decay and the learning rate ends at 0, so that
+    scores hang little on the seed. Windows of series are seen in units of their deviation, so that what is far beyond
+    the usual stays far; there neither is so.
 
     Where rows of a table `may_be_odd` themselves, only its errors of categories count, and they must not be learned by
     heart: a narrow network tells half of the cells, swapped for those of other rows, from the other half.
     """
     steps_of_epoch = max(-(-rows // BATCH), 1)
-    steps = min(max(EPOCHS * steps_of_epoch, LEAST_STEPS), MOST_STEPS)
+    longer = LONGER if is_series or may_be_odd else 1
+    steps = longer * min(max(EPOCHS * steps_of_epoch, LEAST_STEPS), MOST_STEPS)
     epochs = max(round(steps / steps_of_epoch), LEAST_EPOCHS) if max_epochs is None else max_epochs
     steps = min(max(epochs, 1) * steps_of_epoch, LONGEST)  # what epochs may be is said by their parameter
     steady = f"adam(cosine(0.003, {steps}), weight_decay=2)"
@@ -37,4 +40,5 @@ def default_autoencoder(
         batch_size=BATCH,
         max_epochs=epochs,
         stops=None,
+        validation_fraction=0.1 if is_series or may_be_odd else 0.0,  # the last epoch is kept: none is chosen by it
     )

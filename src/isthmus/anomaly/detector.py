@@ -113,8 +113,8 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
     ----------
     autoencoder : an autoencoder, or a list of some; copies are fitted. None takes one that removes noise, with 128
         numbers, a hidden layer of 128 units, `scaling="normal"` (of windows of series `"standard"`, as what is beyond
-        their usual values is what is looked for), `corruption="gaussian(0.5)"`, 1,000 to 4,000 steps; where
-        rows of the fit may be odd themselves, 8 numbers, 32 units and `corruption="swap(0.5)"`.
+        their usual values is what is looked for), `corruption="gaussian(0.5)"`, 500 to 2,000 steps, twice as many of
+        windows; where rows of the fit may be odd themselves, 8 numbers, 32 units and `corruption="swap(0.5)"`.
     neighbors : over how many of the nearest usual rows the distance is averaged; `"auto"` takes 3, and a tenth of
         the rows, at most 100, where these may be odd themselves (`contamination` or `dirty` given): then neither
         density counts nor the error of numbers, which is small for an odd row that was learned. 0 takes the
