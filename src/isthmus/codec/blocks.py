@@ -25,13 +25,15 @@ class Blocks:
     """How blocks of rows are written and read."""
 
     columns: Sequence[Column]
-    lanes: Lanes
+    lanes: Lanes | None  # none where there is no network
 
     def write(self, cells: Sequence[Cells]) -> tuple[bytes, list[tuple[int, float]]]:
         """Return the bytes of rows, and by column the method that was taken and how many bytes it took."""
         numbers = self._numbers(cells)
-        rows = self._rows(numbers, self._lane)
-        learned, bits = self.lanes.write(rows, self._escapes(cells), self._all)
+        learned, bits = b"", np.full(len(cells), np.inf)
+        if self.lanes is not None:
+            rows = self._rows(self.lanes, numbers, self._lane)
+            learned, bits = self.lanes.write(rows, self._escapes(cells), self._all)
         taken, parts = [], []
         for place, column in enumerate(self.columns):
             method, data = methods.smallest(column, cells[place], *numbers[place])
@@ -41,7 +43,7 @@ class Blocks:
                 taken.append((method, float(len(data))))
                 parts += [LENGTH.pack(len(data)), data]
         coded = np.array([method == methods.NETWORK for method, _ in taken])
-        if not coded.all():
+        if self.lanes is not None and not coded.all():
             learned = self.lanes.write(rows, self._escapes(cells), coded)[0] if coded.any() else b""
         return bytes(method for method, _ in taken) + b"".join(parts) + learned, taken
 
@@ -68,11 +70,16 @@ class Blocks:
         if start > len(data):
             raise ModelFileError("the stream is damaged: a block in it is shorter than it says.")
         coded = np.array([method == methods.NETWORK for method in chosen])
+        if self.lanes is None:
+            if coded.any() or start < len(data):
+                raise ModelFileError("the stream is damaged: a block in it needs a network, and there is none.")
+            return [part for part in cells if part is not None]
         return self._read_learned(data[start:], numbers, special, coded, cells)
 
     def write_rows(self, cells: Sequence[Cells]) -> list[bytes]:
         """Return the bytes of each row alone, by the network."""
-        return self.lanes.write_rows(self._rows(self._numbers(cells), 1), self._escapes(cells))
+        rows = self._rows(self._network, self._numbers(cells), 1)
+        return self._network.write_rows(rows, self._escapes(cells))
 
     def read_rows(self, messages: Sequence[bytes]) -> list[Cells]:
         """Return the cells of rows that were written alone.
@@ -83,9 +90,10 @@ class Blocks:
             If the bytes are of no rows.
         """
         shape = (len(messages), len(self.columns))
-        rows = self.lanes.layout.rows(np.zeros(shape, np.int64), np.full(shape, -1, np.int8), ~self._all, 1)
+        numbers, special = np.zeros(shape, np.int64), np.full(shape, -1, np.int8)
+        rows = self._network.layout.rows(numbers, special, ~self._all, 1)
         raw: dict[int, Cells] = {}
-        self.lanes.read_rows(messages, rows, self._escape_reader(raw, len(messages)))
+        self._network.read_rows(messages, rows, self._escape_reader(raw, len(messages)))
         return self._cells(rows, raw, [None] * len(self.columns))
 
     def _read_learned(
@@ -96,10 +104,10 @@ class Blocks:
         coded: np.ndarray,
         cells: list[Cells | None],
     ) -> list[Cells]:
-        rows = self.lanes.layout.rows(numbers, special, ~coded, self._lane)
+        rows = self._network.layout.rows(numbers, special, ~coded, self._lane)
         raw: dict[int, Cells] = {}
         if coded.any():
-            self.lanes.read(data, rows, self._escape_reader(raw, len(numbers)), coded)
+            self._network.read(data, rows, self._escape_reader(raw, len(numbers)), coded)
         elif data:
             raise ModelFileError("the stream is damaged: a block in it is longer than its columns.")
         return self._cells(rows, raw, cells)
@@ -132,16 +140,21 @@ class Blocks:
         return np.ones(len(self.columns), bool)
 
     @property
+    def _network(self) -> Lanes:
+        assert self.lanes is not None  # noqa: S101 -- only streams are written without
+        return self.lanes
+
+    @property
     def _lane(self) -> int:
-        return LANE if self.lanes.layout.history else 1
+        return LANE if self._network.layout.history else 1
 
     def _numbers(self, cells: Sequence[Cells]) -> list[tuple[np.ndarray, np.ndarray]]:
         return [column.numbers(part) for column, part in zip(self.columns, cells, strict=True)]
 
-    def _rows(self, pairs: Sequence[tuple[np.ndarray, np.ndarray]], lane: int) -> Rows:
+    def _rows(self, lanes: Lanes, pairs: Sequence[tuple[np.ndarray, np.ndarray]], lane: int) -> Rows:
         numbers = np.stack([numbers for numbers, _ in pairs], axis=1)
         special = np.stack([special for _, special in pairs], axis=1)
-        return self.lanes.layout.rows(numbers, special, self._all, lane)
+        return lanes.layout.rows(numbers, special, self._all, lane)
 
     def _escapes(self, cells: Sequence[Cells]) -> Escapes:
         def write_escapes(coder: Coder, place: int, at: np.ndarray) -> None:

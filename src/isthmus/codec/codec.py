@@ -22,7 +22,9 @@ from isthmus.codec.forms import Form, open_form
 from isthmus.codec.lanes import Layout
 from isthmus.codec.learning import fit_alphabets, fit_network
 from isthmus.codec.methods import NAMES
-from isthmus.codec.streams import TableReader, in_order, pieces, write_table
+from isthmus.codec.plain import FINGERPRINT, PlainCodec
+from isthmus.codec.single import SingleRows
+from isthmus.codec.streams import TableReader, in_order, pressed
 from isthmus.codec.tolerance import Errors
 from isthmus.core.constraints import Choice, Constraint, Flag, Seed, Whole
 from isthmus.errors import InvalidData, ModelFileError, require
@@ -83,7 +85,8 @@ class Codec(Estimator[FittedCodec]):
     hidden : units of the network: more learn more, and take longer.
     steps : of the training, of 256 rows each; None goes through the rows 20 times, within 200 and 6,000 steps,
         and fewer times where columns are many.
-    embed : whether each stream holds the model, so that it needs no other file.
+    embed : whether each stream holds the model, so that it needs no other file; one that is smaller without a model is
+        written without, each column by pcodec, zstd or raw.
     random_state : seed of the training.
 
     Attributes
@@ -167,7 +170,7 @@ class Codec(Estimator[FittedCodec]):
             If it has other columns than that of the fit, or of other types.
         """
         sink = io.BytesIO()
-        write_table(self.fitted_, *open_form(X), sink, self._embedded())
+        pressed(self.fitted_, *open_form(X), self._embedded()).write(sink)
         return sink.getvalue()
 
     def compress_to(self, X: Any, path: str | os.PathLike[str]) -> None:
@@ -179,7 +182,8 @@ class Codec(Estimator[FittedCodec]):
             If the table has other columns than that of the fit, or the file cannot be written.
         """
         form, blocks = open_form(X)
-        write_file(path, lambda file: write_table(self.fitted_, form, blocks, file, self._embedded()))
+        table = pressed(self.fitted_, form, blocks, self._embedded())
+        write_file(path, table.write)
 
     def decompress(self, stream: bytes | str | Path, rows: slice | Sequence[int] | None = None) -> Any:
         """Return the table of a stream in the form it had; one with an embedded model needs no fit.
@@ -206,6 +210,9 @@ class Codec(Estimator[FittedCodec]):
             If the stream is damaged, or was written with another model.
         """
         opened = Stream(stream)
+        if opened.header["model"] == FINGERPRINT:
+            form = Form.from_json(opened.header.get("form"), opened.name)
+            return TableReader(opened, PlainCodec.from_json(opened.header.get("plain"), form, opened.name))
         embedded = opened.embedded if self._fitted is None else None
         return TableReader(opened, self.fitted_ if embedded is None else _embedded_codec(embedded).fitted_)
 
@@ -218,7 +225,8 @@ class Codec(Estimator[FittedCodec]):
             If the table has other columns than that of the fit, or of other types.
         """
         fitted, answer = self.fitted_, []
-        for block in in_order(fitted, *open_form(X)):
+        form, blocks = open_form(X)
+        for block in (in_order(fitted, form, block) for block in blocks):
             for start in range(0, len(block[0]), AT_ONCE):
                 messages = fitted.blocks.write_rows([cells.part(slice(start, start + AT_ONCE)) for cells in block])
                 answer += [checksum(data, fitted.fingerprint, ROW_CHECK) + data for data in messages]
@@ -234,15 +242,37 @@ class Codec(Estimator[FittedCodec]):
         """
         fitted = self.fitted_
         for place, row in enumerate(rows):
-            if not isinstance(row, bytes) or row[:ROW_CHECK] != checksum(
-                row[ROW_CHECK:], fitted.fingerprint, ROW_CHECK
-            ):
-                raise ModelFileError(f"row {place} is damaged, or was written with another model.")
+            self._check_row(place, row)
         pieces_of_rows = (rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE))
         parts = [fitted.blocks.read_rows([row[ROW_CHECK:] for row in piece]) for piece in pieces_of_rows]
         parts = [part[fitted.n_codes :] for part in parts]
         columns = zip(*parts, strict=True)
         return fitted.form.restore([[concatenate(column) for column in columns]] if parts else [])
+
+    def compress_row(self, row: Any) -> bytes:
+        """Return one row, a dict from columns to values, as the bytes that `compress_rows` gives, in far less time.
+
+        Raises
+        ------
+        InvalidData
+            If it has other columns than the table of the fit, or values of other types.
+        """
+        if not isinstance(row, Mapping):
+            kind = type(row).__name__
+            raise InvalidData(f"row: expected a dict from columns to values; got {kind}. Use compress_rows for tables.")
+        data = self._singles().write(row)
+        return checksum(data, self.fitted_.fingerprint, ROW_CHECK) + data
+
+    def decompress_row(self, row: bytes) -> dict[str, Any]:
+        """Return a row that `compress_row` or `compress_rows` has written, as a dict with values of Python.
+
+        Raises
+        ------
+        ModelFileError
+            If it is damaged, or was written with another model: of 65,536 such one is not noticed.
+        """
+        self._check_row(0, row)
+        return self._singles().read(row[ROW_CHECK:])
 
     def rate(self, X: Any) -> Rate:
         """Return how many bytes a row of a table takes, with and without the model."""
@@ -256,7 +286,7 @@ class Codec(Estimator[FittedCodec]):
                 rows += len(block[0])
                 yield block
 
-        write_table(self.fitted_, form, counted(), sink)  # type: ignore[arg-type]
+        pressed(self.fitted_, form, counted()).write(sink)  # type: ignore[arg-type]
         model = len(self._model_bytes())
         n = max(rows, 1)
         return Rate(rows, original / n, sink.length / n, (sink.length + model) / n, model)
@@ -269,21 +299,21 @@ class Codec(Estimator[FittedCodec]):
         """
         import pandas as pd
 
-        fitted = self.fitted_
-        d = len(fitted.columns)
+        table = pressed(self.fitted_, *open_form(X), self._embedded())
+        codec = table.codec
+        d = len(codec.columns)
         sizes: list[dict[int, float]] = [{} for _ in range(d)]
         errors, original = np.zeros(d), np.zeros(d)
-        for block in in_order(fitted, *open_form(X)):
-            for piece in pieces(fitted, block):
-                restored = fitted.blocks.read(piece.data, len(piece.cells[0]))
-                for place, (before, after) in enumerate(zip(piece.cells, restored, strict=True)):
-                    method, size = piece.taken[place]
-                    sizes[place][method] = sizes[place].get(method, 0.0) + size
-                    errors[place] = max(errors[place], greatest_error(before, after))
-                    original[place] += before.size
+        for piece in table.pieces:
+            restored = codec.blocks.read(piece.data, len(piece.cells[0]))
+            for place, (before, after) in enumerate(zip(piece.cells, restored, strict=True)):
+                method, size = piece.taken[place]
+                sizes[place][method] = sizes[place].get(method, 0.0) + size
+                errors[place] = max(errors[place], greatest_error(before, after))
+                original[place] += before.size
         return pd.DataFrame(
             {
-                "column": [*(f"code {place}" for place in range(fitted.n_codes)), *fitted.names],
+                "column": [*(f"code {place}" for place in range(codec.n_codes)), *codec.names],
                 "method": [NAMES[max(size, key=size.__getitem__)] if size else "none" for size in sizes],
                 "bytes": [sum(size.values()) for size in sizes],
                 "original": original,
@@ -330,6 +360,18 @@ class Codec(Estimator[FittedCodec]):
         fitted = FittedCodec(self.to_json(), form, columns, layout, network)
         some = [part.part(slice(TRIED)) for part in cells] if self.autoencoder is not None else []
         return fitted, sum(size for _, size in fitted.blocks.write(some)[1]) if some else 0.0
+
+    def _singles(self) -> SingleRows:
+        if self.uses_code_ or self.fitted_.form.is_array:
+            what = "an autoencoder" if self.uses_code_ else "rows of arrays"
+            raise InvalidData(f"a codec with {what} writes no rows as dicts: use compress_rows and decompress_rows.")
+        return self.fitted_.singles
+
+    def _check_row(self, place: int, row: bytes) -> None:
+        if not isinstance(row, bytes) or row[:ROW_CHECK] != checksum(
+            row[ROW_CHECK:], self.fitted_.fingerprint, ROW_CHECK
+        ):
+            raise ModelFileError(f"row {place} is damaged, or was written with another model.")
 
     def _model_bytes(self) -> bytes:
         """Return the model file."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -19,6 +20,11 @@ class NumberColumn:
     """A column of numbers."""
 
     quantiser: Quantiser
+
+    @property
+    def is_lossless(self) -> bool:
+        """Whether every value comes back to the bit."""
+        return self.quantiser.is_lossless
 
     def numbers(self, cells: Cells) -> tuple[np.ndarray, np.ndarray]:
         """Return whole numbers [n] int64, and where there is none which symbol stands for that, [n] int8, else -1."""
@@ -54,6 +60,7 @@ class TextColumn:
     """A column of texts: those that the fit has seen often are numbers, the most frequent one 0."""
 
     words: tuple[bytes, ...]
+    is_lossless: ClassVar[bool] = True
 
     @cached_property
     def _places(self) -> dict[bytes, int]:

@@ -32,6 +32,7 @@ BLOCK = struct.Struct(f"<I{CHECK}s")
 ENTRY = struct.Struct("<II")
 TAIL = struct.Struct(f"<IQ{CHECK}s4s")
 MOST_HEADER = 2**26  # bytes, unpacked
+MOST_MODEL = 2**30  # likewise
 MOST_BLOCK = 2**20  # bytes of a block of more than one row
 MOST_ROW = 2**28  # bytes of a block of one
 MOST_ROWS = 2**16  # of a block
@@ -73,8 +74,20 @@ class Stream:
 
     @property
     def embedded(self) -> bytes | None:
-        """The model file inside, where it is embedded."""
-        return self.read(self._model_start, self._model_size) if self._model_size else None
+        """The model file inside, where it is embedded.
+
+        Raises
+        ------
+        ModelFileError
+            If it cannot be unpacked.
+        """
+        if not self._model_size:
+            return None
+        data = self.read(self._model_start, self._model_size)
+        try:
+            return unzip(data, MOST_MODEL) if self.header.get("packed") is True else data
+        except ValueError as error:
+            raise self._damage("its model cannot be unpacked") from error
 
     def block(self, place: int) -> bytes:
         """Return the bytes of a block.
@@ -152,10 +165,14 @@ def write_stream(file: IO[bytes], header: dict[str, Any], model: bytes, blocks: 
     Parameters
     ----------
     header : JSON; its "model" is the checksum of the model.
-    model : the model file to embed, empty for none.
+    model : the model file to embed, packed by zstd, empty for none.
     blocks : bytes, and how many rows they hold.
     """
-    text = json.dumps(header | ({"model_bytes": len(model)} if model else {}), separators=(",", ":"))
+    text = json.dumps(
+        header | ({"model_bytes": len(model), "packed": True} if model else {}),
+        separators=(",", ":"),
+        ensure_ascii=False,
+    )
     packed = zip_bytes(text.encode())
     start = START.pack(MAGIC, VERSION, len(packed), checksum(packed, "header"))
     file.write(start + packed + model)

@@ -179,6 +179,10 @@ class IntervalWriter(Coder):
         self._intervals[self.rows[0]].narrow(int.from_bytes(text, "big"), 1, 1 << 8 * length)
         return text
 
+    def interval(self, row: int) -> Interval:
+        """Return the interval of a row, to be narrowed."""
+        return self._intervals[row]
+
     def messages(self) -> list[bytes]:
         """Return what was written of each row."""
         return [interval.to_bytes() for interval in self._intervals]
@@ -225,6 +229,20 @@ class IntervalReader(Coder):
         number = (self._places[row] << 8 * length) // self._units[row]
         self._narrow(row, number, 1, 1 << 8 * length)
         return number.to_bytes(length, "big")
+
+    def one(self, up_to: np.ndarray) -> int:
+        """Return a symbol of the first row, from how likely each is together with those before it, [symbols]."""
+        total = int(up_to[-1])
+        symbol = int(up_to.searchsorted(self._places[0] * total // self._units[0], side="right"))
+        below = int(up_to[symbol - 1]) if symbol else 0
+        self._narrow(0, below, int(up_to[symbol]) - below, total)
+        return symbol
+
+    def digit(self, size: int) -> int:
+        """Return a number of the first row that is as likely as any other below a size."""
+        number = self._places[0] * size // self._units[0]
+        self._narrow(0, number, 1, size)
+        return number
 
     @property
     def unfinished(self) -> list[int]:

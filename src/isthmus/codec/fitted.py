@@ -18,7 +18,8 @@ from isthmus.codec.columns import Column, NumberColumn, TextColumn, fit_words
 from isthmus.codec.forms import Form, storage_types
 from isthmus.codec.lanes import Lanes, Layout
 from isthmus.codec.network import IntegerNetwork, outlets
-from isthmus.codec.quantisers import Decimals, Lattice, Levels, Quantiser, Relative, Steps, fit_quantiser
+from isthmus.codec.quantisers import Levels, Quantiser, fit_quantiser
+from isthmus.codec.single import SingleRows
 from isthmus.codec.symbols import FARTHEST, MOST_SYMBOLS, SPECIAL, Alphabet
 from isthmus.codec.tolerance import Tolerance
 from isthmus.errors import InvalidData, InvalidPart, ModelFileError, suggestion
@@ -28,6 +29,7 @@ from isthmus.storage.state import Shapes, State, compare_shapes, header_field, l
 
 MOST_HIDDEN = 1024
 MOST_BIAS = 2**28
+NO_LEVELS = np.empty(0, np.int64)
 SETTINGS: dict[str, dict[str, type]] = {
     "Bits": {},
     "Levels": {},
@@ -58,6 +60,11 @@ class FittedCodec:
     def blocks(self) -> Blocks:
         """How blocks of rows are written and read."""
         return Blocks(self.columns, Lanes(self.layout, self.network))
+
+    @cached_property
+    def singles(self) -> SingleRows:
+        """How rows are written and read one by one."""
+        return SingleRows(self.form.schema, self.columns, Lanes(self.layout, self.network))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -258,13 +265,6 @@ def _check_description(stored: Opened, data: Any) -> None:
     is_words = is_whole and data["quantiser"] == "words" and type(data.get("bytes")) is int
     if not is_whole or not (is_words or data["quantiser"] in SETTINGS):
         raise _damage(stored, "it does not say what a column is")
-    if not is_words:
-        wanted, settings = SETTINGS[data["quantiser"]], data.get("settings")
-        are_settings = isinstance(settings, dict) and set(settings) == set(wanted)
-        if not are_settings or any(
-            type(settings[name]) is not kind or not settings[name] >= 0 for name, kind in wanted.items()
-        ):
-            raise _damage(stored, "it does not say how a column becomes numbers")
     is_range = -FARTHEST <= data["low"] <= data["high"] <= FARTHEST
     sizes = (data["bins"], data["contexts"])
     if not is_range or any(not 2 <= size <= MOST_SYMBOLS - SPECIAL + 1 for size in sizes) or data["levels"] < 0:
@@ -292,8 +292,20 @@ def _restore_column(
         if len(set(parts)) < len(parts):
             raise _damage(stored, "a text of a column stands twice")
         return TextColumn(parts)
-    kind, settings = data["quantiser"], data["settings"]
-    levels = tensors.get(f"levels.{place}", np.empty(0, np.int64))
+    levels = tensors.get(f"levels.{place}", NO_LEVELS)
+    quantiser = quantiser_from(data["quantiser"], data.get("settings"), dtype, levels)
+    if quantiser is None:
+        raise _damage(stored, "it does not say how a column becomes numbers")
+    return NumberColumn(quantiser)
+
+
+def quantiser_from(kind: Any, settings: Any, dtype: np.dtype, levels: np.ndarray = NO_LEVELS) -> Quantiser | None:
+    """Return the quantiser of a name and its settings, which may be anything; None where they are of none."""
+    wanted = SETTINGS.get(kind) if isinstance(kind, str) else None
+    if wanted is None or not isinstance(settings, dict) or set(settings) != set(wanted):
+        return None
+    if any(type(settings[name]) is not of or not settings[name] >= 0 for name, of in wanted.items()):
+        return None
     is_fit = {
         "Levels": len(levels) > 0 and bool((levels[1:] > levels[:-1]).all()),
         "Steps": dtype.kind in "iu" and settings.get("error", 0) < 2**60,
@@ -302,16 +314,8 @@ def _restore_column(
         "Relative": 0 < settings.get("parts", 0) <= 2**40,
     }.get(kind, True)
     if not is_fit or (len(levels) > 0) != (kind == "Levels"):
-        raise _damage(stored, "it does not say how a column becomes numbers")
-    if kind == "Levels":
-        return NumberColumn(Levels(dtype, levels))
-    makers: dict[str, type[Quantiser]] = {
-        "Decimals": Decimals,
-        "Lattice": Lattice,
-        "Relative": Relative,
-        "Steps": Steps,
-    }
-    return NumberColumn(makers.get(kind, Quantiser.known["Bits"])(dtype, **settings))
+        return None
+    return Levels(dtype, levels) if kind == "Levels" else Quantiser.known[kind](dtype, **settings)
 
 
 def _damage(stored: Opened, what: str) -> ModelFileError:

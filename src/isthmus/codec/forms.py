@@ -36,16 +36,17 @@ class Form:
         """Whether it is an array, whose columns have no names of their own."""
         return bool(self.dtype)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return it as plain JSON."""
+    def to_json(self, *, to_pack: bool = False) -> dict[str, Any]:
+        """Return it as plain JSON; what is to be packed has its bytes as characters, for zstd to see."""
+        text = _characters if to_pack else _text
         return {
             "kind": self.kind,
-            "schema": _text(self.schema.serialize().to_pybytes()),
-            "dictionaries": {name: _text(_array_bytes(array)) for name, array in self.dictionaries.items()},
+            "schema": text(self.schema.serialize().to_pybytes()),
+            "dictionaries": {name: text(_array_bytes(array)) for name, array in self.dictionaries.items()},
             "own": self.own,
             "dtype": self.dtype,
             "shape": list(self.shape),
-        }
+        } | ({"to_pack": True} if to_pack else {})
 
     @classmethod
     def from_json(cls, data: Any, name: str) -> Form:
@@ -57,9 +58,10 @@ class Form:
             If it is none; it says so of `name`.
         """
         try:
-            schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(data["schema"], validate=True)))
+            to_bytes = _from_characters if data.get("to_pack") is True else _from_text
+            schema = pa.ipc.read_schema(pa.py_buffer(to_bytes(data["schema"])))
             check_columns(schema)
-            arrays = {str(key): _array_from(text) for key, text in data["dictionaries"].items()}
+            arrays = {str(key): _array_from(to_bytes(text)) for key, text in data["dictionaries"].items()}
             for key, array in arrays.items():
                 if array.type != schema.field(key).type.value_type:
                     raise ValueError
@@ -241,6 +243,18 @@ def _text(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
+def _from_text(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)
+
+
+def _characters(data: bytes) -> str:
+    return data.decode("latin-1")
+
+
+def _from_characters(text: str) -> bytes:
+    return text.encode("latin-1")
+
+
 def _array_bytes(array: pa.Array) -> bytes:
     sink = pa.BufferOutputStream()
     table = pa.table({"values": array})
@@ -249,8 +263,8 @@ def _array_bytes(array: pa.Array) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def _array_from(text: str) -> pa.Array:
-    with pa.ipc.open_stream(pa.py_buffer(base64.b64decode(text, validate=True))) as reader:
+def _array_from(data: bytes) -> pa.Array:
+    with pa.ipc.open_stream(pa.py_buffer(data)) as reader:
         table = reader.read_all()
     table.validate(full=True)
     column = table.column("values")

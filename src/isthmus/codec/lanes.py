@@ -112,7 +112,8 @@ class Lanes:
     network: IntegerNetwork
 
     @cached_property
-    def _outlets(self) -> list[Outlet]:
+    def outlets(self) -> list[Outlet]:
+        """The outputs of each column, laid out for products."""
         return outlets(self.network, self.layout.starts)
 
     def write(self, rows: Rows, escapes: Escapes, coded: np.ndarray) -> tuple[bytes, np.ndarray]:
@@ -181,7 +182,7 @@ class Lanes:
             if coded[column]:
                 coder.column, coder.rows = column, step
                 base = rows.numbers[step - 1, column] if has_before else np.zeros(len(step), np.int64)
-                chances = self._outlets[column].chances(network.hidden(total, column))
+                chances = self.outlets[column].chances(network.hidden(total, column))
                 if coder.is_reading:
                     symbols = coder.symbols(chances, None)
                     numbers = alphabet.numbers(symbols, coder.wide(alphabet.widths(symbols), None), base)

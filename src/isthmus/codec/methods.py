@@ -10,11 +10,13 @@ import numpy as np
 from isthmus.codec.cells import Cells
 from isthmus.codec.columns import Column, NumberColumn
 from isthmus.codec.libraries import library
+from isthmus.codec.quantisers import ordered, unordered
 from isthmus.codec.symbols import ESCAPE, NULL
 from isthmus.errors import ModelFileError
 
-NETWORK, LATTICE, PCODEC, ZSTD, RAW = range(5)
-NAMES = ("network", "numbers + pcodec", "pcodec", "zstd", "raw")
+NETWORK, LATTICE, PCODEC, ZSTD, RAW, DICTIONARY = range(6)
+NAMES = ("network", "numbers + pcodec", "pcodec", "zstd", "raw", "dictionary")
+COUNT = struct.Struct("<I")
 LEVEL = 9  # of zstd
 MOST_BYTES = 2**30  # that a column of a block can take in memory
 
@@ -22,6 +24,8 @@ MOST_BYTES = 2**30  # that a column of a block can take in memory
 def smallest(column: Column, cells: Cells, numbers: np.ndarray, special: np.ndarray) -> tuple[int, bytes]:
     """Return the method that takes the fewest bytes for the cells of a column by itself, and these."""
     tried = [(LATTICE, _write_numbers(cells, numbers, special)), (ZSTD, _write_values(cells, _to_zstd))]
+    if column.is_lossless:
+        tried.append((DICTIONARY, _write_dictionary(cells)))
     if isinstance(column, NumberColumn):
         tried.append((RAW, _write_values(cells, np.ndarray.tobytes)))
         if cells.values.dtype.itemsize > 1:  # pcodec is for wider types
@@ -40,6 +44,9 @@ def read(method: int, data: bytes, column: Column, n: int) -> tuple[Cells, np.nd
     try:
         if method == LATTICE:
             return _read_numbers(column, data, n)
+        if method == DICTIONARY:
+            cells = _read_dictionary(column, data, n)
+            return cells, *column.numbers(cells)
         cells = _read_values(column, data, n, {PCODEC: _from_pcodec, ZSTD: _from_zstd, RAW: _from_raw}[method])
     except (ValueError, RuntimeError, KeyError, struct.error, OverflowError) as error:
         if isinstance(error, ModelFileError):
@@ -95,6 +102,38 @@ def _read_numbers(column: Column, data: bytes, n: int) -> tuple[Cells, np.ndarra
     else:
         cells.values[is_raw] = _unpack_texts(lengths, raw, int(is_raw.sum()))
     return cells, numbers, special
+
+
+def _write_dictionary(cells: Cells) -> bytes:
+    """Return the distinct values of a block, and the place of each cell among them."""
+    known = cells.values[~cells.is_null]
+    if known.dtype == object:
+        words, places = np.unique(known, return_inverse=True)
+        packed = _pack_texts(words)
+    else:
+        levels, places = np.unique(ordered(known), return_inverse=True)
+        words, packed = levels, (b"", _to_pcodec(levels))
+    count = COUNT.pack(len(words))
+    return _join(_pack_marks(cells.is_null), count, _to_pcodec(places.astype(np.uint32)), *packed)
+
+
+def _read_dictionary(column: Column, data: bytes, n: int) -> Cells:
+    marks, counted, body, lengths, packed = _split(data, 5)
+    is_null = _unpack_marks(marks, n).astype(bool)
+    (count,) = COUNT.unpack(counted)
+    places = np.empty(int((~is_null).sum()), np.uint32)
+    _from_pcodec(body, places)
+    if count > n or (len(places) and places.max() >= count):
+        raise ValueError
+    if isinstance(column, NumberColumn):
+        levels = np.empty(count, np.int64)
+        _from_pcodec(packed, levels)
+        words: np.ndarray = unordered(levels, column.quantiser.dtype)
+        values = np.zeros(n, words.dtype)
+    else:
+        words, values = _unpack_texts(lengths, packed, count), np.full(n, b"", object)
+    values[~is_null] = words[places]
+    return Cells(values, is_null)
 
 
 def _to_pcodec(values: np.ndarray) -> bytes:

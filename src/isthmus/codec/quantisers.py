@@ -29,6 +29,7 @@ class Quantiser(abc.ABC):
 
     dtype: np.dtype
     known: ClassVar[dict[str, type[Quantiser]]] = {}
+    is_lossless: ClassVar[bool] = True
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -110,6 +111,7 @@ class Steps(Quantiser):
     """Whole numbers in steps of twice the error and one."""
 
     error: int  # at most, in units
+    is_lossless: ClassVar[bool] = False
 
     def propose(self, values: np.ndarray) -> np.ndarray:
         return np.floor_divide(values.astype(np.int64) + self.error, 2 * self.error + 1)
@@ -133,6 +135,7 @@ class Lattice(Quantiser):
 
     error: float
     step: float
+    is_lossless: ClassVar[bool] = False
 
     def propose(self, values: np.ndarray) -> np.ndarray:
         return whole(values.astype(np.float64) / self.step)
@@ -153,6 +156,7 @@ class Relative(Quantiser):
 
     error: float
     parts: int  # steps between two powers of two
+    is_lossless: ClassVar[bool] = False
 
     def propose(self, values: np.ndarray) -> np.ndarray:
         fraction, exponent = np.frexp(np.abs(values.astype(np.float64)))
@@ -215,6 +219,11 @@ def _lossless(values: np.ndarray) -> Quantiser:
     is_cheap = 0 < len(levels) <= MOST_LEVELS and len(values) * (gained - 64 * unseen) > len(levels) * (gained + 2)
     if is_cheap:
         return Levels(values.dtype, levels)
+    return fit_decimals(values)
+
+
+def fit_decimals(values: np.ndarray) -> Quantiser:
+    """Return a lossless quantiser that needs no levels: decimals where they hold nearly all values [n], else bits."""
     if values.dtype.kind == "f":
         for digits in range(MOST_DIGITS):
             decimals = Decimals(values.dtype, digits)

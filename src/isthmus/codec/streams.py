@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import IO, NamedTuple
+from itertools import chain
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -12,9 +14,14 @@ from isthmus.codec.codes import code_cells
 from isthmus.codec.container import MOST_BLOCK, MOST_ROW, Stream, chosen_blocks, write_stream
 from isthmus.codec.fitted import FittedCodec
 from isthmus.codec.forms import Form
+from isthmus.codec.methods import zip_bytes
+from isthmus.codec.plain import PlainCodec, plain_codec
 from isthmus.errors import InvalidData, ModelFileError
 
 MOST_CELLS = 2**21  # of a block
+MOST_HELD = 2**26  # bytes of blocks that are held until it is known whether a model pays
+
+AnyCodec = FittedCodec | PlainCodec
 
 
 class Piece(NamedTuple):
@@ -25,48 +32,83 @@ class Piece(NamedTuple):
     taken: list[tuple[int, float]]  # the method of each column, and how many bytes it took
 
 
-def in_order(fitted: FittedCodec, form: Form, blocks: Iterable[Sequence[Cells]]) -> Iterator[list[Cells]]:
-    """Yield the blocks of a table of a form with their columns in the order of the fit, after those of codes."""
-    places = fitted.places(form)
-    for block in blocks:
-        code = [] if fitted.autoencoder is None else code_cells(fitted.autoencoder, form, block)
-        yield [*code, *(block[place] for place in places)]
+def in_order(codec: AnyCodec, form: Form, block: Sequence[Cells]) -> list[Cells]:
+    """Return a block of a table of a form with its columns in the order of a codec, after those of codes."""
+    model = codec.autoencoder if isinstance(codec, FittedCodec) else None
+    code = [] if model is None else code_cells(model, form, block)
+    return [*code, *(block[place] for place in codec.places(form))]
 
 
-def pieces(fitted: FittedCodec, cells: Sequence[Cells]) -> Iterator[Piece]:
+def pieces(codec: AnyCodec, cells: Sequence[Cells]) -> Iterator[Piece]:
     """Yield rows as blocks of at most 1 MiB, and of so many cells that they fit into memory; one row may take more."""
-    most = max(MOST_CELLS // len(cells), 1)
-    if len(cells[0]) > most:
-        for start in range(0, len(cells[0]), most):
-            yield from pieces(fitted, [part.part(slice(start, start + most)) for part in cells])
+    n, most = len(cells[0]), max(MOST_CELLS // len(cells), 1)
+    if n > most:
+        for start in range(0, n, most):
+            yield from pieces(codec, [part.part(slice(start, start + most)) for part in cells])
         return
-    data, taken = fitted.blocks.write(cells)
-    n = len(cells[0])
+    if not n:
+        return
+    data, taken = codec.blocks.write(cells)
     if n > 1 and len(data) > MOST_BLOCK:
         for half in (slice(0, n // 2), slice(n // 2, n)):
-            yield from pieces(fitted, [part.part(half) for part in cells])
+            yield from pieces(codec, [part.part(half) for part in cells])
         return
     if len(data) > MOST_ROW:
         raise InvalidData(f"X: expected rows of at most {MOST_ROW:,} bytes; got one of {len(data):,}.")
     yield Piece(data, cells, taken)
 
 
-def write_table(
-    fitted: FittedCodec, form: Form, blocks: Iterable[Sequence[Cells]], file: IO[bytes], model: bytes = b""
-) -> None:
-    """Write a table to a file that is open; `model` is the model file to embed, empty for none."""
-    described = form.to_json()
-    is_known = described == fitted.form.to_json()
+class Table(NamedTuple):
+    """A table that is written: by which codec, with which header and model, and its blocks."""
+
+    codec: AnyCodec
+    header: dict[str, Any]
+    model: bytes
+    pieces: Iterator[Piece]
+
+    def write(self, file: IO[bytes]) -> None:
+        """Write it as a stream to a file that is open."""
+        blocks = ((piece.data, len(piece.cells[0])) for piece in self.pieces)
+        write_stream(file, self.header, self.model, blocks)
+
+
+def pressed(fitted: FittedCodec, form: Form, blocks: Iterable[list[Cells]], model: bytes = b"") -> Table:
+    """Return a table as it is written; `model` is the model file to embed, empty for none.
+
+    A table is written without its model where the blocks, as many as are held in memory, then take fewer bytes.
+    """
+    described = form.to_json(to_pack=True)
+    is_known = described == fitted.form.to_json(to_pack=True)
     header = {"model": fitted.fingerprint, "form": None if is_known else described}
-    ordered = in_order(fitted, form, blocks)
-    written = (piece for block in ordered if len(block[0]) for piece in pieces(fitted, block))
-    write_stream(file, header, model, ((piece.data, len(piece.cells[0])) for piece in written))
+    rest = iter(blocks)
+    if not model:
+        return Table(fitted, header, b"", _written(fitted, form, rest))
+    packed, plain = zip_bytes(model), plain_codec(fitted, form)
+    plain_header = {"model": plain.fingerprint, "form": described, "plain": plain.to_json()}
+    saved = len(zip_bytes(json.dumps(plain_header, ensure_ascii=False).encode())) - len(packed)
+    by_model: list[Piece] = []
+    by_itself: list[Piece] = []
+    for block in rest:
+        by_model += pieces(fitted, in_order(fitted, form, block))
+        by_itself += pieces(plain, block)
+        held = sum(len(piece.data) for piece in by_itself)
+        saved_so_far = saved + held - sum(len(piece.data) for piece in by_model)
+        if saved_so_far > 0:
+            return Table(fitted, header, packed, chain(by_model, _written(fitted, form, rest)))
+        if held > MOST_HELD:
+            break
+    return Table(plain, plain_header, b"", chain(by_itself, _written(plain, form, rest)))
+
+
+def _written(codec: AnyCodec, form: Form, blocks: Iterable[list[Cells]]) -> Iterator[Piece]:
+    for block in blocks:
+        yield from pieces(codec, in_order(codec, form, block))
 
 
 class TableReader:
     """A table in a stream, to be read by a codec that has its model."""
 
-    def __init__(self, stream: Stream, fitted: FittedCodec) -> None:
+    def __init__(self, stream: Stream, fitted: AnyCodec) -> None:
         if stream.header["model"] != fitted.fingerprint:
             raise ModelFileError(
                 f"{stream.name} was written with another model (its checksum begins {stream.header['model'][:12]!r}; "

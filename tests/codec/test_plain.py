@@ -1,0 +1,85 @@
+"""A stream holds its model only where that pays; without one it is as small as each column by itself."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+import zstandard
+
+from isthmus import Codec, ModelFileError
+from isthmus.codec.columns import NumberColumn
+from isthmus.codec.container import Stream, write_stream
+from isthmus.codec.forms import open_form
+from isthmus.codec.plain import PlainCodec
+from isthmus.codec.quantisers import fit_decimals
+from isthmus.codec.streams import Table, pieces
+from mixed_table import make_table
+
+
+def embedding(codec: Codec) -> Codec:
+    """Return a codec that has learned the same, and puts its model into streams."""
+    other = Codec(embed=True)
+    other._fitted = codec.fitted_
+    return other
+
+
+def test_a_small_table_is_smaller_than_zstd_and_needs_no_model(kept: Codec, table: pd.DataFrame) -> None:
+    codec = embedding(kept)
+    stream = codec.compress(table)
+    assert len(stream) < len(zstandard.ZstdCompressor(level=19).compress(table.to_csv(index=False).encode()))
+    assert len(stream) < len(kept.compress(table)) + kept.rate(table).model_bytes
+    assert Stream(stream).embedded is None
+    for reader in (Codec(), kept, codec):  # whoever reads it
+        pd.testing.assert_frame_equal(reader.decompress(stream), table)
+    pd.testing.assert_frame_equal(Codec().decompress(stream, slice(7, 3, -1)), table[7:3:-1].reset_index(drop=True))
+    report = codec.report(table)
+    assert report["column"].tolist() == list(table)
+    assert not (report["method"] == "network").any()
+
+
+def test_a_large_table_has_its_model(kept: Codec) -> None:
+    """Of 200 rows a block and many blocks, the network saves more than the model takes."""
+    many = pd.concat([make_table(400, seed) for seed in range(60)], ignore_index=True)
+    stream = embedding(kept).compress(many)
+    embedded = Stream(stream).embedded
+    if embedded is None:  # then it must not have been smaller with it
+        pytest.fail("the model was left out")
+    assert len(embedded) == kept.rate(many[:1]).model_bytes
+    pd.testing.assert_frame_equal(Codec().decompress(stream), many)
+
+
+@pytest.mark.parametrize("name", ["f4", "f8", "i1", "u8", "M8[ns]", "?"])
+def test_arrays_come_back_without_a_model(name: str) -> None:
+    X = (np.arange(60).reshape(20, 3) % 7).astype(np.int64).astype(name)
+    form, blocks = open_form(X)
+    (cells,) = blocks
+    plain = PlainCodec(form, [NumberColumn(fit_decimals(part.values)) for part in cells])
+    header = {"model": plain.fingerprint, "form": form.to_json(to_pack=True), "plain": plain.to_json()}
+    sink = io.BytesIO()
+    Table(plain, header, b"", pieces(plain, cells)).write(sink)
+    restored = Codec().decompress(sink.getvalue())
+    assert restored.dtype == X.dtype
+    assert (restored == X).all()
+
+
+def test_errors_hold_without_a_model(table: pd.DataFrame, fitted) -> None:
+    codec = embedding(fitted(table, "table", history=True, error={"price": (0.01, "range"), "noise": 0.1}))
+    restored = Codec().decompress(codec.compress(table))
+    assert 0 < np.abs(restored["noise"].astype(float) - table["noise"].astype(float)).max() <= 0.1
+    exact = [name for name in table if name not in ("price", "noise")]
+    pd.testing.assert_frame_equal(restored[exact], table[exact])
+    assert len(Codec().decompress(codec.compress(table[:0]))) == 0
+
+
+@pytest.mark.parametrize(
+    "plain", [None, [], [["Bits", {}]] * 7, [["Levels", {}], *[None] * 6], [["Steps", {"error": "x"}], *[None] * 6], 5]
+)
+def test_forged_columns_are_refused(kept: Codec, table: pd.DataFrame, plain: object) -> None:
+    opened = Stream(embedding(kept).compress(table))
+    sink = io.BytesIO()
+    write_stream(sink, opened.header | {"plain": plain}, b"", [(opened.block(0), 400)])
+    with pytest.raises(ModelFileError, match=r"^the stream is damaged: it does not say how its columns become"):
+        Codec().decompress(sink.getvalue())
