@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test fuzz check format lock clean
+.PHONY: demo test fuzz package check format lock clean
 
 demo: .venv/ready
 	$(BIN)/isthmus demo --out demo
@@ -13,6 +13,10 @@ test: check
 # Random tables, random estimators, and model files changed at random; the tests try few of them.
 fuzz: .venv/ready
 	$(BIN)/python tests/fuzzing.py --tables 10000 --estimators 5000 --files 20000
+
+# The package is built twice alike, and its wheel works with the oldest and the newest libraries it allows.
+package:
+	$(PYTHON) tests/package.py
 
 check: .venv/ready
 	$(BIN)/ruff check .

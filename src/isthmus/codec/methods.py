@@ -139,14 +139,14 @@ def _read_dictionary(column: Column, data: bytes, n: int) -> Cells:
 def _to_pcodec(values: np.ndarray) -> bytes:
     if not len(values):
         return b""
-    pcodec = library("pcodec")
-    return pcodec.standalone.simple_compress(np.ascontiguousarray(values), pcodec.ChunkConfig())
+    settings = library("pcodec").ChunkConfig()
+    return library("pcodec.standalone").simple_compress(np.ascontiguousarray(values), settings)
 
 
 def _from_pcodec(data: bytes, values: np.ndarray) -> None:
     if not len(values) and not data:
         return
-    progress = library("pcodec").standalone.simple_decompress_into(data, values)
+    progress = library("pcodec.standalone").simple_decompress_into(data, values)
     if progress.n_processed != len(values) or not progress.finished:
         raise ValueError
 

@@ -64,11 +64,12 @@ def report(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from pathlib import Path
+    >>> import numpy as np, tempfile
     >>> X = np.random.default_rng(0).normal(size=(60, 3))
-    >>> report(isthmus.Autoencoder(2, max_epochs=2).fit(X), X, "report.html", title="Three columns")
-    >>> "<h1>Three columns</h1>" in Path("report.html").read_text(encoding="utf-8")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "report.html"
+    ...     report(isthmus.Autoencoder(2, max_epochs=2).fit(X), X, path, title="Three columns")
+    ...     "<h1>Three columns</h1>" in path.read_text(encoding="utf-8")
     True
     """
     if language not in LANGUAGES:
