@@ -50,12 +50,14 @@ _PLACES = {
     "compare_optimizers": "isthmus.analysis.optimizers",
     "compare_seeds": "isthmus.analysis.seeds",
     "diagnose": "isthmus.analysis.diagnose",
+    "disclosures": "isthmus.analysis.disclosures",
     "exciting_inputs": "isthmus.analysis.maximal_inputs",
     "explained_variance_ratio": "isthmus.analysis.explained_variance",
     "log_likelihood": "isthmus.analysis.log_likelihood",
     "odd_rows": "isthmus.analysis.odd_rows",
     "pool": "isthmus.analysis.pooling",
     "report": "isthmus.reports.page",
+    **dict.fromkeys(("from_pretrained", "push_to_hub"), "isthmus.hub.transfer"),
     "from_equinox": "isthmus.layers.equinox_module",
     **dict.fromkeys(
         ("clean_series", "expected_series", "join_windows", "series_error", "windows"), "isthmus.analysis.series"

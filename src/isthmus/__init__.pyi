@@ -2,6 +2,7 @@
 from isthmus import plots as plots
 from isthmus.analysis.codes import compare_codes as compare_codes
 from isthmus.analysis.diagnose import diagnose as diagnose
+from isthmus.analysis.disclosures import disclosures as disclosures
 from isthmus.analysis.explained_variance import explained_variance_ratio as explained_variance_ratio
 from isthmus.analysis.gradients import check_gradients as check_gradients
 from isthmus.analysis.log_likelihood import log_likelihood as log_likelihood
@@ -39,6 +40,8 @@ from isthmus.estimators.ranker import NetworkRanker as NetworkRanker
 from isthmus.estimators.regressor import NetworkRegressor as NetworkRegressor
 from isthmus.estimators.stacked import StackedAutoencoder as StackedAutoencoder
 from isthmus.estimators.word_vectors import WordVectors as WordVectors
+from isthmus.hub.transfer import from_pretrained as from_pretrained
+from isthmus.hub.transfer import push_to_hub as push_to_hub
 from isthmus.layers.equinox_module import from_equinox as from_equinox
 from isthmus.parts import activations as activations
 from isthmus.parts import affinities as affinities

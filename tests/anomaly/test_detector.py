@@ -314,7 +314,7 @@ def test_a_damaged_file_is_refused(change: Any, message: str, fitted: AnomalyDet
         ({"autoencoder": []}, r"^autoencoder must be"),
         ({"neighbors": -1}, r"^neighbors must be 'auto' or a whole number of at least 0\. Got -1\.$"),
         ({"n_models": 0}, r"^n_models must be a whole number of at least 1 and at most 100\. Got 0\.$"),
-        ({"reference": True}, r"^reference must be a whole number of at least 2\. Got True\.$"),
+        ({"reference": True}, r"^reference must be a whole number of at least 0\. Got True\.$"),
         ({"contamination": 0.6}, r"^contamination must be 'auto' or in \(0, 0\.5\]\. Got 0\.6\.$"),
         (
             {"threshold": "quantil"},
@@ -430,3 +430,13 @@ def test_rows_that_may_be_odd_are_all_learned_from_and_judged_alike(monkeypatch:
     network = detector.models_[0].get_params()
     assert (network["corruption"], network["bottleneck"]) == ("swap(0.5)", 8)
     assert AnomalyDetector().fit(table).models_[0].get_params()["corruption"] == "gaussian(0.5)"
+
+
+def test_no_rows_are_kept_where_none_shall_be() -> None:
+    model, errors_only = (
+        AnomalyDetector(Autoencoder(1, **TINY), **settings).fit(X) for settings in ({"reference": 0}, {"neighbors": 0})
+    )
+    assert model.anomaly_score(NEW) == pytest.approx(errors_only.anomaly_score(NEW), rel=1e-12)
+    assert not any("rows" in told for told in isthmus.disclosures(model))
+    with pytest.raises(InvalidPart, match=r"^reference must be 0, or a whole number of at least 2\. Got 1\.$"):
+        AnomalyDetector(reference=1).fit(X)

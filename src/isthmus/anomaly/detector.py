@@ -31,7 +31,7 @@ from isthmus.core.coercion import short
 from isthmus.core.constraints import AnyOf, Choice, Constraint, Interval, Seed, Whole
 from isthmus.data.source import Source
 from isthmus.data.validation import check_weight
-from isthmus.errors import ModelFileError
+from isthmus.errors import ModelFileError, require
 from isthmus.estimators._encoder import learn_reader
 from isthmus.estimators._estimator import MOST_ESTIMATORS, Estimator, Estimators
 from isthmus.estimators._reconstructor import Reconstructor
@@ -132,7 +132,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
     calibration_fraction : share of distinct rows kept for validation, which the threshold comes from, in (0, 0.5];
         equal rows are kept together, and seldom a category whole. They are neighbors of others, but not of themselves.
         Where `contamination` is a share, all rows are learned from and judged, and none is kept.
-    reference : usual rows kept as neighbors at most; they are in the model file.
+    reference : usual rows kept as neighbors at most; they are in the model file. 0 keeps none, as `neighbors=0`.
     random_state : seed of the validation rows and of the autoencoders, in place of their own.
 
     Attributes
@@ -175,7 +175,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         "autoencoder": Estimators(Reconstructor, "an autoencoder, a list of some, or None", "either", optional=True),
         "neighbors": AnyOf((Choice(("auto",)), Whole(0))),
         "n_models": Whole(1, at_most=MOST_COPIES),
-        "reference": Whole(2),
+        "reference": Whole(0),
         "contamination": AnyOf((Choice(("auto",)), Interval(0, 0.5, closed="high"))),
         "threshold": ThresholdName(),
         "alpha": Interval(0, 1, closed="neither"),
@@ -321,7 +321,8 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         return pd.concat(frames, axis=1)
 
     def check_combination(self) -> None:
-        """Nothing forbids any combination of the parameters."""
+        """Refuse what no parameter forbids by itself: a single row to compare with."""
+        require(self.reference != 1, "reference", "0, or a whole number of at least 2", self.reference)
 
     def to_state(self) -> State:
         """Return all that a file must hold of this estimator."""
@@ -413,10 +414,11 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         share = min(1.0 if is_own else float(self.calibration_fraction), MOST_VALIDATION / distinct)
         is_out = hashes.take(chosen).held_out(share)
         out, own = chosen[is_out], chosen if is_own else chosen[~is_out]
-        places, mass = fold_equal_rows(hashes.numbers[own], weight[own], int(self.reference))
+        most = int(self.reference) or type(self).reference  # without rows to keep, deviations come from as many
+        places, mass = fold_equal_rows(hashes.numbers[own], weight[own], most)
         spare, spare_mass = fold_equal_rows(hashes.numbers[out], weight[out], len(out))
         training, validation = take_rows(table, own), take_rows(table, out)
-        near, held_out = take_rows(table, own[places]), slice(0, int(self.reference) - len(places))
+        near, held_out = take_rows(table, own[places]), slice(0, most - len(places))
         scores, added, unseen, neighbors = [], [], [], self._count_neighbors(distinct)
         templates = self._templates(len(own), source.row.is_sequence)
         for models in fitted_copies(templates, int(self.n_models), training, weight[own], seed, paths):
@@ -442,6 +444,6 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
 
     def _count_neighbors(self, rows: int) -> int:
         """Return over how many of so many rows the distance is averaged."""
-        if self.neighbors != "auto":
-            return int(self.neighbors)
+        if self.neighbors != "auto" or not self.reference:
+            return int(self.neighbors) if self.reference else 0
         return min(MANY_NEIGHBORS, max(rows // 10, FEW_NEIGHBORS)) if self._may_be_odd else FEW_NEIGHBORS
