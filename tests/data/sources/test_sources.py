@@ -315,7 +315,7 @@ BAD_FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "csv with longer lines": (lambda f: write(f, "x.csv", "a,b\n1,2\n3,4,5\n"), r"x\.csv cannot be read as CSV: "),
     "csv with a name twice": (lambda f: write(f, "x.csv", "a,b,a\n1,2,3\n3,4,5\n"), "column 'a' stands 2 times"),
     "csv with an empty column": (lambda f: write(f, "x.csv", "a,b\n1,\n3,\n"), "column 'b' holds no values at all"),
-    "csv of one column": (lambda f: write(f, "x.csv", "a\n1\n2\n"), r"X has 1 feature\(s\)"),
+    "csv of one column": (lambda f: write(f, "x.csv", "a\n1\n2\n"), r"x\.csv: 1 column\(s\) while a minimum of 2"),
     "parquet empty": (lambda f: write(f, "x.parquet", b""), r"x\.parquet cannot be read as Parquet"),
     "parquet of text": (lambda f: write(f, "x.parquet", "a,b\n1,2\n"), r"x\.parquet cannot be read as Parquet"),
     "parquet cut": (
