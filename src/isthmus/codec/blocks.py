@@ -14,10 +14,12 @@ from isthmus.codec.cells import Cells
 from isthmus.codec.columns import Column
 from isthmus.codec.entropy import Coder
 from isthmus.codec.lanes import LANE, Escapes, Lanes, Rows
+from isthmus.codec.relatives import Relatives
 from isthmus.codec.symbols import ESCAPE
 from isthmus.errors import ModelFileError
 
 LENGTH = struct.Struct("<I")
+MOST_CONTEXT_COLUMNS = 256  # of a table that is written by mixed contexts
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,14 @@ class Blocks:
         if self.lanes is not None:
             rows = self._rows(self.lanes, numbers, self._lane)
             learned, bits = self.lanes.write(rows, self._escapes(cells), self._all)
-        taken, parts = [], []
+        taken, parts, relatives = [], [], Relatives()
         for place, column in enumerate(self.columns):
             method, data = methods.smallest(column, cells[place], *numbers[place])
+            if self._has_contexts:
+                by_contexts = methods.write_contexts(column, cells[place], *numbers[place], relatives)
+                if by_contexts is not None and len(by_contexts) < len(data):
+                    method, data = methods.CONTEXTS, by_contexts
+                relatives.add(methods.as_relative(column, cells[place], *numbers[place]))
             if bits[place] / 8 <= len(data) + LENGTH.size:
                 taken.append((methods.NETWORK, float(bits[place] / 8)))
             else:
@@ -61,12 +68,17 @@ class Blocks:
         numbers = np.zeros((n, len(chosen)), np.int64)
         special = np.full((n, len(chosen)), -1, np.int8)
         cells: list[Cells | None] = [None] * len(chosen)
+        relatives = Relatives() if self._has_contexts else None
         for place, method in enumerate(chosen):
             if method != methods.NETWORK:
                 length = int.from_bytes(data[start : start + LENGTH.size], "little")
                 start += LENGTH.size
                 part, start = data[start : start + length], start + length
-                cells[place], numbers[:, place], special[:, place] = methods.read(method, part, self.columns[place], n)
+                column = self.columns[place]
+                read = methods.read(method, part, column, n, relatives)
+                cells[place], numbers[:, place], special[:, place] = read
+                if relatives is not None:
+                    relatives.add(methods.as_relative(column, *read))
         if start > len(data):
             raise ModelFileError("the stream is damaged: a block in it is shorter than it says.")
         coded = np.array([method == methods.NETWORK for method in chosen])
@@ -138,6 +150,11 @@ class Blocks:
     @cached_property
     def _all(self) -> np.ndarray:
         return np.ones(len(self.columns), bool)
+
+    @property
+    def _has_contexts(self) -> bool:
+        """Whether columns may be written by mixed contexts, which take time, and see the columns before."""
+        return self.lanes is None and len(self.columns) <= MOST_CONTEXT_COLUMNS
 
     @property
     def _network(self) -> Lanes:

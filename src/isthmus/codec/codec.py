@@ -86,7 +86,7 @@ class Codec(Estimator[FittedCodec]):
     steps : of the training, of 256 rows each; None goes through the rows 20 times, within 200 and 6,000 steps,
         and fewer times where columns are many.
     embed : whether each stream holds the model, so that it needs no other file; one that is smaller without a model is
-        written without, each column by pcodec, zstd or raw.
+        written without, each column by pcodec, zstd, raw, or mixed contexts (Mahoney, 2005), which take no model.
     random_state : seed of the training.
 
     Attributes

@@ -15,6 +15,7 @@ from isthmus.errors import ModelFileError
 
 LEAST = 2.0**-8  # as which a chance of 0 counts, where bits are counted
 CHUNK = 4096  # bytes of a text that are read at a time
+ONE = 2.0**16  # of the chance of a bit, for 1.0
 DIGIT = 16  # bits of what is written as a uniform digit
 
 
@@ -37,6 +38,13 @@ class Coder(abc.ABC):
     @abc.abstractmethod
     def text(self, length: int, text: bytes | None) -> bytes:
         """Return a text of so many bytes, each as likely as any other."""
+
+    def binary(self, chances: np.ndarray, bits: np.ndarray | None) -> np.ndarray:
+        """Return bits [n] int64, where the chance of a one is `chances` [n] of 2^16, neither 0 nor all."""
+        weights = np.empty((len(chances), 2))
+        weights[:, 1] = chances
+        weights[:, 0] = ONE - weights[:, 1]
+        return self.symbols(weights, bits).astype(np.int64)
 
     def wide(self, sizes: np.ndarray, values: np.ndarray | None) -> np.ndarray:
         """Return values [n] int64, each below its size [n] int64, whatever that is."""

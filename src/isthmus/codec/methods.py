@@ -9,13 +9,20 @@ import numpy as np
 
 from isthmus.codec.cells import Cells
 from isthmus.codec.columns import Column, NumberColumn
+from isthmus.codec.contexts import LARGEST, code_column
+from isthmus.codec.entropy import Reader, Writer
 from isthmus.codec.libraries import library
 from isthmus.codec.quantisers import ordered, unordered
+from isthmus.codec.relatives import DIFFERENCES, PARENTS, RANKS, VALUES, Plan, Relatives, make_plan
 from isthmus.codec.symbols import ESCAPE, NULL
 from isthmus.errors import ModelFileError
 
-NETWORK, LATTICE, PCODEC, ZSTD, RAW, DICTIONARY = range(6)
-NAMES = ("network", "numbers + pcodec", "pcodec", "zstd", "raw", "dictionary")
+NETWORK, LATTICE, PCODEC, ZSTD, RAW, DICTIONARY, CONTEXTS = range(7)
+NAMES = ("network", "numbers + pcodec", "pcodec", "zstd", "raw", "dictionary", "mixed contexts")
+PLAN, NO_PARENT = struct.Struct(f"<BB{PARENTS}H"), 0xFFFF
+MARKED = 2**50  # below all numbers that contexts are of
+LEAST_ROWS = 32  # that are written by contexts
+MOST_RANKS = 4096  # or an eighth of the rows
 COUNT = struct.Struct("<I")
 LEVEL = 9  # of zstd
 MOST_BYTES = 2**30  # that a column of a block can take in memory
@@ -33,8 +40,10 @@ def smallest(column: Column, cells: Cells, numbers: np.ndarray, special: np.ndar
     return min(tried, key=lambda pair: len(pair[1]))
 
 
-def read(method: int, data: bytes, column: Column, n: int) -> tuple[Cells, np.ndarray, np.ndarray]:
-    """Return the cells of a column, their whole numbers and symbols, from what `smallest` has written.
+def read(
+    method: int, data: bytes, column: Column, n: int, relatives: Relatives | None = None
+) -> tuple[Cells, np.ndarray, np.ndarray]:
+    """Return the cells of a column, their whole numbers and symbols, from what one of the methods has written.
 
     Raises
     ------
@@ -47,12 +56,91 @@ def read(method: int, data: bytes, column: Column, n: int) -> tuple[Cells, np.nd
         if method == DICTIONARY:
             cells = _read_dictionary(column, data, n)
             return cells, *column.numbers(cells)
+        if method == CONTEXTS and relatives is not None:
+            return _read_contexts(column, data, n, relatives)
         cells = _read_values(column, data, n, {PCODEC: _from_pcodec, ZSTD: _from_zstd, RAW: _from_raw}[method])
     except (ValueError, RuntimeError, KeyError, struct.error, OverflowError) as error:
         if isinstance(error, ModelFileError):
             raise
         raise ModelFileError("the stream is damaged: a column in it cannot be read.") from error
     return cells, *column.numbers(cells)
+
+
+def write_contexts(
+    column: Column, cells: Cells, numbers: np.ndarray, special: np.ndarray, relatives: Relatives
+) -> bytes | None:
+    """Return a column by mixed contexts, given those before it; None where that cannot be, or is of no use."""
+    rows, lengths, extra = np.flatnonzero(special < 0), b"", b""
+    if isinstance(column, NumberColumn):
+        raw = cells.values[special == ESCAPE]
+        extra = _to_zstd(raw)
+        known = numbers[rows]
+    else:
+        special = np.where(cells.is_null, NULL, -1).astype(np.int8)
+        rows = np.flatnonzero(special < 0)
+        words, places, counts = np.unique(cells.values[rows], return_inverse=True, return_counts=True)
+        order = np.argsort(-counts, kind="stable")
+        known = np.argsort(order)[places]
+        lengths, extra = _pack_texts(words[order])
+    if len(rows) < LEAST_ROWS or (np.abs(known) > LARGEST).any():
+        return None
+    plan = make_plan(known, rows, relatives, is_ordered=isinstance(column, NumberColumn))
+    levels, counts = np.unique(known, return_counts=True)
+    levels = levels[np.argsort(-counts, kind="stable")] if plan.kind == RANKS else levels[:0]
+    if len(levels) > max(MOST_RANKS, len(rows) // 8):
+        return None
+    coder = Writer()
+    code_column(coder, plan, levels, rows, relatives, known)
+    coder.flush()
+    parents = (*plan.parents, *[NO_PARENT] * (PARENTS - len(plan.parents)))
+    head = PLAN.pack(plan.kind, plan.in_lanes, *parents)
+    packed = COUNT.pack(len(levels)) + (_to_pcodec(levels) if isinstance(column, NumberColumn) else b"")
+    return _join(head, _pack_marks(special + 1), packed, lengths, extra, coder.to_bytes())
+
+
+def as_relative(column: Column, cells: Cells, numbers: np.ndarray, special: np.ndarray) -> np.ndarray:
+    """Return a column as the contexts of others see it, [n] int64."""
+    if isinstance(column, NumberColumn):
+        return np.where(special >= 0, special.astype(np.int64) - MARKED, numbers)
+    places = np.unique(cells.values, return_inverse=True)[1].astype(np.int64)
+    return np.where(cells.is_null, -MARKED, places)
+
+
+def _read_contexts(column: Column, data: bytes, n: int, relatives: Relatives) -> tuple[Cells, np.ndarray, np.ndarray]:
+    head, marks, packed, lengths, extra, body = _split(data, 6)
+    kind, in_lanes, *named = PLAN.unpack(head)
+    parents = tuple(parent for parent in named if parent != NO_PARENT)
+    special = (_unpack_marks(marks, n).astype(np.int16) - 1).astype(np.int8)
+    if kind not in (DIFFERENCES, RANKS, VALUES) or in_lanes > 1 or any(p >= len(relatives) for p in parents):
+        raise ValueError
+    if (special > NULL).any():
+        raise ValueError
+    is_number, rows = isinstance(column, NumberColumn), np.flatnonzero(special < 0)
+    plan = Plan(kind, bool(in_lanes), parents)
+    (count,) = COUNT.unpack(packed[: COUNT.size])
+    levels = np.arange(count if count <= n else 0)
+    if count > n or not (is_number or kind == RANKS):
+        raise ValueError
+    if is_number:
+        _from_pcodec(packed[COUNT.size :], levels)
+    coder = Reader(body)
+    known = code_column(coder, plan, levels, rows, relatives, None)
+    if not coder.is_finished:
+        raise ValueError
+    if not is_number:
+        words = _unpack_texts(lengths, extra, len(levels))
+        values = np.full(n, b"", object)
+        values[rows] = words[known]
+        cells = Cells(values, special == NULL)
+        return cells, *column.numbers(cells)
+    numbers = np.zeros(n, np.int64)
+    numbers[rows] = known
+    cells = column.cells(numbers, special)
+    is_raw = special == ESCAPE
+    raw = np.empty(int(is_raw.sum()), cells.values.dtype)
+    _from_zstd(extra, raw)
+    cells.values[is_raw] = raw
+    return cells, numbers, special
 
 
 def _write_values(cells: Cells, pack: Callable[[np.ndarray], bytes]) -> bytes:
