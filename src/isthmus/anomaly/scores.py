@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,6 +20,7 @@ from isthmus.storage.container import Opened
 from isthmus.storage.state import Shapes, State, load_state, named_state
 
 MOST_TRIED = 16  # categories of a column
+AT_ONCE = 8192  # rows, each with one of its categories changed, that are judged at a time
 MOST_LINEAR = 2000  # columns that are expected as a linear function of the others
 RIDGE = 1e-3  # of a variance, added to it
 LEAST_SPREAD = 1e-9  # of a column
@@ -91,8 +93,9 @@ class NeighborScore:
             points = _points(self.model, rows, self.spread[0]).astype(np.float64)
             usual = points - (points - mean) @ inverse / np.diag(inverse)
             answer = np.where(is_number, usual * self.spread[0], answer)
-        for column in np.flatnonzero(~is_number):
-            answer[:, column] = self._expected_category(rows, int(column), answer[:, column])
+        columns = np.flatnonzero(~is_number)
+        if len(columns):
+            answer[:, columns] = self._expected_categories(rows, columns, answer[:, columns])
         return answer.astype(np.float32)
 
     def nearest_usual(self, rows: np.ndarray, *, is_own: bool) -> np.ndarray:
@@ -117,25 +120,36 @@ class NeighborScore:
         kept = replace(usual, points=usual.points[is_near], weight=usual.weight[is_near], reach=reach)
         return replace(self, usual=kept)
 
-    def _expected_category(self, rows: np.ndarray, column: int, first: np.ndarray) -> np.ndarray:
-        """Return the category of a column with which the autoencoder errs least over scaled rows [n, d], [n].
+    def _expected_categories(self, rows: np.ndarray, columns: np.ndarray, first: np.ndarray) -> np.ndarray:
+        """Return the categories of columns with which the autoencoder errs least over scaled rows [n, d], [n, columns].
 
-        Of many categories only few are tried: the most probable one given the row, `first` [n], and given the others.
+        Of many categories only few are tried: the most probable one given the row, `first` [n, columns], and given the
+        others. Few rows are tried with several at a time: a block of rows takes as long however few there are.
         """
-        fitted = self.model.fitted_
-        count = (fitted.row.categories or ())[column]
-        tried = [np.full(len(rows), column, np.float32) for column in range(count)] if count <= MOST_TRIED else [first]
-        if fitted.row.may_be_missing and count > MOST_TRIED:
-            hidden = rows.copy()
-            hidden[:, column] = np.nan
-            tried.append(fitted.reconstructed(hidden)[:, column])
-        best, least = first, np.full(len(rows), np.inf)
-        for cells in tried:
-            changed = rows.copy()
-            changed[:, column] = cells
-            error = (self.error(changed) / self.spread[1] ** 2).sum(axis=1)
-            best, least = np.where(error < least, cells, best), np.minimum(error, least)
+        best, least = first.copy(), np.full(first.shape, np.inf)
+        tried = ((place, cells) for place in range(len(columns)) for cells in self._tried(rows, columns, first, place))
+        while part := list(itertools.islice(tried, max(AT_ONCE // len(rows), 1))):
+            changed = np.repeat(rows[None], len(part), axis=0)  # [tries, n, d]
+            for one, (place, cells) in zip(changed, part, strict=True):
+                one[:, columns[place]] = cells
+            error = self.error(changed.reshape(-1, rows.shape[1])) / self.spread[1] ** 2
+            for (place, cells), total in zip(part, error.sum(axis=1).reshape(len(part), -1), strict=True):
+                is_less = total < least[:, place]
+                best[:, place] = np.where(is_less, cells, best[:, place])
+                least[:, place] = np.minimum(total, least[:, place])
         return best
+
+    def _tried(self, rows: np.ndarray, columns: np.ndarray, first: np.ndarray, place: int) -> list[np.ndarray]:
+        """Return the categories, [n] each, that are tried for the column at a place, as `_expected_categories` says."""
+        fitted, column = self.model.fitted_, int(columns[place])
+        count = (fitted.row.categories or ())[column]
+        if count <= MOST_TRIED:
+            return [np.full(len(rows), category, np.float32) for category in range(count)]
+        if not fitted.row.may_be_missing:
+            return [first[:, place]]
+        hidden = rows.copy()
+        hidden[:, column] = np.nan
+        return [first[:, place], fitted.reconstructed(hidden)[:, column]]
 
     def contributions(
         self, rows: np.ndarray, is_unseen: np.ndarray | None = None, *, is_own: bool, origin: np.ndarray | None = None
