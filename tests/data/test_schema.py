@@ -45,7 +45,7 @@ def test_kinds_come_from_types() -> None:
     kinds = ["numeric", "numeric", "categorical", "ordinal", "categorical", "boolean", "datetime"]
     assert [column.kind for column in schema.columns] == kinds
     assert schema.names == list(FRAME)
-    row = schema.row()
+    row = schema.row
     assert (row.shape, row.categories) == ((7,), (0, 0, 2, 0, 2, 2, 0))
     assert row.may_be_missing
     assert row.is_table

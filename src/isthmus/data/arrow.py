@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MOST_NAMED = 12  # columns in a message
 WIDE = ("Int128", "UInt128")  # types of polars
+NUMPY = {"float32", "float64", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
 
 
 class ColumnSource(Source):
@@ -185,13 +186,17 @@ class ColumnSource(Source):
             if spelled is not None and spelled.startswith("arrow["):
                 columns[name] = pd.Series(pd.arrays.ArrowExtensionArray(values))
                 continue
+            if spelled in NUMPY and values.null_count == 0:
+                columns[name] = values.to_numpy().astype(spelled)
+                continue
             series = values.to_pandas(date_as_object=spelled == "object")
             if spelled is not None and spelled.startswith("category"):
                 inner = _categories(categories or (), spelled[len("category[") : -1])
                 series = series.cat.rename_categories(inner[: len(series.cat.categories)])
-            elif spelled is not None:
+            elif spelled is not None and spelled != str(series.dtype):
                 series = series.astype(spelled)
-            columns[name] = series
+            # pandas guesses types of objects again, but not of a series; to put a series in a frame takes it longer.
+            columns[name] = series if series.dtype == object else series.array
         frame = pd.DataFrame(columns)
         frame.columns = index_of(labels)
         if index is not None:

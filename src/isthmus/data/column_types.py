@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -157,14 +158,24 @@ class Categorical(Column):
         """Return the places of the cells among the values, [n], NaN for others."""
         if pa.types.is_null(array.type):
             return np.full(len(array), np.nan)
-        try:
-            known = pa.array(self.values, type=type_of(self.type)).cast(array.type)
-        except pa.ArrowException as error:
-            raise InvalidData(
-                f"column {self.name!r}: expected values of type {self.type}, as {short(self.values[0])} in the fit; "
-                f"got values of type {array.type}. Pass the column in the type of the fit."
-            ) from error
-        return as_float(pc.index_in(array, value_set=known))
+        return as_float(pc.index_in(array, value_set=self._values_of(array.type)))
+
+    def _values_of(self, kind: pa.DataType) -> pa.Array:
+        """Return the values as those of a type, to look cells up in; they are turned into it once."""
+        if kind not in self._looked_up:
+            try:
+                known = pa.array(self.values, type=type_of(self.type)).cast(kind)
+            except pa.ArrowException as error:
+                raise InvalidData(
+                    f"column {self.name!r}: expected values of type {self.type}, as {short(self.values[0])} in the "
+                    f"fit; got values of type {kind}. Pass the column in the type of the fit."
+                ) from error
+            self._looked_up[kind] = known
+        return self._looked_up[kind]
+
+    @cached_property
+    def _looked_up(self) -> dict[pa.DataType, pa.Array]:
+        return {}
 
 
 class Boolean(Categorical):

@@ -369,7 +369,7 @@ class Reader:
             if schema is not None:
                 if row.columns != tuple(schema.names):
                     raise ModelFileError(f"{stored.path} is damaged: its schema has other columns than its rows.")
-                row = row if schema.is_plain else schema.row()
+                row = row if schema.is_plain else schema.row
         form = header_field(stored, "form", str)
         try:
             kind = source_type(form)

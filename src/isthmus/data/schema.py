@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -45,17 +46,18 @@ class Schema:
 
     columns: tuple[Column, ...]
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         return [column.name for column in self.columns]
 
-    @property
+    @cached_property
     def is_plain(self) -> bool:
         """Say whether the table holds numbers only: then its rows are read as they are."""
         return all(isinstance(column, Numeric) and is_number(type_of(column.type)) for column in self.columns)
 
+    @cached_property
     def row(self) -> Row:
-        """Return what one row of the table is, where it does not hold numbers only."""
+        """What one row of the table is, where it does not hold numbers only."""
         counts = tuple(column.count for column in self.columns)
         codes = counts if any(counts) else None
         numbers = tuple(column.unseen or 0 for column in self.columns)

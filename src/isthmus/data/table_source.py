@@ -22,7 +22,7 @@ class TableSource(Source):
 
     def __init__(self, inner: ColumnSource, schema: Schema) -> None:
         self.inner, self.schema = inner, schema
-        self.row = schema.row()
+        self.row = schema.row
         self.name, self.n_rows, self.names, self.index = inner.name, inner.n_rows, inner.names, inner.index
         self.dtype = np.dtype(np.float64)
 

@@ -50,7 +50,9 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         if reader.text is not None:
             validate_data(self, _heading(Row(source.row.shape)), skip_check_array=True, reset=False)
         elif not source.is_file:  # of a file the reader takes the columns by name
-            validate_data(self, _heading(source.row, source.labels()), skip_check_array=True, reset=False)
+            labels = source.labels()
+            if not _has_columns_of(reader, source.row, labels):  # then scikit-learn says what differs
+                validate_data(self, _heading(source.row, labels), skip_check_array=True, reset=False)
         source.require_rows()
         return source
 
@@ -138,10 +140,23 @@ def learn_names(source: Source, *, is_text: bool) -> bool:
     return "feature_names_in_" in vars(probe)
 
 
+def _has_columns_of(reader: Reader, row: Row, labels: Labels | None) -> bool:
+    """Say whether a table has as many columns as that of the fit, and the names that scikit-learn compares."""
+    names = _compared_names(row, labels)
+    if names is None:
+        return not reader.has_names and row.size == reader.row.size
+    return reader.has_names and reader.row.columns == tuple(names)
+
+
 def _heading(row: Row, labels: Labels | None = None) -> Any:
     """Return a table without rows that has the columns of a row, by their names as their frame has them."""
     import pandas as pd
 
+    names = _compared_names(row, labels)
+    return np.empty((0, row.size)) if names is None else pd.DataFrame(columns=names)
+
+
+def _compared_names(row: Row, labels: Labels | None) -> list[str] | None:
+    """Return the names of the columns where all are text, as scikit-learn compares no others; else None."""
     names = list((row.columns or ()) if labels is None else labels)
-    is_text = bool(names) and all(isinstance(name, str) for name in names)  # it compares no others, and no mixed ones
-    return pd.DataFrame(columns=names) if is_text else np.empty((0, row.size))
+    return names if names and all(isinstance(name, str) for name in names) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from isthmus.data.arrow import ColumnSource
@@ -19,9 +20,9 @@ class Pandas(ColumnSource):
     def __init__(self, data: Any) -> None:
         names = [str(name) for name in data.columns]
         fields = []
-        for position, name in enumerate(names):
+        for name, (_, column) in zip(names, data.items(), strict=True):
             try:
-                fields.append(_to_arrow(data.iloc[:, position]))
+                fields.append(_to_arrow(column))
             except UnicodeEncodeError as error:
                 raise InvalidData(
                     f"column {name!r}: expected text; got {error.object!r}, which holds half a character. Read the "
@@ -63,6 +64,8 @@ def _to_arrow(column: Any) -> pa.Array:
     import pandas as pd
 
     kind = column.dtype
+    if isinstance(kind, np.dtype) and kind.kind in "fiub":
+        return pa.array(column.to_numpy(), from_pandas=True)
     if isinstance(kind, pd.SparseDtype):
         column = column.sparse.to_dense()
     if isinstance(kind, pd.CategoricalDtype) and isinstance(kind.categories.dtype, pd.IntervalDtype):
