@@ -24,6 +24,7 @@ PACKAGES = [
     "storage",
     "contracts",
     "layers",
+    "adopted",
     "distributions",
     "data",
     "parts",

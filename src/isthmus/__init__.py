@@ -58,6 +58,9 @@ _PLACES = {
     "pool": "isthmus.analysis.pooling",
     "report": "isthmus.reports.page",
     **dict.fromkeys(("from_pretrained", "push_to_hub"), "isthmus.hub.transfer"),
+    "Epoch": "isthmus.training.callbacks",
+    "ProgressBar": "isthmus.training.progress_bar",
+    "TensorBoard": "isthmus.training.tensorboard",
     "from_equinox": "isthmus.layers.equinox_module",
     **dict.fromkeys(
         ("clean_series", "expected_series", "join_windows", "series_error", "windows"), "isthmus.analysis.series"

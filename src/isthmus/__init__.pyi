@@ -58,6 +58,7 @@ from isthmus.parts import schedules as schedules
 from isthmus.parts import stops as stops
 from isthmus.parts import texts as texts
 from isthmus.parts.activations.elu import Elu as Elu
+from isthmus.parts.activations.function import Function as Function
 from isthmus.parts.activations.gelu import Gelu as Gelu
 from isthmus.parts.activations.identity import Identity as Identity
 from isthmus.parts.activations.leaky_relu import LeakyRelu as LeakyRelu
@@ -158,5 +159,8 @@ from isthmus.reports.page import report as report
 from isthmus.storage.files import write_file as write_file
 from isthmus.storage.state import file_info as file_info
 from isthmus.storage.state import load as load
+from isthmus.training.callbacks import Epoch as Epoch
+from isthmus.training.progress_bar import ProgressBar as ProgressBar
+from isthmus.training.tensorboard import TensorBoard as TensorBoard
 
 __version__: str

@@ -9,7 +9,9 @@ import numbers
 from collections.abc import Sequence
 from typing import Any, TypedDict, Unpack
 
+import equinox as eqx
 import numpy as np
+import optax
 
 from isthmus.contracts import (
     Backbone,
@@ -18,6 +20,7 @@ from isthmus.contracts import (
     Likelihood,
     Neighborhood,
     Optimizer,
+    OwnFunction,
     Penalty,
     Scaling,
     Schedule,
@@ -32,7 +35,7 @@ from isthmus.estimators.autoencoder import Autoencoder
 class Settings(TypedDict, total=False):
     """The parameters of `Autoencoder` but its code, as type checkers and editors know them."""
 
-    optimizer: str | Optimizer
+    optimizer: str | Optimizer | optax.GradientTransformation
     batch_size: int | None
     max_epochs: int
     stops: str | Stop | Sequence[str | Stop] | None
@@ -42,11 +45,11 @@ class Settings(TypedDict, total=False):
     verbose: int
     n_starts: int
     warm_start: bool
-    encoder: str | Sequence[int] | Backbone
-    decoder: str | Sequence[int] | Backbone | None
+    encoder: str | Sequence[int] | Backbone | eqx.Module
+    decoder: str | Sequence[int] | Backbone | eqx.Module | None
     likelihood: str | Likelihood
     corruption: str | Corruption | None
-    penalties: str | Penalty | Sequence[str | Penalty] | None
+    penalties: str | Penalty | OwnFunction | Sequence[str | Penalty | OwnFunction] | None
     neighborhood: str | Neighborhood | None
     tied: bool
     init: str | None

@@ -63,4 +63,6 @@ def test_what_cannot_be_drawn_is_one_sentence(call, refused, table, trained):
     assert "unsupported suffix" in refused("plot", trained, "--out", "a.gif")
     assert call("fit", table, "--bottleneck", 1, "--max-epochs", 1, "--out", "one.safetensors").exit_code == 0
     message = refused("plot", "one.safetensors", table, "--figure", "codes", "--out", "a.png")
-    assert message == "codes of 1 numbers cannot be drawn: train with --bottleneck 2 or 3."
+    assert message.startswith(
+        "codes of 1 numbers cannot be drawn as points: train with bottleneck=2 or 3 (--bottleneck)"
+    )

@@ -23,6 +23,11 @@ def example() -> Callable[[Any], Any]:
     def make(cls: Any) -> Part:
         hints = typing.get_type_hints(cls)
         required = [field.name for field in dataclasses.fields(cls) if field.default is dataclasses.MISSING]
-        return cls(**{name: REQUIRED[hints[name]] for name in required})
+        return cls(**{name: _value(hints[name]) for name in required})
 
     return make
+
+
+def _value(hint: Any) -> Any:
+    """Return a value for a setting: of listed words the first."""
+    return typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Literal else REQUIRED[hint]

@@ -8,7 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import assert_type
 
+import equinox as eqx
+import jax
 import numpy as np
+import optax
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -26,6 +29,9 @@ def train_and_use(X: np.ndarray, frame: pd.DataFrame, path: Path) -> None:
     assert_type(ae.reconstruction_error(X, per_feature=True), np.ndarray)
     assert_type(ae.score_samples(X), np.ndarray)
     assert_type(ae.n_components_, int)
+    assert_type(ae.plot(X, color="a"), Figure)
+    assert_type([epoch.loss for epoch in ae.fit_epochs(X, validation_data=X)], list[float])
+    ae.fit(X, callbacks=[lambda epoch: epoch.number > 3, isthmus.TensorBoard("runs")])
     ae.save(path)
     ae.set_params(bottleneck__size=4).partial_fit(X)
 
@@ -35,6 +41,9 @@ def parts() -> None:
     Autoencoder(penalties=[L1(0.01), "weight_decay"], optimizer=isthmus.Adam(1e-2), stops=[isthmus.Patience(5)])
     assert_type(isthmus.likelihoods.Mixture(3), isthmus.likelihoods.Mixture)  # priors have one, too
     assert_type(TopK(64).replace(k=4), TopK)
+    Autoencoder(encoder=MLP([64], activation="tanh"), decoder=MLP((64,), activation=jax.nn.silu))
+    Autoencoder(penalties=[lambda code: abs(code).sum(axis=1), "l1"], optimizer=optax.adamw(1e-3))
+    Autoencoder(encoder=eqx.nn.MLP(8, 4, 16, 1, key=jax.random.key(0)))
     code: Bottleneck = isthmus.Variational(2)
     Autoencoder(code)
 
@@ -57,6 +66,7 @@ def others(frame: pd.DataFrame, y: np.ndarray) -> None:
 
 def wrong(X: np.ndarray) -> None:
     Autoencoder(bottelneck=3)  # type: ignore[call-arg]
+    MLP((3,), activation=3)  # type: ignore[arg-type]
     MLP(widths=(3,))  # type: ignore[call-arg]
     isthmus.variational(16, max_epoch=3)  # type: ignore[call-arg]
     Autoencoder(bottleneck=[2])  # type: ignore[arg-type]

@@ -375,7 +375,7 @@ OTHERS: dict[str, tuple[dict[str, Any], Callable[[np.ndarray], np.ndarray], Any]
     "size of the code": ({"bottleneck": 3}, lambda x: x, None),
     "width": ({"encoder": (5,)}, lambda x: x, None),
     "activation": ({"encoder": "mlp((4,), 'tanh')"}, lambda x: x, None),
-    "learning rate": ({"optimizer": "adam(0.002)"}, lambda x: x, None),
+    "optimizer": ({"optimizer": "adam(beta1=0.8)"}, lambda x: x, None),
     "corruption": ({"corruption": "masking"}, lambda x: x, None),
     "penalty": ({"penalties": "l1"}, lambda x: x, None),
     "batch size": ({"batch_size": 8}, lambda x: x, None),
@@ -393,6 +393,13 @@ def test_the_checkpoint_of_another_fit_is_refused(other: str, kept: Path) -> Non
     with pytest.raises(CheckpointError, match=r"fit\.safetensors is the checkpoint of another fit.*delete it"):
         autoencoder(**settings).fit(change(X), sample_weight=weight, checkpoint=kept)
     assert kept.read_bytes() == before
+
+
+def test_a_checkpoint_is_gone_on_from_with_another_learning_rate(kept: Path) -> None:
+    before = autoencoder().fit(X, checkpoint=kept).history_
+    still = autoencoder(optimizer="adam(1e-30)", max_epochs=10).fit(X, checkpoint=kept)
+    assert [record["loss"] for record in still.history_[:8]] == [record["loss"] for record in before]
+    assert [record["weight_change"] for record in still.history_[8:]] == [0, 0]
 
 
 def test_equal_settings_spelled_otherwise_are_no_other_fit(kept: Path) -> None:

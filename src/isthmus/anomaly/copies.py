@@ -9,10 +9,17 @@ import numpy as np
 from sklearn.base import clone
 
 from isthmus.estimators._reconstructor import Reconstructor
+from isthmus.training.callbacks import Callback
 
 
 def fitted_copies(
-    templates: Sequence[Reconstructor], count: int, rows: Any, weight: np.ndarray, seed: int, paths: Iterator[Any]
+    templates: Sequence[Reconstructor],
+    count: int,
+    rows: Any,
+    weight: np.ndarray,
+    seed: int,
+    paths: Iterator[Any],
+    callbacks: Sequence[Callback] = (),
 ) -> list[tuple[Reconstructor, ...]]:
     """Return fitted copies of autoencoders: those of one together, where they see rows alike, else each by itself.
 
@@ -23,12 +30,13 @@ def fitted_copies(
     rows, weight : the table, and the weights of its rows, [n].
     seed : what the seeds of the copies come from.
     paths : a checkpoint, or None, for each copy in turn.
+    callbacks : of each of them.
     """
     seeds = np.random.SeedSequence(seed).generate_state(len(templates) * count).tolist()
     models = [
         clone(templates[i % len(templates)])
         .set_params(random_state=start)
-        .fit(rows, sample_weight=weight, checkpoint=next(paths))
+        .fit(rows, sample_weight=weight, checkpoint=next(paths), callbacks=callbacks)
         for i, start in enumerate(seeds)
     ]
     groups = [tuple(models[i :: len(templates)]) for i in range(len(templates))]

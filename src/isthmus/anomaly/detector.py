@@ -14,6 +14,7 @@ from isthmus.anomaly import thresholds
 from isthmus.anomaly.calibration import Means
 from isthmus.anomaly.copies import fitted_copies, see_alike
 from isthmus.anomaly.default import default_autoencoder
+from isthmus.anomaly.fitted import FittedDetector
 from isthmus.anomaly.reasons import explained
 from isthmus.anomaly.row_hash import RowHashes, fold_equal_rows, row_hashes
 from isthmus.anomaly.scores import (
@@ -25,7 +26,7 @@ from isthmus.anomaly.scores import (
     stored_model,
     stored_score,
 )
-from isthmus.anomaly.tables import contributions, open_sources, take_rows, takeable, total_scores
+from isthmus.anomaly.tables import open_sources, take_rows, takeable, total_scores
 from isthmus.anomaly.thresholds import ThresholdName, ValidationScores
 from isthmus.core.coercion import short
 from isthmus.core.constraints import AnyOf, Choice, Constraint, Interval, Seed, Whole
@@ -36,10 +37,12 @@ from isthmus.estimators._encoder import learn_reader
 from isthmus.estimators._estimator import MOST_ESTIMATORS, Estimator, Estimators
 from isthmus.estimators._reconstructor import Reconstructor
 from isthmus.estimators._seeds import seed_of
+from isthmus.estimators._shown import Shown
 from isthmus.estimators._sklearn import OutlierMixin
 from isthmus.estimators._validation import check_size
 from isthmus.storage.container import Opened
 from isthmus.storage.state import Shapes, State, compare_shapes, header_field, read_tensors
+from isthmus.training.callbacks import Callback, Callbacks, check_callbacks
 from isthmus.training.checkpoint import checkpoint_paths
 
 FEW = 10  # distinct rows: with fewer none are kept for validation
@@ -50,50 +53,8 @@ MOST_NEIGHBORS = 2**31
 FEW_NEIGHBORS, MANY_NEIGHBORS = 3, 100  # of usual rows, and of rows that may not all be so
 
 
-@dataclass(frozen=True)
-class FittedDetector:
-    """What a fit leaves of a detector."""
-
-    settings: dict[str, Any]  # the parameters of the fit as JSON
-    scores: tuple[NeighborScore, ...]  # of each model
-    validation: ValidationScores
-    offset: float
-
-    @property
-    def is_own(self) -> bool:
-        """Say whether the rows that are scored may be those of the fit."""
-        return self.settings["contamination"] != "auto"
-
-    @property
-    def of_nothing(self) -> float:
-        """The score of a row without any cell: beyond those of all validation rows."""
-        return max(float(self.validation.score.max()), -self.offset) + 1
-
-    def is_odd(self, score: np.ndarray, rate: float | None = None) -> np.ndarray:
-        """Say which scores [n] are beyond the threshold, or are flagged at a rate of false discoveries.
-
-        Warn where far more are beyond the threshold than of usual rows would be, and where none is flagged at a rate
-        for which there are too few validation rows.
-        """
-        is_odd: np.ndarray
-        if rate is not None:
-            is_odd = thresholds.discoveries(thresholds.p_values(self.validation, score), rate)
-            if not is_odd.any():
-                thresholds.warn_of_few(self.validation, len(score), rate, self.is_own)
-            return is_odd
-        is_odd = -score < self.offset
-        if not self.is_own:
-            thresholds.warn_of_shift(is_odd, float(self.settings["alpha"]))
-        return is_odd
-
-    def contributions(self, sources: Sequence[Source]) -> np.ndarray:
-        """Return what columns add to scores, [n, d]."""
-        blocks = contributions(self.scores, sources, is_own=self.is_own, of_nothing=self.of_nothing)
-        return np.concatenate(list(blocks))
-
-
 @dataclass(kw_only=True, eq=False, repr=False)
-class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
+class AnomalyDetector(Shown, OutlierMixin, Estimator[FittedDetector]):
     """Anomalous rows, by how far they are from usual ones and from what an autoencoder makes of them.
 
     The autoencoder learns from usual rows. A row is odd by three parts: how far it is from the nearest usual rows, how
@@ -190,6 +151,8 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         y: Any = None,
         sample_weight: ArrayLike | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
+        *,
+        callbacks: Callbacks = None,
     ) -> Self:
         """Learn what is usual.
 
@@ -199,6 +162,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         sample_weight : [n], at least 0; a row of weight 2 counts as the row twice.
         checkpoint : a file to keep the progress in, from which a killed fit goes on; for each further network one more,
             with .1, .2, … behind its name.
+        callbacks : as in `Autoencoder.fit`, of each network in turn.
 
         Raises
         ------
@@ -208,6 +172,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
             If the table cannot be used as it is, or has too few rows for the threshold.
         """
         self.check_parameters()
+        listed = check_callbacks(callbacks)
         seed, paths = seed_of(self.random_state), checkpoint_paths(checkpoint, self.random_state)
         _, source = learn_reader(X, self._templates()[0].table_options())
         weight = check_weight(sample_weight, source.n_rows)
@@ -215,10 +180,10 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         table, hashes = takeable(X, source), row_hashes(source, seed)
         chosen = counting = np.flatnonzero(weight)
         if self.dirty:
-            scores, _ = self._learn(table, source, hashes, chosen, weight, seed, paths)
+            scores, _ = self._learn(table, source, hashes, chosen, weight, seed, paths, listed)
             score = total_scores(scores, take_rows(table, chosen), is_own=True)
             chosen = chosen[score <= thresholds.quantile(score, weight[chosen], 1 - self.dirty)]
-        scores, validation = self._learn(table, source, hashes, chosen, weight, seed, paths)
+        scores, validation = self._learn(table, source, hashes, chosen, weight, seed, paths, listed)
         if isinstance(self.contamination, str):  # "auto"
             level = thresholds.THRESHOLDS[self.threshold](validation, float(self.alpha))
         else:
@@ -236,6 +201,10 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
     def models_(self) -> list[Reconstructor]:
         """The fitted autoencoders."""
         return [model for score in self.fitted_.scores for model in score.models]
+
+    def networks(self) -> dict[str, Reconstructor]:
+        """Return the fitted autoencoders by number."""
+        return {str(number): model for number, model in enumerate(self.models_)}
 
     @property
     def n_features_in_(self) -> int:
@@ -406,6 +375,7 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         weight: np.ndarray,
         seed: int,
         paths: Iterator[Any],
+        callbacks: Sequence[Callback],
     ) -> tuple[tuple[NeighborScore, ...], ValidationScores]:
         """Return what is learned of the rows at the places `chosen`, and the scores of the validation rows."""
         distinct = len(np.unique(hashes.numbers[chosen]))
@@ -421,7 +391,8 @@ class AnomalyDetector(OutlierMixin, Estimator[FittedDetector]):
         near, held_out = take_rows(table, own[places]), slice(0, most - len(places))
         scores, added, unseen, neighbors = [], [], [], self._count_neighbors(distinct)
         templates = self._templates(len(own), source.row.is_sequence)
-        for models in fitted_copies(templates, int(self.n_models), training, weight[own], seed, paths):
+        count = int(self.n_models)
+        for models in fitted_copies(templates, count, training, weight[own], seed, paths, callbacks):
             rows, is_unseen = models[0].marked_rows(validation)
             usual = models[0].scaled_rows(near), mass
             if not is_own:  # the validation rows are neighbors too, but not of themselves

@@ -96,10 +96,10 @@ def detect(
             pieces, words = series.cut(steps, window, saved)
             if not quiet:
                 screen.say(f"read {steps.describe()}; {words}.")
-            detector = _train(pieces, settings, learning, is_series=True) if saved is None else saved
+            detector = _train(pieces, settings, learning, quiet, is_series=True) if saved is None else saved
             rows = series.report(detector, steps, is_own=saved is None)
         else:
-            detector = _train(X, settings, learning) if saved is None else saved
+            detector = _train(X, settings, learning, quiet) if saved is None else saved
             rows = report(detector, X, further, false_discovery_rate)
         if learning.save_model is not None:
             detector.save(learning.save_model)
@@ -168,7 +168,9 @@ def _text(value: Any) -> str | None:
     return str(value).removesuffix(" 00:00:00") if isinstance(value, pd.Timestamp) else str(value)
 
 
-def _train(X: Any, settings: dict[str, Any], learning: table.Learning, *, is_series: bool = False) -> AnomalyDetector:
+def _train(
+    X: Any, settings: dict[str, Any], learning: table.Learning, quiet: bool, *, is_series: bool = False
+) -> AnomalyDetector:
     from isthmus import AnomalyDetector
 
     is_usual = "threshold" in settings or "alpha" in settings  # then these rows are usual ones
@@ -180,7 +182,8 @@ def _train(X: Any, settings: dict[str, Any], learning: table.Learning, *, is_ser
     if learning.random_state is not None:
         settings = settings | {"random_state": learning.random_state}
     detector = AnomalyDetector(**({} if is_usual else {"contamination": FLAGGED}) | settings)
-    return detector.fit(X, checkpoint=learning.checkpoint)
+    with screen.progress("detect", quiet) as callbacks:
+        return detector.fit(X, checkpoint=learning.checkpoint, callbacks=callbacks)
 
 
 def _facts(rows: pd.DataFrame, what: str, out: Path | None, model: Path | None) -> dict[str, str]:

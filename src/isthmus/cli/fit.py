@@ -90,9 +90,7 @@ def fit(
     As in isthmus fit sensors.parquet --bottleneck 8 --out model.safetensors.
     What is not given is as in isthmus.Autoencoder. Ctrl-C ends training and keeps what was learned.
     """
-    settings = (
-        _settings(locals()) | {"verbose": int(not quiet)} | ({"columns": table.parse_kinds(kind)} if kind else {})
-    )
+    settings = _settings(locals()) | ({"columns": table.parse_kinds(kind)} if kind else {})
     output.check(out, output.MODELS, data)
     if checkpoint is not None:
         output.check(checkpoint, (), data, out)
@@ -101,7 +99,8 @@ def fit(
         X, weight, label = table.choose(source, columns or (), drop or (), weight_column, label_column)
         for guess in source.select([label_column]).guesses() if label_column and not quiet else ():
             screen.say(f"note: {data}: {guess}")
-        model, seconds = _train(X, label, weight, settings, checkpoint)
+        with screen.progress("fit", quiet) as callbacks:
+            model, seconds = _train(X, label, weight, settings, checkpoint, callbacks)
         model.save(out)
     if not quiet:
         rest = {"seconds": f"{seconds:.1f}", "file": f"{out} ({screen.size_of(out)})"}
@@ -143,10 +142,12 @@ def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
     return settings
 
 
-def _train(X: Any, y: Any, weight: Any, settings: dict[str, Any], checkpoint: Path | None) -> tuple[Autoencoder, float]:
+def _train(
+    X: Any, y: Any, weight: Any, settings: dict[str, Any], checkpoint: Path | None, callbacks: Any
+) -> tuple[Autoencoder, float]:
     """Return the fitted model, and the seconds it took."""
     from isthmus import Autoencoder
 
     began = time.perf_counter()
-    model = Autoencoder(**settings).fit(X, y, sample_weight=weight, checkpoint=checkpoint)
+    model = Autoencoder(**settings).fit(X, y, sample_weight=weight, checkpoint=checkpoint, callbacks=callbacks)
     return model, time.perf_counter() - began

@@ -40,7 +40,7 @@ def impute(
         source = reading.open(data, [*(learning.kind or ()), *ignored])
         X = table.choose(source, learning.columns or (), learning.drop or ())[0]
         output.check_values(out, X)
-        imputer = _train(X, learning) if learning.model is None else load_kind(learning.model, isthmus.Imputer)
+        imputer = _train(X, learning, quiet) if learning.model is None else load_kind(learning.model, isthmus.Imputer)
         if save_model is not None:
             imputer.save(save_model)
         filled, is_missing = imputer.transform(X), imputer.missing(X)
@@ -54,13 +54,14 @@ def impute(
         screen.show(screen.facts(results))
 
 
-def _train(X: Any, learning: table.Learning) -> Imputer:
+def _train(X: Any, learning: table.Learning, quiet: bool) -> Imputer:
     from isthmus import Imputer
 
     seed, epochs, device, network = learning.random_state or 0, learning.max_epochs, learning.device, None
     if epochs is not None or device is not None:
         network = Imputer.default_autoencoder(X.n_rows, seed, epochs).set_params(device=device)
-    return Imputer(network, random_state=seed).fit(X, checkpoint=learning.checkpoint)
+    with screen.progress("impute", quiet) as callbacks:
+        return Imputer(network, random_state=seed).fit(X, checkpoint=learning.checkpoint, callbacks=callbacks)
 
 
 def _count_filled(gaps: dict[str, int]) -> str:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 import isthmus
 from isthmus.cli import output, screen, table
-from isthmus.cli.use import columns_of
 from isthmus.errors import IsthmusError, suggestion
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 FORMATS = (".png", ".pdf", ".svg")
+FIGURES = ("history", "codes", "compare", "columns", "worst", "scores")
+COLOURED = ("codes", "compare")  # by label
 
 Table = Annotated[Path | None, typer.Argument(help="A table, for all figures but history.", show_default=False)]
 Out = Annotated[Path, typer.Option(help="The file to write: .png, .pdf or .svg.", show_default=False)]
@@ -58,68 +55,7 @@ def plot(
     with screen.silence(quiet):
         source = None if data is None else reading.open(data)
         labels = None if label_column is None else table.labels_of(source, label_column)
-        drawn = FIGURES[name](isthmus.load(model), source, labels)
+        drawn = isthmus.plots.of_model(isthmus.load(model), source, name, labels)
         isthmus.write_file(out, lambda file: drawn.savefig(file, format=out.suffix[1:].lower()))
     if not quiet:
         typer.echo(f"{out}: {name} ({screen.size_of(out)})")
-
-
-def _network(model: Any) -> Any:
-    """Return the network of a model: that of a detector or an imputer is inside."""
-    inside = [*getattr(model, "models_", ()), getattr(model, "autoencoder_", None)]
-    network = next((inner for inner in inside if inner is not None), model)
-    if getattr(network, "history_", None) is None:
-        raise IsthmusError(f"expected a model with a network to draw; got {type(model).__name__}.")
-    return network
-
-
-def _history(model: Any, *_: Any) -> Figure:
-    from isthmus import plots
-
-    return plots.history(_network(model).history_)
-
-
-def _codes(model: Any, data: Any, labels: Any) -> Figure:
-    from isthmus import plots
-
-    codes = _network(model).transform(data)
-    if codes.shape[1] not in (2, 3):
-        raise IsthmusError(f"codes of {codes.shape[1]} numbers cannot be drawn: train with --bottleneck 2 or 3.")
-    return plots.codes(codes, labels)
-
-
-def _compare(model: Any, data: Any, labels: Any) -> Figure:
-    return isthmus.compare_codes(_network(model), data, labels).plot()
-
-
-def _columns(model: Any, data: Any, _: Any) -> Figure:
-    from isthmus import plots
-
-    network = _network(model)
-    return plots.error_by_column(network.reconstruction_error(data, per_feature=True), columns_of(network))
-
-
-def _worst(model: Any, data: Any, _: Any) -> Figure:
-    from isthmus import plots
-
-    network = _network(model)
-    return plots.worst_rows(network.reconstruction_error(data, per_feature=True), names=columns_of(network))
-
-
-def _scores(model: Any, data: Any, _: Any) -> Figure:
-    from isthmus import plots
-
-    if getattr(model, "offset_", None) is not None:
-        return plots.score_histogram(model.anomaly_score(data), threshold=-model.offset_)
-    return plots.score_histogram(_network(model).score_samples(data))
-
-
-FIGURES: dict[str, Callable[[Any, Any, Any], Any]] = {
-    "history": _history,
-    "codes": _codes,
-    "compare": _compare,
-    "columns": _columns,
-    "worst": _worst,
-    "scores": _scores,
-}
-COLOURED = ("codes", "compare")  # by label

@@ -9,12 +9,15 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from isthmus import ProgressBar
 
 Data = Annotated[
     Path,
@@ -162,6 +165,18 @@ def reading(quiet: bool) -> Iterator[None]:
         handler.flush_notes()
         logger.removeHandler(handler)
         logger.setLevel(level)
+
+
+@contextmanager
+def progress(name: str, quiet: bool) -> Iterator[tuple[ProgressBar, ...]]:
+    """Show on standard error how far a training is, by the callbacks that it is given; none if it is to be quiet."""
+    if quiet:
+        yield ()
+        return
+    import isthmus
+
+    with isthmus.ProgressBar(name) as bar:
+        yield (bar,)
 
 
 def size_of(path: Path) -> str:

@@ -18,6 +18,7 @@ from isthmus.core.part import Part
 from isthmus.errors import require
 
 Explained = Literal["numbers", "bits", "classes", "categories", "order"]
+OwnFunction = Callable[[Array], Any]  # of a user, in the place of a part
 OutputLayer = Callable[[int], Callable[[Array], Array]]
 
 
@@ -67,6 +68,11 @@ class Backbone(Part, kind="backbones"):
     @abc.abstractmethod
     def decoder(self, row: Row, size: int) -> tuple[BackboneModule, int]:
         """Return the decoder of a code of `size`, and its width."""
+
+    @property
+    def reversed(self) -> Backbone:
+        """Return what decodes where no decoder is given."""
+        return self
 
     def output_layer(self, row: Row, width: int, total: int) -> Callable[[Array], Array]:
         """Return the last layer, from the decoder to the `total` numbers a likelihood needs."""

@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Self, cast
 import jax
 
 from isthmus.core.coercion import MOST_ITEMS, UNFIT, article, coerce, describe, field_hints, flat_hints, short, singular
-from isthmus.core.registry import contract_in, register_contract, register_part
+from isthmus.core.registry import adopted, contract_in, register_contract, register_part
 from isthmus.core.spelling import resolve
 from isthmus.errors import InvalidPart, require
 
@@ -184,7 +184,10 @@ def _unflatten(cls: type[Part], structure: tuple[Any, ...], children: tuple[Any,
 def _as_part(value: Any, hint: Any) -> Any:
     """Return `value` as a part of the contract `hint`, or `UNFIT` where it cannot stand for one."""
     is_candidate = isinstance(value, hint | str) or (value is not None and hint.shorthand)
-    return resolve(hint, value) if is_candidate else UNFIT
+    if is_candidate:
+        return resolve(hint, value)
+    part = None if contract_in(type(value)) is not None else adopted(hint.kind, value)
+    return UNFIT if part is None else part
 
 
 def _describe_part(hint: Any) -> str:

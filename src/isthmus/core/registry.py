@@ -58,6 +58,13 @@ def find_part(kind: str, name: str) -> type[Any]:
     return _PARTS[kind][name]
 
 
+def adopted(kind: str, value: Any) -> Any:
+    """Return a part of a kind that stands for an object of a user or of another library, as a function; else None."""
+    if not (callable(value) or isinstance(value, tuple)):
+        return None
+    return importlib.import_module("isthmus.adopted").adopt(kind, value)
+
+
 def search_parts(text: str) -> list[tuple[str, str]]:
     """Return the kind and name of each part whose name, other words, formula, paper or description hold a text.
 

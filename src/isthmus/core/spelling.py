@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Protocol, TypeVar, cast
 
 from isthmus.core.coercion import article, field_hints, flat_hints, short, singular
-from isthmus.core.registry import contract_in, find_part, is_defined, part_names
+from isthmus.core.registry import adopted, contract_in, find_part, is_defined, part_names
 from isthmus.core.synonyms import meant_part
 from isthmus.errors import InvalidPart, suggestion
 
@@ -53,6 +53,8 @@ def resolve(contract: type[ContractType], value: Any) -> ContractType:
         return value
     if isinstance(value, str):
         return cast(ContractType, _read(contract.kind, value))
+    if contract_in(type(value)) is None and (part := adopted(contract.kind, value)) is not None:
+        return cast(ContractType, part)
     if contract_in(type(value)) is not None or not contract.shorthand:
         what = f"{singular(contract.kind)} or its spelling"
         raise InvalidPart(f"expected {article(what)} {what}. Got {short(value)}.")

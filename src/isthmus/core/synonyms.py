@@ -10,7 +10,13 @@ from isthmus.errors import suggestion
 Settings = dict[str, Any]
 
 PARTS: dict[str, dict[str, str | tuple[str, Settings]]] = {
-    "activations": {"linear": "identity", "logistic": "sigmoid"},
+    "activations": {
+        "linear": "identity",
+        "logistic": "sigmoid",
+        **{word: ("function", {"called": word}) for word in ("celu", "mish", "relu6", "selu", "silu")},
+        "swish": ("function", {"called": "silu"}),
+        "hardtanh": ("function", {"called": "hard_tanh"}),
+    },
     "backbones": {
         **dict.fromkeys(("dense", "fullyconnected", "feedforward"), "mlp"),
         **dict.fromkeys(("cnn", "convolutional"), "conv"),
@@ -89,10 +95,12 @@ PARAMETERS = {
     **dict.fromkeys(("loss", "loss_fn", "criterion", "reconstruction_loss"), "likelihood='squared_error'"),
     "noise": "corruption='gaussian(0.1)'",
     **dict.fromkeys(("regularization", "regularizer", "sparsity"), "penalties=['sparsity(0.05)']"),
-    **dict.fromkeys(("callbacks", "early_stopping", "patience"), "stops='patience(20)'"),
+    **dict.fromkeys(("early_stopping", "patience"), "stops='patience(20)'"),
+    "callbacks": "stops='patience(20)', or fit(X, callbacks=…)",
     "n_init": "n_starts=…",
     **dict.fromkeys(("seed", "random_seed"), "random_state=…"),
     **dict.fromkeys(("validation_split", "val_size"), "validation_fraction=…"),
+    "validation_data": "validation_fraction=…, or fit(X, validation_data=…)",
     **dict.fromkeys(("scaler", "normalize", "preprocessing"), "scaling='standard'"),
 }
 """What is written here in place of parameters that other libraries have."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 import jax
@@ -22,6 +22,16 @@ class HasDevice(Protocol):
 Owner = TypeVar("Owner", bound=HasDevice)
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
+
+
+def each_on_device(owner: HasDevice, items: Generator[Answer, None, None]) -> Generator[Answer, None, None]:
+    """Yield items, each computed on the device that `device` of an owner names: between them nothing is set."""
+    take = on_device(lambda _: next(items, None))
+    try:
+        while (item := take(owner)) is not None:
+            yield item
+    finally:
+        items.close()
 
 
 def on_device(

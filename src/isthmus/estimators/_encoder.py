@@ -13,12 +13,13 @@ from isthmus.data.reader import Reader, TableOptions
 from isthmus.data.source import Source
 from isthmus.estimators._device import on_device
 from isthmus.estimators._fitted import Fitted
+from isthmus.estimators._shown import Shown
 from isthmus.estimators._sklearn import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from isthmus.model import inference
 from isthmus.model.model import Model
 
 
-class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+class Encoder(Shown, ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     """A network that gives each row a code."""
 
     if TYPE_CHECKING:

@@ -29,8 +29,8 @@ MOST_DEPTH = 8  # of estimators inside estimators, in a file
 LIBRARY_NAMES = frozenset(
     (
         *("check_combination", "check_parameters", "constraints", "default_autoencoder", "describe", "from_json"),
-        *("from_state", "known", "labelled_parts", "marked_rows", "open_rows", "part", "resolve_parts", "scaled_rows"),
-        *("table_options", "target_type", "to_json", "to_state"),
+        *("from_state", "known", "labelled_parts", "marked_rows", "networks", "open_rows", "part", "parts_for"),
+        *("resolve_parts", "scaled_rows", "settings_of", "table_options", "target_type", "to_json", "to_state"),
     )
 )
 """What the modules of the library ask an estimator for, and a user does not: `dir` leaves it out."""

@@ -72,7 +72,7 @@ class AutoencoderParts:
         """Return the model of rows, its weights still parameter specs."""
         if self.tied and row.is_table:
             raise InvalidPart("tied weights need rows of numbers, none of them NaN (missing): use tied=False.")
-        decoder = self.decoder or self.encoder
+        decoder = self.decoder or self.encoder.reversed
         model = build(row, self.encoder, bottleneck or self.bottleneck, decoder, self.row_likelihood(row))
         return tie(model) if self.tied else model
 
@@ -200,7 +200,7 @@ class SupervisedParts:
             head: Head | None = None
             likelihood = self.row_likelihood(row)
             if likelihood is not None:
-                decoder, end = self.encoder.decoder(row, size + len(condition))
+                decoder, end = self.encoder.reversed.decoder(row, size + len(condition))
                 head = likelihood.build(row, partial(self.encoder.output_layer, row, end))
         else:
             model = self.base.build(row)

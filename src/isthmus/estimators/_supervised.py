@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
+import equinox as eqx
 import jax
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
-from isthmus.contracts import Backbone, Corruption, Likelihood, Penalty, Scaling, Text
+from isthmus.contracts import Backbone, Corruption, Likelihood, OwnFunction, Penalty, Scaling, Text
 from isthmus.core.constraints import Choice, Constraint, Interval, ManyParts, OnePart, Whole
 from isthmus.core.parameter_specs import draw_weights, join_weights, split_weights, weight_count, weight_range
 from isthmus.data.device_table import DeviceTable
@@ -23,6 +23,7 @@ from isthmus.data.schema import ColumnKinds
 from isthmus.data.source import Source
 from isthmus.data.split import ValidationSplit
 from isthmus.data.validation import check_weight
+from isthmus.errors import InvalidData
 from isthmus.estimators._encoder import Encoder, learn_names, learn_reader
 from isthmus.estimators._estimator import Estimator, Estimators
 from isthmus.estimators._fitted import (
@@ -34,27 +35,28 @@ from isthmus.estimators._fitted import (
 )
 from isthmus.estimators._network_parts import SupervisedParts
 from isthmus.estimators._reconstructor import Reconstructor
+from isthmus.estimators._run import FitOptions, TrainingResult, run_training
 from isthmus.estimators._seeds import seed_of
 from isthmus.estimators._targets import Target
 from isthmus.estimators._training import (
     REPEATED_TRAINING,
     RepeatedTrainingParameters,
-    TrainingResult,
     build_job,
     check_same_network,
     known_categories,
-    run_training,
     start_from_rows,
     validation_share,
     warn_of_schedules,
     with_start_values,
 )
 from isthmus.estimators._validation import check_categories, check_size
+from isthmus.estimators._validation_data import ValidationData
 from isthmus.model import inference
 from isthmus.model.model import Model
 from isthmus.storage.container import Opened
 from isthmus.storage.state import Shapes, State, header_field, read_tensors
 from isthmus.training import loop
+from isthmus.training.callbacks import Callback
 from isthmus.training.epoch import Job
 
 LEAST_COLUMNS = 1
@@ -79,6 +81,7 @@ class Prepared(NamedTuple):
     target: Target
     former: FittedSupervised | None  # the state that training goes on from
     pretrained: Reconstructor | None
+    validation: Rows | None = None  # where they are a table of their own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,13 +111,13 @@ class FittedSupervised(Fitted):
 class SupervisedParameters(RepeatedTrainingParameters):
     """The parameters of a supervised network."""
 
-    encoder: str | Sequence[int] | Backbone = field(default="mlp", kw_only=False)
+    encoder: str | Sequence[int] | Backbone | eqx.Module = field(default="mlp", kw_only=False)
     target: str | Likelihood = "squared_error"
     pretrained: Reconstructor | None = None
     frozen_epochs: int = 0
     reconstruction: float = 0.0
     corruption: str | Corruption | None = None
-    penalties: str | Penalty | Sequence[str | Penalty] | None = ()
+    penalties: str | Penalty | OwnFunction | Sequence[str | Penalty | OwnFunction] | None = ()
     scaling: str | Scaling | None = "standard"
     text: str | Text | None = None
     columns: dict[str, Any] | None = None
@@ -215,6 +218,15 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
             return reader.with_names(is_named=learn_names(source, is_text=reader.text is not None)), source
         return learn_reader(X, self.table_options())
 
+    def _open_validation(self, data: Any, reader: Reader) -> tuple[ValidationData, Source] | None:
+        """Return the validation rows that a fit is given as a table of their own, and their source."""
+        apart = ValidationData.of(data, self.validation_fraction)
+        if apart is None:
+            return None
+        if apart.y is None:
+            raise InvalidData("validation_data has no targets: pass (X, y).")
+        return apart, apart.open(reader)
+
     def _train(
         self,
         X: Any,
@@ -223,11 +235,15 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
         target: Target,
         targets: Targets,
         sample_weight: ArrayLike | None,
-        checkpoint: str | os.PathLike[str] | None,
+        options: FitOptions,
         former: FittedSupervised | None,
+        apart: tuple[ValidationData, Source, Targets] | None = None,
     ) -> FittedSupervised:
-        """Train on a table and its targets, and return the fitted state."""
-        prepared = self._prepare(X, source, reader, target, targets, sample_weight, former)
+        """Train on a table and its targets, and return the fitted state.
+
+        `apart` are the validation rows where they are a table of their own, their source, and their targets.
+        """
+        prepared = self._prepare(X, source, reader, target, targets, sample_weight, former, options, apart)
         job = self._build_job(prepared)
         warn_of_schedules(job)
         reader = prepared.reader
@@ -236,7 +252,7 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
             settings["scaling"] = reader.fitted_scaling.part.to_json()
             read_by = {k: v for k, v in prepared.pretrained.fitted_.settings.items() if k in ("likelihood", "scaling")}
             settings["pretrained"]["parameters"] |= read_by
-        result, before = self._run(prepared, job, settings, checkpoint)
+        result, before = self._run(prepared, job, settings, options)
         counted = ("epoch", "kept")
         later = (record | {k: record[k] + len(before) for k in counted if k in record} for record in result.history)
         return FittedSupervised(
@@ -262,19 +278,17 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
         targets: Targets,
         sample_weight: ArrayLike | None,
         former: FittedSupervised | None,
+        options: FitOptions,
+        apart: tuple[ValidationData, Source, Targets] | None,
     ) -> Prepared:
         """Weigh the rows, train the autoencoder where one is to be trained, and build the network."""
         parts, weight = self.resolve_parts(), check_weight(sample_weight, source.n_rows)
-        if self.reconstruction:  # rows without a target are explained all the same
-            targets = targets._replace(target=np.column_stack([targets.target, targets.factor]))
-        else:
-            weight = weight * targets.factor
         pretrained = None if former is None else former.pretrained
         if former is None and self.pretrained is not None:
-            pretrained = self._fit_pretrained(self.pretrained, X, targets.label, sample_weight)
+            pretrained = self._fit_pretrained(self.pretrained, X, targets.label, sample_weight, options.callbacks)
             parts = replace(parts, base=pretrained.resolve_parts())  # as its fit has taken them
         check_size(source, weight, LEAST_COLUMNS)
-        rows = Rows(source, weight, targets.label, targets.target)
+        rows = self._rows(source, weight, targets)
         if former is None:
             reader = reader.with_categories(parts.read_categories(reader.row))
             check_categories(reader.row, parts.row_likelihood(reader.row))
@@ -285,14 +299,24 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
         skeleton = _build(parts, reader, target)
         if former is not None:
             check_same_network(skeleton, former)
-        return Prepared(parts, reader, rows, skeleton, target, former, pretrained)
+        validation = None
+        if apart is not None:
+            data, own, own_targets = apart
+            validation = self._rows(own.shaped_like(reader.row), data.weight(own), own_targets)
+        return Prepared(parts, reader, rows, skeleton, target, former, pretrained, validation)
+
+    def _rows(self, source: Source, weight: np.ndarray, targets: Targets) -> Rows:
+        """Return the rows that count: with a target, or where rows are explained too, all of them."""
+        if not self.reconstruction:
+            return Rows(source, weight * targets.factor, targets.label, targets.target)
+        return Rows(source, weight, targets.label, np.column_stack([targets.target, targets.factor]))
 
     def _run(
         self,
         prepared: Prepared,
         job: Job,
         settings: dict[str, Any],
-        checkpoint: str | os.PathLike[str] | None,
+        options: FitOptions,
     ) -> tuple[TrainingResult, tuple[dict[str, Any], ...]]:
         """Train the head alone where that is asked for, then all; return the last result, and the records before it."""
         run = partial(run_training, row=prepared.reader.row, settings=settings, parameters=self)
@@ -300,21 +324,25 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
         before: tuple[dict[str, Any], ...] = ()
         if self.frozen_epochs and prepared.former is None:
             frozen = replace(_head_only(job, prepared.skeleton), max_epochs=int(self.frozen_epochs))
-            result = run(frozen, loop.start(frozen, weights))
+            result = run(frozen, loop.start(frozen, weights), options=options._replace(checkpoint=None))
             if result.is_interrupted:
                 return result, ()
             before, weights = result.history, np.asarray(result.progress.best_weights)
-        return run(job, loop.start(job, weights), checkpoint=checkpoint), before
+        return run(job, loop.start(job, weights), options=options), before
 
     @staticmethod
     def _fit_pretrained(
-        pretrained: Reconstructor, X: Any, labels: np.ndarray | None, sample_weight: ArrayLike | None
+        pretrained: Reconstructor,
+        X: Any,
+        labels: np.ndarray | None,
+        sample_weight: ArrayLike | None,
+        callbacks: tuple[Callback, ...],
     ) -> Reconstructor:
         """Return the autoencoder, fitted now unless it is already; it refuses other columns than it was fitted with."""
         if pretrained.__sklearn_is_fitted__():
             return pretrained
         known = None if labels is None else np.ma.masked_less(labels, 0)
-        fitted: Reconstructor = clone(pretrained).fit(X, known, sample_weight)
+        fitted: Reconstructor = clone(pretrained).fit(X, known, sample_weight, callbacks=callbacks)
         if fitted.is_interrupted_:
             raise KeyboardInterrupt
         return fitted
@@ -340,6 +368,7 @@ class Supervised(Encoder, Estimator[FittedSupervised], SupervisedParameters):
             stops=parts.stops,
             known=known,
             learns=parts.learns,
+            validation=prepared.validation,
         )
         groups = target.groups(np.asarray(job.table.target)[: int(job.table.rows)])
         table, validation = self._encode(job.table, target), job.held_out

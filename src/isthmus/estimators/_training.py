@@ -1,17 +1,17 @@
-"""The training of a network: the job that the loop needs, and the loop run to its end or to Ctrl-C."""
+"""The training of a network: its parameters, and the job that the loop needs."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import numpy as np
+import optax
 
-from isthmus.contracts import End, KnownCategories, Likelihood, Neighborhood, Optimizer, Row, Stop
+from isthmus.contracts import KnownCategories, Likelihood, Neighborhood, Optimizer, Row, Stop
 from isthmus.core.constraints import (
     AnyOf,
     Choice,
@@ -22,47 +22,34 @@ from isthmus.core.constraints import (
     OnePart,
     Seed,
     Whole,
-    is_whole,
 )
-from isthmus.core.memory import named_shortage, require_memory
+from isthmus.core.memory import require_memory
 from isthmus.core.parameter_specs import as_data, parameter_specs, weight_count, with_values
-from isthmus.core.programs import drop_programs
 from isthmus.data.device_table import build_tables
 from isthmus.data.reader import Reader
 from isthmus.data.rows import Rows
 from isthmus.data.split import ValidationSplit
 from isthmus.data.stored_row import check_row_size
-from isthmus.errors import Diverged, InvalidPart, require
+from isthmus.errors import InvalidPart
 from isthmus.estimators._device import DEVICES
-from isthmus.estimators._dry_run import is_dry_run
 from isthmus.estimators._fitted import Fitted
-from isthmus.estimators._validation import check_slopes, likely_cause
+from isthmus.estimators._validation import check_slopes
 from isthmus.model.model import Model
 from isthmus.storage.container import check_header
-from isthmus.storage.files import check_writable
-from isthmus.training import checkpoint as checkpoints
-from isthmus.training import loop
 from isthmus.training.epoch import Job, Progress, steps_per_epoch
 from isthmus.training.neighbors import find_neighbors
 from isthmus.training.objective import Plan, in_steps
-from isthmus.training.progress_bar import with_progress_bar
-from isthmus.training.selection import kept_epoch
-from isthmus.training.step import validation_loss
 
 FULL_BATCH = 2048  # rows at a time, where a gradient is gathered over all rows
-NOT_DECISIVE = ("max_epochs", "stops", "verbose", "device")  # of the parameters, for the weights after an epoch
 MOST_STARTS = 10_000
 COPIES = 10  # of the weights in a training: gradient, memory of the optimizer, states to go back to
-LESS = "Use fewer units, draws or starts, or a smaller batch_size."
-MOST_GROWTH = 10.0  # of the weights in a training: beyond, it may have diverged
-DRY_RUN = "rehearsed"  # how a training ends that took no epoch because nobody wanted it
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class TrainingParameters:
     """The parameters of a training, which every network has."""
 
-    optimizer: str | Optimizer = "adam"
+    optimizer: str | Optimizer | optax.GradientTransformation = "adam"
     batch_size: int | None = None
     max_epochs: int = 100
     stops: str | Stop | Sequence[str | Stop] | None = "patience(20)"
@@ -93,47 +80,6 @@ TRAINING: dict[str, Constraint] = {
 REPEATED_TRAINING: dict[str, Constraint] = TRAINING | {"n_starts": Whole(1, at_most=MOST_STARTS), "warm_start": Flag()}
 
 
-class TrainingResult(NamedTuple):
-    """How a training went."""
-
-    progress: Progress
-    end: End | None  # of the best start
-    kept: int | None = None  # the number of the epoch whose weights are kept
-
-    @property
-    def weights(self) -> np.ndarray:
-        """The weights of the best start."""
-        return np.array(np.asarray(self.progress.best_weights)[self.progress.best])
-
-    @property
-    def history(self) -> tuple[dict[str, Any], ...]:
-        """The records of the best start; the last one names what ended it, and the epoch that is kept."""
-        return history_of(self.progress, self.end, self.kept)
-
-    @property
-    def stop_reason(self) -> str | None:
-        """Why the best start ended."""
-        return None if self.end is None else self.end.reason
-
-    @property
-    def is_interrupted(self) -> bool:
-        """Say whether Ctrl-C ended it."""
-        return self.end is not None and self.end.stop == "interrupted"
-
-    @property
-    def is_dry(self) -> bool:
-        """Say whether no epoch was wanted."""
-        return self.end is not None and self.end.stop == DRY_RUN
-
-
-def history_of(progress: Progress, end: End | None, epoch_kept: int | None = None) -> tuple[dict[str, Any], ...]:
-    """Return the records of the best start; the last one names what ended it, and the epoch that is kept."""
-    history: list[dict[str, Any]] = [dict(record) for record in progress.histories[progress.best]]
-    if history and end is not None:
-        history[-1] |= {"stop": end.stop} | ({} if epoch_kept is None else {"kept": epoch_kept})
-    return tuple(history)
-
-
 def validation_share(fraction: float | None, rows: Rows, automatic_from: int) -> float:
     """Return the share of rows kept for validation: where nobody says so, a tenth of many rows, 0 of few."""
     if fraction is None:
@@ -155,6 +101,7 @@ def build_job(
     known: KnownCategories | None = None,
     neighborhood: Neighborhood | None = None,
     learns: Callable[[str], bool] | None = None,
+    validation: Rows | None = None,
 ) -> Job:
     """Return what the loop needs; the rows are scaled and put on the device here, once.
 
@@ -164,6 +111,7 @@ def build_job(
     split : which rows are kept for validation; its seed is that of the whole training.
     known : the categories of the training rows of earlier fits.
     learns : says of a weight's path whether it learns; None where all do.
+    validation : the validation rows, where they are a table of their own: then the split keeps none.
     """
     count = n_starts * weight_count(skeleton)
     require_memory(4 * COPIES * count, f"training {count:,} weights", "Use fewer units, or fewer starts.")
@@ -171,7 +119,11 @@ def build_job(
         check_slopes(skeleton)
     check_header(reader.to_state().json)
     check_row_size(reader.row.size, count // n_starts + sum(array.size for array in reader.learned.values()))
-    table, validation = build_tables(rows, reader.fitted_scaling, reader.learned, likelihood, split)
+    split = split if validation is None else replace(split, share=0.0)
+    read = partial(build_tables, scaling=reader.fitted_scaling, learned=reader.learned, likelihood=likelihood)
+    table, held_out = read(rows, split=split)
+    if validation is not None:
+        held_out, _ = read(validation, split=replace(split, together=None, strata=None))
     whole = FULL_BATCH if plan.optimizer.full_batch else min(max(int(table.rows) // 32, 32), 256)
     batch_size = min(int(parameters.batch_size or whole), len(table.x))
     in_an_epoch = steps_per_epoch(plan.optimizer, int(table.rows), batch_size)
@@ -183,7 +135,7 @@ def build_job(
         model=as_data(in_steps(skeleton, in_an_epoch)),
         plan=as_data(in_steps(plan, in_an_epoch)),
         table=table,
-        held_out=validation,
+        held_out=held_out,
         batch_size=batch_size,
         max_epochs=int(parameters.max_epochs),
         stops=stops,
@@ -236,6 +188,8 @@ def start_from_rows(
     rows = int(job.table.rows)
     x, weight = np.asarray(job.table.x)[:rows], np.asarray(job.table.weight)[:rows]
     weights = with_start_values(skeleton, weights, "encoder", skeleton.encoder.start(x, weight))
+    if skeleton.decoder is not None:
+        weights = with_start_values(skeleton, weights, "decoder", skeleton.decoder.start(x, weight))
     if likelihood is None:
         return weights
     return with_start_values(skeleton, weights, "head", likelihood.start(row, x, weight))
@@ -256,72 +210,6 @@ def warn_of_schedules(job: Job) -> None:
             f"max_epochs={job.max_epochs} takes {steps} steps, and a schedule ends at step {last}: in use the model is "
             f"as it would be then, which it is not trained for. Use max_epochs={needed}, or a shorter schedule.",
             stacklevel=4,
-        )
-
-
-def run_training(
-    job: Job,
-    start: Progress,
-    row: Row,
-    settings: dict[str, Any],
-    parameters: TrainingParameters,
-    checkpoint: str | os.PathLike[str] | None = None,
-) -> TrainingResult:
-    """Run the loop to its end, or to Ctrl-C.
-
-    Raises
-    ------
-    Diverged
-        If the loss of every start leaves the numbers; its `history` holds the epochs that came before.
-    """
-    drop_programs()
-    last = start
-    if is_dry_run(job, start):
-        return TrainingResult(start, End(DRY_RUN, DRY_RUN))
-    if checkpoint is not None:
-        is_seed = is_whole(parameters.random_state)
-        require(is_seed, "random_state", "a whole number where a checkpoint is kept", parameters.random_state)
-    if checkpoint is None:
-        epochs = loop.train(job, start)
-    else:
-        decisive = {name: value for name, value in settings.items() if name not in NOT_DECISIVE}
-        digest = checkpoints.fingerprint(job, decisive, start)
-        last = checkpoints.resume(checkpoint, job, start, digest)
-        if any(reason is None for reason in last.reasons):
-            check_writable(checkpoint)
-        epochs = checkpoints.with_checkpoints(loop.train(job, last), checkpoint, digest)
-    try:
-        shown = with_progress_bar(epochs, job.max_epochs, bool(parameters.verbose))
-        with named_shortage(LESS), contextlib.closing(shown):
-            for last in shown:  # noqa: B007 -- the last one is what we are after
-                pass
-    except KeyboardInterrupt:
-        if not last.epoch:
-            raise
-        warnings.warn(f"interrupted after epoch {last.epoch}: what was learned is kept.", stacklevel=4)
-        return TrainingResult(last, End("interrupted", "interrupted"), kept_epoch(job, last.histories[last.best]))
-    except Diverged as error:
-        message = f"{error}. {likely_cause(row, np.asarray(job.table.x))}"
-        raise Diverged(message, history_of(last, End("diverged", str(error)))) from error
-    _warn_of_divergence(job, start, last)
-    return TrainingResult(last, last.reasons[last.best], kept_epoch(job, last.histories[last.best]))
-
-
-def _warn_of_divergence(job: Job, start: Progress, last: Progress) -> None:
-    """Warn where the weights that are kept have grown far, and explain the rows worse than those of the start."""
-    chosen = slice(last.best, last.best + 1)
-    first, final = (np.asarray(weights)[chosen] for weights in (start.state.weights, last.best_weights))
-    if np.linalg.norm(final) <= MOST_GROWTH * np.linalg.norm(first):
-        return
-    key = np.zeros(2, np.uint32)
-    began, ended = (
-        float(validation_loss(w, job.model, job.plan, job.table, key, job.suited)[0]) for w in (first, final)
-    )
-    if not ended <= began:
-        warnings.warn(
-            f"training has diverged: the loss was {began:.3g} before it, and is {ended:.3g} now. Use a smaller "
-            "learning rate, as optimizer='adam(0.001)'.",
-            stacklevel=5,
         )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, NamedTuple, Self
+from functools import partial
+from typing import Any, ClassVar, Self
 
+import equinox as eqx
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -14,71 +16,41 @@ from isthmus.contracts import (
     Backbone,
     Bottleneck,
     Corruption,
-    KnownCategories,
     Likelihood,
     Neighborhood,
+    OwnFunction,
     Part,
     Penalty,
     Scaling,
     Text,
 )
 from isthmus.core.constraints import AUTO, Choice, Constraint, Flag, ManyParts, OnePart
-from isthmus.core.parameter_specs import draw_weights
-from isthmus.data.reader import Reader, TableOptions
-from isthmus.data.rows import Rows, support_of
+from isthmus.data.reader import TableOptions
 from isthmus.data.schema import ColumnKinds
 from isthmus.data.source import Source
-from isthmus.data.split import ValidationSplit
-from isthmus.data.validation import check_weight
-from isthmus.errors import InvalidPart, require
-from isthmus.estimators._automatic import is_auto, parts_for_images, warn_of_copying
-from isthmus.estimators._code_sampler import sampler_of_training
-from isthmus.estimators._device import on_device
-from isthmus.estimators._encoder import learn_reader
+from isthmus.errors import InvalidPart
+from isthmus.estimators._autoencoder_training import AutoencoderTraining
+from isthmus.estimators._automatic import is_auto, parts_for_images
+from isthmus.estimators._device import each_on_device, on_device
+from isthmus.estimators._dry_run import fresh
 from isthmus.estimators._network_parts import AutoencoderParts
-from isthmus.estimators._reconstructor import FittedAutoencoder, Reconstructor, category_mask
-from isthmus.estimators._seeds import seed_of
+from isthmus.estimators._reconstructor import Reconstructor
+from isthmus.estimators._run import FitOptions, Training, TrainingResult, run_training
 from isthmus.estimators._training import (
     REPEATED_TRAINING,
     RepeatedTrainingParameters,
-    TrainingResult,
-    build_job,
-    check_same_network,
-    known_categories,
     last_progress,
-    run_training,
-    start_from_rows,
-    validation_share,
     warn_of_schedules,
 )
-from isthmus.estimators._validation import check_categories, check_part_labels, check_size, check_slopes
-from isthmus.model import inference
-from isthmus.model.model import Model
-from isthmus.model.ordered_code import cut_code
-from isthmus.model.pca_init import pca_weights
+from isthmus.estimators._validation import check_slopes
+from isthmus.estimators._validation_data import ValidationData
 from isthmus.training import loop
+from isthmus.training.callbacks import Callbacks, Epoch, check_callbacks
 from isthmus.training.epoch import Job
 
 STEP_BY_STEP = (
     "an adversarial code needs an optimizer that goes step by step, as 'adam': the discriminator learns in turn."
 )
-NO_VALIDATION = (
-    "None or 0 with a neighborhood or an adversarial code: the validation loss does not show which weights are "
-    "best there"
-)
-LEAST_COLUMNS = 2  # with one there is nothing to compress, only noise to remove
-VALIDATION_FROM = 1000  # rows: below, every row is needed for training
-
-
-class Prepared(NamedTuple):
-    """A table that has been read, and the network for it, before training."""
-
-    parts: AutoencoderParts
-    reader: Reader
-    source: Source
-    rows: Rows
-    skeleton: Model
-    known: KnownCategories  # the categories of the training rows of earlier fits
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -153,11 +125,11 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
     """
 
     bottleneck: int | str | Bottleneck = field(default=2, kw_only=False)
-    encoder: str | Sequence[int] | Backbone = "mlp"
-    decoder: str | Sequence[int] | Backbone | None = None
+    encoder: str | Sequence[int] | Backbone | eqx.Module = "mlp"
+    decoder: str | Sequence[int] | Backbone | eqx.Module | None = None
     likelihood: str | Likelihood = AUTO
     corruption: str | Corruption | None = None
-    penalties: str | Penalty | Sequence[str | Penalty] | None = ()
+    penalties: str | Penalty | OwnFunction | Sequence[str | Penalty | OwnFunction] | None = ()
     neighborhood: str | Neighborhood | None = None
     tied: bool = False
     init: str | None = None
@@ -189,6 +161,8 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         sample_weight: ArrayLike | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
         *,
+        validation_data: Any = None,
+        callbacks: Callbacks = None,
         expects_missing: bool = False,
     ) -> Self:
         """Train on a table.
@@ -202,7 +176,11 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         y : labels [n], where a part needs them; -1 marks a row without one. Else they are only the classes of `sample`.
         sample_weight : [n], at least 0; a row of weight 2 counts as the row twice.
         checkpoint : a file to keep the progress in. Where it is there already, training goes on from it, bit for
-            bit as if it had not been interrupted.
+            bit as if it had not been interrupted; with another learning rate, by that.
+        validation_data : rows that are judged in place of some kept from `X`: a table, `(X, y)`, or
+            `(X, y, sample_weight)`.
+        callbacks : a function of an `isthmus.Epoch`, or a list of such, called after each epoch; one that answers True,
+            or a text that says why, ends training. They are no part of the model.
         expects_missing : later rows will lack cells, whatever these do: the encoder is given a missing-value
             indicator of each cell. Without it that depends on the rows of the fit.
 
@@ -219,15 +197,55 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         -----
         Ctrl-C ends training and keeps what was learned.
         """
-        self.check_parameters()
-        former = self._fitted if self.warm_start else None
-        prepared = self._prepare(X, y, sample_weight, former, expects_missing)
-        job = self._build_job(prepared, self._validation_share(prepared))
-        warn_of_schedules(job)
-        start = loop.start(job, self._first_weights(prepared, job, former))
-        result = run_training(job, start, prepared.reader.row, self._settings(prepared.parts), self, checkpoint)
-        self._fitted = self._finish(prepared, y, job, result)
+        listed = check_callbacks(callbacks)
+        training, job = self._training(X, y, sample_weight, expects_missing=expects_missing, validation=validation_data)
+        start, finish = loop.start(job, training.first_weights(job)), partial(self._finished, training, job)
+        options = FitOptions(checkpoint, listed)
+        settings = self.settings_of(training.parts)
+        result = run_training(job, start, training.reader.row, settings, self, options, finish)
+        self._fitted = training.finish(job, result)
         return self
+
+    def fit_epochs(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        *,
+        validation_data: Any = None,
+    ) -> Generator[Epoch, None, None]:
+        """Train on a table epoch by epoch: the loop that `fit` runs, of which each `next` takes one epoch.
+
+        At its end, or when it is left by `break` or `close()`, the estimator is fitted with what was learned. Until
+        then it is as it was: `epoch.estimator()` gives a fitted copy at any epoch.
+
+        Parameters
+        ----------
+        X, y, sample_weight, checkpoint, validation_data : as in `fit`.
+
+        Examples
+        --------
+        >>> X = np.random.default_rng(0).normal(size=(60, 4))
+        >>> ae = Autoencoder(1, max_epochs=9)
+        >>> for epoch in ae.fit_epochs(X):
+        ...     if epoch.number == 3:
+        ...         break
+        >>> ae.n_iter_
+        3
+        """
+        training, job = on_device(type(self)._training)(self, X, y, sample_weight, validation=validation_data)
+        begin = on_device(lambda _: loop.start(job, training.first_weights(job)))
+        finish = partial(self._finished, training, job)
+        settings, row = self.settings_of(training.parts), training.reader.row
+        run = Training(job, begin(self), row, settings, self, checkpoint, finish)
+        try:
+            yield from each_on_device(self, iter(run))
+        except GeneratorExit:
+            if run.result.history:
+                self._fitted = training.finish(job, run.result)
+            raise
+        self._fitted = training.finish(job, run.result)
 
     @on_device
     def partial_fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
@@ -238,16 +256,47 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         """
         self.check_parameters()
         former = self._fitted
-        prepared = self._prepare(X, y, sample_weight, former)
-        job = self._build_job(prepared, share=0.0)
+        training = AutoencoderTraining.prepare(self, X, y, sample_weight, former)
+        job, settings = training.job(share=0.0), self.settings_of(training.parts)
         check_slopes(job.model)
-        start = None if former is None else last_progress(former, self._settings(prepared.parts), job)
-        start = start or loop.start(job, self._first_weights(prepared, job, former))
+        start = None if former is None else last_progress(former, settings, job)
+        start = start or loop.start(job, training.first_weights(job))
         job = replace(job, max_epochs=start.epoch + 1, stops=(), compares=False)
         start = replace(start, reasons=(None,) * len(job.seeds))
-        result = run_training(job, start, prepared.reader.row, self._settings(prepared.parts), self)
-        self._fitted = self._finish(prepared, y, job, result)
+        result = run_training(job, start, training.reader.row, settings, self)
+        self._fitted = training.finish(job, result)
         return self
+
+    def _training(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None,
+        *,
+        expects_missing: bool = False,
+        validation: Any = None,
+    ) -> tuple[AutoencoderTraining, Job]:
+        """Return a table that has been read, and what the loop needs."""
+        self.check_parameters()
+        training = AutoencoderTraining.prepare(
+            self,
+            X,
+            y,
+            sample_weight,
+            self._fitted if self.warm_start else None,
+            expects_missing=expects_missing,
+            validation=ValidationData.of(validation, self.validation_fraction),
+        )
+        job = training.job(training.validation_share())
+        warn_of_schedules(job)
+        return training, job
+
+    def _finished(self, training: AutoencoderTraining, job: Job, result: TrainingResult) -> Self:
+        """Return a copy of the estimator, fitted as a training leaves it."""
+        copy = fresh(self)
+        copy._fitted = training.finish(job, result)
+        finished: Self = copy
+        return finished
 
     def resolve_parts(self) -> AutoencoderParts:
         """Return what the parameters describe, every part resolved."""
@@ -273,13 +322,13 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         part: Any = self.constraints[name].from_json(name, self._fitted.settings[name])
         return part
 
-    def _parts_for(self, source: Source) -> AutoencoderParts:
+    def parts_for(self, source: Source) -> AutoencoderParts:
         """Return the parts for a table that is new."""
         parts = replace(self.resolve_parts(), scaling=self.part("scaling"), likelihood=self.part("likelihood"))
         automatic = {name for name in ("scaling", "likelihood") if is_auto(getattr(self, name))}
         return parts_for_images(parts, source, automatic)
 
-    def _settings(self, parts: AutoencoderParts) -> dict[str, Any]:
+    def settings_of(self, parts: AutoencoderParts) -> dict[str, Any]:
         """Return the parameters as JSON, with the parts that stand for `"auto"`."""
         scaling = None if parts.scaling is None else parts.scaling.to_json()
         return self.to_json() | {"likelihood": parts.likelihood.to_json(), "scaling": scaling}
@@ -339,109 +388,3 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         """Return what the parameters say of tables."""
         parts = self.resolve_parts()
         return TableOptions(self.columns, parts.text, parts.default_text)
-
-    def _prepare(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: ArrayLike | None,
-        former: FittedAutoencoder | None,
-        expects_missing: bool = False,
-    ) -> Prepared:
-        """Read a table as `former` has read its own, or as a new one, and build the network for it."""
-        parts = self.resolve_parts()
-        known: KnownCategories = {}
-        if former is None:
-            reader, source = learn_reader(X, self.table_options()._replace(expects_missing=expects_missing))
-            parts = self._parts_for(source)
-        else:
-            reader, source = former.reader, self.open_rows(X)
-        weight = check_weight(sample_weight, source.n_rows)
-        check_size(source, weight, LEAST_COLUMNS if parts.corruption is None else 1)
-        rows = Rows(source, weight, check_part_labels(self.labelled_parts(), y, source.n_rows))
-        if former is None:
-            reader = reader.with_categories(parts.read_categories(reader.row))
-            check_categories(reader.row, parts.row_likelihood(reader.row))
-            reader = reader.fit_scaling(parts.scaling, rows, source.dtype)
-        else:
-            known = former.reader.fitted_scaling.known
-            reader = reader.with_known({}).having_seen(rows, source.dtype)  # new categories are accepted
-        skeleton = parts.build(reader.row)
-        if former is not None:
-            check_same_network(skeleton, former)
-        else:
-            warn_of_copying(parts, reader.row)
-        return Prepared(parts, reader, source, rows, skeleton, known)
-
-    def _validation_share(self, prepared: Prepared) -> float:
-        # The validation loss does not show which weights are best where rows explain others, or beside a discriminator.
-        parts = prepared.parts
-        if parts.neighborhood is not None or parts.bottleneck.discriminator_optimizer is not None:
-            require(not self.validation_fraction, "validation_fraction", NO_VALIDATION, self.validation_fraction)
-            return 0.0
-        return validation_share(self.validation_fraction, prepared.rows, VALIDATION_FROM)
-
-    def _build_job(self, prepared: Prepared, share: float) -> Job:
-        parts, reader = prepared.parts, prepared.reader
-        return build_job(
-            prepared.skeleton,
-            parts.plan(),
-            prepared.rows,
-            reader,
-            parts.row_likelihood(reader.row),
-            self,
-            ValidationSplit(share, seed_of(self.random_state)),
-            n_starts=self.n_starts,
-            stops=parts.stops,
-            known=prepared.known,
-            neighborhood=parts.neighborhood,
-            learns=parts.learns,
-        )
-
-    def _first_weights(self, prepared: Prepared, job: Job, former: FittedAutoencoder | None) -> np.ndarray:
-        """Return the weights to start from, [starts, weights]: those of the last fit, near PCA, or drawn."""
-        skeleton, row, parts = prepared.skeleton, prepared.reader.row, prepared.parts
-        if former is not None:
-            return np.repeat(former.weights[None], len(job.seeds), axis=0)
-        if self.init is None:
-            weights = np.stack([draw_weights(skeleton, seed) for seed in job.seeds])
-        elif row.is_table or row.may_be_missing or row.categories:
-            raise InvalidPart("init='pca' needs numbers, and none missing: use init=None for this table.")
-        else:
-            x, weight = (np.asarray(array)[: int(job.table.rows)] for array in (job.table.x, job.table.weight))
-            weights = np.stack([pca_weights(skeleton, x, weight, parts.likelihood, seed) for seed in job.seeds])
-        return start_from_rows(skeleton, job, row, parts.row_likelihood(row), weights)
-
-    def _finish(self, prepared: Prepared, y: Any, job: Job, result: TrainingResult) -> FittedAutoencoder:
-        """Return the fitted state that a training leaves."""
-        parts, row = prepared.parts, prepared.reader.row
-        fitted = FittedAutoencoder(
-            settings=self._settings(prepared.parts),
-            reader=prepared.reader.with_known(known_categories(job, list(parts.read_categories(row)))),
-            skeleton=prepared.skeleton,
-            weights=result.weights,
-            history=result.history,
-            stop_reason=result.stop_reason,
-            n_samples=prepared.source.n_rows,
-            progress=result.progress,
-            sampler=sampler_of_training(prepared.rows, y, job, prepared.reader),
-            is_category=category_mask(parts, row),
-            support=support_of(parts.row_likelihood(row), row),
-        )
-        if result.is_dry:
-            return fitted
-        sketch, rows = fitted.sampler.sketch, np.asarray(job.table.x)[: int(job.table.rows)]
-        assert sketch is not None  # noqa: S101 -- it has just been drawn
-        network = inference.trained_network(fitted.bind, fitted.weights, fitted.skeleton, rows, sketch.rows)
-        facts, bottleneck = parts.bottleneck.finish(network)
-        fitted = replace(fitted, findings=facts)
-        if bottleneck == parts.bottleneck:
-            return fitted
-        short = parts.build(row, bottleneck)
-        return replace(
-            fitted,
-            settings=fitted.settings | {"bottleneck": bottleneck.to_json()},
-            skeleton=short,
-            weights=cut_code(fitted.skeleton, fitted.weights, short),
-            progress=None,
-        )

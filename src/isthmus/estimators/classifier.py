@@ -19,9 +19,11 @@ from isthmus.core.constraints import Constraint, is_number
 from isthmus.data.validation import check_labels, check_weight, is_missing
 from isthmus.errors import InvalidData, require
 from isthmus.estimators._device import on_device
+from isthmus.estimators._run import FitOptions
 from isthmus.estimators._sklearn import ClassifierMixin
 from isthmus.estimators._supervised import SUPERVISED, FittedSupervised, Supervised, Targets
 from isthmus.estimators._targets import ClassTarget, Target, are_classes, plain_classes
+from isthmus.training.callbacks import Callbacks, check_callbacks
 
 
 class ClassWeight(Constraint):
@@ -103,6 +105,9 @@ class NetworkClassifier(ClassifierMixin, Supervised):
         y: Any,
         sample_weight: ArrayLike | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
+        *,
+        validation_data: Any = None,
+        callbacks: Callbacks = None,
     ) -> Self:
         """Train on a table and its classes.
 
@@ -113,6 +118,8 @@ class NetworkClassifier(ClassifierMixin, Supervised):
             classes, -1 mark a row without a label: only the pretraining, and the reconstruction, learn from it.
         sample_weight : [n], at least 0.
         checkpoint : a file to keep the progress of the last stage in.
+        validation_data : rows that are judged in place of some kept from `X`: `(X, y)`, or `(X, y, sample_weight)`.
+        callbacks : as in `Autoencoder.fit`, of each stage.
 
         Raises
         ------
@@ -124,6 +131,7 @@ class NetworkClassifier(ClassifierMixin, Supervised):
             If the loss leaves the numbers and smaller steps do not help.
         """
         self.check_parameters()
+        options = FitOptions(checkpoint, check_callbacks(callbacks))
         former = self._fitted if self.warm_start else None
         reader, source = self._open(X, former)
         places, classes = _places(y, source.n_rows, None if former is None else _classes_of(former.target))
@@ -131,7 +139,15 @@ class NetworkClassifier(ClassifierMixin, Supervised):
         targets = Targets(places.astype(np.float64), factor, places[:, 0])
         is_single = self.part("target").explains == "bits" if former is None else _target_of(former).is_single
         target = ClassTarget(tuple(classes), is_single)
-        fitted = self._train(X, source, reader, target, targets, sample_weight, checkpoint, former)
+        validation = None
+        if (apart := self._open_validation(validation_data, reader)) is not None:
+            data, own = apart
+            own_places, _ = _places(data.y, own.n_rows, classes)
+            own_factor = _factors(self.class_weight, own_places, classes, data.weight(own))
+            if not own_factor.any():
+                raise InvalidData("validation_data: no row has a label whose class counts.")
+            validation = *apart, Targets(own_places.astype(np.float64), own_factor, own_places[:, 0])
+        fitted = self._train(X, source, reader, target, targets, sample_weight, options, former, validation)
         self._fitted = replace(fitted, n_labelled=int((places[:, 0] >= 0).sum()))
         return self
 

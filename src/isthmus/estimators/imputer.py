@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -25,10 +26,12 @@ from isthmus.estimators._fill_calibration import FillCalibration, calibration_sh
 from isthmus.estimators._fill_judge import Judge, judge_fills
 from isthmus.estimators._hidden_cells import RANKS
 from isthmus.estimators._seeds import seed_of
+from isthmus.estimators._shown import Shown
 from isthmus.estimators._sklearn import TransformerMixin
 from isthmus.estimators.autoencoder import Autoencoder
 from isthmus.storage.container import Opened
 from isthmus.storage.state import State, compare_shapes, header_field, load_state, named_state
+from isthmus.training.callbacks import Callbacks, check_callbacks
 from isthmus.training.checkpoint import checkpoint_paths
 
 LEAST_ROWS = 500  # from which on a tenth of the rows is kept apart from training, to judge fillings on
@@ -111,7 +114,7 @@ def default_autoencoder(rows: int, random_state: Any = 0, max_epochs: int | None
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
+class Imputer(Shown, OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
     """Fill the missing cells of a table, numbers and categories, with what an autoencoder makes of the others.
 
     The autoencoder learns from rows of which more cells are hidden at random, so it knows any pattern of missing cells,
@@ -182,6 +185,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
         y: Any = None,
         sample_weight: ArrayLike | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
+        *,
+        callbacks: Callbacks = None,
     ) -> Self:
         """Train on a table, its missing cells NaN or null.
 
@@ -192,6 +197,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
         sample_weight : [n], at least 0.
         checkpoint : a file to keep the progress in, from which a killed fit goes on; for a second network, which judges
             fillings of few rows, one more, with .1 behind its name.
+        callbacks : as in `Autoencoder.fit`, of each network in turn.
 
         Raises
         ------
@@ -201,6 +207,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
             If the table cannot be used as it is; the message names the place.
         """
         self.check_parameters()
+        listed = check_callbacks(callbacks)
         paths = checkpoint_paths(checkpoint, self.random_state)
         if are_texts(X):
             raise InvalidData(NO_CELLS)
@@ -209,7 +216,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
         template = default_autoencoder(rows, self.random_state) if self.autoencoder is None else self.autoencoder
         weight = check_weight(sample_weight, rows) if rows else np.ones(0)
         apart, training = self._rows_apart(weight)
-        model = clone(template).fit(source, None, training, next(paths), expects_missing=True)
+        fit = partial(Autoencoder.fit, callbacks=listed, expects_missing=True)
+        model = fit(clone(template), source, None, training, next(paths))
         if not model.fitted_.row.is_table:
             raise InvalidData(NO_CELLS)
         model._fitted = replace(model.fitted_, reader=model.fitted_.reader.with_bounds(self.bounds or {}))
@@ -217,7 +225,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
         if is_calibrated and training[apart].any():  # it has learned from these rows: another one has not
             weight_of_others = training.copy()
             weight_of_others[apart] = 0
-            judging = clone(template).fit(source, None, weight_of_others, next(paths), expects_missing=True)
+            judging = fit(clone(template), source, None, weight_of_others, next(paths))
         apart = apart if is_calibrated else np.arange(min(rows, MOST_ROWS))
         x = model.scaled_rows(source).astype(np.float64)
         calibration, residuals = judge_fills(
@@ -303,6 +311,10 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImputer]):
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+    def networks(self) -> dict[str, Autoencoder]:
+        """Return the fitted autoencoder."""
+        return {"": self.autoencoder_}
 
     @property
     def autoencoder_(self) -> Autoencoder:

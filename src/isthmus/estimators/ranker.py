@@ -16,8 +16,10 @@ from isthmus.core.constraints import Constraint
 from isthmus.data.validation import check_targets, check_weight, is_missing
 from isthmus.errors import InvalidData, require
 from isthmus.estimators._device import on_device
+from isthmus.estimators._run import FitOptions
 from isthmus.estimators._supervised import SUPERVISED, Supervised, Targets
 from isthmus.estimators._targets import RankTarget, Target
+from isthmus.training.callbacks import Callbacks, check_callbacks
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -70,6 +72,9 @@ class NetworkRanker(Supervised):
         groups: Any = None,
         sample_weight: ArrayLike | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
+        *,
+        validation_data: Any = None,
+        callbacks: Callbacks = None,
     ) -> Self:
         """Train on a table and the relevance of its rows.
 
@@ -82,6 +87,8 @@ class NetworkRanker(Supervised):
             metadata routing is on and asked for: `set_fit_request(groups=True).set_score_request(groups=True)`.
         sample_weight : [n], at least 0; a pair counts as the product.
         checkpoint : a file to keep the progress of the last stage in.
+        validation_data : rows that are judged in place of some kept from `X`: `(X, y)`, or `(X, y, groups)`.
+        callbacks : as in `Autoencoder.fit`, of each stage.
 
         Raises
         ------
@@ -93,6 +100,7 @@ class NetworkRanker(Supervised):
             If the loss leaves the numbers and smaller steps do not help.
         """
         self.check_parameters()
+        options = FitOptions(checkpoint, check_callbacks(callbacks))
         former = self._fitted if self.warm_start else None
         reader, source = self._open(X, former)
         relevance, place = _read_relevance(y, groups, source.n_rows)
@@ -101,7 +109,12 @@ class NetworkRanker(Supervised):
             reason = "X has 1 sample" if count == 1 else f"groups holds {count} groups of one row each"
             raise InvalidData(f"{reason}: nothing is ranked.")
         targets = Targets(np.column_stack([relevance, place]), np.ones(len(relevance)))
-        self._fitted = self._train(X, source, reader, RankTarget(), targets, sample_weight, checkpoint, former)
+        target, validation = RankTarget(), None
+        if (apart := self._open_validation(validation_data, reader)) is not None:
+            data, own = apart
+            judged = np.column_stack(_read_relevance(data.y, data.sample_weight, own.n_rows))  # the third are groups
+            validation = data._replace(sample_weight=None), own, Targets(judged, np.ones(len(judged)))
+        self._fitted = self._train(X, source, reader, target, targets, sample_weight, options, former, validation)
         return self
 
     @on_device

@@ -17,11 +17,13 @@ from isthmus.core.constraints import Constraint
 from isthmus.data.validation import check_targets, check_weight
 from isthmus.errors import InvalidData, InvalidPart, require
 from isthmus.estimators._device import on_device
+from isthmus.estimators._run import FitOptions
 from isthmus.estimators._sklearn import RegressorMixin
 from isthmus.estimators._supervised import SUPERVISED, Supervised, Targets
 from isthmus.estimators._targets import NumberTarget, Target
 from isthmus.estimators.predictive_distribution import Distribution
 from isthmus.model import inference
+from isthmus.training.callbacks import Callbacks, check_callbacks
 
 TINY = 1e-140  # of a target: below, squares lose digits
 
@@ -78,6 +80,9 @@ class NetworkRegressor(RegressorMixin, Supervised):
         y: Any,
         sample_weight: ArrayLike | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
+        *,
+        validation_data: Any = None,
+        callbacks: Callbacks = None,
     ) -> Self:
         """Train on a table and its targets.
 
@@ -87,6 +92,8 @@ class NetworkRegressor(RegressorMixin, Supervised):
         y : numbers [n], or [n, outputs]. Of several outputs some may be NaN in a row: the others teach.
         sample_weight : [n], at least 0.
         checkpoint : a file to keep the progress of the last stage in.
+        validation_data : rows that are judged in place of some kept from `X`: `(X, y)`, or `(X, y, sample_weight)`.
+        callbacks : as in `Autoencoder.fit`, of each stage.
 
         Raises
         ------
@@ -98,6 +105,7 @@ class NetworkRegressor(RegressorMixin, Supervised):
             If the loss leaves the numbers and smaller steps do not help.
         """
         self.check_parameters()
+        options = FitOptions(checkpoint, check_callbacks(callbacks))
         former = self._fitted if self.warm_start else None
         reader, source = self._open(X, former)
         likelihood: Likelihood = self.part("target")
@@ -111,8 +119,14 @@ class NetworkRegressor(RegressorMixin, Supervised):
         values = known.scale(values)
         _check_range(likelihood, values)
         target = replace(known, may_be_missing=bool(np.isnan(values).any()))
-        targets = Targets(values, np.ones(len(values)))
-        self._fitted = self._train(X, source, reader, target, targets, sample_weight, checkpoint, former)
+        targets, validation = Targets(values, np.ones(len(values))), None
+        if (apart := self._open_validation(validation_data, reader)) is not None:
+            data, own = apart
+            judged = known.scale(_targets(data.y, own.n_rows, known))
+            _check_range(likelihood, judged)
+            target = replace(target, may_be_missing=target.may_be_missing or bool(np.isnan(judged).any()))
+            validation = *apart, Targets(judged, np.ones(len(judged)))
+        self._fitted = self._train(X, source, reader, target, targets, sample_weight, options, former, validation)
         return self
 
     @property

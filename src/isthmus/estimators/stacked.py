@@ -18,27 +18,30 @@ from isthmus.data.rows import Rows, support_of
 from isthmus.data.split import ValidationSplit
 from isthmus.data.validation import check_weight
 from isthmus.errors import InvalidPart, require
+from isthmus.estimators._autoencoder_training import LEAST_COLUMNS, NO_VALIDATION, VALIDATION_FROM
 from isthmus.estimators._code_sampler import sampler_of_training
 from isthmus.estimators._device import on_device
 from isthmus.estimators._encoder import learn_reader
 from isthmus.estimators._estimator import Estimators
 from isthmus.estimators._network_parts import StackParts
 from isthmus.estimators._reconstructor import FittedAutoencoder, Reconstructor, category_mask
+from isthmus.estimators._run import FitOptions, run_training
 from isthmus.estimators._seeds import seed_of
 from isthmus.estimators._training import (
     TRAINING,
     TrainingParameters,
     build_job,
     known_categories,
-    run_training,
     validation_share,
     warn_of_schedules,
 )
 from isthmus.estimators._validation import check_categories, check_part_labels, check_size
-from isthmus.estimators.autoencoder import LEAST_COLUMNS, NO_VALIDATION, STEP_BY_STEP, VALIDATION_FROM, Autoencoder
+from isthmus.estimators._validation_data import ValidationData
+from isthmus.estimators.autoencoder import STEP_BY_STEP, Autoencoder
 from isthmus.model.model import Model
 from isthmus.model.stack import Rescale, stack_models
 from isthmus.training import loop
+from isthmus.training.callbacks import Callback, Callbacks, check_callbacks
 
 SVM_PENALTY = "weight_decay(0.001, on=target)"  # a support vector machine of C = 1 on 500 rows
 
@@ -102,6 +105,9 @@ class StackedAutoencoder(Reconstructor, TrainingParameters):
         y: Any = None,
         sample_weight: ArrayLike | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
+        *,
+        validation_data: Any = None,
+        callbacks: Callbacks = None,
     ) -> Self:
         """Train the layers one by one, then the whole.
 
@@ -111,6 +117,7 @@ class StackedAutoencoder(Reconstructor, TrainingParameters):
         y : labels [n], where a part of a layer needs them.
         sample_weight : [n], at least 0.
         checkpoint : a file to keep the progress of the fine-tuning in.
+        validation_data, callbacks : as in `Autoencoder.fit`, of each layer and of the whole.
 
         Raises
         ------
@@ -122,10 +129,11 @@ class StackedAutoencoder(Reconstructor, TrainingParameters):
             If the loss leaves the numbers and smaller steps do not help.
         """
         self.check_parameters()
+        listed, apart = check_callbacks(callbacks), ValidationData.of(validation_data, self.validation_fraction)
         parts = self.resolve_parts()
         reader, source = learn_reader(X, self.table_options())
         weight = check_weight(sample_weight, source.n_rows)
-        layers = self._fit_layers(X, y, sample_weight)
+        layers = self._fit_layers(X, y, sample_weight, listed, apart)
         check_size(source, weight, LEAST_COLUMNS)
         needing = [*self.layers[-1].labelled_parts()] if parts.bottleneck.needs_labels else []
         rows = Rows(source, weight, check_part_labels(needing, y, source.n_rows))
@@ -133,12 +141,14 @@ class StackedAutoencoder(Reconstructor, TrainingParameters):
         check_categories(reader.row, parts.row_likelihood(reader.row))
         reader = reader.fit_scaling(parts.scaling, rows, source.dtype)
         skeleton, row = parts.build(reader.row), reader.row
-        split = ValidationSplit(self._validation_share(rows, parts), seed_of(self.random_state))
+        split = ValidationSplit(self._validation_share(rows, parts, apart), seed_of(self.random_state))
         likelihood = parts.row_likelihood(row)
-        job = build_job(skeleton, parts.plan(), rows, reader, likelihood, self, split, stops=parts.stops)
+        validation = None if apart is None else apart.rows(reader, list(needing), y)
+        plan, stops = parts.plan(), parts.stops
+        job = build_job(skeleton, plan, rows, reader, likelihood, self, split, stops=stops, validation=validation)
         warn_of_schedules(job)
         start = loop.start(job, _join_layers(parts, layers, skeleton)[None])
-        result = run_training(job, start, row, self.to_json(), self, checkpoint)
+        result = run_training(job, start, row, self.to_json(), self, FitOptions(checkpoint, listed))
         self._fitted = FittedStack(
             settings=self.to_json(),
             reader=reader.with_known(known_categories(job, list(parts.read_categories(row)))),
@@ -214,24 +224,34 @@ class StackedAutoencoder(Reconstructor, TrainingParameters):
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
-    def _fit_layers(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> tuple[Autoencoder, ...]:
+    def _fit_layers(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None,
+        callbacks: tuple[Callback, ...],
+        apart: ValidationData | None,
+    ) -> tuple[Autoencoder, ...]:
         """Return the layers, each trained on the codes of the one below."""
         layers: list[Autoencoder] = []
         codes = X
         for layer in self.layers:
             # Parts that are left open are those of the whole, whatever the table is.
             whole = {name: layer.part(name) for name in ("scaling", "likelihood")}
-            layers.append(clone(layer).set_params(**whole).fit(codes, y, sample_weight))
+            layer = clone(layer).set_params(**whole)
+            layers.append(layer.fit(codes, y, sample_weight, validation_data=apart, callbacks=callbacks))
             if layers[-1].is_interrupted_:
                 self._fitted, self._unfinished = None, tuple(layers)
                 raise KeyboardInterrupt  # what was learned is in `layers_`, and no whole can be made of it
             codes = layers[-1].transform(codes)
+            apart = None if apart is None else apart._replace(X=layers[-1].transform(apart.X))
         return tuple(layers)
 
-    def _validation_share(self, rows: Rows, parts: StackParts) -> float:
+    def _validation_share(self, rows: Rows, parts: StackParts, apart: ValidationData | None) -> float:
         if parts.bottleneck.discriminator_optimizer is None:
             return validation_share(self.validation_fraction, rows, VALIDATION_FROM)
         require(not self.validation_fraction, "validation_fraction", NO_VALIDATION, self.validation_fraction)
+        require(apart is None, "validation_data", NO_VALIDATION, "a table")
         return 0.0
 
 

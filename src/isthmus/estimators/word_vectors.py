@@ -24,6 +24,7 @@ from isthmus.estimators._training import TRAINING
 from isthmus.estimators.autoencoder import Autoencoder
 from isthmus.storage.container import Opened, check_header
 from isthmus.storage.state import Shapes, State, header_field, read_tensors
+from isthmus.training.callbacks import Callbacks
 
 MOST = 2**31  # numbers in a vector, and words, that a file may claim
 PARTS = ("encoder", "likelihood", "corruption", "penalties", "optimizer")
@@ -149,7 +150,14 @@ class WordVectors(Estimator[FittedVectors]):
         **{name: TRAINING[name] for name in ("batch_size", "max_epochs", "random_state", "device", "verbose")},
     }
 
-    def fit(self, X: Any, y: Any = None, checkpoint: str | os.PathLike[str] | None = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        *,
+        callbacks: Callbacks = None,
+    ) -> Self:
         """Learn the vectors of the words of texts.
 
         Parameters
@@ -157,6 +165,7 @@ class WordVectors(Estimator[FittedVectors]):
         X : texts: a list, an array, a series, or a frame of one column.
         y : not used.
         checkpoint : a file to keep the progress in, from which a killed fit goes on.
+        callbacks : as in `Autoencoder.fit`.
 
         Raises
         ------
@@ -172,7 +181,7 @@ class WordVectors(Estimator[FittedVectors]):
         rows = sp.csr_array(information / largest if largest else information, dtype=np.float32)
         passed = {name: getattr(self, name) for name in PASSED_ON}
         autoencoder = Autoencoder(self.size, scaling=None, stops=None, validation_fraction=0, **passed)
-        autoencoder.fit(rows, checkpoint=checkpoint)
+        autoencoder.fit(rows, checkpoint=checkpoint, callbacks=callbacks)
         vectors = _weigh_directions(autoencoder.transform(rows), self.power)
         self._fitted = FittedVectors(self.to_json(), words, counts, vectors, autoencoder)
         return self

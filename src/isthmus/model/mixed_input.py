@@ -44,10 +44,12 @@ class MixedInput(BackboneModule):
         return True
 
     def start(self, x: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
+        inner = {} if self.road is None else self.road.start(x, weight)
+        own = {f"road.{path}": values for path, values in inner.items()}
         if self.knots is None:
-            return {}
+            return own
         levels = np.linspace(0, 1, self.knots.shape[0] // len(self.numbers))
-        return {"knots": quantiles(x[:, np.array(self.numbers)], weight, levels).ravel()}
+        return own | {"knots": quantiles(x[:, np.array(self.numbers)], weight, levels).ravel()}
 
     def encoder_input(self, x: Array) -> Array:
         """Return what the encoder is given of `x` [n, d], NaN where a value is missing, [n, width]."""

@@ -15,6 +15,7 @@ from isthmus.plots.exciting_rows import exciting_rows as exciting_rows
 from isthmus.plots.filters import filters as filters
 from isthmus.plots.history import history as history
 from isthmus.plots.learning_curves import learning_curves as learning_curves
+from isthmus.plots.of_model import of_model as of_model
 from isthmus.plots.reconstructions import reconstructions as reconstructions
 from isthmus.plots.score_histogram import score_histogram as score_histogram
 from isthmus.plots.worst_rows import worst_rows as worst_rows

@@ -24,6 +24,7 @@ from isthmus.storage.container import FileLike, Opened
 
 Shapes = dict[str, tuple[str, tuple[int, ...]]]
 """Type, as F32, and shape of tensors by name."""
+OWN_PIECE = "own piece"  # the name of a part that wraps an object of a user: no file has it
 PACKAGES = ("estimators", "anomaly", "codec")  # whose classes can be loaded
 
 
@@ -102,7 +103,20 @@ def load_state(stored: Opened) -> Any:
 def save(model: Storable, path: str | os.PathLike[str]) -> None:
     """Write an object to one file, at once or not at all."""
     state = named_state(model)
+    if (piece := own_piece(state.json)) is not None:
+        raise ModelFileError(
+            f"the {piece} cannot be saved: a model file holds names and numbers, no code. Make it a part, a class in a "
+            "module of yours (examples/own_parts.py), or keep the process, or pickle the estimator."
+        )
     container.write(path, {"kind": "model", "version": version("isthmus")} | state.json, state.tensors)
+
+
+def own_piece(data: Any) -> str | None:
+    """Return what the first object of a user is called in the JSON of a model, or None."""
+    if isinstance(data, dict) and data.get("part") == OWN_PIECE:
+        return str(data["settings"]["piece"])
+    inside = data.values() if isinstance(data, dict) else data if isinstance(data, list | tuple) else ()
+    return next((piece for item in inside if (piece := own_piece(item)) is not None), None)
 
 
 def load(path: FileLike, kind: type | tuple[type, ...] | None = None) -> Any:

@@ -1,5 +1,6 @@
 # Written by `make format`, from what the package exports when it is asked for.
 from isthmus.parts.activations.elu import Elu as Elu
+from isthmus.parts.activations.function import Function as Function
 from isthmus.parts.activations.gelu import Gelu as Gelu
 from isthmus.parts.activations.identity import Identity as Identity
 from isthmus.parts.activations.leaky_relu import LeakyRelu as LeakyRelu

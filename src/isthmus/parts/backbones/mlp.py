@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import equinox as eqx
 import jax
 from jaxtyping import Array
 
-from isthmus.contracts import Activation, Affine, Backbone, BackboneModule, Row, affine, spelling
+from isthmus.contracts import Activation, Affine, Backbone, BackboneModule, OwnFunction, Row, affine, spelling
 from isthmus.errors import require
 from isthmus.layers.dropout import dropconnect, dropout
 
@@ -56,6 +57,17 @@ class MLP(Backbone):
     dropout: float = 0.0
     dropconnect: float = 0.0
     ranks: int = 0
+
+    if TYPE_CHECKING:  # what may be given is more than what is held: spellings, functions and lists become these
+
+        def __init__(
+            self,
+            hidden: Sequence[int] | None = None,
+            activation: str | Activation | OwnFunction = "relu",
+            dropout: float = 0.0,
+            dropconnect: float = 0.0,
+            ranks: int = 0,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         require(0 <= self.dropout < 1, "MLP.dropout", "in [0, 1)", self.dropout)
