@@ -34,7 +34,10 @@ def short(monkeypatch):
 def test_cells_are_filled_and_others_stay(told, lacking, suffix):
     path = f"data{suffix}"
     lacking.to_csv(path, index=False) if suffix == ".csv" else lacking.to_parquet(path)
-    found = told("impute", path, "--out", "full.parquet", "--save-model", "imputer.safetensors")
+    words = ("--save-model", "imputer.safetensors", "--mask", f"mask{suffix}")
+    found = told("impute", path, "--out", "full.parquet", *words)
+    mask = pd.read_csv("mask.csv") if suffix == ".csv" else pd.read_parquet("mask.parquet")
+    pd.testing.assert_frame_equal(mask, lacking.isna())
     assert found["rows"] == "120"
     assert found["filled"] == "42 cells: age 14, pay 14, job 14"
     filled = pd.read_parquet("full.parquet")
@@ -62,3 +65,4 @@ def test_a_model_that_is_no_imputer_is_refused(refused, table, trained):
 
 def test_two_files_of_one_name_are_refused(refused, table):
     assert "is named twice" in refused("impute", table, "--out", table)
+    assert "is named twice" in refused("impute", table, "--out", "full.csv", "--mask", "full.csv")

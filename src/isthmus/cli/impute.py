@@ -18,11 +18,16 @@ Out = Annotated[
     Path,
     typer.Option(help="The file to write: .csv, .tsv, .parquet or .npy; - for standard output.", show_default=False),
 ]
+Mask = Annotated[
+    Path | None,
+    typer.Option(help="Where to write which cells were filled: a table of true and false.", show_default=False),
+]
 
 
 def impute(
     data: screen.Data,
     out: Out,
+    mask: Mask = None,
     safe_csv: output.SafeCsv = False,
     quiet: screen.Quiet = False,
     *,
@@ -31,9 +36,11 @@ def impute(
 ) -> None:
     """Write a table with its missing cells filled, numbers and categories; no cell that is there is touched.
 
-    Without --model an imputer is trained on the table itself.
+    Without --model an imputer is trained on the table itself. --mask keeps which cells were filled.
     """
     learning.check(data, out, list(output.FORMATS), "an imputer", {})
+    if mask is not None:
+        output.check(mask, list(output.FORMATS), data, out)
     label, save_model = learning.label_column, learning.save_model
     with screen.silence(quiet), screen.reading(quiet):
         ignored = [] if label is None else [f"{label}=ignored"]  # it is written as it is
@@ -47,9 +54,12 @@ def impute(
         names, source = columns_of(imputer), imputer.autoencoder_.open_rows(X)
         if not output.write_like(out, source, filled, is_missing, is_safe=safe_csv):
             output.write(out, source.fill(filled, is_missing), names, is_safe=safe_csv)
+        if mask is not None:
+            output.write(mask, is_missing, names)
     if output.shows_results(out, quiet):
         filling = _count_filled(dict(zip(names, is_missing.sum(axis=0).tolist(), strict=True)))
         results = {"rows": f"{len(filled):,}", "filled": filling, "file": f"{out} ({screen.size_of(out)})"}
+        results |= {} if mask is None else {"mask": f"{mask} ({screen.size_of(mask)})"}
         results |= {} if save_model is None else {"imputer": f"{save_model} ({screen.size_of(save_model)})"}
         screen.show(screen.facts(results))
 

@@ -23,7 +23,6 @@ DEBUG: ContextVar[bool] = ContextVar("debug", default=False)
 app = typer.Typer(
     help="Autoencoders for tables: train one, and use it for codes, reconstructions and scores.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
