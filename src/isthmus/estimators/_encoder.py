@@ -32,6 +32,10 @@ class Encoder(Shown, ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         @property
         def fitted_(self) -> Fitted: ...
 
+    def networks(self) -> dict[str, Any]:
+        """Return the network itself."""
+        return {"": self}
+
     @on_device
     def transform(self, X: Any) -> np.ndarray:
         """Return the code of each row, [n, n_components_], without noise."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import html
 import importlib
 from collections.abc import Sequence
@@ -66,12 +67,12 @@ class Summary:
         return f"<b>{html.escape(self.title)}</b>{table([*self.parts.items()])}{table(self._rows())}{notes}"
 
 
-class Shown:
+class Shown(abc.ABC):
     """A model with a network inside."""
 
+    @abc.abstractmethod
     def networks(self) -> dict[str, Any]:
         """Return the fitted networks by name."""
-        return {"": self}
 
     def summary(self) -> Summary:
         """Return the parts, the layers with their sizes, and the terms of the loss of a fitted model.
