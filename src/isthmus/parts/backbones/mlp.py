@@ -16,8 +16,7 @@ from isthmus.contracts import Activation, Affine, Backbone, BackboneModule, OwnF
 from isthmus.errors import require
 from isthmus.layers.dropout import dropconnect, dropout
 
-MOST_LAYERS = 1000
-MOST_RANKS = 10_000
+MOST_LAYERS, MOST_RANKS = 1000, 10_000
 
 
 @dataclass(frozen=True)
@@ -72,11 +71,12 @@ class MLP(Backbone):
     def __post_init__(self) -> None:
         require(0 <= self.dropout < 1, "MLP.dropout", "in [0, 1)", self.dropout)
         require(0 <= self.dropconnect < 1, "MLP.dropconnect", "in [0, 1)", self.dropconnect)
-        is_allowed = self.ranks == 0 or 2 <= self.ranks <= MOST_RANKS
-        require(is_allowed, "MLP.ranks", f"0, or from 2 to {MOST_RANKS}", self.ranks)
-        depth = len(self.hidden or ())
-        require(depth <= MOST_LAYERS, "MLP.hidden", f"at most {MOST_LAYERS} widths", depth)
-        require(all(width >= 1 for width in self.hidden or ()), "MLP.hidden", "widths of at least 1", self.hidden)
+        require(
+            self.ranks == 0 or 2 <= self.ranks <= MOST_RANKS, "MLP.ranks", f"0, or from 2 to {MOST_RANKS}", self.ranks
+        )
+        widths = self.hidden or ()
+        require(len(widths) <= MOST_LAYERS, "MLP.hidden", f"at most {MOST_LAYERS} widths", len(widths))
+        require(min(widths, default=1) >= 1, "MLP.hidden", "widths of at least 1", self.hidden)
 
     def encoder(self, row: Row) -> tuple[BackboneModule, int]:
         return self._layers([row.size, *self._widths(row)])
@@ -90,8 +90,7 @@ class MLP(Backbone):
     def _widths(self, row: Row) -> Sequence[int]:
         if self.hidden is not None:
             return self.hidden
-        first = min(max(2 ** round(math.log2(4 * row.size)), 64), 512)
-        return first, first // 2
+        return (first := min(max(2 ** round(math.log2(4 * row.size)), 64), 512)), first // 2
 
     def _layers(self, widths: Sequence[int]) -> tuple[BackboneModule, int]:
         layers = tuple(
@@ -118,19 +117,17 @@ class Layer(eqx.Module):
             hidden = self.activation(self.affine(x))
         else:
             hidden = self.activation(dropconnect(self.affine, x, self.dropconnect, jax.random.fold_in(key, 0)))
-        if key is None or self.dropout is None:
-            return hidden
-        return dropout(hidden, self.dropout, key)
+        return hidden if key is None or self.dropout is None else dropout(hidden, self.dropout, key)
 
 
 class Layers(BackboneModule):
     layers: tuple[Layer, ...]
 
     def __call__(self, x: Array, key: Array | None) -> Array:
-        hidden = x.reshape(x.shape[0], -1)
+        x = x.reshape(x.shape[0], -1)
         for i, layer in enumerate(self.layers):
-            hidden = layer(hidden, None if key is None else jax.random.fold_in(key, i))
-        return hidden
+            x = layer(x, None if key is None else jax.random.fold_in(key, i))
+        return x
 
     @property
     def is_identity(self) -> bool:
