@@ -28,15 +28,11 @@ class MLP(Backbone):
     hidden : widths from the row towards the code; the decoder mirrors them. `()` is no hidden layer.
         None chooses two by the number of columns: about four times as many, within 64 and 512, then half.
     activation : of every hidden layer.
-    dropout : chance of a unit to be dropped in training, in [0, 1); the others are divided by 1 - dropout,
-        so that the expectation stays and inference changes nothing.
+    dropout : chance of a unit to be dropped in training, in [0, 1); the others are divided by 1 - dropout.
     dropconnect : chance of a weight in W to be dropped in training, in [0, 1), separately for each row; the others are
-        divided by 1 - dropconnect. For many rows of wide layers x W is drawn from the normal distribution of the same
-        mean and variance instead: `isthmus.dropping` says when, and why.
+        divided by 1 - dropconnect. For many rows of wide layers `layers/dropout.py` draws x W from a normal instead.
     ranks : of how many quantiles of a column its rank is read, 0 or at least 2. From 2 on the encoder is given beside
-        each number of a table (rows with categories, or with cells that may be missing) its rank among the rows of the
-        fit, as the quantile of a normal distribution: columns of heavy tails, or of lumps, are then resolved where
-        their values lie.
+        each number of a table its rank among the rows of the fit, as the quantile of a normal distribution.
 
     References
     ----------
