@@ -67,7 +67,7 @@ class Summary:
         return f"<b>{html.escape(self.title)}</b>{table([*self.parts.items()])}{table(self._rows())}{notes}"
 
 
-class Shown(abc.ABC):
+class Shown:
     """A model with a network inside."""
 
     @abc.abstractmethod
