@@ -30,6 +30,7 @@ PACKAGES = [
     "parts",
     "model",
     "training",
+    "onnx",
     "estimators",
     "anomaly",
     "codec",

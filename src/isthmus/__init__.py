@@ -55,6 +55,7 @@ _PLACES = {
     "explained_variance_ratio": "isthmus.analysis.explained_variance",
     "log_likelihood": "isthmus.analysis.log_likelihood",
     "odd_rows": "isthmus.analysis.odd_rows",
+    "check_onnx": "isthmus.onnx.parity",
     "pool": "isthmus.analysis.pooling",
     "report": "isthmus.reports.page",
     **dict.fromkeys(("from_pretrained", "push_to_hub"), "isthmus.hub.transfer"),

@@ -43,6 +43,7 @@ from isthmus.estimators.word_vectors import WordVectors as WordVectors
 from isthmus.hub.transfer import from_pretrained as from_pretrained
 from isthmus.hub.transfer import push_to_hub as push_to_hub
 from isthmus.layers.equinox_module import from_equinox as from_equinox
+from isthmus.onnx.parity import check_onnx as check_onnx
 from isthmus.parts import activations as activations
 from isthmus.parts import affinities as affinities
 from isthmus.parts import backbones as backbones

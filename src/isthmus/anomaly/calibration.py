@@ -114,12 +114,15 @@ class Surprise(Calibration):
         return self.share > 0
 
     def worth(self, size: np.ndarray) -> np.ndarray:
-        answer = np.zeros(size.shape)
-        for part in np.flatnonzero(self.is_used):
+        worth = []
+        for part, share in enumerate(self.share):
+            if not share:
+                worth.append(np.zeros_like(size[part]))
+                continue
             level, last = np.log(np.maximum(size[part], LEAST)), self.levels[part, -1]
-            answer[part] = np.interp(level, self.levels[part], self.surprise[part])
-            answer[part] += self.slope[part] * np.maximum(level - last, 0)
-        return answer * self.share[:, None]
+            known = np.interp(level, self.levels[part], self.surprise[part])
+            worth.append(share * (known + self.slope[part] * np.maximum(level - last, 0)))
+        return np.stack(worth)
 
     def is_sound(self) -> bool:
         rises = (np.diff(self.levels, axis=1) >= 0).all() and (np.diff(self.surprise, axis=1) >= 0).all()

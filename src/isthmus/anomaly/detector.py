@@ -15,6 +15,7 @@ from isthmus.anomaly.calibration import Means
 from isthmus.anomaly.copies import fitted_copies, see_alike
 from isthmus.anomaly.default import default_autoencoder
 from isthmus.anomaly.fitted import FittedDetector
+from isthmus.anomaly.graphs import add_detector, detector_answers
 from isthmus.anomaly.reasons import explained
 from isthmus.anomaly.row_hash import RowHashes, fold_equal_rows, row_hashes
 from isthmus.anomaly.scores import (
@@ -30,6 +31,7 @@ from isthmus.anomaly.tables import open_sources, take_rows, takeable, total_scor
 from isthmus.anomaly.thresholds import ThresholdName, ValidationScores
 from isthmus.core.coercion import short
 from isthmus.core.constraints import AnyOf, Choice, Constraint, Interval, Seed, Whole
+from isthmus.data.reader import Reader
 from isthmus.data.source import Source
 from isthmus.data.validation import check_weight
 from isthmus.errors import ModelFileError, require
@@ -40,6 +42,7 @@ from isthmus.estimators._seeds import seed_of
 from isthmus.estimators._shown import Shown
 from isthmus.estimators._sklearn import OutlierMixin
 from isthmus.estimators._validation import check_size
+from isthmus.onnx.graph import Graph
 from isthmus.storage.container import Opened
 from isthmus.storage.state import Shapes, State, compare_shapes, header_field, read_tensors
 from isthmus.training.callbacks import Callback, Callbacks, check_callbacks
@@ -288,6 +291,14 @@ class AnomalyDetector(Shown, OutlierMixin, Estimator[FittedDetector]):
             columns["is_odd"] = fitted.is_odd(score, false_discovery_rate)
             frames["score"] = pd.DataFrame(columns, index=expected.index)
         return pd.concat(frames, axis=1)
+
+    def add_to_graph(self, graph: Graph) -> Reader:
+        """Add the model to a graph, and return what is known of its tables."""
+        return add_detector(graph, self.fitted_)
+
+    def graph_answers(self, X: Any) -> dict[str, np.ndarray]:
+        """Return what the methods answer, by the names of the outputs of the graph."""
+        return detector_answers(self.fitted_, self.anomaly_score(X, per_feature=True))
 
     def check_combination(self) -> None:
         """Refuse what no parameter forbids by itself: a single row to compare with."""

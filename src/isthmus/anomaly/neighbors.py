@@ -32,10 +32,14 @@ class UsualRows:
     def has_density(self) -> bool:
         return len(self.reach) > 0
 
+    @property
+    def count(self) -> int:
+        """How many of the nearest usual rows are looked at."""
+        return min(max(self.neighbors, DENSITY if self.has_density else 0) + 1, len(self.points))
+
     @cached_property
     def _search(self) -> NearestPoints:
-        count = max(self.neighbors, DENSITY if self.has_density else 0)
-        return NearestPoints(self.points, min(count + 1, len(self.points)))
+        return NearestPoints(self.points, self.count)
 
     def settled(self) -> tuple[UsualRows, np.ndarray, np.ndarray]:
         """Return the same, which knows how dense each point lies, and distance and density of each point, [m] each.
@@ -70,11 +74,22 @@ class UsualRows:
         own : [n, d]; of usual rows that equal a row of it, one counts not, for the row of `points` that stands there.
         """
         for index, square, weight in self.nearest(points, own):
-            distance = _weighted_mean(square, weight, self.neighbors)
-            local = np.zeros_like(distance)
-            if self.has_density:
-                local = _weighted_mean(square, weight, DENSITY) / self.reach_around(index, weight)[:, None]
-            yield distance, local
+            yield self.parts_of(square, weight, self.reach[index] if self.has_density else None)
+
+    def parts_of(
+        self, square: np.ndarray, weight: np.ndarray, reach: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return what `near` yields of the nearest usual rows, [n, d] twice.
+
+        Parameters
+        ----------
+        square, weight : of these rows, as `nearest` yields them.
+        reach : theirs, [n, count]; None where none is known.
+        """
+        distance = _weighted_mean(square, weight, self.neighbors)
+        if reach is None:
+            return distance, np.zeros_like(distance)
+        return distance, _weighted_mean(square, weight, DENSITY) / _mean_reach(reach, weight)[:, None]
 
     def middle(self, points: np.ndarray, own: np.ndarray | None) -> np.ndarray:
         """Return the mean of the `neighbors` nearest usual rows of points [n, d], [n, d]; `own` as in `near`."""
@@ -95,19 +110,39 @@ class UsualRows:
             for start in range(0, len(found), at_once):
                 index = found[start : start + at_once]
                 block = slice(first + start, first + start + len(index))
-                square = np.subtract(points[block, None], self.points[index], dtype=np.float64)
-                square *= square
-                weight = self.weight[index].astype(np.float64)
-                if own is not None:
-                    is_same = (self.points[index] == own[block, None]).all(axis=2)
-                    is_first = is_same & (np.cumsum(is_same, axis=1) == 1)
-                    weight -= np.where(is_first, np.minimum(weight, 1), 0)
-                yield index, square, weight
+                own_rows = None if own is None else own[block]
+                yield index, *compare(self.points[index], self.weight[index], points[block], own_rows)
 
     def reach_around(self, index: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Return the mean reach of the `DENSITY` nearest usual rows, of those at `index` [n, count], [n]."""
-        reach = _weighted_mean(self.reach[index][..., None].astype(np.float64), weight, DENSITY)[:, 0]
-        return np.maximum(reach, LEAST)
+        return _mean_reach(self.reach[index], weight)
+
+
+def compare(
+    there: np.ndarray, weight: np.ndarray, points: np.ndarray, own: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return squared differences by column of points [n, d] to the usual rows nearest to each, and what these weigh.
+
+    They are [n, count, d] and [n, count].
+
+    Parameters
+    ----------
+    there, weight : the usual rows, [n, count, d], and the weight of each, [n, count].
+    own : as in `UsualRows.near`.
+    """
+    square = np.subtract(points[:, None], there, dtype=np.float64)
+    square *= square
+    weight = weight.astype(np.float64)
+    if own is not None:
+        is_same = (there == own[:, None]).all(axis=2)
+        is_first = is_same & (np.cumsum(is_same, axis=1) == 1)
+        weight = weight - np.where(is_first, np.minimum(weight, 1), 0)
+    return square, weight
+
+
+def _mean_reach(reach: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return the mean of `reach` [n, count] over the first `DENSITY` of the weights [n, count], [n]."""
+    return np.maximum(_weighted_mean(reach[..., None].astype(np.float64), weight, DENSITY)[:, 0], LEAST)
 
 
 def _weighted_mean(values: np.ndarray, weight: np.ndarray, mass: float) -> np.ndarray:

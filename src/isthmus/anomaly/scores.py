@@ -90,7 +90,7 @@ class NeighborScore:
         answer = fitted.reconstructed(rows)
         if len(self.points) and size <= MOST_LINEAR:
             mean, inverse = self._linear
-            points = _points(self.model, rows, self.spread[0]).astype(np.float64)
+            points = to_points(self.model, rows, self.spread[0]).astype(np.float64)
             usual = points - (points - mean) @ inverse / np.diag(inverse)
             answer = np.where(is_number, usual * self.spread[0], answer)
         columns = np.flatnonzero(~is_number)
@@ -105,7 +105,7 @@ class NeighborScore:
         """
         if not len(self.points):
             return self.model.fitted_.reconstructed(rows)
-        points = _points(self.model, rows, self.spread[0])
+        points = to_points(self.model, rows, self.spread[0])
         middle = self.usual.middle(points, points if is_own else None) * self.spread[0]
         return np.where(_are_numbers(self.model.fitted_.row), middle, rows).astype(np.float32)
 
@@ -162,7 +162,10 @@ class NeighborScore:
         is_own : whether rows may be among the usual ones: then a row does not vouch for itself.
         origin : what the rows were before cells of them were changed, [n, d]: then that row does not vouch for them.
         """
-        parts = self.parts(rows, is_unseen, is_own=is_own, origin=origin)
+        return self.added(self.parts(rows, is_unseen, is_own=is_own, origin=origin), is_unseen)
+
+    def added(self, parts: np.ndarray, is_unseen: np.ndarray | None = None) -> np.ndarray:
+        """Return what columns add to scores by the parts of these, [3, n, d], as `contributions` does."""
         size = parts.sum(axis=2)
         factor = self.calibration.worth(size) / np.where(size > 0, size, 1)
         added = np.einsum("pn,pnd->nd", factor, parts)
@@ -176,8 +179,8 @@ class NeighborScore:
         parts = np.stack([np.zeros_like(error), error, np.zeros_like(error)])
         if len(self.points):
             start = 0
-            points = _points(self.model, rows, self.spread[0])
-            own = _points(self.model, rows if origin is None else origin, self.spread[0]) if is_own else None
+            points = to_points(self.model, rows, self.spread[0])
+            own = to_points(self.model, rows if origin is None else origin, self.spread[0]) if is_own else None
             for distance, local in self.usual.near(points, own):
                 end = start + len(distance)
                 parts[0, start:end], parts[2, start:end] = distance, local
@@ -192,7 +195,7 @@ class NeighborScore:
             for model in self.models
         ]
         error: np.ndarray = np.mean(errors, axis=0) if len(errors) > 1 else errors[0]
-        return error if is_early else _doubted(self.model.fitted_.row, error)
+        return error if is_early else doubted(self.model.fitted_.row, error)
 
     def to_state(self, name: str, first: int) -> State:
         """Return what a model file holds of it, below a number, its autoencoders numbered from the `first`."""
@@ -230,7 +233,7 @@ def fit_scores(
     is_number = _are_numbers(model.fitted_.row)
     spread = np.stack([_deviation(model, rows, weight), np.ones(size)]).astype(np.float32)
     has_points = bool(neighbors) and bool(is_number.any())
-    points = _points(model, rows, spread[0]) if has_points else np.zeros((0, size), np.float32)
+    points = to_points(model, rows, spread[0]) if has_points else np.zeros((0, size), np.float32)
     near = UsualRows(points, weight[: len(points)].astype(np.float32), neighbors)
     distance = density = np.ones(1)
     if has_points:
@@ -309,19 +312,19 @@ def _are_numbers(row: Row) -> np.ndarray:
     return np.ones(row.size, bool) if row.categories is None else np.array(row.categories) == 0
 
 
-def _points(model: Reconstructor, rows: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+def to_points(model: Reconstructor, rows: np.ndarray, deviation: np.ndarray) -> np.ndarray:
     """Return scaled rows in units of their deviation, [n, d] float32; 0 for categories and missing values."""
     return np.nan_to_num(rows) * _are_numbers(model.fitted_.row) / deviation
 
 
 def _deviation(model: Reconstructor, rows: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Return the deviation of scaled rows by column, [d]; 1 where one is constant."""
-    points = _points(model, rows, np.ones(rows.shape[1], np.float32)).astype(np.float64)
+    points = to_points(model, rows, np.ones(rows.shape[1], np.float32)).astype(np.float64)
     square = np.average(np.square(points - np.average(points, axis=0, weights=weight)), axis=0, weights=weight)
     return np.where(square > LEAST**2, np.sqrt(square), 1.0)
 
 
-def _doubted(row: Row, error: np.ndarray) -> np.ndarray:
+def doubted(row: Row, error: np.ndarray) -> np.ndarray:
     """Return errors by column [n, d], −log p of categories with `SMOOTHING` about p: so it has an end."""
     if row.categories is None:
         return error

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from isthmus.cli import compress, demo, detect, fit, impute, plot, report, sample, screen, show, table, use
+from isthmus.cli import compress, demo, detect, fit, impute, onnx, plot, report, sample, screen, show, table, use
 from isthmus.errors import IsthmusError
 
 MOMENT = 0.05  # seconds
@@ -80,7 +80,7 @@ def options(
 
 COMMANDS = (
     *(fit.fit, use.transform, use.reconstruct, use.score, detect.detect, impute.impute, sample.sample, plot.plot),
-    *(report.report, compress.compress, compress.decompress),
+    *(report.report, compress.compress, compress.decompress, onnx.export, onnx.check),
     *(show.inspect, show.parts, demo.demo),
 )
 

@@ -27,10 +27,12 @@ from isthmus.codec.single import SingleRows
 from isthmus.codec.streams import TableReader, in_order, pressed
 from isthmus.codec.tolerance import Errors
 from isthmus.core.constraints import Choice, Constraint, Flag, Seed, Whole
-from isthmus.errors import InvalidData, ModelFileError, require
+from isthmus.data.reader import Reader
+from isthmus.errors import InvalidData, InvalidPart, ModelFileError, require
 from isthmus.estimators._estimator import Estimator, Estimators
 from isthmus.estimators._seeds import seed_of
 from isthmus.estimators.autoencoder import Autoencoder
+from isthmus.onnx.graph import Graph
 from isthmus.storage import state
 from isthmus.storage.container import Opened
 from isthmus.storage.files import write_file
@@ -330,6 +332,16 @@ class Codec(Estimator[FittedCodec]):
     def n_features_in_(self) -> int:
         """How many columns the table of the fit had."""
         return len(self.fitted_.form.schema)
+
+    def add_to_graph(self, graph: Graph) -> Reader:
+        """Refuse it."""
+        raise InvalidPart(
+            "a codec cannot be written as ONNX: what it gives is a stream of bytes, and a graph gives tensors."
+        )
+
+    def graph_answers(self, X: Any) -> dict[str, np.ndarray]:
+        """Return nothing: there is no graph."""
+        return {}
 
     def check_combination(self) -> None:
         """Refuse a unit without an error."""

@@ -68,6 +68,12 @@ class TableScaling:
             return self.part.apply(learned, x)
         x = x if self.row.unseen is None else np.where(self.row.is_unseen(x), np.nan, x)
         self._check_categories(x)
+        return self.scale(learned, x)
+
+    def scale(self, learned: Arrays, x: np.ndarray) -> np.ndarray:
+        """Return what `apply` does of rows [n, d] whose categories are known to be such, NaN where one is missing."""
+        if self._is_plain:
+            return self.part.apply(learned, x)
         scaled = self._map_numbers(lambda rows: self.part.apply(learned, rows), x)
         return np.where(np.isnan(x), np.nan, scaled) if self.row.may_be_missing else scaled
 
@@ -145,7 +151,7 @@ class TableScaling:
         values = function(self._columns(x))
         if self.row.is_sequence:
             return values.reshape(x.shape)
-        whole = np.array(x, np.result_type(values, x))
+        whole = x.astype(np.result_type(values, x))
         whole[:, self.numbers] = values
         return whole
 

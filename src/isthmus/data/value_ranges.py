@@ -88,7 +88,7 @@ def within(ranges: np.ndarray, rows: np.ndarray) -> np.ndarray:
     least, most = _inside(least, decimals, 1), _inside(most, decimals, -1)
     is_crossed = least > most
     least, most = np.where(is_crossed, ranges[0], least), np.where(is_crossed, ranges[1], most)
-    rows = np.asarray(rows, np.float64)
+    rows = rows.astype(np.float64)
     for places in np.unique(decimals[decimals != NOT_ROUNDED]).astype(int):
         is_so = decimals == places
         rows = np.where(is_so, np.round(rows, places), rows)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import abc
 import inspect
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar
 
+import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -21,6 +24,10 @@ from isthmus.estimators._sklearn import BaseEstimator
 from isthmus.storage import state
 from isthmus.storage.state import Storable
 
+if TYPE_CHECKING:
+    from isthmus.data.reader import Reader
+    from isthmus.onnx.graph import Graph
+
 FittedType = TypeVar("FittedType")
 MOST_ESTIMATORS = 100  # in a list
 MOST_DEPTH = 8  # of estimators inside estimators, in a file
@@ -28,6 +35,7 @@ MOST_DEPTH = 8  # of estimators inside estimators, in a file
 
 LIBRARY_NAMES = frozenset(
     (
+        *("add_to_graph", "graph_answers"),
         *("check_combination", "check_parameters", "constraints", "default_autoencoder", "describe", "from_json"),
         *("from_state", "known", "labelled_parts", "marked_rows", "networks", "open_rows", "part", "parts_for"),
         *("resolve_parts", "scaled_rows", "settings_of", "table_options", "target_type", "to_json", "to_state"),
@@ -163,6 +171,48 @@ class Estimator(BaseEstimator, Storable, Generic[FittedType]):
         """
         check_is_fitted(self)
         state.save(self, path)
+
+    def to_onnx(self, path: str | os.PathLike[str]) -> None:
+        """Write the model as an ONNX file, which `onnxruntime` computes without Python: from raw columns to answers.
+
+        A frame has one input a column, [rows]: numbers with NaN for a missing one, texts with an empty one, dates as
+        whole numbers since 1970; an array is one input `X`. The outputs are tensors: codes, reconstructions, scores,
+        the flag at the threshold, contributions, filled cells, whatever the model has. Beside it, `.parity.npz` in
+        place of the ending, stand 100 rows, drawn and none of the fit, with the model's answers: `isthmus.check_onnx`
+        compares them. A detector holds its usual rows, at most `reference`, and columns their categories.
+
+        Nothing is refused that Python would refuse: cells that are infinite or too large give what they give.
+
+        Raises
+        ------
+        InvalidPart
+            If something of the model cannot be written as ONNX; the message names it.
+        MissingExtra
+            If the extra `onnx` is not installed.
+        """
+        from isthmus.onnx import parity
+        from isthmus.onnx.graph import Graph
+
+        check_is_fitted(self)
+        graph = Graph()
+        with np.errstate(all="ignore"):  # of the examples, which stand for no numbers
+            reader = self.add_to_graph(graph)
+        inputs, table = parity.draw_table(reader)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is drawn may well be unlike the rows of the fit
+            answers = self.graph_answers(table)
+        model = graph.build({"estimator": type(self).__name__, "isthmus": version("isthmus")})
+        parity.write(
+            path, model.SerializeToString(), inputs, {graph.answer_name(name): a for name, a in answers.items()}
+        )
+
+    @abc.abstractmethod
+    def add_to_graph(self, graph: Graph) -> Reader:
+        """Add the model to a graph, from inputs to answers, and return what is known of its tables."""
+
+    @abc.abstractmethod
+    def graph_answers(self, X: Any) -> dict[str, np.ndarray]:
+        """Return what the methods of this estimator answer, by the names of the outputs of its graph."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the parameters as plain JSON values, every part resolved."""

@@ -59,6 +59,10 @@ class Fitted:
         """The network with its weights."""
         return assemble(self.skeleton, self.weights)
 
+    def model_of(self, weights: np.ndarray) -> Model:
+        """Return the network with other weights."""
+        return assemble(self.skeleton, weights)
+
     @property
     def n_components(self) -> int:
         """How many columns a code has, those known beside it included."""

@@ -28,9 +28,12 @@ from isthmus.estimators._diagnosis import diagnose_code
 from isthmus.estimators._encoder import Encoder
 from isthmus.estimators._estimator import Estimator
 from isthmus.estimators._fitted import Fitted, network_shapes, stored_facts, stored_network
+from isthmus.estimators._graphs import add_reconstructor
 from isthmus.estimators._network_parts import AutoencoderParts, StackParts
 from isthmus.estimators._seeds import seed_of
 from isthmus.model import inference
+from isthmus.onnx.graph import Graph
+from isthmus.onnx.parity import as_answers
 from isthmus.storage.container import Opened
 from isthmus.storage.state import State, header_field, read_tensors
 
@@ -351,6 +354,22 @@ class Reconstructor(Encoder, Estimator[FittedAutoencoder]):
         sampler.density(fitted)
         self._fitted = replace(fitted, sampler=sampler)
         return self
+
+    def add_to_graph(self, graph: Graph) -> Reader:
+        """Add the model to a graph, and return what is known of its tables."""
+        add_reconstructor(graph, self.fitted_)
+        return self.fitted_.reader
+
+    def graph_answers(self, X: Any) -> dict[str, np.ndarray]:
+        """Return what the methods answer, by the names of the outputs of the graph."""
+        by_column = self.reconstruction_error(X, per_feature=True)
+        return {
+            "code": self.transform(X),
+            **as_answers(self.fitted_.reader, "reconstruction", self.reconstruct(X)),
+            "score": self.score_samples(X),
+            "error": by_column.sum(axis=1),
+            "error_by_column": by_column,
+        }
 
     def to_state(self) -> State:
         """Return all that a file must hold of this estimator."""

@@ -16,13 +16,16 @@ from sklearn.utils.class_weight import compute_sample_weight
 from isthmus.contracts import Likelihood
 from isthmus.core.coercion import short
 from isthmus.core.constraints import Constraint, is_number
+from isthmus.data.reader import Reader
 from isthmus.data.validation import check_labels, check_weight, is_missing
 from isthmus.errors import InvalidData, require
 from isthmus.estimators._device import on_device
+from isthmus.estimators._graphs import add_supervised
 from isthmus.estimators._run import FitOptions
 from isthmus.estimators._sklearn import ClassifierMixin
 from isthmus.estimators._supervised import SUPERVISED, FittedSupervised, Supervised, Targets
 from isthmus.estimators._targets import ClassTarget, Target, are_classes, plain_classes
+from isthmus.onnx.graph import Graph
 from isthmus.training.callbacks import Callbacks, check_callbacks
 
 
@@ -180,6 +183,24 @@ class NetworkClassifier(ClassifierMixin, Supervised):
         if len(known) == 1:
             return known[0][share.argmax(axis=1)]
         return _stack_columns([classes[own.argmax(axis=1)] for classes, own in zip(known, share, strict=True)])
+
+    def add_to_graph(self, graph: Graph) -> Reader:
+        """Add the model to a graph, and return what is known of its tables."""
+        _, expected = add_supervised(graph, self.fitted_)
+        target = _target_of(self.fitted_)
+        shares = [_normalize(share) for share in target.shares(expected)]
+        for end, share, classes in zip(_ends(shares), shares, target.classes, strict=True):
+            graph.output(f"probability{end}", share, "of each class, in their order")
+            graph.output(f"class{end}", graph.look_up(classes, share.argmax(axis=1)), "the most probable one")
+        return self.fitted_.reader
+
+    def graph_answers(self, X: Any) -> dict[str, np.ndarray]:
+        """Return what the methods answer, by the names of the outputs of the graph."""
+        share, answers = self.predict_proba(X), {"code": self.transform(X)}
+        shares = share if isinstance(share, list) else [share]
+        for end, own, classes in zip(_ends(shares), shares, _target_of(self.fitted_).classes, strict=True):
+            answers |= {f"probability{end}": own, f"class{end}": classes[own.argmax(axis=1)]}
+        return answers
 
     def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """Return the share of rows whose class is right, for several outputs all of them.
@@ -349,6 +370,11 @@ def _place_among(labels: np.ndarray, classes: np.ndarray, known: np.ndarray) -> 
             f"{', …' if len(known) > 12 else ''}); got {unknown!r} (row {row})."
         )
     return labels, known
+
+
+def _ends(outputs: Sequence[Any]) -> list[str]:
+    """Return what the names of answers end in, for one output nothing."""
+    return [f".{place}" for place in range(len(outputs))] if len(outputs) > 1 else [""]
 
 
 def _normalize(share: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from sklearn.base import OneToOneFeatureMixin, clone
 
 from isthmus.core.constraints import Constraint, Interval, Seed, Whole, is_finite, is_number, is_whole
 from isthmus.core.memory import require_memory
+from isthmus.data.reader import Reader
 from isthmus.data.source import Source
 from isthmus.data.sources import open_table
 from isthmus.data.tokens import are_texts
@@ -24,11 +25,14 @@ from isthmus.estimators._device import on_device
 from isthmus.estimators._estimator import Estimator, Estimators
 from isthmus.estimators._fill_calibration import FillCalibration, calibration_shapes, stored_calibration
 from isthmus.estimators._fill_judge import Judge, judge_fills
+from isthmus.estimators._graphs import add_imputer
 from isthmus.estimators._hidden_cells import RANKS
 from isthmus.estimators._seeds import seed_of
 from isthmus.estimators._shown import Shown
 from isthmus.estimators._sklearn import TransformerMixin
 from isthmus.estimators.autoencoder import Autoencoder
+from isthmus.onnx.graph import Graph
+from isthmus.onnx.parity import as_answers
 from isthmus.storage.container import Opened
 from isthmus.storage.state import State, compare_shapes, header_field, load_state, named_state
 from isthmus.training.callbacks import Callbacks, check_callbacks
@@ -304,6 +308,16 @@ class Imputer(Shown, OneToOneFeatureMixin, TransformerMixin, Estimator[FittedImp
         One of a category that the fit has not had is not missing, and one of a column that is left out is not filled.
         """
         return self._open(X)[2]
+
+    def add_to_graph(self, graph: Graph) -> Reader:
+        """Add the model to a graph, and return what is known of its tables."""
+        add_imputer(graph, self.fitted_)
+        return self.autoencoder_.fitted_.reader
+
+    def graph_answers(self, X: Any) -> dict[str, np.ndarray]:
+        """Return what the methods answer, by the names of the outputs of the graph."""
+        filled = as_answers(self.autoencoder_.fitted_.reader, "filled", self.transform(X))
+        return filled | {"is_missing": self.missing(X)}
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

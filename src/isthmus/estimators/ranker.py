@@ -13,12 +13,15 @@ from sklearn.metrics import ndcg_score
 
 from isthmus.contracts import Likelihood
 from isthmus.core.constraints import Constraint
+from isthmus.data.reader import Reader
 from isthmus.data.validation import check_targets, check_weight, is_missing
 from isthmus.errors import InvalidData, require
 from isthmus.estimators._device import on_device
+from isthmus.estimators._graphs import add_supervised
 from isthmus.estimators._run import FitOptions
 from isthmus.estimators._supervised import SUPERVISED, Supervised, Targets
 from isthmus.estimators._targets import RankTarget, Target
+from isthmus.onnx.graph import Graph
 from isthmus.training.callbacks import Callbacks, check_callbacks
 
 
@@ -122,6 +125,16 @@ class NetworkRanker(Supervised):
         """Return the score of each row, [n]: higher comes first; scores compare within a group."""
         fitted = self.fitted_
         return fitted.expect(self.open_rows(X), 1)[:, 0]
+
+    def add_to_graph(self, graph: Graph) -> Reader:
+        """Add the model to a graph, and return what is known of its tables."""
+        _, expected = add_supervised(graph, self.fitted_)
+        graph.output("prediction", expected[:, 0], "what `predict` returns")
+        return self.fitted_.reader
+
+    def graph_answers(self, X: Any) -> dict[str, np.ndarray]:
+        """Return what the methods answer, by the names of the outputs of the graph."""
+        return {"code": self.transform(X), "prediction": self.predict(X)}
 
     def score(self, X: Any, y: Any, groups: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Return the mean over groups of the normalised discounted cumulative gain, in [0, 1]: higher is better.

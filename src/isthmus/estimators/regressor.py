@@ -14,15 +14,18 @@ from sklearn.metrics import r2_score
 
 from isthmus.contracts import Likelihood
 from isthmus.core.constraints import Constraint
+from isthmus.data.reader import Reader
 from isthmus.data.validation import check_targets, check_weight
 from isthmus.errors import InvalidData, InvalidPart, require
 from isthmus.estimators._device import on_device
+from isthmus.estimators._graphs import add_supervised
 from isthmus.estimators._run import FitOptions
 from isthmus.estimators._sklearn import RegressorMixin
 from isthmus.estimators._supervised import SUPERVISED, Supervised, Targets
 from isthmus.estimators._targets import NumberTarget, Target
 from isthmus.estimators.predictive_distribution import Distribution
 from isthmus.model import inference
+from isthmus.onnx.graph import Graph
 from isthmus.training.callbacks import Callbacks, check_callbacks
 
 TINY = 1e-140  # of a target: below, squares lose digits
@@ -141,6 +144,18 @@ class NetworkRegressor(RegressorMixin, Supervised):
         source = self.open_rows(X)
         expected = target.unscale(fitted.expect(source, len(target.center))).astype(source.dtype)
         return expected[:, 0] if target.is_flat else expected
+
+    def add_to_graph(self, graph: Graph) -> Reader:
+        """Add the model to a graph, and return what is known of its tables."""
+        _, expected = add_supervised(graph, self.fitted_)
+        target = _numbers_of(self.fitted_.target)
+        predicted: Any = target.unscale(expected)
+        graph.output("prediction", predicted[:, 0] if target.is_flat else predicted, "what `predict` returns")
+        return self.fitted_.reader
+
+    def graph_answers(self, X: Any) -> dict[str, np.ndarray]:
+        """Return what the methods answer, by the names of the outputs of the graph."""
+        return {"code": self.transform(X), "prediction": self.predict(X)}
 
     def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """Return R², of several outputs the mean of theirs, each over the rows in which it is known.

@@ -15,13 +15,15 @@ import scipy.stats
 from isthmus.contracts import Backbone, Corruption, Likelihood, Optimizer, Penalty
 from isthmus.core.coercion import short
 from isthmus.core.constraints import Choice, Constraint, Flag, Interval, ManyParts, OnePart, Whole
+from isthmus.data.reader import Reader
 from isthmus.data.tokens import check_words, counts, most_frequent, number_tokens, split, texts_of
-from isthmus.errors import InvalidData, ModelFileError, require, suggestion
+from isthmus.errors import InvalidData, InvalidPart, ModelFileError, require, suggestion
 from isthmus.estimators._cooccurrence import cooccurrence, pointwise_information
 from isthmus.estimators._estimator import Estimator
 from isthmus.estimators._fitted import UNSAVED
 from isthmus.estimators._training import TRAINING
 from isthmus.estimators.autoencoder import Autoencoder
+from isthmus.onnx.graph import Graph
 from isthmus.storage.container import Opened, check_header
 from isthmus.storage.state import Shapes, State, header_field, read_tensors
 from isthmus.training.callbacks import Callbacks
@@ -298,6 +300,16 @@ class WordVectors(Estimator[FittedVectors]):
             raise ModelFileError(f"{stored.path} is damaged: expected counts, the largest first, in counts.")
         model._fitted = FittedVectors(model.to_json(), words, times.astype(np.int64), np.array(tensors["vectors"]))
         return model
+
+    def add_to_graph(self, graph: Graph) -> Reader:
+        """Refuse it."""
+        raise InvalidPart(
+            "word vectors cannot be written as ONNX: they are no function of a table. Write `vectors_` and `words_`."
+        )
+
+    def graph_answers(self, X: Any) -> dict[str, np.ndarray]:
+        """Return nothing: there is no graph."""
+        return {}
 
     def check_combination(self) -> None:
         """Raise `InvalidPart` for a likelihood that cannot explain the rows of the weighting."""

@@ -32,7 +32,7 @@ class EquinoxModule(BackboneModule):
             module = eqx.nn.inference_mode(module)
         if key is None or not self.takes_key:
             return jax.vmap(module)(x)
-        return jax.vmap(lambda row, own: module(row, key=own))(x, jax.random.split(key, len(x)))
+        return jax.vmap(lambda row, own: module(row, key=own))(x, jax.random.split(key, x.shape[0]))
 
 
 def from_equinox(module: Callable[..., Any]) -> BackboneModule:

@@ -207,7 +207,8 @@ class Generated(BackboneModule):
         if tasks is None:
             return self._row_by_row(condition[:, None], x, key)
         task = jnp.clip(jnp.round(condition).astype(jnp.int32), 0, len(tasks) - 1)
-        by_task = len(tasks) <= len(x)
+        rows = x.shape[0]
+        by_task = isinstance(rows, int) and len(tasks) <= rows  # else the number is free, as in an exported graph
         return self._task_by_task(tasks, task, x, key) if by_task else self._row_by_row(tasks[task], x, key)
 
     def _row_by_row(self, conditions: Array, x: Array, key: Array | None) -> Array:
@@ -218,7 +219,8 @@ class Generated(BackboneModule):
 
         keys = None if key is None else jax.random.split(key, len(x))
         at_once = max(MOST_NUMBERS // max(self.hypernetwork.numbers_held, 1), 1)
-        if at_once >= len(x):
+        rows = x.shape[0]
+        if not isinstance(rows, int) or at_once >= rows:
             return jax.vmap(run_row)(conditions, x, keys)
         return jax.lax.map(lambda row: run_row(*row), (conditions, x, keys), batch_size=at_once)
 

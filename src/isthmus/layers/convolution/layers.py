@@ -83,7 +83,7 @@ def columns(x: Array, window: Window) -> Array:
 def by_rows(function: Callable[[Array], Array], x: Array, cells: int) -> Array:
     """Return `function` of `x`, of as many rows at a time as have at most `CELLS` cells; `cells` has each."""
     rows, most = x.shape[0], max(CELLS // cells, 1)
-    if rows <= most:
+    if not isinstance(rows, int) or rows <= most:  # where the number is free, as in an exported graph, all at once
         return function(x)
     size = max(count for count in range(1, most + 1) if rows % count == 0)
     # Computed again for the gradient: that is faster than to write them to memory and read them again.

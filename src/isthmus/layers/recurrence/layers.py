@@ -113,8 +113,10 @@ def scan(step: Cell, drive: Array, steps: int, mask: Array | None = None, revers
 
     start = step.start(drive.shape[-2])
     given = (None if is_same else drive, mask)
-    end, every = jax.lax.scan(after, start, given, length=steps, reverse=reverse, unroll=UNROLL)
-    return States(every, end[0])
+    if reverse:  # turned round by hand: ONNX has no loop that goes backwards
+        given = jax.tree.map(lambda array: jnp.flip(array, axis=0), given)
+    end, every = jax.lax.scan(after, start, given, length=steps, unroll=UNROLL)
+    return States(jnp.flip(every, axis=0) if reverse else every, end[0])
 
 
 def mean(states: States, mask: Array | None) -> Array:

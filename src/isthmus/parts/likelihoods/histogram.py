@@ -84,10 +84,10 @@ class HistogramHead(Head):
     def __call__(self, features: Array) -> Outcome:
         logit = self.logit(features)  # [n, bins · d]
         columns = self.edges.shape[0] - logit.shape[-1]
-        by_bin = jnp.swapaxes(logit.reshape(len(logit), -1, columns), -1, -2)
+        by_bin = jnp.swapaxes(logit.reshape(logit.shape[0], -1, columns), -1, -2)
         ends = self.edges.reshape(-1, columns).T
         return HistogramOutcome(
             jax.nn.log_softmax(by_bin, axis=-1),
-            jnp.broadcast_to(ends, (len(logit), *ends.shape)),
-            jnp.broadcast_to(self.smoothing, len(logit)),
+            jnp.broadcast_to(ends, (logit.shape[0], *ends.shape)),
+            jnp.broadcast_to(self.smoothing, (logit.shape[0],)),
         )

@@ -83,7 +83,7 @@ class MixtureHead(Head):
 
     def __call__(self, features: Array) -> Outcome:
         center, spread, share = (
-            flat.reshape(len(flat), self.components, -1)
+            flat.reshape(flat.shape[0], self.components, -1)
             for flat in (self.center(features) + self.start, self.spread(features), self.share(features))
         )
         log_share = jax.nn.log_softmax(jnp.mean(share, axis=-1), axis=-1)
