@@ -64,7 +64,7 @@ def of_peers(x: np.ndarray, frame: Any, kind: np.ndarray) -> dict[str, Callable[
         (StandardScaler(), [name for name in names if name.startswith("number")]),
         (OneHotEncoder(), [name for name in names if name.startswith("category")]),
     )
-    copier = make_pipeline(StandardScaler(), MLPRegressor((64, 32), max_iter=20)).fit(x, x)
+    copier = make_pipeline(StandardScaler(), MLPRegressor(hidden_layer_sizes=(64, 32), max_iter=20)).fit(x, x)
     judge = make_pipeline(StandardScaler(), MLPClassifier((64, 32), max_iter=20)).fit(x, kind)
     judge_of_frames = make_pipeline(cells, MLPClassifier((64, 32), max_iter=20)).fit(frame, kind)
     forest, near = IsolationForest(random_state=0).fit(x), NearestNeighbors(n_neighbors=3).fit(x)

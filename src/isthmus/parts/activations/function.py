@@ -17,7 +17,7 @@ class Function(Activation):
 
     Parameters
     ----------
-    called : its name there.
+    called : its name there; `silu` where nothing is said.
 
     References
     ----------
@@ -44,7 +44,7 @@ class Function(Activation):
         "silu",
         "soft_sign",
         "squareplus",
-    ]
+    ] = "silu"
     gain = 2**0.5
 
     def __call__(self, x: Array) -> Array:
