@@ -1,10 +1,6 @@
 """`export` writes an ONNX file, and `check` says whether a runtime answers as the model did."""
 
 import numpy as np
-import pytest
-
-pytest.importorskip("onnxruntime")
-pytest.importorskip("jax2onnx")
 
 
 def test_a_model_is_exported_and_checked(call, refused, trained):

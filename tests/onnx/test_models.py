@@ -1,6 +1,7 @@
 """A runtime answers as the model does: for every estimator, every kind of column and every part of a network."""
 
 import numpy as np
+import onnxruntime
 import pandas as pd
 import pytest
 
@@ -18,12 +19,8 @@ from isthmus import (
     StackedAutoencoder,
     WordVectors,
 )
+from isthmus.onnx.graph import Graph
 from tiny import X, autoencoder
-
-onnxruntime = pytest.importorskip("onnxruntime")
-pytest.importorskip("jax2onnx")
-
-from isthmus.onnx.graph import Graph  # noqa: E402 -- where the extra is installed
 
 GAPS = np.where(np.arange(300).reshape(60, 5) % 11 == 3, np.nan, X)
 IMAGES = np.random.default_rng(1).random((20, 1, 8, 8))
@@ -78,13 +75,7 @@ EXPORTED = {
     "scalings": lambda name: untrained(scaling=name),
     "likelihoods": lambda name: untrained(likelihood=name, scaling="minmax"),
 }
-ELSEWHERE = {
-    "function",
-    "codes",
-    "listwise",
-    "pairwise",
-    "columns",
-}  # what needs an argument, texts, an order, a mixed table
+ELSEWHERE = {"codes", "listwise", "pairwise", "columns"}  # what needs texts, an order, a mixed table
 PARTS = [(kind, name) for kind in EXPORTED for name in isthmus.part_names(kind) if name not in ELSEWHERE]
 BACKBONES = {
     "recurrent": ("recurrent((3,))", SERIES),
@@ -145,6 +136,9 @@ def test_a_file_that_answers_otherwise_is_told(tmp_path):
     assert max(agreement.difference, key=agreement.difference.get) == "score"
     path.write_bytes(b"no graph")
     with pytest.raises(ModelFileError, match=r"model\.onnx is no model that its rows fit"):
+        isthmus.check_onnx(path)
+    np.savez_compressed(beside, bomb=np.zeros(2**25 + 1))
+    with pytest.raises(ModelFileError, match="they take more than 268,435,456 bytes"):
         isthmus.check_onnx(path)
     beside.write_bytes(b"no rows")
     with pytest.raises(ModelFileError, match="holds no rows that can be read"):

@@ -1,14 +1,11 @@
 """What NumPy's functions become in a graph gives in a runtime what NumPy gives."""
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from isthmus import InvalidPart
-
-onnxruntime = pytest.importorskip("onnxruntime")
-pytest.importorskip("onnx")
-
-from isthmus.onnx.graph import Graph  # noqa: E402 -- where the extra is installed
+from isthmus.onnx.graph import Graph
 
 TABLE = np.array([[-3.0, 0.0, 2.0], [1.0, 1.0, np.nan], [2.5, 9.0, 4.0], [4.0, -1.0, 1.0]])
 KNOTS = np.array([0.0, 1.0, 1.0, 2.5, 4.0])  # one place twice: a step

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +23,8 @@ from isthmus.storage.files import write_file
 DRAWN = 100  # rows
 MISSING = 0.05  # of the cells, where some may be
 NEW = "a category that the fit has not had"
-TOLERANCE = 1e-5  # of a number, beside the largest of its output
-NEAR = 1e-6  # of a threshold: where a score is so near, the flag may differ
+TOLERANCE = 1e-5  # of a number, relative
+MOST_BYTES = 2**28  # of the rows, unpacked: a file that claims more holds no hundred rows
 INPUT, ANSWER = "input:", "answer:"  # in the file
 
 
@@ -114,8 +115,8 @@ def check_onnx(path: str | os.PathLike[str]) -> Agreement:
 
     Returns
     -------
-    by output the largest relative difference, beside the largest number of the output, and of texts and flags the share
-    that differs; flags of rows within 1e-6 of the threshold do not count. `holds` says whether none is above 1e-5.
+    by output the largest difference of numbers, relative to the number or, where that is larger, to the median of its
+    output; of texts and flags the share that differs. `holds` says whether none is above 1e-5.
 
     Raises
     ------
@@ -127,6 +128,9 @@ def check_onnx(path: str | os.PathLike[str]) -> Agreement:
         if not file.is_file():
             raise ModelFileError(no_file(file))
     try:
+        with zipfile.ZipFile(beside) as packed:
+            if sum(entry.file_size for entry in packed.infolist()) > MOST_BYTES:
+                raise ValueError(f"they take more than {MOST_BYTES:,} bytes")
         with np.load(beside, allow_pickle=False) as stored:
             held = {name: stored[name] for name in stored.files}
     except Exception as error:
