@@ -51,6 +51,14 @@ def test_no_row_and_one_row(kept: Codec, table: pd.DataFrame) -> None:
         pd.testing.assert_frame_equal(kept.decompress(kept.compress(table[:n])), table[:n])
 
 
+@pytest.mark.parametrize("name", ["text", "noise"])
+def test_a_column_that_is_missing_in_all_rows_is_of_any_type(kept: Codec, table: pd.DataFrame, name: str) -> None:
+    """An object column of None, or one without rows, has no type in Arrow."""
+    few = table[:3].assign(**{name: pd.Series([None] * 3, dtype=object)})
+    for lacking in (few, few[:0]):
+        pd.testing.assert_frame_equal(kept.decompress(kept.compress(lacking)), lacking)
+
+
 def test_rows_are_written_one_by_one(kept: Codec, table: pd.DataFrame) -> None:
     rows = kept.compress_rows(table[:80])
     assert sum(map(len, rows)) / len(rows) < 9  # of them 2 + 4 for the checksum and the noise

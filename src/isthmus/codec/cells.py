@@ -30,6 +30,13 @@ class Cells:
         """Return the rows at these places."""
         return Cells(self.values[places], self.is_null[places])
 
+    def stored_as(self, dtype: np.dtype | None) -> Cells:
+        """Return the same, of a column in which all is missing in the type of another one; None for texts."""
+        kind = np.dtype(object) if dtype is None else dtype
+        if self.values.dtype == kind or not self.is_null.all():
+            return self
+        return Cells(np.full(len(self), b"" if dtype is None else np.zeros((), kind), kind), self.is_null)
+
     @property
     def size(self) -> int:
         """How many bytes the values take in memory."""

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from isthmus.codec.blocks import Blocks
 from isthmus.codec.cells import Cells
@@ -105,7 +106,8 @@ class FittedCodec:
         expected, given = storage_types(self.form.schema), storage_types(form.schema)
         places = [names.index(name) for name in known]
         for name, place, dtype in zip(known, places, expected, strict=True):
-            if given[place] != dtype:
+            is_missing = pa.types.is_null(form.schema.field(name).type)  # in all rows: of any type, as Arrow has it
+            if given[place] != dtype and not is_missing:
                 was, now = self.form.schema.field(name).type, form.schema.field(name).type
                 raise InvalidData(f"column {name!r}: expected values of type {was}, as at the fit; got {now}.")
         return places

@@ -13,7 +13,7 @@ from isthmus.codec.cells import Cells, concatenate
 from isthmus.codec.codes import code_cells
 from isthmus.codec.container import MOST_BLOCK, MOST_ROW, Stream, chosen_blocks, write_stream
 from isthmus.codec.fitted import FittedCodec
-from isthmus.codec.forms import Form
+from isthmus.codec.forms import Form, storage_types
 from isthmus.codec.methods import zip_bytes
 from isthmus.codec.plain import PlainCodec, plain_codec
 from isthmus.errors import InvalidData, ModelFileError
@@ -36,7 +36,8 @@ def in_order(codec: AnyCodec, form: Form, block: Sequence[Cells]) -> list[Cells]
     """Return a block of a table of a form with its columns in the order of a codec, after those of codes."""
     model = codec.autoencoder if isinstance(codec, FittedCodec) else None
     code = [] if model is None else code_cells(model, form, block)
-    return [*code, *(block[place] for place in codec.places(form))]
+    types = storage_types(codec.form.schema)
+    return [*code, *(block[place].stored_as(kind) for place, kind in zip(codec.places(form), types, strict=True))]
 
 
 def pieces(codec: AnyCodec, cells: Sequence[Cells]) -> Iterator[Piece]:
