@@ -15,7 +15,9 @@ from isthmus.errors import InvalidData
 from isthmus.estimators._reconstructor import Reconstructor
 
 
-def odd_rows(model: Any, X: Any, n: int | None = None, reasons: int = 3) -> pd.DataFrame:
+def odd_rows(
+    model: Any, X: Any, n: int | None = None, reasons: int = 3, *, false_discovery_rate: float | None = None
+) -> pd.DataFrame:
     """Return the oddest rows of a table, the oddest first, and the columns that make them so.
 
     Parameters
@@ -24,6 +26,7 @@ def odd_rows(model: Any, X: Any, n: int | None = None, reasons: int = 3) -> pd.D
     X : a table; of texts the columns are words.
     n : how many rows; None takes all of them, in their order.
     reasons : how many columns of each row.
+    false_discovery_rate : how a detector flags rows, as in its `predict`: by those that are returned together.
 
     Returns
     -------
@@ -57,7 +60,9 @@ def odd_rows(model: Any, X: Any, n: int | None = None, reasons: int = 3) -> pd.D
         score = model.anomaly_score(table) if model is not network else network.reconstruction_error(table)
         places = np.argsort(-score, kind="stable")[:n]
         table = take_rows(table, places)
-    scores, added, expected = _of_detector(model, table) if model is not network else _of_network(network, table)
+    is_detector = model is not network
+    found = _of_detector(model, table, false_discovery_rate) if is_detector else _of_network(network, table)
+    scores, added, expected = found
     values = _frame(network.open_rows(table).whole(), added)
     rows = pd.concat([pd.DataFrame({"row": places}), scores], axis=1)
     whole = np.where(rows["anomaly_score"] > 0, rows["anomaly_score"], 1)  # to a score of 0 no column adds
@@ -71,9 +76,11 @@ def odd_rows(model: Any, X: Any, n: int | None = None, reasons: int = 3) -> pd.D
     return rows
 
 
-def _of_detector(detector: AnomalyDetector, table: Any) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+def _of_detector(
+    detector: AnomalyDetector, table: Any, rate: float | None
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Return scores, what columns add to them, and what was expected, frames of the same rows."""
-    explained = detector.explain(table, with_scores=True)
+    explained = detector.explain(table, with_scores=True, false_discovery_rate=rate)
     return explained["score"].reset_index(drop=True), explained["contribution"], explained["expected"]
 
 

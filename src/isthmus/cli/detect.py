@@ -14,7 +14,6 @@ from isthmus.cli.steps import read_steps
 from isthmus.cli.use import load_kind
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
     from isthmus import AnomalyDetector
@@ -118,54 +117,12 @@ def report(
     Its number; columns that are not learned, as ids, and `further` ones [n]; its score, p-value and flag; and of the
     columns that add most to the score their names, shares, values and expected values, these as texts.
     """
-    import numpy as np
-    import pandas as pd
-
-    explained = detector.explain(X, with_scores=True, false_discovery_rate=false_discovery_rate)
-    added, expected = explained["contribution"], explained["expected"]
-    scores = explained["score"].reset_index(drop=True)
-    score = scores["anomaly_score"].to_numpy()
-    whole = np.where(score > 0, score, 1)  # the most usual rows score 0, to which no column adds
     read: Any = detector.models_[0].open_rows(X)
+    rows = isthmus.odd_rows(detector, X, reasons=REASONS, false_discovery_rate=false_discovery_rate)
     ids = {} if not read.row.ignored else read.ignored().to_pandas().to_dict("series")
-    rows = pd.DataFrame({"row": np.arange(len(score))})
-    for name, values in (ids | further).items():
-        rows[f"{name}_of_table" if name in (*rows, *scores, *series.WHY) else name] = values
-    rows = pd.concat([rows, scores], axis=1)
-    table = read.whole()
-    if not isinstance(table, pd.DataFrame):  # an array, whose rows may have several axes
-        table = pd.DataFrame(np.reshape(table, (len(score), -1)), columns=added.columns)
-    order = np.argsort(-added.to_numpy(), axis=1, kind="stable")
-    names = np.asarray(added.columns, dtype=object).astype(str)
-    for place in range(min(REASONS, len(names))):
-        chosen, number = order[:, place], place + 1
-        rows[f"column_{number}"] = names[chosen]
-        rows[f"share_{number}"] = np.take_along_axis(added.to_numpy(), order, axis=1)[:, place] / whole
-        rows[f"value_{number}"] = _cells(table[list(added.columns)], chosen)
-        rows[f"expected_{number}"] = _cells(expected, chosen)
+    for place, (name, values) in enumerate((ids | further).items(), 1):
+        rows.insert(place, f"{name}_of_table" if name in (*rows, *series.WHY) else name, values)
     return rows
-
-
-def _cells(frame: pd.DataFrame, places: np.ndarray) -> np.ndarray:
-    """Return of each row the cell at a place [n], as a text; None where it is missing."""
-    import numpy as np
-
-    texts = np.full(len(places), None, object)
-    for place in np.unique(places):
-        rows = np.flatnonzero(places == place)
-        texts[rows] = [_text(value) for value in frame.iloc[rows, place]]
-    return texts
-
-
-def _text(value: Any) -> str | None:
-    import numpy as np
-    import pandas as pd
-
-    if pd.isna(value):
-        return None
-    if isinstance(value, float | np.floating):
-        return f"{value:.{7 if isinstance(value, np.float32) else 15}g}"
-    return str(value).removesuffix(" 00:00:00") if isinstance(value, pd.Timestamp) else str(value)
 
 
 def _train(
