@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 FOLDER = Path(__file__).parents[1] / "docs" / "lectures"
@@ -46,3 +47,7 @@ def test_the_lines_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names_so_far: dict[str, object] = {}
     for snippet in snippets(PAGES["en"]):
         exec(compile(snippet, "en.md", "exec"), names_so_far)  # noqa: S102 -- it is our own page
+    filled, holes = (np.asarray(names_so_far[name]) for name in ("filled", "holes"))
+    assert np.isfinite(filled).all()
+    assert (filled[~np.isnan(holes)] == holes[~np.isnan(holes)]).all()
+    assert np.shape(names_so_far["Z"]) == (60, 2)

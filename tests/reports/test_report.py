@@ -159,6 +159,14 @@ def test_models_and_tables_of_all_kinds_have_a_report(tmp_path):
         assert ("scores" in said) == (y is None)
 
 
+@pytest.mark.parametrize("rows", [X[:1], np.repeat(X[:1], 3, axis=0), X[:2]])
+def test_few_rows_and_equal_ones_have_a_report(rows, tmp_path):
+    model = autoencoder(bottleneck=3).fit(X)
+    for one in (model, isthmus.AnomalyDetector(model).fit(X)):
+        isthmus.report(one, rows, tmp_path / "report.html")
+        assert json.loads(Page(tmp_path / "report.html").json)["n_rows"] == len(rows)
+
+
 def test_a_large_table_has_a_small_report(tmp_path):
     wide = np.random.default_rng(0).normal(size=(6000, 300)).astype(np.float32)
     model = autoencoder(max_epochs=0).fit(wide)

@@ -1,24 +1,9 @@
-"""The libraries of the extra `codec`, imported when they are used: a model of another kind loads without them."""
+"""The libraries of the extra `codec`."""
 
-from __future__ import annotations
+from functools import partial
 
-import functools
-import importlib
-from typing import Any
+from isthmus.core import extras
 
-from isthmus.errors import MissingExtra
-
-
-@functools.cache
-def library(name: str) -> Any:
-    """Return a module of the extra.
-
-    Raises
-    ------
-    MissingExtra
-        If it is not installed.
-    """
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise MissingExtra("a codec needs constriction, pcodec and zstandard: pip install 'isthmus[codec]'") from error
+library = partial(
+    extras.library, needed="a codec needs constriction, pcodec and zstandard: pip install 'isthmus[codec]'"
+)

@@ -176,7 +176,8 @@ def _plane(code: np.ndarray) -> tuple[np.ndarray, float]:
     centred = code - code.mean(axis=0)
     _, size, axes = np.linalg.svd(centred, full_matrices=False)
     total = np.square(size).sum()
-    return centred @ axes[:2].T, float(np.square(size[:2]).sum() / total) if total > 0 else 1.0
+    axes = np.pad(axes[:2], [(0, 2 - len(axes[:2])), (0, 0)])  # a single row has one only
+    return centred @ axes.T, float(np.square(size[:2]).sum() / total) if total > 0 else 1.0
 
 
 def _filled(imputer: Any, table: Any, frame: pd.DataFrame) -> dict[str, Any]:
