@@ -22,6 +22,7 @@ REACH = 11 * UNIT  # of the sum of them, on either side
 CHANCE = 1 << 16  # for 1.0
 WEIGHT = 1 << 16  # for 1.0
 PRIOR = Decimal("0.4")  # seen of either bit beforehand
+ONE_MORE = np.uint16(1)  # of the type of the counts: `np.add.at` is thirty times as fast then
 LIMIT = 1000  # of a count; then both are halved
 MODELED = 10  # bits below the first one that contexts tell; those below are as good as uniform
 MOST_LEVELS = 62  # bits of a number
@@ -113,7 +114,7 @@ class Mixer:
         errors = bits * CHANCE - chances
         self._learn(sets, level, errors[:, None] * odds)
         seen = slots + bits[:, None]
-        np.add.at(self._counts, seen.ravel(), 1)
+        np.add.at(self._counts, seen.ravel(), ONE_MORE)
         full = self._counts[seen] > LIMIT
         if full.any():
             halved = np.unique(slots[full])
