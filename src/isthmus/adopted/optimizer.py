@@ -18,6 +18,7 @@ class OwnOptimizer(Own, Optimizer, abstract=True):
     """A transformation of gradients whose updates are added to the weights, its learning rate and sign inside."""
 
     held: Any
+    takes_blocks = False  # nothing says that it does
     learning_rate = 1.0
 
     @property

@@ -273,6 +273,7 @@ class Optimizer(Part, kind="optimizers"):
     """How the weights learn: by one step a batch (`direction`), or in rounds over all rows (`round`)."""
 
     full_batch: ClassVar[bool] = False
+    takes_blocks: ClassVar[bool] = True  # it does the same to weights in several arrays as in one
     learning_rate: float | Schedule = 1.0
 
     def check_contract(self) -> None:

@@ -17,8 +17,9 @@ from jaxtyping import Array
 
 from isthmus.contracts import LAST_STEP, Batch, KnownCategories, Links, Optimizer, Schedule, at
 from isthmus.core.effort import Suited
-from isthmus.core.parameter_specs import assemble, fill_specs, join_weights, split_weights, weight_range
+from isthmus.core.parameter_specs import assemble, fill_specs, weight_range
 from isthmus.core.programs import compiled
+from isthmus.core.weight_blocks import Blocks, arrays_of, blocks_of, flat_of, has_large, joined_as
 from isthmus.data.device_table import DeviceTable
 from isthmus.model.model import Model
 from isthmus.training.objective import LossTerms, Plan, loss, start_memory
@@ -100,10 +101,32 @@ def epoch(
         def step(i: Array, carry: tuple[TrainingState, _Sums]) -> tuple[TrainingState, _Sums]:
             return _step(*carry, i, order, key, factor, model, plan, table)
 
-        end, sums = jax.lax.fori_loop(0, batches, step, (state, _nothing(model, plan, table, order, state)))
-        return end, _result(state.weights, end.weights, sums)
+        begin = _in_blocks(state, model, plan)
+        end, sums = jax.lax.fori_loop(0, batches, step, (begin, _nothing(model, plan, table, order, state)))
+        after = _flat(end, state, model)
+        return after, _result(state.weights, after.weights, sums)
 
     return _over_starts(run_start, order.shape[0])(state, order, key, factor)
+
+
+def _in_blocks(state: TrainingState, model: Model, plan: Plan) -> TrainingState:
+    """Return a state whose weights, and what the optimizer remembers of them, lie in blocks, where that is faster."""
+    if plan.discriminator is not None or not plan.optimizer.takes_blocks or not has_large(model):
+        return state
+
+    def in_blocks(leaf: Any) -> Blocks:
+        return blocks_of(model, leaf) if jnp.shape(leaf) == state.weights.shape else leaf
+
+    return state._replace(weights=in_blocks(state.weights), optimizer=jax.tree.map(in_blocks, state.optimizer))
+
+
+def _flat(end: TrainingState, begin: TrainingState, model: Model) -> TrainingState:
+    """Return a state as it was before `_in_blocks`, which `begin` was given to."""
+    weights, memory = (
+        jax.tree.map(lambda _, blocks: flat_of(model, blocks), before, after)
+        for before, after in ((begin.weights, end.weights), (begin.optimizer, end.optimizer))
+    )
+    return end._replace(weights=weights, optimizer=memory)
 
 
 def _step(
@@ -121,12 +144,12 @@ def _step(
     ahead = _look_ahead(state, factor, model, plan)
     gradient, result = _gradient(ahead, batch, _key(key, i), model, plan, state.step, state.memory)
     change, optimizer = _change(gradient, state, model, plan)
-    weights = state.weights - factor * change
+    weights = jax.tree.map(lambda weights, change: weights - factor * change, state.weights, change)
     after = state._replace(weights=weights, optimizer=optimizer, step=state.step + 1, memory=result.memory)
     return after, _add(sums, result, order[i])
 
 
-def _look_ahead(state: TrainingState, factor: Array, model: Model, plan: Plan) -> Array:
+def _look_ahead(state: TrainingState, factor: Array, model: Model, plan: Plan) -> Blocks:
     """Return where the gradient of a step is taken: ahead of the weights, where an optimizer looks ahead."""
     memory, other = state.optimizer
     ahead = plan.optimizer.look_ahead(state.weights, memory, factor * _rates(plan.optimizer, state.step)[0])
@@ -144,7 +167,7 @@ def _rates(optimizer: Optimizer, step: Array) -> tuple[Array, Array]:
     return at(rate, jnp.maximum(step - 1, 0)), at(rate, step)
 
 
-def _change(gradient: Array, state: TrainingState, model: Model, plan: Plan) -> tuple[Array, Any]:
+def _change(gradient: Blocks, state: TrainingState, model: Model, plan: Plan) -> tuple[Blocks, Any]:
     """Return the change of the weights, the discriminator's by its own optimizer, and the memory of both."""
     memory, other = state.optimizer
     change, memory = _by(plan.optimizer, gradient, memory, state.weights, state.step)
@@ -153,16 +176,19 @@ def _change(gradient: Array, state: TrainingState, model: Model, plan: Plan) -> 
         weights = state.weights[low:high]
         own, other = _by(plan.discriminator, gradient[low:high], other, weights, state.step)
         change = change.at[low:high].set(own)
-    return (change if plan.step_scale is None else change * plan.step_scale), (memory, other)
+    if plan.step_scale is not None:
+        scale = blocks_of(model, plan.step_scale) if isinstance(change, tuple) else plan.step_scale
+        change = jax.tree.map(jnp.multiply, change, scale)
+    return change, (memory, other)
 
 
-def _by(optimizer: Optimizer, gradient: Array, memory: Any, weights: Array, step: Array) -> tuple[Array, Any]:
+def _by(optimizer: Optimizer, gradient: Blocks, memory: Any, weights: Blocks, step: Array) -> tuple[Blocks, Any]:
     """Return the change of weights by an optimizer, rate x direction, and its memory."""
     before, now = _rates(optimizer, step)
     if isinstance(optimizer.learning_rate, Schedule):
         memory = optimizer.rescale(memory, jnp.where(now > 0, before / jnp.where(now > 0, now, 1), 1))
     direction, memory = optimizer.direction().update(gradient, memory, weights)
-    return now * direction, memory
+    return jax.tree.map(lambda direction: now * direction, direction), memory
 
 
 @compiled
@@ -217,15 +243,18 @@ def _validation_loss(
 
 @partial(compiled, inline=True)  # so that it is traced once, though `_nothing` asks for its terms too
 def _gradient(
-    weights: Array, batch: Batch, key: Array, model: Model, plan: Plan, step: Array, memory: tuple[Any, ...]
-) -> tuple[Array, LossTerms]:
-    batch = batch._replace(x=batch.x.astype(weights.dtype))  # in float64 where the weights are, also what derives by it
+    weights: Blocks, batch: Batch, key: Array, model: Model, plan: Plan, step: Array, memory: tuple[Any, ...]
+) -> tuple[Blocks, LossTerms]:
+    arrays = arrays_of(model, weights)
+    batch = batch._replace(
+        x=batch.x.astype(arrays[0].dtype)
+    )  # in float64 where the weights are, also what derives by it
 
     def of(arrays: list[Array]) -> tuple[Array, LossTerms]:
         return loss(fill_specs(model, arrays), plan, batch, step, key, memory)
 
-    slopes, result = jax.grad(of, has_aux=True)(split_weights(model, weights))
-    return join_weights(slopes), result
+    slopes, result = jax.grad(of, has_aux=True)(arrays)
+    return joined_as(weights, model, slopes), result
 
 
 def _take(table: DeviceTable, index: Array, links: Links | None) -> Batch:

@@ -52,6 +52,10 @@ class Clipped(Optimizer):
         return self.optimizer.learning_rate
 
     @property
+    def takes_blocks(self) -> bool:  # type: ignore[override]
+        return self.optimizer.takes_blocks
+
+    @property
     def decays(self) -> bool:
         return self.optimizer.decays
 

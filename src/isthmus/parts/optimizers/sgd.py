@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import optax
 from jaxtyping import Array
 
@@ -46,7 +47,9 @@ class Sgd(Optimizer):
         return optax.trace(self.momentum)  # v / η
 
     def look_ahead(self, weights: Array, memory: Any, rate: Array) -> Array:
-        return weights - rate * self.momentum * memory.trace if self.nesterov else weights
+        if not self.nesterov:
+            return weights
+        return jax.tree.map(lambda weights, trace: weights - rate * self.momentum * trace, weights, memory.trace)
 
     def rescale(self, memory: Any, ratio: Array) -> Any:
-        return memory._replace(trace=ratio * memory.trace)
+        return memory._replace(trace=jax.tree.map(lambda trace: ratio * trace, memory.trace))
