@@ -36,9 +36,26 @@ def test_a_codec_is_trained_where_none_is_given(told, refused, monkeypatch):
     assert pd.read_parquet("b.parquet").equals(again)
 
 
+def test_arrays_of_files_come_back_as_they_were(told, refused):
+    random = np.random.Generator(np.random.Philox(0))
+    images = random.integers(0, 9, (3, 6, 5)).astype(np.uint8)
+    np.save("images.npy", images)
+    found = told("compress", "images.npy", "--out", "images.isth", "--report")
+    assert found["rows"] == "3"
+    told("decompress", "images.isth", "--out", "again.npy")
+    assert np.array_equal(np.load("again.npy"), images)
+    assert refused("decompress", "images.isth", "--out", "again.csv").endswith("holds images or fields: write .npy.")
+    field = np.cumsum(random.normal(size=(20, 30)), axis=0).astype(np.float32)
+    np.savez("field.npz", X=field)
+    told("compress", "field.npz", "--grid", "--error", "0.05", "--out", "field.isth")
+    told("decompress", "field.isth", "--out", "again.npy")
+    assert np.abs(np.load("again.npy") - field).max() <= 0.05
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["--grid"], "expected an array for a grid; got parquet. Leave out grid=True."),
         (["--model", MODEL, "--error", "0.1"], "is lossless: leave it out, or leave out --model to train another"),
         (["--model", MODEL, "--alone"], "--alone is for a codec that is trained, and"),
         (["--error", "0"], "error must be None for a lossless codec, a number above 0"),

@@ -37,6 +37,12 @@ RelativeTo = Annotated[
     typer.Option("--relative-to", help="What the error is relative to: the range of the column, or each value."),
 ]
 Alone = Annotated[bool, typer.Option("--alone", help="Learn no order of the rows, so that each can stand alone.")]
+Grid = Annotated[
+    bool | None,
+    typer.Option(
+        "--grid/--no-grid", help="Take an array as images or fields, or as a table; else by its axes, from three on."
+    ),
+]
 Report = Annotated[bool, typer.Option("--report", help="Show by column how it was written, and what was lost.")]
 
 
@@ -48,6 +54,7 @@ def compress(
     error: ErrorBound = None,
     relative_to: RelativeTo = None,
     alone: Alone = False,
+    grid: Grid = None,
     report: Report = False,
     random_state: table.Seed = None,
     quiet: screen.Quiet = False,
@@ -65,12 +72,14 @@ def compress(
     with screen.silence(quiet), screen.reading(quiet):
         source = reading.open(data)
         if model is None:
-            settings: dict[str, Any] = {"history": False if alone else None, "embed": save_model is None}
+            settings: dict[str, Any] = {"history": False if alone else None, "embed": save_model is None, "grid": grid}
             codec = isthmus.Codec(error=error, relative_to=relative_to, random_state=random_state or 0, **settings).fit(
                 source
             )
         else:
-            _refuse_training(model, {"--save-model": save_model, "--alone": alone or None, "--seed": random_state})
+            _refuse_training(
+                model, {"--save-model": save_model, "--alone": alone or None, "--grid": grid, "--seed": random_state}
+            )
             codec = load_kind(model, isthmus.Codec)
             _check_error(codec, model, error, relative_to)
         if save_model is not None:
@@ -107,6 +116,8 @@ def decompress(
                 raise IsthmusError(f"{stream} holds a table with names of columns: write .parquet or .csv.")
             values = reader.form.restore(list(reader.blocks()))
             output.fill(out, lambda file: output.FORMATS[".npy"](file, values, ()))
+        elif reader.form.is_grid:
+            raise IsthmusError(f"{stream} holds images or fields: write .npy.")
         else:
             output.fill(out, lambda file: _write_batches(out, file, reader))
     if not quiet:

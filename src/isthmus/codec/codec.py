@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -13,16 +13,17 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from sklearn.base import clone
 
-from isthmus.codec.cells import Cells, concatenate, greatest_error
+from isthmus.codec.cells import Cells, concatenate
 from isthmus.codec.codes import code_cells, fit_code_columns
 from isthmus.codec.columns import Column
 from isthmus.codec.container import Stream, checksum
 from isthmus.codec.fitted import FittedCodec, fit_columns, restore_fitted, tolerances_of
 from isthmus.codec.forms import Form, open_form
+from isthmus.codec.grids import GridCodec, fit_grid
 from isthmus.codec.lanes import Layout
 from isthmus.codec.learning import fit_alphabets, fit_network
-from isthmus.codec.methods import NAMES
 from isthmus.codec.plain import FINGERPRINT, PlainCodec
+from isthmus.codec.reports import Rate, rate, report
 from isthmus.codec.single import SingleRows
 from isthmus.codec.streams import TableReader, in_order, pressed
 from isthmus.codec.tolerance import Errors
@@ -47,24 +48,8 @@ AT_ONCE = 1024  # rows that are written alone
 ROW_CHECK = 2  # bytes of the checksum of a row by itself
 
 
-@dataclass(frozen=True)
-class Rate:
-    """How many bytes a row takes."""
-
-    rows: int
-    original: float  # of the values as they are in memory, texts as their bytes
-    compressed: float  # without the model
-    with_model: float
-    model_bytes: int  # of all the file
-
-    @property
-    def ratio(self) -> float:
-        """How many times smaller the rows are than in memory, the model not counted."""
-        return self.original / self.compressed
-
-
 @dataclass(kw_only=True, eq=False, repr=False)
-class Codec(Estimator[FittedCodec]):
+class Codec(Estimator[FittedCodec | GridCodec]):
     """Compress tables to bytes and back, lossless or within an error that is never exceeded, by what it has learned.
 
     Values become whole numbers: exactly, or on a lattice that is as wide as the error allows. What a lattice cannot
@@ -74,14 +59,20 @@ class Codec(Estimator[FittedCodec]):
     whole numbers: every machine reads what another has written. In each block of rows each column is written by the
     network, by pcodec, by zstd, or raw, whichever is smallest.
 
+    Images and fields, which are arrays of three axes or more, come as grids: each value is written given those beside
+    it, or by wavelets where an error is allowed; that takes no model, so any codec reads such a stream.
+
     Parameters
     ----------
     autoencoder : an `Autoencoder`, cloned and fitted, whose code is written before each row, in sixteenths of its
         range, for the network to see; kept only where rows then take fewer bits, which `uses_code_` says.
     error : None is lossless; a number is the largest error in columns of floats (of an array: in all); a dict has
         numbers by column, or pairs as `(0.01, "range")`, all other columns lossless.
-    relative_to : what a number in `error` is relative to: `"range"`, that of the column in the fit, `"value"`, each
-        value, or None for an absolute error.
+    relative_to : what a number in `error` is relative to: `"range"`, that of the column in the fit (of a grid: of all
+        values), `"value"`, each value, or None for an absolute error.
+    grid : whether an array is one of images or fields [n, ...], whose neighboring values tell of each other, rather
+        than a table of columns; None where it has three axes or more, and there is no autoencoder, no error by column
+        and no `history`.
     history : whether the network looks at the row before; None where the fit finds that it says something. Rows that
         are sent one at a time need False.
     hidden : units of the network: more learn more, and take longer.
@@ -117,6 +108,7 @@ class Codec(Estimator[FittedCodec]):
     steps: int | None = None
     embed: bool = False
     random_state: int | np.random.RandomState | None = 0
+    grid: bool | None = None
 
     constraints: ClassVar[Mapping[str, Constraint]] = {
         "autoencoder": Estimators(Autoencoder, "an Autoencoder, or None", optional=True),
@@ -127,6 +119,7 @@ class Codec(Estimator[FittedCodec]):
         "steps": Whole(1, at_most=10**7, optional=True),
         "embed": Flag(),
         "random_state": Seed(),
+        "grid": Choice((None, True, False)),
     }
 
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -146,12 +139,16 @@ class Codec(Estimator[FittedCodec]):
             If the table cannot be used as it is; the message names the place.
         """
         self.check_parameters()
-        form, blocks = open_form(X, needs_rows=True)
+        form, blocks = open_form(X, needs_rows=True, as_grid=self._takes_grids())
         if len(form.schema) > MOST_COLUMNS:
             raise InvalidData(f"X: expected at most {MOST_COLUMNS:,} columns; got {len(form.schema):,}.")
         cells = _first_rows(blocks)
         if not cells or not len(cells[0]):
             raise InvalidData("X: expected at least one row to learn from; got none.")
+        if form.is_grid:
+            tolerance = tolerances_of(form, self.error, self.relative_to).get("x")
+            self._fitted = fit_grid(self.to_json(), form, cells[0].values, tolerance)
+            return self
         columns = fit_columns(form, cells, tolerances_of(form, self.error, self.relative_to))
         fitted, bits = self._learn(form, cells, columns)
         if self.autoencoder is not None:
@@ -172,7 +169,7 @@ class Codec(Estimator[FittedCodec]):
             If it has other columns than that of the fit, or of other types.
         """
         sink = io.BytesIO()
-        pressed(self.fitted_, *open_form(X), self._embedded()).write(sink)
+        pressed(self.fitted_, *self._open(X), self._embedded()).write(sink)
         return sink.getvalue()
 
     def compress_to(self, X: Any, path: str | os.PathLike[str]) -> None:
@@ -183,7 +180,7 @@ class Codec(Estimator[FittedCodec]):
         InvalidData, ModelFileError
             If the table has other columns than that of the fit, or the file cannot be written.
         """
-        form, blocks = open_form(X)
+        form, blocks = self._open(X)
         table = pressed(self.fitted_, form, blocks, self._embedded())
         write_file(path, table.write)
 
@@ -212,6 +209,8 @@ class Codec(Estimator[FittedCodec]):
             If the stream is damaged, or was written with another model.
         """
         opened = Stream(stream)
+        if "grid" in opened.header:
+            return TableReader(opened, GridCodec.from_json(opened.header["grid"], opened.name))
         if opened.header["model"] == FINGERPRINT:
             form = Form.from_json(opened.header.get("form"), opened.name)
             return TableReader(opened, PlainCodec.from_json(opened.header.get("plain"), form, opened.name))
@@ -226,7 +225,7 @@ class Codec(Estimator[FittedCodec]):
         InvalidData
             If the table has other columns than that of the fit, or of other types.
         """
-        fitted, answer = self.fitted_, []
+        fitted, answer = self._table(), []
         form, blocks = open_form(X)
         for block in (in_order(fitted, form, block) for block in blocks):
             for start in range(0, len(block[0]), AT_ONCE):
@@ -242,7 +241,7 @@ class Codec(Estimator[FittedCodec]):
         ModelFileError
             If one is damaged, or was written with another model: of 65,536 such one is not noticed.
         """
-        fitted = self.fitted_
+        fitted = self._table()
         for place, row in enumerate(rows):
             self._check_row(place, row)
         pieces_of_rows = (rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE))
@@ -273,25 +272,13 @@ class Codec(Estimator[FittedCodec]):
         ModelFileError
             If it is damaged, or was written with another model: of 65,536 such one is not noticed.
         """
+        singles = self._singles()
         self._check_row(0, row)
-        return self._singles().read(row[ROW_CHECK:])
+        return singles.read(row[ROW_CHECK:])
 
     def rate(self, X: Any) -> Rate:
         """Return how many bytes a row of a table takes, with and without the model."""
-        form, blocks = open_form(X)
-        original, sink, rows = 0, _Length(), 0
-
-        def counted() -> Iterable[list[Cells]]:
-            nonlocal original, rows
-            for block in blocks:
-                original += sum(cells.size for cells in block)
-                rows += len(block[0])
-                yield block
-
-        pressed(self.fitted_, form, counted()).write(sink)  # type: ignore[arg-type]
-        model = len(self._model_bytes())
-        n = max(rows, 1)
-        return Rate(rows, original / n, sink.length / n, (sink.length + model) / n, model)
+        return rate(self.fitted_, *self._open(X), 0 if self.fitted_.is_grid else len(self._model_bytes()))
 
     def report(self, X: Any) -> Any:
         """Return a pandas DataFrame with a row for each column of a table: how it is written, and what is lost.
@@ -299,29 +286,7 @@ class Codec(Estimator[FittedCodec]):
         Its columns are `column`, `method` (that of most of its bytes), `bytes`, `original` (bytes in memory) and
         `greatest_error` (0 for a lossless column).
         """
-        import pandas as pd
-
-        table = pressed(self.fitted_, *open_form(X), self._embedded())
-        codec = table.codec
-        d = len(codec.columns)
-        sizes: list[dict[int, float]] = [{} for _ in range(d)]
-        errors, original = np.zeros(d), np.zeros(d)
-        for piece in table.pieces:
-            restored = codec.blocks.read(piece.data, len(piece.cells[0]))
-            for place, (before, after) in enumerate(zip(piece.cells, restored, strict=True)):
-                method, size = piece.taken[place]
-                sizes[place][method] = sizes[place].get(method, 0.0) + size
-                errors[place] = max(errors[place], greatest_error(before, after))
-                original[place] += before.size
-        return pd.DataFrame(
-            {
-                "column": [*(f"code {place}" for place in range(codec.n_codes)), *codec.names],
-                "method": [NAMES[max(size, key=size.__getitem__)] if size else "none" for size in sizes],
-                "bytes": [sum(size.values()) for size in sizes],
-                "original": original,
-                "greatest_error": errors,
-            }
-        )
+        return report(pressed(self.fitted_, *self._open(X), self._embedded()))
 
     @property
     def uses_code_(self) -> bool:
@@ -330,8 +295,8 @@ class Codec(Estimator[FittedCodec]):
 
     @property
     def n_features_in_(self) -> int:
-        """How many columns the table of the fit had."""
-        return len(self.fitted_.form.schema)
+        """How many columns the table of the fit had; of images or fields, how many values a row."""
+        return self.fitted_.cells_of_row - self.fitted_.n_codes
 
     def add_to_graph(self, graph: Graph) -> Reader:
         """Refuse it."""
@@ -345,6 +310,9 @@ class Codec(Estimator[FittedCodec]):
 
     def check_combination(self) -> None:
         """Refuse a unit without an error."""
+        if self.grid:
+            require(self.autoencoder is None, "autoencoder", "None where grid is True", self.autoencoder)
+            require(not isinstance(self.error, Mapping), "error", "a number where grid is True", self.error)
         if self.relative_to is not None:
             require(self.error is not None, "relative_to", "None where there is no error", self.relative_to)
 
@@ -357,6 +325,9 @@ class Codec(Estimator[FittedCodec]):
         """Return the fitted estimator of a file, which may hold anything."""
         codec = cls.from_json(header_field(stored, "parameters", dict))
         codec.check_parameters()
+        if "grid" in stored.header:
+            codec._fitted = GridCodec.from_json(stored.header["grid"], str(stored.path), codec.to_json())
+            return codec
         codec._fitted = restore_fitted(stored, codec.to_json())
         return codec
 
@@ -373,11 +344,29 @@ class Codec(Estimator[FittedCodec]):
         some = [part.part(slice(TRIED)) for part in cells] if self.autoencoder is not None else []
         return fitted, sum(size for _, size in fitted.blocks.write(some)[1]) if some else 0.0
 
+    def _takes_grids(self) -> bool | None:
+        """Return whether arrays are grids; None where that is for their axes to say."""
+        if self.grid is not None:
+            return self.grid
+        asks_for_columns = self.autoencoder is not None or self.history is not None or isinstance(self.error, Mapping)
+        return False if asks_for_columns else None
+
+    def _open(self, X: Any) -> tuple[Form, Iterator[list[Cells]]]:
+        return open_form(X, as_grid=self.fitted_.is_grid)
+
+    def _table(self) -> FittedCodec:
+        """Return what was fitted, where that is a table, whose rows can stand alone."""
+        fitted = self.fitted_
+        if isinstance(fitted, GridCodec):
+            raise InvalidData("a codec of images or fields writes no rows alone: use compress, or Codec(grid=False).")
+        return fitted
+
     def _singles(self) -> SingleRows:
+        fitted = self._table()
         if self.uses_code_ or self.fitted_.form.is_array:
             what = "an autoencoder" if self.uses_code_ else "rows of arrays"
             raise InvalidData(f"a codec with {what} writes no rows as dicts: use compress_rows and decompress_rows.")
-        return self.fitted_.singles
+        return fitted.singles
 
     def _check_row(self, place: int, row: bytes) -> None:
         if not isinstance(row, bytes) or row[:ROW_CHECK] != checksum(
@@ -393,17 +382,7 @@ class Codec(Estimator[FittedCodec]):
             return path.read_bytes()
 
     def _embedded(self) -> bytes:
-        return self._model_bytes() if self.embed else b""
-
-
-class _Length(io.RawIOBase):
-    """A file that keeps nothing but its length."""
-
-    length = 0
-
-    def write(self, data: Any) -> int:
-        self.length += len(data)
-        return len(data)
+        return self._model_bytes() if self.embed and not self.fitted_.is_grid else b""
 
 
 def _embedded_codec(model: bytes) -> Codec:

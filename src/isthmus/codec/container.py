@@ -25,7 +25,7 @@ from isthmus.errors import ModelFileError, is_file, no_file, shown_path
 
 MAGIC = b"\x89isthmus"
 END = b"\x89end"
-VERSION = 1
+VERSION, VERSION_OF_GRIDS = 1, 2
 CHECK = 8  # bytes of a checksum
 START = struct.Struct(f"<8sHI{CHECK}s")
 BLOCK = struct.Struct(f"<I{CHECK}s")
@@ -112,9 +112,10 @@ class Stream:
         if len(start) < START.size or not start.startswith(MAGIC):
             raise ModelFileError(f"{self.name} is none that a codec has written: it has another beginning.")
         _, version, length, check = START.unpack(start)
-        if version != VERSION:
+        if version not in (VERSION, VERSION_OF_GRIDS):
             raise ModelFileError(
-                f"{self.name} is of version {version}; this isthmus reads {VERSION}: install a newer isthmus."
+                f"{self.name} is of version {version}; this isthmus reads up to {VERSION_OF_GRIDS}: "
+                "install a newer isthmus."
             )
         if length > self.size - START.size:
             raise self._damage("it is cut short: its header is longer than all of it")
@@ -174,7 +175,8 @@ def write_stream(file: IO[bytes], header: dict[str, Any], model: bytes, blocks: 
         ensure_ascii=False,
     )
     packed = zip_bytes(text.encode())
-    start = START.pack(MAGIC, VERSION, len(packed), checksum(packed, "header"))
+    version = VERSION_OF_GRIDS if "grid" in header else VERSION
+    start = START.pack(MAGIC, version, len(packed), checksum(packed, "header"))
     file.write(start + packed + model)
     first, index, n_rows = len(start) + len(packed) + len(model), [], 0
     for place, (data, rows) in enumerate(blocks):

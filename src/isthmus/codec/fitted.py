@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -51,6 +51,7 @@ class FittedCodec:
     layout: Layout
     network: IntegerNetwork
     autoencoder: Autoencoder | None = None  # whose code stands before the columns, where that pays
+    is_grid: ClassVar[bool] = False
 
     @property
     def n_codes(self) -> int:
@@ -83,6 +84,17 @@ class FittedCodec:
         """The names of the columns."""
         return list(self.form.schema.names)
 
+    @property
+    def cells_of_row(self) -> int:
+        """How many values a row has, those of a code counted."""
+        return len(self.columns)
+
+    def header(self, form: Form) -> dict[str, Any]:
+        """Return the header of a stream of a table of a form."""
+        described = form.to_json(to_pack=True)
+        is_known = described == self.form.to_json(to_pack=True)
+        return {"model": self.fingerprint, "form": None if is_known else described}
+
     def places(self, form: Form) -> list[int]:
         """Return where the columns of the fit stand in a table of a form.
 
@@ -93,7 +105,7 @@ class FittedCodec:
         """
         names, known = list(form.schema.names), self.names
         if form.is_array != self.form.is_array or (form.is_array and form.shape != self.form.shape):
-            raise InvalidData(f"X: expected {_shown(self.form)}, as at the fit; got {_shown(form)}.")
+            raise InvalidData(f"X: expected {shown_form(self.form)}, as at the fit; got {shown_form(form)}.")
         for name in names:
             if name not in known:
                 raise InvalidData(
@@ -324,5 +336,6 @@ def _damage(stored: Opened, what: str) -> ModelFileError:
     return ModelFileError(f"{stored.path} is damaged: {what}.")
 
 
-def _shown(form: Form) -> str:
+def shown_form(form: Form) -> str:
+    """Return in words what a form is."""
     return f"an array with rows of shape {form.shape}" if form.is_array else "a table with names of columns"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,7 @@ from isthmus.errors import InvalidData, ModelFileError
 
 BLOCK = 65_536  # rows that are read at a time
 MOST_AXES = 8
+MOST_CELLS_OF_ROW = 2**24  # of an image, or of a slice of a field
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,16 @@ class Form:
     def is_array(self) -> bool:
         """Whether it is an array, whose columns have no names of their own."""
         return bool(self.dtype)
+
+    @property
+    def is_grid(self) -> bool:
+        """Whether it is an array of images or fields, one column whose cells are arrays."""
+        return self.kind == "grid"
+
+    @property
+    def stored(self) -> np.dtype:
+        """The type in which the values of an array are kept."""
+        return _stored(np.dtype(self.dtype))
 
     def to_json(self, *, to_pack: bool = False) -> dict[str, Any]:
         """Return it as plain JSON; what is to be packed has its bytes as characters, for zstd to see."""
@@ -112,12 +124,26 @@ class Form:
         return native.astype(dtype, copy=False).reshape(-1, *self.shape)
 
 
-def open_form(X: Any, *, needs_rows: bool = False) -> tuple[Form, Iterator[list[Cells]]]:
+def grid_form(dtype: Any, shape: Any) -> Form | None:
+    """Return the form of images or fields of a type, whose rows have a shape; None where there is none such."""
+    try:
+        kind, axes = np.dtype(dtype), tuple(int(axis) for axis in shape)
+    except (TypeError, ValueError):
+        return None
+    if kind.kind not in "biufmM" or kind.itemsize > 8 or not 0 < len(axes) <= MOST_AXES:
+        return None
+    if any(axis < 1 for axis in axes) or not 0 < math.prod(axes) <= MOST_CELLS_OF_ROW:
+        return None
+    return Form("grid", pa.schema([("x", pa.from_numpy_dtype(_stored(kind)))]), dtype=kind.str, shape=axes)
+
+
+def open_form(X: Any, *, needs_rows: bool = False, as_grid: bool | None = False) -> tuple[Form, Iterator[list[Cells]]]:
     """Return the form of a table and its blocks of rows, each a list of the cells of its columns.
 
     Parameters
     ----------
     needs_rows : refuse a table without rows, a file by its name.
+    as_grid : take an array as one column, whose cells are arrays; None for one of three axes or more.
 
     Raises
     ------
@@ -125,15 +151,19 @@ def open_form(X: Any, *, needs_rows: bool = False) -> tuple[Form, Iterator[list[
         If it is no table that a codec can give back; the message says why.
     """
     if isinstance(X, np.ndarray | list | tuple):
-        return _open_array(np.asarray(X))
-    if is_made_by(X, "pandas", "DataFrame"):
+        return _open_array(np.asarray(X), as_grid)
+    if not as_grid and is_made_by(X, "pandas", "DataFrame"):
         return _open_pandas(X)
-    if isinstance(X, pa.Table | pa.RecordBatch):
+    if not as_grid and isinstance(X, pa.Table | pa.RecordBatch):
         table = pa.Table.from_batches([X]) if isinstance(X, pa.RecordBatch) else X
         return _open_table("arrow", table.unify_dictionaries())
     source = open_table(X)
     if needs_rows:
         source.require_rows()
+    if (array := source.own_array()) is not None:
+        return _open_array(array, as_grid)
+    if as_grid:
+        raise InvalidData(f"X: expected an array for a grid; got {source.form}. Leave out grid=True.")
     if not isinstance(source, ColumnSource):
         raise InvalidData(f"X: expected an array, a frame or a file of columns; got {source.form}.")
     if source.form == "pandas":
@@ -144,7 +174,7 @@ def open_form(X: Any, *, needs_rows: bool = False) -> tuple[Form, Iterator[list[
     return _open_source(source, own)
 
 
-def _open_array(X: np.ndarray) -> tuple[Form, Iterator[list[Cells]]]:
+def _open_array(X: np.ndarray, as_grid: bool | None) -> tuple[Form, Iterator[list[Cells]]]:
     if X.ndim < 2:
         raise InvalidData(f"X: expected a table of rows; got shape {X.shape}. Pass X.reshape(-1, 1).")
     if X.dtype.kind not in "biufmM" or X.dtype.itemsize > 8:
@@ -153,6 +183,14 @@ def _open_array(X: np.ndarray) -> tuple[Form, Iterator[list[Cells]]]:
     if not size:
         raise InvalidData(f"X: expected at least one column; got shape {X.shape}.")
     stored = _stored(X.dtype)
+    if X.ndim > 2 if as_grid is None else as_grid:
+        form = grid_form(X.dtype, X.shape[1:])
+        if form is None:
+            raise InvalidData(f"X: expected rows of at most {MOST_CELLS_OF_ROW:,} values; got {size:,}. Cut them.")
+        whole = np.ascontiguousarray(X.astype(X.dtype.newbyteorder("="), copy=False)).view(stored)
+        return form, (
+            [Cells(whole[i : i + BLOCK], np.zeros(len(whole[i : i + BLOCK]), bool))] for i in range(0, len(X), BLOCK)
+        )
     kind = pa.from_numpy_dtype(stored)
     schema = pa.schema([(f"x{place}", kind) for place in range(size)])
     native = X.astype(X.dtype.newbyteorder("="), copy=False).reshape(len(X), size)

@@ -17,26 +17,30 @@ from isthmus.codec.relatives import DIFFERENCES, PARENTS, RANKS, VALUES, Plan, R
 from isthmus.codec.symbols import ESCAPE, NULL
 from isthmus.errors import ModelFileError
 
-NETWORK, LATTICE, PCODEC, ZSTD, RAW, DICTIONARY, CONTEXTS = range(7)
-NAMES = ("network", "numbers + pcodec", "pcodec", "zstd", "raw", "dictionary", "mixed contexts")
+NETWORK, LATTICE, PCODEC, ZSTD, RAW, DICTIONARY, CONTEXTS, NEIGHBORS, WAVELETS = range(9)
+NAMES = (
+    *("network", "numbers + pcodec", "pcodec", "zstd", "raw", "dictionary", "mixed contexts"),
+    *("neighbors", "wavelets"),  # of images and fields
+)
 PLAN, NO_PARENT = struct.Struct(f"<BB{PARENTS}H"), 0xFFFF
 MARKED = 2**50  # below all numbers that contexts are of
 LEAST_ROWS = 32  # that are written by contexts
 MOST_RANKS = 4096  # or an eighth of the rows
 COUNT = struct.Struct("<I")
 LEVEL = 9  # of zstd
+MOST_GRID = 2**21  # cells of a block of more than one image or field
 MOST_BYTES = 2**30  # that a column of a block can take in memory
 
 
 def smallest(column: Column, cells: Cells, numbers: np.ndarray, special: np.ndarray) -> tuple[int, bytes]:
     """Return the method that takes the fewest bytes for the cells of a column by itself, and these."""
-    tried = [(LATTICE, _write_numbers(cells, numbers, special)), (ZSTD, _write_values(cells, _to_zstd))]
+    tried = [(LATTICE, _write_numbers(cells, numbers, special)), (ZSTD, _write_values(cells, to_zstd))]
     if column.is_lossless:
         tried.append((DICTIONARY, _write_dictionary(cells)))
     if isinstance(column, NumberColumn):
         tried.append((RAW, _write_values(cells, np.ndarray.tobytes)))
         if cells.values.dtype.itemsize > 1:  # pcodec is for wider types
-            tried.append((PCODEC, _write_values(cells, _to_pcodec)))
+            tried.append((PCODEC, _write_values(cells, to_pcodec)))
     return min(tried, key=lambda pair: len(pair[1]))
 
 
@@ -58,7 +62,7 @@ def read(
             return cells, *column.numbers(cells)
         if method == CONTEXTS and relatives is not None:
             return _read_contexts(column, data, n, relatives)
-        cells = _read_values(column, data, n, {PCODEC: _from_pcodec, ZSTD: _from_zstd, RAW: _from_raw}[method])
+        cells = _read_values(column, data, n, {PCODEC: from_pcodec, ZSTD: from_zstd, RAW: _from_raw}[method])
     except (ValueError, RuntimeError, KeyError, struct.error, OverflowError) as error:
         if isinstance(error, ModelFileError):
             raise
@@ -73,7 +77,7 @@ def write_contexts(
     rows, lengths, extra = np.flatnonzero(special < 0), b"", b""
     if isinstance(column, NumberColumn):
         raw = cells.values[special == ESCAPE]
-        extra = _to_zstd(raw)
+        extra = to_zstd(raw)
         known = numbers[rows]
     else:
         special = np.where(cells.is_null, NULL, -1).astype(np.int8)
@@ -94,8 +98,8 @@ def write_contexts(
     coder.flush()
     parents = (*plan.parents, *[NO_PARENT] * (PARENTS - len(plan.parents)))
     head = PLAN.pack(plan.kind, plan.in_lanes, *parents)
-    packed = COUNT.pack(len(levels)) + (_to_pcodec(levels) if isinstance(column, NumberColumn) else b"")
-    return _join(head, _pack_marks(special + 1), packed, lengths, extra, coder.to_bytes())
+    packed = COUNT.pack(len(levels)) + (to_pcodec(levels) if isinstance(column, NumberColumn) else b"")
+    return join(head, _pack_marks(special + 1), packed, lengths, extra, coder.to_bytes())
 
 
 def as_relative(column: Column, cells: Cells, numbers: np.ndarray, special: np.ndarray) -> np.ndarray:
@@ -107,7 +111,7 @@ def as_relative(column: Column, cells: Cells, numbers: np.ndarray, special: np.n
 
 
 def _read_contexts(column: Column, data: bytes, n: int, relatives: Relatives) -> tuple[Cells, np.ndarray, np.ndarray]:
-    head, marks, packed, lengths, extra, body = _split(data, 6)
+    head, marks, packed, lengths, extra, body = split(data, 6)
     kind, in_lanes, *named = PLAN.unpack(head)
     parents = tuple(parent for parent in named if parent != NO_PARENT)
     special = (_unpack_marks(marks, n).astype(np.int16) - 1).astype(np.int8)
@@ -122,7 +126,7 @@ def _read_contexts(column: Column, data: bytes, n: int, relatives: Relatives) ->
     if count > n or not (is_number or kind == RANKS):
         raise ValueError
     if is_number:
-        _from_pcodec(packed[COUNT.size :], levels)
+        from_pcodec(packed[COUNT.size :], levels)
     coder = Reader(body)
     known = code_column(coder, plan, levels, rows, relatives, None)
     if not coder.is_finished:
@@ -138,26 +142,26 @@ def _read_contexts(column: Column, data: bytes, n: int, relatives: Relatives) ->
     cells = column.cells(numbers, special)
     is_raw = special == ESCAPE
     raw = np.empty(int(is_raw.sum()), cells.values.dtype)
-    _from_zstd(extra, raw)
+    from_zstd(extra, raw)
     cells.values[is_raw] = raw
     return cells, numbers, special
 
 
 def _write_values(cells: Cells, pack: Callable[[np.ndarray], bytes]) -> bytes:
     if cells.values.dtype != object:
-        return _join(_pack_marks(cells.is_null), pack(cells.values[~cells.is_null]))
+        return join(_pack_marks(cells.is_null), pack(cells.values[~cells.is_null]))
     texts = cells.values[~cells.is_null]
-    return _join(_pack_marks(cells.is_null), *_pack_texts(texts))
+    return join(_pack_marks(cells.is_null), *_pack_texts(texts))
 
 
 def _read_values(column: Column, data: bytes, n: int, unpack: Callable[[bytes, np.ndarray], None]) -> Cells:
     if not isinstance(column, NumberColumn):
-        marks, lengths, body = _split(data, 3)
+        marks, lengths, body = split(data, 3)
         is_null = _unpack_marks(marks, n).astype(bool)
         values = np.full(n, b"", object)
         values[~is_null] = _unpack_texts(lengths, body, int((~is_null).sum()))
         return Cells(values, is_null)
-    marks, body = _split(data, 2)
+    marks, body = split(data, 2)
     is_null = _unpack_marks(marks, n).astype(bool)
     kept = np.empty(int((~is_null).sum()), column.quantiser.dtype)
     unpack(body, kept)
@@ -168,24 +172,24 @@ def _read_values(column: Column, data: bytes, n: int, unpack: Callable[[bytes, n
 
 def _write_numbers(cells: Cells, numbers: np.ndarray, special: np.ndarray) -> bytes:
     raw = cells.values[special == ESCAPE]
-    packed = _pack_texts(raw) if raw.dtype == object else (b"", _to_zstd(raw))
-    return _join(_pack_marks(special + 1), _to_pcodec(numbers[special < 0]), *packed)
+    packed = _pack_texts(raw) if raw.dtype == object else (b"", to_zstd(raw))
+    return join(_pack_marks(special + 1), to_pcodec(numbers[special < 0]), *packed)
 
 
 def _read_numbers(column: Column, data: bytes, n: int) -> tuple[Cells, np.ndarray, np.ndarray]:
-    marks, body, lengths, raw = _split(data, 4)
+    marks, body, lengths, raw = split(data, 4)
     special = (_unpack_marks(marks, n).astype(np.int16) - 1).astype(np.int8)
     if (special > NULL).any():
         raise ModelFileError("the stream is damaged: a mark in it is none.")
     kept = np.empty(int((special < 0).sum()), np.int64)
-    _from_pcodec(body, kept)
+    from_pcodec(body, kept)
     numbers = np.zeros(n, np.int64)
     numbers[special < 0] = kept
     cells = column.cells(numbers, special)
     is_raw = special == ESCAPE
     if isinstance(column, NumberColumn):
         values = np.empty(int(is_raw.sum()), column.quantiser.dtype)
-        _from_zstd(raw, values)
+        from_zstd(raw, values)
         cells.values[is_raw] = values
     else:
         cells.values[is_raw] = _unpack_texts(lengths, raw, int(is_raw.sum()))
@@ -200,22 +204,22 @@ def _write_dictionary(cells: Cells) -> bytes:
         packed = _pack_texts(words)
     else:
         levels, places = np.unique(ordered(known), return_inverse=True)
-        words, packed = levels, (b"", _to_pcodec(levels))
+        words, packed = levels, (b"", to_pcodec(levels))
     count = COUNT.pack(len(words))
-    return _join(_pack_marks(cells.is_null), count, _to_pcodec(places.astype(np.uint32)), *packed)
+    return join(_pack_marks(cells.is_null), count, to_pcodec(places.astype(np.uint32)), *packed)
 
 
 def _read_dictionary(column: Column, data: bytes, n: int) -> Cells:
-    marks, counted, body, lengths, packed = _split(data, 5)
+    marks, counted, body, lengths, packed = split(data, 5)
     is_null = _unpack_marks(marks, n).astype(bool)
     (count,) = COUNT.unpack(counted)
     places = np.empty(int((~is_null).sum()), np.uint32)
-    _from_pcodec(body, places)
+    from_pcodec(body, places)
     if count > n or (len(places) and places.max() >= count):
         raise ValueError
     if isinstance(column, NumberColumn):
         levels = np.empty(count, np.int64)
-        _from_pcodec(packed, levels)
+        from_pcodec(packed, levels)
         words: np.ndarray = unordered(levels, column.quantiser.dtype)
         values = np.zeros(n, words.dtype)
     else:
@@ -224,14 +228,16 @@ def _read_dictionary(column: Column, data: bytes, n: int) -> Cells:
     return Cells(values, is_null)
 
 
-def _to_pcodec(values: np.ndarray) -> bytes:
+def to_pcodec(values: np.ndarray) -> bytes:
+    """Return numbers packed by pcodec."""
     if not len(values):
         return b""
     settings = library("pcodec").ChunkConfig()
     return library("pcodec.standalone").simple_compress(np.ascontiguousarray(values), settings)
 
 
-def _from_pcodec(data: bytes, values: np.ndarray) -> None:
+def from_pcodec(data: bytes, values: np.ndarray) -> None:
+    """Fill an array with what pcodec has packed."""
     if not len(values) and not data:
         return
     progress = library("pcodec.standalone").simple_decompress_into(data, values)
@@ -239,11 +245,13 @@ def _from_pcodec(data: bytes, values: np.ndarray) -> None:
         raise ValueError
 
 
-def _to_zstd(values: np.ndarray) -> bytes:
+def to_zstd(values: np.ndarray) -> bytes:
+    """Return the bits of values packed by zstd."""
     return zip_bytes(np.ascontiguousarray(values).tobytes())
 
 
-def _from_zstd(data: bytes, values: np.ndarray) -> None:
+def from_zstd(data: bytes, values: np.ndarray) -> None:
+    """Fill an array with what zstd has packed."""
     _fill(values, unzip(data, values.nbytes))
 
 
@@ -280,18 +288,18 @@ def _pack_marks(marks: np.ndarray) -> bytes:
 def _unpack_marks(data: bytes, n: int) -> np.ndarray:
     marks = np.zeros(n, np.uint8)
     if data:
-        _from_zstd(data, marks)
+        from_zstd(data, marks)
     return marks
 
 
 def _pack_texts(texts: np.ndarray) -> tuple[bytes, bytes]:
     lengths = np.array([len(text) for text in texts], np.uint32)
-    return _to_pcodec(lengths), zip_bytes(b"".join(texts))
+    return to_pcodec(lengths), zip_bytes(b"".join(texts))
 
 
 def _unpack_texts(lengths: bytes, body: bytes, n: int) -> np.ndarray:
     sizes = np.empty(n, np.uint32)
-    _from_pcodec(lengths, sizes)
+    from_pcodec(lengths, sizes)
     total = int(sizes.sum(dtype=np.uint64))
     joined = unzip(body, min(total, MOST_BYTES))
     if len(joined) != total:
@@ -302,12 +310,20 @@ def _unpack_texts(lengths: bytes, body: bytes, n: int) -> np.ndarray:
     return texts
 
 
-def _join(*pieces: bytes) -> bytes:
+def join(*pieces: bytes) -> bytes:
+    """Return pieces as one, with the lengths of all but the last before them."""
     lengths = struct.pack(f"<{len(pieces) - 1}I", *(len(piece) for piece in pieces[:-1]))
     return lengths + b"".join(pieces)
 
 
-def _split(data: bytes, count: int) -> list[bytes]:
+def split(data: bytes, count: int) -> list[bytes]:
+    """Return the pieces that `join` was given.
+
+    Raises
+    ------
+    ValueError, struct.error
+        If they are none.
+    """
     start, pieces = 4 * (count - 1), []
     for length in struct.unpack_from(f"<{count - 1}I", data):
         pieces.append(data[start : start + length])

@@ -38,6 +38,11 @@ class PlainCodec:
         """The names of the columns."""
         return list(self.form.schema.names)
 
+    @property
+    def cells_of_row(self) -> int:
+        """How many values a row has."""
+        return len(self.columns)
+
     def places(self, form: Form) -> list[int]:
         """Return where the columns stand in a table of a form: it is that of this one."""
         return list(range(len(form.schema)))

@@ -18,6 +18,7 @@ from isthmus.codec.symbols import FARTHEST
 from isthmus.codec.tolerance import Tolerance
 
 MOST_LEVELS = 65_536
+PARTS = 256  # of the step of a lattice, in which fields are computed
 MOST_DIGITS = 15
 LARGEST_EXACT = 2**53  # up to which float64 has every whole number
 EXPONENTS = 1100  # beyond those of all floats
@@ -30,6 +31,15 @@ class Quantiser(abc.ABC):
     dtype: np.dtype
     known: ClassVar[dict[str, type[Quantiser]]] = {}
     is_lossless: ClassVar[bool] = True
+
+    @property
+    def width(self) -> float | None:
+        """How far two neighboring numbers are from each other, where that is the same everywhere and may be parted."""
+        return None
+
+    def values_of_parts(self, parts: np.ndarray) -> np.ndarray:
+        """Return the values of numbers in parts, of which each number has `PARTS`, [n] int64, in their type."""
+        return self.values(parts // PARTS)
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -116,9 +126,17 @@ class Steps(Quantiser):
     def propose(self, values: np.ndarray) -> np.ndarray:
         return np.floor_divide(values.astype(np.int64) + self.error, 2 * self.error + 1)
 
+    @property
+    def width(self) -> float:
+        return 2.0 * self.error + 1
+
     def values(self, numbers: np.ndarray) -> np.ndarray:
         limits = np.iinfo(self.dtype)
         return np.clip(numbers * (2 * self.error + 1), limits.min, min(limits.max, 2**63 - 1)).astype(self.dtype)
+
+    def values_of_parts(self, parts: np.ndarray) -> np.ndarray:
+        limits, rounded = np.iinfo(self.dtype), (parts * (2 * self.error + 1) + PARTS // 2) // PARTS
+        return np.clip(rounded, limits.min, min(limits.max, 2**63 - 1)).astype(self.dtype)
 
     def is_near(self, values: np.ndarray, restored: np.ndarray) -> np.ndarray:
         is_small = (values <= FARTHEST) & ((values >= -FARTHEST) if self.dtype.kind == "i" else True)
@@ -140,8 +158,15 @@ class Lattice(Quantiser):
     def propose(self, values: np.ndarray) -> np.ndarray:
         return whole(values.astype(np.float64) / self.step)
 
+    @property
+    def width(self) -> float:
+        return self.step
+
     def values(self, numbers: np.ndarray) -> np.ndarray:
         return (numbers * self.step).astype(self.dtype)
+
+    def values_of_parts(self, parts: np.ndarray) -> np.ndarray:
+        return (parts * (self.step / PARTS)).astype(self.dtype)
 
     def is_near(self, values: np.ndarray, restored: np.ndarray) -> np.ndarray:
         return ~is_negative_zero(values) & is_within(values, restored, self.error)

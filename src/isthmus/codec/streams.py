@@ -14,6 +14,7 @@ from isthmus.codec.codes import code_cells
 from isthmus.codec.container import MOST_BLOCK, MOST_ROW, Stream, chosen_blocks, write_stream
 from isthmus.codec.fitted import FittedCodec
 from isthmus.codec.forms import Form, storage_types
+from isthmus.codec.grids import GridCodec
 from isthmus.codec.methods import zip_bytes
 from isthmus.codec.plain import PlainCodec, plain_codec
 from isthmus.errors import InvalidData, ModelFileError
@@ -21,7 +22,8 @@ from isthmus.errors import InvalidData, ModelFileError
 MOST_CELLS = 2**21  # of a block
 MOST_HELD = 2**26  # bytes of blocks that are held until it is known whether a model pays
 
-AnyCodec = FittedCodec | PlainCodec
+FittedTable = FittedCodec | GridCodec
+AnyCodec = FittedTable | PlainCodec
 
 
 class Piece(NamedTuple):
@@ -42,7 +44,7 @@ def in_order(codec: AnyCodec, form: Form, block: Sequence[Cells]) -> list[Cells]
 
 def pieces(codec: AnyCodec, cells: Sequence[Cells]) -> Iterator[Piece]:
     """Yield rows as blocks of at most 1 MiB, and of so many cells that they fit into memory; one row may take more."""
-    n, most = len(cells[0]), max(MOST_CELLS // len(cells), 1)
+    n, most = len(cells[0]), max(MOST_CELLS // codec.cells_of_row, 1)
     if n > most:
         for start in range(0, n, most):
             yield from pieces(codec, [part.part(slice(start, start + most)) for part in cells])
@@ -73,17 +75,15 @@ class Table(NamedTuple):
         write_stream(file, self.header, self.model, blocks)
 
 
-def pressed(fitted: FittedCodec, form: Form, blocks: Iterable[list[Cells]], model: bytes = b"") -> Table:
+def pressed(fitted: FittedTable, form: Form, blocks: Iterable[list[Cells]], model: bytes = b"") -> Table:
     """Return a table as it is written; `model` is the model file to embed, empty for none.
 
     A table is written without its model where the blocks, as many as are held in memory, then take fewer bytes.
     """
-    described = form.to_json(to_pack=True)
-    is_known = described == fitted.form.to_json(to_pack=True)
-    header = {"model": fitted.fingerprint, "form": None if is_known else described}
-    rest = iter(blocks)
-    if not model:
+    header, rest = fitted.header(form), iter(blocks)
+    if not model or isinstance(fitted, GridCodec):
         return Table(fitted, header, b"", _written(fitted, form, rest))
+    described = form.to_json(to_pack=True)
     packed, plain = zip_bytes(model), plain_codec(fitted, form)
     plain_header = {"model": plain.fingerprint, "form": described, "plain": plain.to_json()}
     saved = len(zip_bytes(json.dumps(plain_header, ensure_ascii=False).encode())) - len(packed)

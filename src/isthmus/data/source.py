@@ -148,6 +148,10 @@ class Source(abc.ABC):
         """Return the names of the columns as the kind has them."""
         return None if self.row.columns is None else list(self.row.columns)
 
+    def own_array(self) -> np.ndarray | None:
+        """Return the array that it is, in its own shape and type; None where it is no array of a file."""
+        return None
+
     def whole(self) -> Any:
         """Return the table in the form of its kind, all of it in memory."""
         values = np.concatenate(list(self.blocks(65_536)))

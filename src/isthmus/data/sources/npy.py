@@ -34,6 +34,7 @@ class Npy(Source):
             why = "it is not one, or holds objects" if "ickle" in str(error) else str(error).splitlines()[0]
             why = "its header is damaged" if "<ast." in why else why
             raise InvalidData(f"{path} cannot be read as a NumPy file: {why}") from error
+        self._own_array = array
         array = as_rows(array)
         self._has_channels_last = has_channels_last(array.shape)
         self._array = np.moveaxis(array, -1, 1) if self._has_channels_last else array
@@ -48,6 +49,9 @@ class Npy(Source):
     @property
     def kind(self) -> type[Source]:
         return ChannelsLast if self._has_channels_last else type(self)
+
+    def own_array(self) -> np.ndarray:
+        return self._own_array
 
     @property
     def pixel_limit(self) -> float | None:
