@@ -151,7 +151,7 @@ def test_any_parameter_of_an_autoencoder_replaces_its_own(name: str) -> None:
             presets.variational(3, beta="linear(0.0, 1.0, steps=9)", free_bits=0.5),
             {
                 "bottleneck": "variational(3, beta=linear(0.0, 1.0, steps=9), free_bits=0.5)",
-                "likelihood": "gaussian",
+                "likelihood": "auto(gaussian)",
             },
         ),
         (
@@ -162,7 +162,10 @@ def test_any_parameter_of_an_autoencoder_replaces_its_own(name: str) -> None:
                 "likelihood": "columns(histogram(32, smoothing=0.0, margin=0.0), balanced=False)",
             },
         ),
-        (presets.importance_weighted(), {"bottleneck": "importance_weighted(8, draws=5)", "likelihood": "gaussian"}),
+        (
+            presets.importance_weighted(),
+            {"bottleneck": "importance_weighted(8, draws=5)", "likelihood": "auto(gaussian)"},
+        ),
         (presets.adversarial(prior="mixture"), {"bottleneck": "adversarial(8, prior=mixture)", "stops": None}),
         (presets.generalized(), {"bottleneck": 8, "neighborhood": "nearest"}),
         (presets.generalized(case="self"), {"bottleneck": 8, "neighborhood": None}),

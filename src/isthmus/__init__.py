@@ -53,6 +53,7 @@ _PLACES = {
     "disclosures": "isthmus.analysis.disclosures",
     "exciting_inputs": "isthmus.analysis.maximal_inputs",
     "explained_variance_ratio": "isthmus.analysis.explained_variance",
+    "to_images": "isthmus.analysis.images",
     "log_likelihood": "isthmus.analysis.log_likelihood",
     "odd_rows": "isthmus.analysis.odd_rows",
     "check_onnx": "isthmus.onnx.parity",

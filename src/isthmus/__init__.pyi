@@ -5,6 +5,7 @@ from isthmus.analysis.diagnose import diagnose as diagnose
 from isthmus.analysis.disclosures import disclosures as disclosures
 from isthmus.analysis.explained_variance import explained_variance_ratio as explained_variance_ratio
 from isthmus.analysis.gradients import check_gradients as check_gradients
+from isthmus.analysis.images import to_images as to_images
 from isthmus.analysis.log_likelihood import log_likelihood as log_likelihood
 from isthmus.analysis.maximal_inputs import exciting_inputs as exciting_inputs
 from isthmus.analysis.odd_rows import odd_rows as odd_rows
@@ -78,6 +79,7 @@ from isthmus.parts.backbones.hyper import Hyper as Hyper
 from isthmus.parts.backbones.mlp import MLP as MLP
 from isthmus.parts.backbones.recurrent import Recurrent as Recurrent
 from isthmus.parts.backbones.residual import Residual as Residual
+from isthmus.parts.backbones.sequential import Sequential as Sequential
 from isthmus.parts.backbones.squeeze_excite import SqueezeExcite as SqueezeExcite
 from isthmus.parts.backbones.text import Text as Text
 from isthmus.parts.bottlenecks.adversarial import Adversarial as Adversarial

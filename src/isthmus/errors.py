@@ -99,10 +99,36 @@ def short(value: Any) -> str:
 
 
 def suggestion(word: str, words: Iterable[str]) -> str:
-    """Return ` Did you mean 'top_k'?` for a near miss, else nothing."""
+    """Return ` Did you mean 'top_k'?` for a near miss, else nothing.
+
+    A word is near another if one begins with the other, or if few letters differ: one, or a third of the word.
+
+    Examples
+    --------
+    >>> suggestion("topk", ["top_k", "nested"]), suggestion("nope", ["income", "age"])
+    (" Did you mean 'top_k'?", '')
+    """
     known = list(words) if len(word) <= 100 else []
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f" Did you mean {near[0]!r}?" if near else ""
+    for near in difflib.get_close_matches(word, known, n=3, cutoff=0.6):
+        first, second = word.lower(), near.lower()
+        is_part = first.startswith(second) or second.startswith(first)
+        if is_part or _edits(first, second) <= max(1, len(word) // 3):
+            return f" Did you mean {near!r}?"
+    return ""
+
+
+def _edits(first: str, second: str) -> int:
+    """Return how many letters are put in, left out, changed, or swapped with the next one, from one word to another."""
+    rows = [list(range(len(second) + 1))]
+    for i, letter in enumerate(first, 1):
+        row = [i]
+        for j, other in enumerate(second, 1):
+            changed = rows[-1][j - 1] + (letter != other)
+            is_swap = i > 1 and j > 1 and letter == second[j - 2] and first[i - 2] == other
+            swapped = rows[-2][j - 2] + 1 if is_swap else changed
+            row.append(min(rows[-1][j] + 1, row[-1] + 1, changed, swapped))
+        rows.append(row)
+    return rows[-1][-1]
 
 
 def is_file(path: Path) -> bool:

@@ -45,8 +45,8 @@ class Settings(TypedDict, total=False):
     verbose: int
     n_starts: int
     warm_start: bool
-    encoder: str | Sequence[int] | Backbone | eqx.Module
-    decoder: str | Sequence[int] | Backbone | eqx.Module | None
+    encoder: str | int | Sequence[int] | Backbone | eqx.Module
+    decoder: str | int | Sequence[int] | Backbone | eqx.Module | None
     likelihood: str | Likelihood
     corruption: str | Corruption | None
     penalties: str | Penalty | OwnFunction | Sequence[str | Penalty | OwnFunction] | None
@@ -183,11 +183,11 @@ def variational(
 
     Examples
     --------
-    >>> variational(2).likelihood
-    'gaussian'
+    >>> variational(2).likelihood  # of images another one, which fits them
+    'auto(gaussian)'
     """
     code = f"variational({size}, beta={beta}, free_bits={float(free_bits)})"
-    return _build(code, {"likelihood": "gaussian"}, settings)
+    return _build(code, {"likelihood": "auto(gaussian)"}, settings)
 
 
 def tabular(
@@ -239,7 +239,7 @@ def importance_weighted(size: int = 8, *, draws: int = 5, **settings: Unpack[Set
     >>> importance_weighted(2, draws=3).bottleneck
     'importance_weighted(2, draws=3)'
     """
-    return _build(f"importance_weighted({size}, draws={draws})", {"likelihood": "gaussian"}, settings)
+    return _build(f"importance_weighted({size}, draws={draws})", {"likelihood": "auto(gaussian)"}, settings)
 
 
 def adversarial(size: int = 8, *, prior: str = "normal", **settings: Unpack[Settings]) -> Autoencoder:

@@ -32,9 +32,10 @@ def call(monkeypatch, tmp_path):
 
 
 def messages(result):
-    """Return what stands on standard error, but for the line that says how the table was read."""
+    """Return what stands on standard error, but for lines that say how the table was read or how far a training is."""
     lines = result.stderr.splitlines(keepends=True)
-    return "".join(line for line in lines if not line.startswith("isthmus: read "))
+    known = ("isthmus: read ", "fit: epoch ", "detect: epoch ", "impute: epoch ")
+    return "".join(line for line in lines if not line.startswith(known))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 import isthmus
 
-FIT = ("--bottleneck", 2, "--max-epochs", 2, "--out", "model.safetensors")
+FIT = ("--force", "--bottleneck", 2, "--max-epochs", 2, "--out", "model.safetensors")
 
 
 def with_cell(frame, column, row, value):
@@ -129,7 +129,7 @@ def test_a_column_of_texts_alone_is_refused_by_its_name(call, command):
     result = call(command, "data.csv", "--out", "model.safetensors" if command == "fit" else "odd.csv")
     assert result.exit_code == 1
     assert "data.csv: 0 column(s), beside what is left out ('text'), while a minimum of" in result.stderr
-    assert "Texts are learned from a list of them, fit(list(frame['text']))." in result.stderr
+    assert "Texts are learned from a list of them, fit(list(frame['text'])) (--text NAME)." in result.stderr
 
 
 @pytest.mark.parametrize("command", ["fit", "detect", "impute"])

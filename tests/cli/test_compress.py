@@ -59,7 +59,7 @@ def test_arrays_of_files_come_back_as_they_were(told, refused):
         (["--model", MODEL, "--error", "0.1"], "is lossless: leave it out, or leave out --model to train another"),
         (["--model", MODEL, "--alone"], "--alone is for a codec that is trained, and"),
         (["--error", "0"], "error must be None for a lossless codec, a number above 0"),
-        (["--relative-to", "range"], "relative_to must be None where there is no error"),
+        (["--relative-to", "range"], "--relative-to must be None where there is no error"),
     ],
 )
 def test_options_that_cannot_be_are_refused(refused, words, message):

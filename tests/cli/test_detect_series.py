@@ -47,11 +47,11 @@ def test_odd_steps_are_written_with_their_time_and_channels(call):
     assert (rows["is_odd"] == (rows["anomaly_score"] > rows["threshold"])).all()
     assert rows.loc[rows["is_odd"], "step"].between(56, 68).all()  # windows of four steps that hold an odd one
     assert (rows["column_1"][ODD] == "heat").all()
-    np.testing.assert_allclose(rows["share_1"] + rows["share_2"], 1)
+    np.testing.assert_allclose(rows["share_1"] + rows["share_2"], 1, rtol=1e-5)
 
     detector, values = isthmus.load("d.safetensors"), series()[["flow", "heat"]]
-    np.testing.assert_allclose(rows["anomaly_score"], series_error(detector, values.to_numpy()), rtol=1e-12)
-    np.testing.assert_allclose(rows["value_1"][ODD], values["heat"][ODD], rtol=1e-12)
+    np.testing.assert_allclose(rows["anomaly_score"], series_error(detector, values.to_numpy()), rtol=1e-5)
+    np.testing.assert_allclose(rows["value_1"][ODD], values["heat"][ODD], rtol=1e-5)
     expected = expected_series(detector, values)[:, 1]
     np.testing.assert_allclose(rows["expected_1"][ODD], expected[ODD], rtol=1e-5)
 
@@ -83,7 +83,7 @@ def test_a_saved_detector_of_windows_reads_a_later_series(call, refused):
     result = call("detect", "series.csv", "--model", "d.safetensors", "--out", "odd.csv")
     assert result.stderr.endswith("windows of 12 steps.\n")
     rows = pd.read_csv("odd.csv")
-    assert (rows["threshold"] == -detector.offset_).all()
+    np.testing.assert_allclose(rows["threshold"], -detector.offset_, rtol=1e-5)
     assert "--window is for a detector that is trained" in refused(
         "detect", "series.csv", "--model", "d.safetensors", "--window", 12
     )
@@ -118,7 +118,7 @@ def test_an_array_is_a_series_too(call):
     result = call("detect", "series.npy", "--window", 4, "--out", "-")
     assert result.exit_code == 0
     assert "read 120 steps of 2 channels (x0, x1); windows of 4 steps." in result.stderr
-    assert call("detect", "series.npy", "--window", 4, "--quiet").output == ""
+    assert call("detect", "series.npy", "--window", 4, "--out", "o.csv", "--quiet").output == ""
 
 
 @pytest.mark.parametrize(

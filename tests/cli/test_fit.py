@@ -13,7 +13,7 @@ import isthmus
 from isthmus import Autoencoder
 from isthmus.cli import fit as story
 
-FIT = ("--bottleneck", 2, "--max-epochs", 2, "--out", "model.safetensors")
+FIT = ("--force", "--bottleneck", 2, "--max-epochs", 2, "--out", "model.safetensors")
 
 
 def test_the_end_is_told_in_a_short_table(told, table):
@@ -192,7 +192,7 @@ def test_an_unsupported_suffix_is_refused(refused, tmp_path, choice):
     (tmp_path / "data.html").touch()
     message = refused("fit", "data.html", *FIT, *choice)
     assert message.startswith("data.html has an unsupported suffix.")
-    assert "There are: .arrow, .arrows, .csv, .feather, .ipc, .jsonl, .ndjson, .npy, .npz, .ods, .parquet" in message
+    assert "There are: .arrow, .arrows, .bmp, .csv, .feather, .gif, .ipc, .jpeg, .jpg, .jsonl, .ndjson, .npy" in message
 
 
 def test_a_checkpoint_goes_on_and_is_not_the_output(told, refused, table):
@@ -228,17 +228,17 @@ def test_a_full_disk_is_said_and_the_old_model_stays(refused, told, table, tmp_p
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("--bottleneck", "top_q(8)", "no bottleneck is called 'top_q'. Did you mean 'top_k'?"),
-        ("--encoder", "mpl", "no backbone is called 'mpl'. Did you mean 'mlp'?"),
-        ("--likelihood", "bernouli", "no likelihood is called 'bernouli'. Did you mean 'bernoulli'?"),
-        ("--penalty", "l7", "no penalty is called 'l7'."),
-        ("--optimizer", "adm", "no optimizer is called 'adm'. Did you mean 'adam'?"),
-        ("--stop", "patient", "no stop is called 'patient'. Did you mean 'patience'?"),
-        ("--bottleneck", "0", "Deterministic.size must be at least 1. Got 0."),
-        ("--bottleneck", "top_k(4, k=", "'top_k(4, k=' does not spell a bottleneck"),
-        ("--bottleneck", "__import__('os')", "no bottleneck is called '__import__'."),
-        ("--max-epochs", "-1", "max_epochs must be a whole number of at least 0. Got -1."),
-        ("--validation-fraction", "1.5", "validation_fraction must be in [0, 1), or None. Got 1.5."),
+        ("--bottleneck", "top_q(8)", "--bottleneck: no bottleneck is called 'top_q'. Did you mean 'top_k'?"),
+        ("--encoder", "mpl", "--encoder: no backbone is called 'mpl'. Did you mean 'mlp'?"),
+        ("--likelihood", "bernouli", "--likelihood: no likelihood is called 'bernouli'. Did you mean 'bernoulli'?"),
+        ("--penalty", "l7", "--penalty: no penalty is called 'l7'."),
+        ("--optimizer", "adm", "--optimizer: no optimizer is called 'adm'. Did you mean 'adam'?"),
+        ("--stop", "patient", "--stop: no stop is called 'patient'. Did you mean 'patience'?"),
+        ("--bottleneck", "0", "--bottleneck: its size must be at least 1. Got 0."),
+        ("--bottleneck", "top_k(4, k=", "--bottleneck: 'top_k(4, k=' does not spell a bottleneck"),
+        ("--bottleneck", "__import__('os')", "--bottleneck: no bottleneck is called '__import__'."),
+        ("--max-epochs", "-1", "--max-epochs must be a whole number of at least 0. Got -1."),
+        ("--validation-fraction", "1.5", "--validation-fraction must be in [0, 1), or None. Got 1.5."),
         ("--device", "tpu", "there is no device 'tpu' here."),
     ],
 )

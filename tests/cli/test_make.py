@@ -28,11 +28,13 @@ def test_rows_of_a_label(call, refused, frame):
     assert call("fit", "data.csv", *words).exit_code == 0
     assert call("sample", "model.safetensors", "--n", 3, "--label", 1, "--out", "new.csv").exit_code == 0
     assert len(pd.read_csv("new.csv")) == 3
-    assert "'7'" in refused("sample", "model.safetensors", "--label", 7, "--out", "new.csv")
+    assert "'7'" in refused("sample", "model.safetensors", "--label", 7, "--out", "seven.csv")
 
 
 def test_no_rows_are_refused(refused, trained):
-    assert refused("sample", trained, "--n", 0, "--out", "new.csv").startswith("n must be a whole number of at least 1")
+    assert refused("sample", trained, "--n", 0, "--out", "new.csv").startswith(
+        "--n must be a whole number of at least 1"
+    )
 
 
 @pytest.mark.parametrize("name", ["codes", "compare", "columns", "worst", "scores"])
@@ -45,7 +47,7 @@ def test_every_figure_is_drawn(call, table, trained, name):
 
 def test_codes_are_coloured_by_label(call, refused, trained, frame):
     frame.assign(kind=np.where(np.arange(60) % 2, "odd", "even")).to_csv("data.csv", index=False)
-    words = ("plot", trained, "data.csv", "--label-column", "kind", "--out", "figure.svg")
+    words = ("plot", trained, "data.csv", "--label-column", "kind", "--force", "--out", "figure.svg")
     assert call(*words, "--figure", "codes").exit_code == 0
     assert "--label-column is for the figures codes and compare, not for worst" in refused(*words, "--figure", "worst")
 

@@ -4,6 +4,7 @@ import csv
 import errno
 import os
 import stat
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -49,6 +50,29 @@ def test_a_missing_folder_of_a_checkpoint_is_said_before_any_work(refused):
 def test_a_folder_is_no_output(refused, tmp_path):
     (tmp_path / "out.csv").mkdir()
     assert refused(*COMMANDS["score"], "out.csv") == "the output out.csv is a folder: name a file in it."
+
+
+def test_a_file_that_is_there_is_not_overwritten_unasked(refused, call, table, trained, monkeypatch):
+    words = ("transform", trained, table, "--out", "codes.csv")
+    Path("codes.csv").write_text("mine")
+    message = "codes.csv is there already: name another output, or overwrite it by --force."
+    assert refused(*words) == message
+    monkeypatch.setattr("isthmus.cli.screen.can_ask", lambda: True)  # as at a terminal
+    for answer, stays in (("n\n", True), ("\n", True), ("y\n", False)):
+        result = call(*words, stdin=answer)
+        assert result.stderr.startswith("isthmus: codes.csv is there already: overwrite it? [y/N]:")
+        assert (Path("codes.csv").read_text() == "mine") == stays == bool(result.exit_code)
+    assert call(*words, stdin="").exit_code == 130  # Ctrl-D
+    assert call(*words, "--force", "--quiet").output == ""
+
+
+def test_what_train_and_keep_is_not_overwritten_unasked(refused, table):
+    Path("kept.safetensors").write_text("mine")
+    words = ("--out", "new.csv", "--save-model", "kept.safetensors")
+    for command in ("detect", "impute"):
+        assert refused(command, table, *words).startswith("kept.safetensors is there already")
+    Path("mask.csv").write_text("mine")
+    assert refused("impute", table, "--out", "new.csv", "--mask", "mask.csv").startswith("mask.csv is there already")
 
 
 @pytest.mark.parametrize("kind", ["pipe", "link to a pipe"])
@@ -123,7 +147,7 @@ def test_formulas_are_said_and_written_as_texts_where_asked(call, frame, tmp_pat
     cells.to_csv("data.csv", index=False)
     plain = call("impute", "data.csv", "--out", "plain.csv", "--max-epochs", 2, "--quiet")
     assert plain.exit_code == 0, plain.stderr
-    shown = call("impute", "data.csv", "--out", "plain.csv", "--max-epochs", 2)
+    shown = call("impute", "data.csv", "--force", "--out", "plain.csv", "--max-epochs", 2)
     note = (
         "plain.csv holds texts that a spreadsheet runs as formulas, as '=HYPERLINK(1)': --safe-csv writes them with '"
     )
@@ -146,3 +170,15 @@ def test_numbers_are_no_formulas(tmp_path, recwarn):
     assert list(recwarn) == []
     output.write(tmp_path / "safe.csv", np.array([[-1.5, 2e-300], [-np.inf, np.nan]]), ["a", "b"], is_safe=True)
     assert (tmp_path / "safe.csv").read_text() == (tmp_path / "out.csv").read_text()
+
+
+def test_a_reader_that_leaves_a_table_is_known_as_such(monkeypatch):
+    class Left:
+        class buffer:
+            @staticmethod
+            def write(data):
+                raise BrokenPipeError
+
+    monkeypatch.setattr("sys.stdout", Left)
+    with pytest.raises(BrokenPipeError):  # else polars says it in words of its own
+        output.write(output.STANDARD, np.ones((3, 2)), ["a", "b"])

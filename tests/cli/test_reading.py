@@ -13,8 +13,8 @@ import isthmus
 
 RANDOM = np.random.default_rng(0)
 N = 60
-FIT = ("--bottleneck", 1, "--encoder", "(3,)", "--max-epochs", 1, "--out", "model.safetensors")
-SHORT = ("--max-epochs", 2)
+FIT = ("--force", "--bottleneck", 1, "--encoder", "(3,)", "--max-epochs", 1, "--out", "model.safetensors")
+SHORT = ("--force", "--max-epochs", 2)
 
 
 @pytest.fixture(autouse=True)
@@ -179,14 +179,14 @@ def test_a_label_is_not_learned_and_stays_in_the_table(call, tmp_path):
 
 @pytest.mark.parametrize("command", ["detect", "impute"])
 def test_trainings_take_the_same_options(call, refused, table, command):
-    words = (command, table, "--out", "o.csv", "--save-model", "m.safetensors")
+    words = (command, table, "--force", "--out", "o.csv", "--save-model", "m.safetensors")
     assert call(*words, "--max-epochs", 2, "--device", "cpu", "--seed", 3).exit_code == 0
     model = isthmus.load("m.safetensors")
     network = model.models_[0] if command == "detect" else model.autoencoder_
     assert (network.n_iter_, model.random_state) == (2, 3)
     message = refused(*words[:-2], "--model", "m.safetensors", "--max-epochs", 2)
     assert message.startswith("--max-epochs is for a")
-    assert "max_epochs must be" in refused(*words, "--max-epochs=-1")
+    assert "--max-epochs must be" in refused(*words, "--max-epochs=-1")
 
 
 def test_whole_numbers_and_decimals_of_parquet_keep_their_types(told, tmp_path):
@@ -201,13 +201,13 @@ def test_whole_numbers_and_decimals_of_parquet_keep_their_types(told, tmp_path):
     )
     for name, others in (("t.parquet", {}), ("u.parquet", {"t": ["x", "y"] * (N // 2)})):
         pq.write_table(pa.table({**{n: table[n] for n in table.column_names}, **others}), name)
-        told("impute", name, "--out", "full.parquet", "--max-epochs", 2)
+        told("impute", name, "--force", "--out", "full.parquet", "--max-epochs", 2)
         full = pq.read_table("full.parquet")
         for column in table.column_names:
             assert full[column].type == table[column].type
             cells = zip(table[column].to_pylist(), full[column].to_pylist(), strict=True)
             assert all(new is not None and (old is None or new == old) for old, new in cells)
-        told("impute", name, "--out", "full.csv", "--max-epochs", 2)
+        told("impute", name, "--force", "--out", "full.csv", "--max-epochs", 2)
         lines = (tmp_path / "full.csv").read_text().splitlines()
         assert all(line.split(",")[0].isdecimal() for line in lines[1:])
 
@@ -215,10 +215,9 @@ def test_whole_numbers_and_decimals_of_parquet_keep_their_types(told, tmp_path):
 @pytest.mark.parametrize("option", [("--drop", "nosuch"), ("--columns", "a,b"), ("--kind", "a=numeric"), ("--seed", 1)])
 def test_options_that_would_do_nothing_are_refused(refused, told, table, option):
     for command, what in (("detect", "a detector"), ("impute", "an imputer")):
-        told(command, table, "--out", "out.csv", "--save-model", "m.safetensors")
+        told(command, table, "--force", "--out", "out.csv", "--save-model", "m.safetensors")
         message = refused(command, table, "--model", "m.safetensors", "--out", "out.csv", *option)
-        name = option[0].replace("seed", "random-state")
-        assert message == f"{name} is for {what} that is trained, and m.safetensors is: leave out one of them."
+        assert message == f"{option[0]} is for {what} that is trained, and m.safetensors is: leave out one of them."
 
 
 def test_an_output_that_cannot_hold_the_table_is_refused_before_training(refused, tmp_path, monkeypatch):
@@ -231,7 +230,7 @@ def test_an_output_that_cannot_hold_the_table_is_refused_before_training(refused
 def test_options_of_texts_are_refused_for_other_files(refused, frame):
     frame.to_parquet("t.parquet")
     message = refused("fit", "t.parquet", *FIT, "--sep", ";")
-    assert message == "sep: expected a text file, as .csv, which it is for; got t.parquet. Leave it out."
+    assert message == "--sep: expected a text file, as .csv, which it is for; got t.parquet. Leave it out."
 
 
 def test_tables_come_and_go_by_standard_streams(call, told, tmp_path):

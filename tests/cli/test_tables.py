@@ -10,7 +10,7 @@ from isthmus.data.sources import source_type
 
 RANDOM = np.random.default_rng(0)
 GROUP = RANDOM.integers(0, 2, 60)
-FIT = ("--bottleneck", 2, "--encoder", "(8,)", "--max-epochs", 3, "--out", "model.safetensors")
+FIT = ("--force", "--bottleneck", 2, "--encoder", "(8,)", "--max-epochs", 3, "--out", "model.safetensors")
 
 
 @pytest.fixture
@@ -108,11 +108,11 @@ def test_labels_are_numbers_truth_values_or_texts(tmp_path, case, suffix):
     frame = pd.DataFrame({"a": 1.0, "w": range(len(values)), "y": pd.Series(values, dtype=object).convert_dtypes()})
     path = tmp_path / f"t{suffix}"
     frame.to_parquet(path) if suffix == ".parquet" else write(frame, str(path))
-    source, weight, labels = choose(path, [], [], "w", "y")
-    assert labels.tolist() == due
-    assert labels.dtype.kind == kind
-    assert weight.tolist() == list(range(len(values)))
-    assert list(source.names) == ["a"]
+    chosen = choose(path, weight="w", label="y")
+    assert chosen.label.tolist() == due
+    assert chosen.label.dtype.kind == kind
+    assert chosen.weight.tolist() == list(range(len(values)))
+    assert list(chosen.table.names) == ["a"]
 
 
 def test_a_table_is_opened_once_to_choose_from_it(tmp_path, labelled, monkeypatch):
@@ -121,5 +121,5 @@ def test_a_table_is_opened_once_to_choose_from_it(tmp_path, labelled, monkeypatc
     kind = source_type("csv")
     first = kind.__init__
     monkeypatch.setattr(kind, "__init__", lambda self, *given: (opened.append(given), first(self, *given))[1])
-    choose(tmp_path / "t.csv", ["a,b"], [], "w", "y")
+    choose(tmp_path / "t.csv", ["a,b"], weight="w", label="y")
     assert len(opened) == 1

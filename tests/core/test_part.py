@@ -138,7 +138,7 @@ NOT_FINITE = [float("nan"), float("inf"), -float("inf"), np.float32("nan")]
         ("claim", [1, 0, "True", None, np.int64(1)], "True or False"),
         ("text", [1, None, b"a", ("a",)], "text"),
         ("choice", ["three", 1, None, ("one",)], "one of 'one', 'two'"),
-        ("widths", [1, "12", None, (1.5,), ("1",), ((1,),), {1}, np.ones(2)], "a list of whole numbers"),
+        ("widths", ["12", 1.5, True, None, (1.5,), ("1",), ((1,),), {1}, np.ones(2)], "a list of whole numbers"),
         ("shares", [1.0, (float("nan"),), (True,), "x"], "a list of finite numbers or None"),
         ("activation", [1, None, (1,), Masking()], "an activation"),
         ("optional", [1, Masking(), False], "an activation or None"),

@@ -10,7 +10,7 @@ import pytest
 from sklearn.base import clone
 
 import isthmus
-from isthmus import AnomalyDetector, Autoencoder, NetworkClassifier, StackedAutoencoder
+from isthmus import AnomalyDetector, Autoencoder, InvalidPart, NetworkClassifier, StackedAutoencoder
 from isthmus.parts.likelihoods import Bernoulli, SquaredError
 from isthmus.parts.scalings import Normal, Pixels, Standard
 from tiny import autoencoder
@@ -98,3 +98,20 @@ def test_settings_inside_are_those_of_tables() -> None:
     model = Autoencoder()
     assert model.get_params()["likelihood__output"] == SquaredError().output
     assert model.set_params(likelihood__output="sigmoid").part("likelihood") == SquaredError("sigmoid")
+
+
+def test_a_variational_code_explains_images_by_what_fits_them_and_all_else_by_its_own() -> None:
+    model = isthmus.variational(2, max_epochs=1)
+    assert model.likelihood == "auto(gaussian)"
+    assert taken(clone(model).fit(BYTES)) == (Pixels(), Bernoulli())
+    assert str(taken(model.fit(BYTES.reshape(40, 16) * 2.0))[1]) == "gaussian"
+    assert str(taken(isthmus.variational(2, likelihood="gaussian", max_epochs=1).fit(BYTES))[1]) == "gaussian"
+    with pytest.raises(InvalidPart, match=r"no likelihood is called 'gausian'\. Did you mean 'gaussian'"):
+        autoencoder(likelihood="auto(gausian)").fit(BYTES)
+
+
+def test_words_of_texts_are_explained_as_such() -> None:
+    texts = ["the ship left the port", "a ship came to port", "wheat and corn fell", "corn and wheat rose"] * 5
+    model = autoencoder(encoder="text((4,))").fit(texts)
+    assert str(taken(model)[1]) == "codes"
+    assert str(taken(autoencoder().fit(texts))[1]) == "squared_error"  # of tf-idf

@@ -1,7 +1,8 @@
-"""Objects of users and of other libraries in the place of parts: functions, Equinox modules, optax transformations.
+"""Objects of users and of other libraries in the place of parts: functions, modules, optax transformations.
 
 Each is wrapped in a part that keeps the contract of its kind, so that nothing else knows of it. A model file holds
-names and numbers, and so none of these, but a function of `jax.nn`, which has a name.
+names and numbers, and so none of these, but a function of `jax.nn`, which has a name, and layers of PyTorch, which the
+backbone `sequential` spells.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from isthmus.adopted.activation import adopted_activation
 from isthmus.adopted.backbone import adopted_backbone
 from isthmus.adopted.optimizer import adopted_optimizer
 from isthmus.adopted.penalty import adopted_penalty
+from isthmus.adopted.torch_layers import adopted_layers
 
 MAKERS = {
     "activations": adopted_activation,
-    "backbones": adopted_backbone,
+    "backbones": lambda value: adopted_backbone(value) or adopted_layers(value),
     "optimizers": adopted_optimizer,
     "penalties": adopted_penalty,
 }

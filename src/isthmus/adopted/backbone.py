@@ -18,7 +18,7 @@ from isthmus.errors import InvalidPart
 from isthmus.layers.equinox_module import EquinoxModule, from_equinox
 
 
-class _Held:
+class Held:
     """Arrays that are structure to a compiler: the same object is the same structure."""
 
     def __init__(self, arrays: list[np.ndarray]) -> None:
@@ -28,7 +28,7 @@ class _Held:
 class Started(EquinoxModule):
     """A module for one row whose weights start as they are."""
 
-    own: _Held = eqx.field(static=True)
+    own: Held = eqx.field(static=True)
 
     def start(self, x: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
         return dict(zip(parameter_specs(self), self.own.arrays, strict=True))
@@ -57,7 +57,7 @@ class OwnBackbone(Own, Backbone, abstract=True):
         module = from_equinox(self.held)
         width = self._width(self.held, shape, what)
         arrays = [np.asarray(leaf, np.float32) for leaf in jax.tree.leaves(eqx.filter(self.held, eqx.is_inexact_array))]
-        return Started(module.weights, module.rest, module.takes_key, _Held(arrays)), width  # type: ignore[attr-defined]
+        return Started(module.weights, module.rest, module.takes_key, Held(arrays)), width  # type: ignore[attr-defined]
 
     def _width(self, module: Any, shape: tuple[int, ...], what: str) -> int:
         """Return the width of what a module answers for an input of a shape."""

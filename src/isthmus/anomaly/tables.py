@@ -9,8 +9,9 @@ import numpy as np
 import scipy.sparse
 
 from isthmus.anomaly.scores import NeighborScore
+from isthmus.core.extras import is_made_by
 from isthmus.data.arrow import ColumnSource
-from isthmus.data.source import Source, is_made_by
+from isthmus.data.source import Source
 from isthmus.data.sources import is_path, open_table
 from isthmus.data.table_source import TableSource
 from isthmus.data.text_table import TextTable

@@ -9,6 +9,7 @@ import typer
 
 import isthmus
 from isthmus.cli import output, screen, table
+from isthmus.cli.manual import option
 from isthmus.cli.use import load_kind
 from isthmus.errors import IsthmusError
 
@@ -30,11 +31,15 @@ SaveModel = Annotated[
     ),
 ]
 ErrorBound = Annotated[
-    float | None, typer.Option("--error", help="The largest error in columns of floats; else lossless.")
+    float | None, option("--error", says="The largest error in columns of floats.", default="0: lossless")
 ]
 RelativeTo = Annotated[
     Literal["range", "value"] | None,
-    typer.Option("--relative-to", help="What the error is relative to: the range of the column, or each value."),
+    option(
+        "--relative-to",
+        says="What the error is relative to: the range of the column, or each value.",
+        default="neither: it is in the units of the column",
+    ),
 ]
 Alone = Annotated[bool, typer.Option("--alone", help="Learn no order of the rows, so that each can stand alone.")]
 Grid = Annotated[
@@ -57,6 +62,7 @@ def compress(
     grid: Grid = None,
     report: Report = False,
     random_state: table.Seed = None,
+    force: output.Force = False,
     quiet: screen.Quiet = False,
     *,
     reading: table.Reading,
@@ -64,11 +70,17 @@ def compress(
     """Write a table as a stream of few bytes, lossless or within an error that is never exceeded.
 
     Without --model a codec is trained on the table itself.
+
+    Examples
+    --------
+    isthmus compress sensors.parquet --error 0.001 --report --out sensors.isth
+    isthmus compress sensors.parquet --save-model codec.safetensors --out sensors.isth
+    isthmus compress later.parquet --model codec.safetensors --out later.isth
     """
     inputs = [data] if model is None else [data, model]
-    output.check(out, STREAMS, *inputs)
+    output.check(out, STREAMS, *inputs, force=force)
     if save_model is not None:
-        output.check(save_model, output.MODELS, *inputs, out)
+        output.check(save_model, output.MODELS, *inputs, out, force=force)
     with screen.silence(quiet), screen.reading(quiet):
         source = reading.open(data)
         if model is None:
@@ -95,14 +107,26 @@ def compress(
 
 def decompress(
     stream: Annotated[Path, typer.Argument(help="A file that isthmus compress wrote.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="The file to write: .parquet, .csv, .tsv or .npy.", show_default=False)],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="The file to write: .parquet, .csv, .tsv or .npy; - for standard output.", show_default=False
+        ),
+    ],
     model: Annotated[
         Path | None, typer.Option("--model", help="The codec that wrote it, where the stream does not hold it.")
     ] = None,
+    force: output.Force = False,
     quiet: screen.Quiet = False,
 ) -> None:
-    """Write the table of a stream that `isthmus compress` wrote."""
-    output.check(out, TABLES, *([stream] if model is None else [stream, model]))
+    """Write the table of a stream that `isthmus compress` wrote.
+
+    Examples
+    --------
+    isthmus decompress sensors.isth --out sensors.parquet
+    isthmus decompress later.isth --model codec.safetensors --out - | head
+    """
+    output.check(out, TABLES, *([stream] if model is None else [stream, model]), force=force)
     with screen.silence(quiet):
         codec = isthmus.Codec() if model is None else load_kind(model, isthmus.Codec)
         try:
@@ -120,7 +144,7 @@ def decompress(
             raise IsthmusError(f"{stream} holds images or fields: write .npy.")
         else:
             output.fill(out, lambda file: _write_batches(out, file, reader))
-    if not quiet:
+    if output.shows_results(out, quiet):
         screen.tell(f"{out}: {reader.n_rows:,} rows, {len(reader.form.schema):,} columns")
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 SIDE = 8  # pixels
+TABLES, MODEL, PICTURE = ("digits.parquet", "held_out.parquet"), "model.safetensors", "digits.png"
 SIZES = (8, 2)  # numbers in a code; that of two can be drawn
 
 
@@ -44,17 +45,28 @@ class Trial:
 
 def demo(
     out: Annotated[Path, typer.Option(help="The folder for the files; it is made if need be.")] = Path("demo"),
+    force: output.Force = False,
     quiet: screen.Quiet = False,
 ) -> None:
-    """Run the main job on handwritten digits: train, use, save and load, and compare with PCA."""
+    """Run the main job on handwritten digits: train, use, save and load, and compare with PCA.
+
+    Run again, it writes its files again.
+
+    Examples
+    --------
+    isthmus demo --out demo
+    """
     from isthmus import plots  # says what is missing before any work
 
     if out.exists() and not out.is_dir():
         raise IsthmusError(f"{out} is a file: name a folder for what the demo writes.")
     out.mkdir(parents=True, exist_ok=True)
+    is_own = (out / TABLES[0]).exists()  # an earlier run has made the folder
+    for name in (*TABLES, MODEL, PICTURE):
+        output.check(out / name, (), force=force or is_own)
     digits = _write_digits(out)
     trials = [trial for size in SIZES for trial in (_autoencoder(digits, size, quiet), _pca(digits, size))]
-    model, picture = out / "model.safetensors", out / "digits.png"
+    model, picture = out / MODEL, out / PICTURE
     _save(trials[0], model, digits)
     drawn = {"digits": digits.rows[1]} | {f"{trial.name},\n{SIZES[0]} numbers": trial.rows for trial in trials[:2]}
     first = [int((digits.labels == label).argmax()) for label in range(10)]
@@ -76,7 +88,7 @@ def _write_digits(folder: Path) -> Digits:
 
     pixels, labels = load_digits(return_X_y=True)
     train, validation, _, labels = train_test_split(pixels, labels, test_size=0.2, random_state=0, stratify=labels)
-    files = folder / "digits.parquet", folder / "held_out.parquet"
+    files = folder / TABLES[0], folder / TABLES[1]
     names = [f"pixel_{row}_{column}" for row in range(SIDE) for column in range(SIDE)]
     for file, rows in zip(files, (train, validation), strict=True):
         output.write(file, rows, names)

@@ -11,47 +11,60 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from isthmus.cli import output, screen, summary, table
+from isthmus.cli.manual import option
+from isthmus.errors import InvalidPart
 
 if TYPE_CHECKING:
     from isthmus import Autoencoder
 
 
-def _option(flag: str, says: str, panel: str, metavar: str | None = None) -> Any:
-    return typer.Option(flag, help=says, rich_help_panel=panel, metavar=metavar)
-
-
-PARTS, TRAINING, COLUMNS = "Parts, as spelled in Python; isthmus parts lists them", table.TRAINING, table.LEARNED
+PARTS, TRAINING = "Parts, as spelled in Python; isthmus parts lists them", table.TRAINING
 Text: TypeAlias = str | None
 Texts: TypeAlias = list[str] | None
 Whole: TypeAlias = int | None
 
-Bottleneck = Annotated[
-    Text, _option("--bottleneck", "The code: its size, as 8, or as 'top_k(64, k=8)'.", PARTS, "PART")
-]
+
+def _part(flag: str, says: str, default: str, metavar: str = "PART") -> Any:
+    return option(flag, says=says, panel=PARTS, metavar=metavar, default=default)
+
+
+def _training(flag: str, says: str, default: str) -> Any:
+    return option(flag, says=says, panel=TRAINING, default=default)
+
+
+Bottleneck = Annotated[Text, _part("--bottleneck", "The code: its size, as 8, or as 'top_k(64, k=8)'.", "2")]
 Encoder = Annotated[
-    Text, _option("--encoder", "From a row to the code: widths, as '(64, 32)', or a part.", PARTS, "PART")
+    Text, _part("--encoder", "From a row to the code: widths of layers, as '(64, 32)', or a part.", "mlp")
 ]
-Decoder = Annotated[Text, _option("--decoder", "From the code to a row; else it mirrors the encoder.", PARTS, "PART")]
-Likelihood = Annotated[Text, _option("--likelihood", "How a row is explained.", PARTS, "PART")]
-Corruption = Annotated[Text, _option("--corruption", "Noise in training, as 'masking(0.3)'.", PARTS, "PART")]
-Penalties = Annotated[Texts, _option("--penalty", "A further term, as 'l1(0.001)'; for several, again.", PARTS, "PART")]
-Neighborhood = Annotated[Text, _option("--neighborhood", "Which rows each row must explain.", PARTS, "PART")]
-Tied = Annotated[bool, _option("--tied", "The decoder's matrices are the encoder's, transposed.", PARTS)]
-Init = Annotated[Text, _option("--init", "pca starts near principal components.", PARTS, "PCA")]
-Scaling = Annotated[Text, _option("--scaling", "Of the columns; undone on the way out.", PARTS, "PART")]
-Optimizer = Annotated[Text, _option("--optimizer", "How the weights learn, as 'adam(0.01)'.", PARTS, "PART")]
+Decoder = Annotated[Text, _part("--decoder", "From the code to a row.", "the layers of the encoder in reverse")]
+Likelihood = Annotated[
+    Text,
+    _part("--likelihood", "How a row is explained.", "squared_error; of images bernoulli; of each category its own"),
+]
+Corruption = Annotated[Text, _part("--corruption", "Noise in training, as 'masking(0.3)'.", "none")]
+Penalties = Annotated[Texts, _part("--penalty", "A further term, as 'l1(0.001)'; for several, again.", "none")]
+Neighborhood = Annotated[Text, _part("--neighborhood", "Which rows each row must explain.", "itself")]
+Tied = Annotated[bool, option("--tied", says="The decoder's matrices are the encoder's, transposed.", panel=PARTS)]
+Init = Annotated[Text, _part("--init", "pca starts near principal components.", "drawn", "pca")]
+Scaling = Annotated[
+    Text, _part("--scaling", "Of the columns; undone on the way out.", "standard; of images pixels, from 0 to 1")
+]
+Optimizer = Annotated[Text, _part("--optimizer", "How the weights learn, as 'adam(0.01)'.", "adam(0.001)")]
 Stops = Annotated[
-    Texts, _option("--stop", "When to end early, as 'patience(5)'; for several, again; None for never.", PARTS, "PART")
+    Texts,
+    _part("--stop", "When to end early, as 'target(0.1)'; for several, again; None for never.", "patience(20)"),
 ]
-BatchSize = Annotated[Whole, _option("--batch-size", "Rows in a step.", TRAINING)]
+BatchSize = Annotated[Whole, _training("--batch-size", "Rows in a step.", "a 32nd of them, within 32 and 256")]
+MaxEpochs = Annotated[Whole, _training("--max-epochs", "How often to go through the rows at most.", "100")]
 Share = Annotated[
-    float | None, _option("--validation-fraction", "Share of rows kept for validation, from 0 to 1.", TRAINING)
+    float | None,
+    _training("--validation-fraction", "Share of rows kept for validation, from 0 to 1.", "0.1 from 1,000 rows on"),
 ]
-Starts = Annotated[Whole, _option("--n-starts", "Seeds to train at once; the best is kept.", TRAINING)]
-Seed = Annotated[
-    Whole, typer.Option("--seed", "--random-state", help="Of weights, batches and noise.", rich_help_panel=TRAINING)
+Starts = Annotated[Whole, _training("--n-starts", "Seeds to train at once; the best is kept.", "1")]
+Weight = Annotated[
+    Text,
+    option("--weight-column", says="Holds the weight of each row; not learned.", panel=table.LEARNED, metavar="NAME"),
 ]
-Weight = Annotated[Text, _option("--weight-column", "Holds the weight of each row; not learned.", COLUMNS, "NAME")]
 
 
 def fit(
@@ -70,10 +83,10 @@ def fit(
     optimizer: Optimizer = None,
     stops: Stops = None,
     batch_size: BatchSize = None,
-    max_epochs: table.MaxEpochs = None,
+    max_epochs: MaxEpochs = None,
     validation_fraction: Share = None,
     n_starts: Starts = None,
-    random_state: Seed = None,
+    random_state: table.Seed = None,
     device: table.Device = None,
     checkpoint: table.Checkpoint = None,
     columns: table.Keep = None,
@@ -81,26 +94,39 @@ def fit(
     weight_column: Weight = None,
     label_column: table.Label = None,
     kind: table.Kinds = None,
+    ids: table.Ids = None,
+    text: table.Text = None,
+    force: output.Force = False,
     quiet: screen.Quiet = False,
     *,
     reading: table.Reading,
 ) -> None:
     """Train an autoencoder on a table and write it to a model file.
 
-    As in isthmus fit sensors.parquet --bottleneck 8 --out model.safetensors.
-    What is not given is as in isthmus.Autoencoder. Ctrl-C ends training and keeps what was learned.
+    Ctrl-C ends training and keeps what was learned.
+
+    Examples
+    --------
+    isthmus fit sensors.parquet --bottleneck 8 --out model.safetensors
+    isthmus fit sales.csv --id order --kind zip=categorical --out model.safetensors
+    isthmus fit sales.csv --bottleneck "top_k(64, k=8)" --encoder "mlp((128,), activation=elu)" --out sparse.safetensors
+    isthmus fit photos --encoder conv --bottleneck "variational(32)" --out faces.safetensors
+    isthmus fit reviews.csv --text review --encoder "text((64,))" --bottleneck 16 --out texts.safetensors
+    isthmus fit old.csv --max-epochs 500 --checkpoint progress --out model.safetensors
     """
     settings = _settings(locals()) | ({"columns": table.parse_kinds(kind)} if kind else {})
-    output.check(out, output.MODELS, data)
+    output.check(out, output.MODELS, data, force=force)
     if checkpoint is not None:
-        output.check(checkpoint, (), data, out)
+        output.check(checkpoint, (), data, out, force=True)
+    _check_settings(settings)
     with screen.silence(quiet), screen.reading(quiet):
         source = reading.open(data)
-        X, weight, label = table.choose(source, columns or (), drop or (), weight_column, label_column)
+        chosen = table.choose(source, columns or (), drop or (), weight_column, label_column, ids or ())
         for guess in source.select([label_column]).guesses() if label_column and not quiet else ():
             screen.say(f"note: {data}: {guess}")
         with screen.progress("fit", quiet) as callbacks:
-            model, seconds = _train(X, label, weight, settings, checkpoint, callbacks)
+            X = table.rows_of(source, text) if text else chosen.table
+            model, seconds = _train(X, chosen, settings, checkpoint, callbacks)
         model.save(out)
     if not quiet:
         rest = {"seconds": f"{seconds:.1f}", "file": f"{out} ({screen.size_of(out)})"}
@@ -142,12 +168,32 @@ def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
     return settings
 
 
+def _check_settings(settings: Mapping[str, Any]) -> None:
+    """Raise `InvalidPart` for the first setting that is not allowed, in the words of its option."""
+    from isthmus import Autoencoder
+
+    for name in [name for name in PARAMETERS if name in settings]:
+        value = settings[name]
+        flag = table.flag_of(name)
+        try:
+            Autoencoder.constraints[name].check(flag, value)
+        except InvalidPart as error:
+            text = str(error)
+            if text.startswith(flag):
+                raise
+            part, dot, rest = text.partition(".")
+            is_own = dot and part.isidentifier() and part.lower() in str(value).replace("_", "").lower()
+            sentence = f"its {rest}" if dot and part.isidentifier() and not is_own else text
+            raise InvalidPart(f"{flag}: {sentence}") from error
+
+
 def _train(
-    X: Any, y: Any, weight: Any, settings: dict[str, Any], checkpoint: Path | None, callbacks: Any
+    X: Any, chosen: table.Chosen, settings: dict[str, Any], checkpoint: Path | None, callbacks: Any
 ) -> tuple[Autoencoder, float]:
     """Return the fitted model, and the seconds it took."""
     from isthmus import Autoencoder
 
     began = time.perf_counter()
-    model = Autoencoder(**settings).fit(X, y, sample_weight=weight, checkpoint=checkpoint, callbacks=callbacks)
+    further: dict[str, Any] = {"sample_weight": chosen.weight, "checkpoint": checkpoint, "callbacks": callbacks}
+    model = Autoencoder(**settings).fit(X, chosen.label, **further)
     return model, time.perf_counter() - began

@@ -29,6 +29,7 @@ def impute(
     out: Out,
     mask: Mask = None,
     safe_csv: output.SafeCsv = False,
+    force: output.Force = False,
     quiet: screen.Quiet = False,
     *,
     learning: table.Learning,
@@ -37,23 +38,28 @@ def impute(
     """Write a table with its missing cells filled, numbers and categories; no cell that is there is touched.
 
     Without --model an imputer is trained on the table itself. --mask keeps which cells were filled.
+
+    Examples
+    --------
+    isthmus impute people.csv --out filled.csv --mask filled_cells.csv
+    isthmus impute new.csv --model imputer.safetensors --out filled.csv
+    cat people.csv | isthmus impute - --out - > filled.csv
     """
-    learning.check(data, out, list(output.FORMATS), "an imputer", {})
+    learning.check(data, out, list(output.FORMATS), "an imputer", {}, force=force)
     if mask is not None:
-        output.check(mask, list(output.FORMATS), data, out)
-    label, save_model = learning.label_column, learning.save_model
+        output.check(mask, list(output.FORMATS), data, out, force=force)
+    save_model = learning.save_model
     with screen.silence(quiet), screen.reading(quiet):
-        ignored = [] if label is None else [f"{label}=ignored"]  # it is written as it is
-        source = reading.open(data, [*(learning.kind or ()), *ignored])
-        X = table.choose(source, learning.columns or (), learning.drop or ())[0]
+        X, ids = _open(data, learning, reading)
         output.check_values(out, X)
         imputer = _train(X, learning, quiet) if learning.model is None else load_kind(learning.model, isthmus.Imputer)
         if save_model is not None:
             imputer.save(save_model)
         filled, is_missing = imputer.transform(X), imputer.missing(X)
         names, source = columns_of(imputer), imputer.autoencoder_.open_rows(X)
-        if not output.write_like(out, source, filled, is_missing, is_safe=safe_csv):
-            output.write(out, source.fill(filled, is_missing), names, is_safe=safe_csv)
+        ids = {name: cells for name, cells in ids.items() if name not in names}
+        if ids or not output.write_like(out, source, filled, is_missing, is_safe=safe_csv):
+            output.write(out, *table.beside(source.fill(filled, is_missing), names, ids), is_safe=safe_csv)
         if mask is not None:
             output.write(mask, is_missing, names)
     if output.shows_results(out, quiet):
@@ -62,6 +68,18 @@ def impute(
         results |= {} if mask is None else {"mask": f"{mask} ({screen.size_of(mask)})"}
         results |= {} if save_model is None else {"imputer": f"{save_model} ({screen.size_of(save_model)})"}
         screen.show(screen.facts(results))
+
+
+def _open(data: Path, learning: table.Learning, reading: table.Reading) -> tuple[Any, dict[str, Any]]:
+    """Return the source of a table, and its columns of ids [rows]; these stay in it, to be written as they are."""
+    source = reading.open(data)
+    ids = table.ids_of(source, learning.ids)
+    if learning.model is None:
+        label = [] if learning.label_column is None else [learning.label_column]
+        beside = dict.fromkeys((*ids, *label), "ignored")
+        kinds = table.parse_kinds(learning.kind or ()) | beside
+        source = isthmus.open_table(source, kinds) if kinds else source
+    return table.choose(source, learning.columns or (), learning.drop or ()).table, ids
 
 
 def _train(X: Any, learning: table.Learning, quiet: bool) -> Imputer:

@@ -12,7 +12,22 @@ from typing import Annotated, Any
 
 import typer
 
-from isthmus.cli import compress, demo, detect, fit, impute, onnx, plot, report, sample, screen, show, table, use
+from isthmus.cli import (
+    compress,
+    demo,
+    detect,
+    fit,
+    impute,
+    manual,
+    onnx,
+    plot,
+    report,
+    sample,
+    screen,
+    show,
+    table,
+    use,
+)
 from isthmus.errors import IsthmusError
 
 MOMENT = 0.05  # seconds
@@ -22,6 +37,8 @@ DEBUG: ContextVar[bool] = ContextVar("debug", default=False)
 
 app = typer.Typer(
     help="Autoencoders for tables: train one, and use it for codes, reconstructions and scores.",
+    epilog=manual.EXIT_CODES,
+    context_settings={"token_normalize_func": manual.meant_option},
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -45,7 +62,7 @@ def guard(command: Callable[..., None]) -> Callable[..., None]:
         except Exception as error:  # whatever it is, it becomes one sentence
             if DEBUG.get():
                 raise
-            screen.say(sentence(error))
+            screen.say(table.in_options(sentence(error), keywords))
             raise typer.Exit(1) from error
 
     return run_command
@@ -85,7 +102,8 @@ COMMANDS = (
 )
 
 for command in COMMANDS:
-    app.command()(guard(table.with_shared(command)))
+    text, examples = manual.manual_of(command)
+    app.command(help=text, epilog=examples)(guard(table.with_shared(command)))
 
 
 def run() -> None:

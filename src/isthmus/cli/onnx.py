@@ -13,11 +13,17 @@ Out = Annotated[Path, typer.Option(help="The file to write: .onnx.", show_defaul
 Onnx = Annotated[Path, typer.Argument(help="A file that isthmus export wrote.", show_default=False)]
 
 
-def export(model: screen.Model, out: Out, quiet: screen.Quiet = False) -> None:
-    """Write a model as an ONNX file, from raw columns to answers, and 100 rows to check it by beside it."""
+def export(model: screen.Model, out: Out, force: output.Force = False, quiet: screen.Quiet = False) -> None:
+    """Write a model as an ONNX file, from raw columns to answers, and 100 rows to check it by beside it.
+
+    Examples
+    --------
+    isthmus export model.safetensors --out model.onnx
+    """
     import isthmus
 
-    output.check(out, [".onnx"], model)
+    for file, suffixes in ((out, [".onnx"]), (out.with_suffix(".parity.npz"), [])):
+        output.check(file, suffixes, model, force=force)
     with screen.silence(quiet):
         isthmus.load(model).to_onnx(out)
         if not quiet:
@@ -25,7 +31,12 @@ def export(model: screen.Model, out: Out, quiet: screen.Quiet = False) -> None:
 
 
 def check(onnx: Onnx, quiet: screen.Quiet = False) -> None:
-    """Compare what onnxruntime makes of an ONNX file with what the model answered; fail where they differ."""
+    """Compare what onnxruntime makes of an ONNX file with what the model answered; fail where they differ.
+
+    Examples
+    --------
+    isthmus check model.onnx
+    """
     import isthmus
 
     agreement = isthmus.check_onnx(onnx)

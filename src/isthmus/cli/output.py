@@ -16,12 +16,14 @@ from typing import IO, Annotated, Any, cast
 import typer
 
 import isthmus
+from isthmus.cli import screen
 from isthmus.errors import IsthmusError, suggestion
 
 STANDARD = Path("-")  # standard output, where CSV is written
 SafeCsv = Annotated[
     bool, typer.Option("--safe-csv", help="Write what a spreadsheet would run as a formula, as =1+1, with ' before.")
 ]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite files that are there, without asking.")]
 FORMULA = re.compile(
     rb"""(?:\A|[,;\t\n"])([=@][^,;\t\n"]{1,60}|[+-][^,;\t\n"]*[^-+0-9.,;\t\n"eEinf][^,;\t\n"]{0,40})"""
 )
@@ -30,13 +32,15 @@ TEXTS = (".csv", ".tsv")
 MORE_THAN_NUMBERS = "the table holds more than numbers, and .npy is for numbers: write .parquet or .csv."
 
 
-def check(path: Path, suffixes: Sequence[str], *inputs: Path) -> None:
+def check(path: Path, suffixes: Sequence[str], *inputs: Path, force: bool) -> None:
     """Refuse an output that cannot be written, before any work is done for it.
 
     Parameters
     ----------
     suffixes : those that the file may have; none for any.
     inputs : files that it must not take the place of.
+    force : whether it may take the place of a file that is there; else that is asked on a terminal, and refused
+        elsewhere.
 
     Raises
     ------
@@ -63,6 +67,16 @@ def check(path: Path, suffixes: Sequence[str], *inputs: Path) -> None:
         raise IsthmusError(f"the folder {folder} may not be written to: name an output elsewhere.")
     if path.resolve() in [other.resolve() for other in inputs]:
         raise IsthmusError(f"{path} is named twice: give the output another name than the other files have.")
+    if path.exists() and not force:
+        ask_to_overwrite(path)
+
+
+def ask_to_overwrite(path: Path) -> None:
+    """Raise `IsthmusError` unless somebody at a terminal says that a file may be overwritten."""
+    if not screen.can_ask():
+        raise IsthmusError(f"{path} is there already: name another output, or overwrite it by --force.")
+    if not screen.ask(f"{path} is there already: overwrite it?"):
+        raise IsthmusError(f"{path} stays as it is, and nothing was done.")
 
 
 def check_values(path: Path, source: Any) -> None:
@@ -131,7 +145,9 @@ def _suffix(path: Path) -> str:
 
 def _write(path: Path, fill: Callable[[IO[bytes]], Any]) -> None:
     if path == STANDARD:
-        fill(sys.stdout.buffer)
+        filled = io.BytesIO()  # polars says in words of its own that a reader has left
+        fill(filled)
+        sys.stdout.buffer.write(filled.getbuffer())
         sys.stdout.buffer.flush()
     else:
         isthmus.write_file(path, fill)
@@ -194,7 +210,7 @@ class _Watched(io.RawIOBase):
         return self._file.write(data)
 
 
-def _arrow(values: Any, names: Sequence[str]) -> Any:
+def as_arrow(values: Any, names: Sequence[str]) -> Any:
     """Return an array, a pandas frame or a table of Arrow as one of Arrow."""
     import numpy as np
     import pyarrow as pa
@@ -211,7 +227,7 @@ def _arrow(values: Any, names: Sequence[str]) -> Any:
 def _csv(file: IO[bytes], values: Any, names: Sequence[str], separator: str = ",") -> None:
     import polars as pl
 
-    frame: Any = pl.from_arrow(_arrow(values, names))
+    frame: Any = pl.from_arrow(as_arrow(values, names))
     frame.write_csv(file, separator=separator)
 
 
@@ -222,7 +238,7 @@ def _tsv(file: IO[bytes], values: Any, names: Sequence[str]) -> None:
 def _parquet(file: IO[bytes], values: Any, names: Sequence[str]) -> None:
     import pyarrow.parquet as pq
 
-    pq.write_table(_arrow(values, names), file)
+    pq.write_table(as_arrow(values, names), file)
 
 
 def _npy(file: IO[bytes], values: Any, _: Sequence[str]) -> None:

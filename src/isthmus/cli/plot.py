@@ -33,6 +33,7 @@ def plot(
     out: Out,
     figure: What = None,
     label_column: table.Label = None,
+    force: output.Force = False,
     quiet: screen.Quiet = False,
     reading: table.Reading,
 ) -> None:
@@ -42,8 +43,14 @@ def plot(
     t-SNE and, where it is installed, UMAP, of at most 2,000 rows. columns: where errors are.
     worst: the rows with the largest errors. scores: how usual rows are, for a detector their anomaly scores, with its
     threshold. Codes are coloured by --label-column.
+
+    Examples
+    --------
+    isthmus plot model.safetensors --out loss.png
+    isthmus plot model.safetensors sales.csv --figure codes --label-column kind --out codes.png
+    isthmus plot detector.safetensors sales.csv --out scores.png
     """
-    output.check(out, FORMATS, model, *([] if data is None else [data]))
+    output.check(out, FORMATS, model, *([] if data is None else [data]), force=force)
     name = figure or ("history" if data is None else "scores")
     if name not in FIGURES:
         known = ", ".join(FIGURES)

@@ -11,7 +11,7 @@ import typer
 import isthmus
 from isthmus.cli import output, screen, table
 
-Out = Annotated[Path, typer.Option(help="The file to write: .html.", show_default=False)]
+Out = Annotated[Path, typer.Option(help="The file to write: .html.")]
 Title = Annotated[str | None, typer.Option(help="Of the page; else it names the model.", show_default=False)]
 Language = Annotated[str, typer.Option(help="en or ru.")]
 
@@ -23,6 +23,7 @@ def report(
     label_column: table.Label = None,
     title: Title = None,
     language: Language = "en",
+    force: output.Force = False,
     quiet: screen.Quiet = False,
     *,
     reading: table.Reading,
@@ -32,8 +33,13 @@ def report(
     It says what the table holds and lacks, how training went, where errors are, and shows codes in the plane; of a
     detector the oddest rows, with the columns that make them so, and of an imputer the filled cells with their
     intervals. The page asks for nothing from anywhere.
+
+    Examples
+    --------
+    isthmus report detector.safetensors orders.csv --out report.html
+    isthmus report imputer.safetensors people.csv --language ru --title "Q3" --out report.html
     """
-    output.check(out, (".html", ".htm"), model, data)
+    output.check(out, (".html", ".htm"), model, data, force=force)
     with screen.silence(quiet), screen.reading(quiet):
         source = reading.open(data)
         labels = None if label_column is None else table.labels_of(source, label_column)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 Data = Annotated[
     Path,
     typer.Argument(
-        help="A table: CSV, TSV (also compressed), Parquet, Arrow, JSON lines, Excel, NPY; a folder or pattern of the "
-        "first three; - for standard input.",
+        help="A table: CSV, TSV (also compressed), Parquet, Arrow, JSON lines, Excel, NPY, NPZ; a folder or pattern of "
+        "the first three, or of pictures; - for standard input.",
         show_default=False,
     ),
 ]
@@ -87,6 +87,19 @@ def say(message: str) -> None:
     typer.echo(visible(f"isthmus: {message}"), err=True)
 
 
+def can_ask() -> bool:
+    """Say whether somebody can answer: standard input is a terminal."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def ask(question: str) -> bool:
+    """Ask on standard error, and return whether the answer is yes; Enter is no."""
+    try:
+        return typer.confirm(visible(f"isthmus: {question}"), err=True)
+    except typer.Abort as error:  # Ctrl-C, or the end of the input
+        raise KeyboardInterrupt from error
+
+
 def tell(line: str) -> None:
     """Write a line to standard output."""
     typer.echo(visible(line))
@@ -122,6 +135,8 @@ def silence(quiet: bool) -> Iterator[None]:
 class _FirstMessage(logging.Handler):
     """Shows the first message of the library: how the table was read; of its parts, read again, nothing more.
 
+    Of images it shows what they are taken for, too.
+
     Notes wait for it, so that it stands before them.
     """
 
@@ -132,8 +147,12 @@ class _FirstMessage(logging.Handler):
         self.waiting: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        if not self.is_shown:
-            say(f"{record.getMessage()}. --kind NAME=KIND says otherwise.")
+        text = record.getMessage()
+        is_of_reading = text.startswith("read ")
+        if is_of_reading and not self.is_shown:
+            say(f"{text}. --kind NAME=KIND says otherwise." if " column" in text else f"{text}.")
+        elif is_of_reading and " as images: " in text:
+            say(f"{text}. --scaling and --likelihood say otherwise.")
         self.flush_notes()
 
     def note(self, *given: Any, **named: Any) -> None:

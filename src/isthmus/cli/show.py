@@ -35,7 +35,12 @@ def version(wanted: bool) -> None:
 
 
 def inspect(model: screen.Model) -> None:
-    """Show what is in a model file."""
+    """Show what is in a model file.
+
+    Examples
+    --------
+    isthmus inspect model.safetensors
+    """
     import isthmus
 
     loaded, info = isthmus.load(model), isthmus.file_info(model)
@@ -65,7 +70,13 @@ def parts(
         typer.Option(help="Only parts whose name, formula, paper or description holds this text.", show_default=False),
     ] = None,
 ) -> None:
-    """Show the parts by kind, each with its settings and their defaults."""
+    """Show the parts by kind, each with its settings and their defaults.
+
+    Examples
+    --------
+    isthmus parts bottlenecks
+    isthmus parts --find KL
+    """
     from isthmus import find_part, part_kinds, part_names, search_parts
 
     if kind is not None and kind not in part_kinds():

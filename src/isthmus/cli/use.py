@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import isthmus
-from isthmus.cli import output, screen, table
-from isthmus.errors import ModelFileError
+from isthmus.cli import images, output, screen, table
+from isthmus.errors import IsthmusError, ModelFileError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from isthmus import Autoencoder
 
 LEAST_USUAL = 5  # rows shown
+TAKEN_BY = {"AnomalyDetector": "detect TABLE", "Imputer": "impute TABLE", "Codec": "compress TABLE"}
+"""The commands for models that are no network."""
 
 Out = Annotated[
     Path,
@@ -31,38 +33,65 @@ def transform(
     model: screen.Model,
     data: screen.Data,
     out: Out,
+    ids: table.Ids = None,
+    text: table.Text = None,
     safe_csv: output.SafeCsv = False,
+    force: output.Force = False,
     quiet: screen.Quiet = False,
     *,
     reading: table.Reading,
 ) -> None:
-    """Write the code of each row of a table."""
-    output.check(out, list(output.FORMATS), model, data)
+    """Write the code of each row of a table.
+
+    Examples
+    --------
+    isthmus transform model.safetensors sensors.parquet --out codes.parquet
+    isthmus transform model.safetensors sales.csv --id order --out codes.csv
+    """
+    output.check(out, list(output.FORMATS), model, data, force=force)
     with screen.silence(quiet):
         loaded = load_network(model)
-        _write(out, loaded.transform(reading.open(data)), list(loaded.get_feature_names_out()), quiet, safe_csv)
+        source = reading.open(data)
+        codes, names = loaded.transform(table.rows_of(source, text)), list(loaded.get_feature_names_out())
+        _write(out, *table.beside(codes, names, table.ids_of(source, ids)), quiet, safe_csv)
 
 
 def reconstruct(
     model: screen.Model,
     data: screen.Data,
     out: Out,
+    ids: table.Ids = None,
     safe_csv: output.SafeCsv = False,
+    force: output.Force = False,
     quiet: screen.Quiet = False,
     *,
     reading: table.Reading,
 ) -> None:
-    """Write what the model makes of each row of a table, in the table's units."""
+    """Write what the model makes of each row of a table, in the table's units.
+
+    Of images a folder is written, with a PNG for each.
+
+    Examples
+    --------
+    isthmus reconstruct model.safetensors sensors.parquet --out clean.csv
+    isthmus reconstruct faces.safetensors photos --out reconstructed
+    """
     import numpy as np
 
-    output.check(out, list(output.FORMATS), model, data)
+    images.check(out, model, data, force=force)
     with screen.silence(quiet):
         loaded = load_network(model)
         X = reading.open(data)
-        rows, source = loaded.reconstruct(X), loaded.open_rows(X)
+        rows = loaded.reconstruct(X)
+        if images.is_folder(out):
+            images.write(out, rows, loaded, X.files)
+            images.tell(out, len(rows), quiet)
+            return
+        rows, beside = images.flat(rows, out), table.ids_of(X, ids)
         is_new = np.ones(rows.shape, bool)
-        if not output.write_like(out, source, rows, is_new, is_safe=safe_csv, is_rounded=False):
-            output.write(out, rows, columns_of(loaded), is_safe=safe_csv)
+        source = loaded.open_rows(X)
+        if beside or not output.write_like(out, source, rows, is_new, is_safe=safe_csv, is_rounded=False):
+            output.write(out, *table.beside(rows, columns_of(loaded), beside), is_safe=safe_csv)
         _tell(out, rows, quiet)
 
 
@@ -71,39 +100,54 @@ def score(
     data: screen.Data,
     out: MaybeOut = None,
     per_feature: PerFeature = False,
+    ids: table.Ids = None,
+    text: table.Text = None,
     safe_csv: output.SafeCsv = False,
+    force: output.Force = False,
     quiet: screen.Quiet = False,
     *,
     reading: table.Reading,
 ) -> None:
-    """Write how usual each row of a table is: its log-likelihood, higher is more usual."""
+    """Write how usual each row of a table is: its log-likelihood, higher is more usual.
+
+    Examples
+    --------
+    isthmus score model.safetensors sensors.parquet
+    isthmus score model.safetensors sales.csv --id order --per-feature --out scores.csv
+    """
     import numpy as np
 
     if out is not None:
-        output.check(out, list(output.FORMATS), model, data)
+        output.check(out, list(output.FORMATS), model, data, force=force)
+    elif quiet:
+        raise IsthmusError("--quiet without --out would leave nothing: name an output.")
     with screen.silence(quiet):
         loaded = load_network(model)
         source = reading.open(data)
-        scores = loaded.score_samples(source)
-        errors = loaded.reconstruction_error(source, per_feature=True) if per_feature else np.empty((len(scores), 0))
+        X = table.rows_of(source, text)
+        scores = loaded.score_samples(X)
+        errors = loaded.reconstruction_error(X, per_feature=True) if per_feature else np.empty((len(scores), 0))
         columns = columns_of(loaded) if per_feature else []
         if out is not None:
+            names = ["score", *(f"error_{name}" for name in columns)]
             _write(
-                out,
-                np.column_stack([scores, errors]),
-                ["score", *(f"error_{name}" for name in columns)],
-                quiet,
-                safe_csv,
+                out, *table.beside(np.column_stack([scores, errors]), names, table.ids_of(source, ids)), quiet, safe_csv
             )
         elif not quiet:
             _show(scores, errors, columns)
 
 
 def load_network(path: Path) -> Autoencoder:
-    """Return the network of a model file."""
+    """Return the network of a model file; of another model say which command takes it."""
     autoencoders = (isthmus.Autoencoder, isthmus.StackedAutoencoder)
     supervised = (isthmus.NetworkClassifier, isthmus.NetworkRegressor, isthmus.NetworkRanker)
-    model: Autoencoder = isthmus.load(path, kind=(*autoencoders, *supervised))
+    try:
+        model: Autoencoder = isthmus.load(path, kind=(*autoencoders, *supervised))
+    except ModelFileError as error:
+        others = [command for name, command in TAKEN_BY.items() if f"holds {name};" in str(error)]
+        if not others:
+            raise
+        raise ModelFileError(f"{error} Use isthmus {others[0]} --model {path}.") from error
     return model
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from isthmus.codec.cells import Cells, array_of, cells_of, check_columns, number_type
+from isthmus.core.extras import is_made_by
 from isthmus.data.arrow import WIDE, ColumnSource
-from isthmus.data.source import is_made_by
 from isthmus.data.sources import open_table, source_type
 from isthmus.errors import InvalidData, ModelFileError
 

@@ -41,6 +41,8 @@ def coerce(value: Any, hint: Any, as_part: Callable[[Any, Any], Any]) -> Any:
         options = (coerce(value, argument, as_part) for argument in arguments)
         return next((option for option in options if option is not UNFIT), UNFIT)
     if origin is tuple:
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = (value,)  # a number stands for a list of it, as a width for layers
         if not isinstance(value, list | tuple):
             return UNFIT
         items = tuple(coerce(item, arguments[0], as_part) for item in value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import numbers
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -64,6 +65,15 @@ class Constraint(abc.ABC):
 
 
 AUTO = "auto"
+OPEN = re.compile(r"auto(?:\((\w+)\))?")
+
+
+def is_auto(value: Any) -> bool:
+    """Say whether a parameter is left open: `"auto"`, or `"auto(gaussian)"`, which names what stands for it.
+
+    That is taken where nothing about a table speaks for another part.
+    """
+    return isinstance(value, str) and OPEN.fullmatch(value) is not None
 
 
 @dataclass(frozen=True)
@@ -87,8 +97,8 @@ class OnePart(Constraint):
 
     def resolve(self, value: Any) -> Any:
         """Return the part, or None."""
-        if self.automatic is not None and isinstance(value, str) and value == AUTO:
-            value = self.automatic
+        if self.automatic is not None and isinstance(value, str) and (match := OPEN.fullmatch(value)):
+            value = match[1] or self.automatic
         return None if value is None else resolve(self.contract, value)
 
     def to_json(self, value: Any) -> Any:

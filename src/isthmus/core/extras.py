@@ -27,3 +27,9 @@ def library(name: str, needed: str) -> Any:
         return importlib.import_module(name)
     except ImportError as error:
         raise MissingExtra(needed) from error
+
+
+def is_made_by(data: Any, library: str, *names: str) -> bool:
+    """Say whether `data` is of one of the classes of a library, or derived from it, without importing that."""
+    kinds = [kind for kind in type(data).__mro__ if kind.__module__.partition(".")[0] == library]
+    return any(kind.__name__ in names for kind in kinds) if names else bool(kinds)

@@ -36,13 +36,14 @@ BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_
 
 
 class ReadingOptions(NamedTuple):
-    """What a user says of how a file of texts is written; None lets the file show it."""
+    """What a user says of how a file is written; None lets the file show it."""
 
     sep: str | None = None  # between cells
     decimal: str | None = None  # . or ,
     encoding: str | None = None
     na: Sequence[str] | None = None  # words for a missing cell
     header: bool | None = None  # whether the first line holds the names of the columns
+    key: str | None = None  # of an NPZ file: the name of an array
 
     def check(self) -> None:
         """Raise `InvalidPart` for what no file can be read by."""
@@ -57,6 +58,7 @@ class ReadingOptions(NamedTuple):
         )
         require(is_words, "na", "a list of texts, or None", self.na)
         require(self.header in (None, True, False), "header", "True, False or None", self.header)
+        require(self.key is None or isinstance(self.key, str), "key", "the name of an array, or None", self.key)
 
 
 AS_SHOWN = ReadingOptions()

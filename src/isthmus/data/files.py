@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.data.source import is_made_by
+from isthmus.core.extras import is_made_by
 from isthmus.errors import InvalidData, is_file
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -103,5 +104,6 @@ def sentence(names: Collection[str]) -> str:
     example = next(iter(names))
     return (
         f"left out {'columns' if are_many else 'column'} {listed}: nearly every row has a value of its own there. "
-        f"columns={{{example!r}: 'categorical'}} (or 'numeric') keeps it, 'ignored' leaves it out without this note."
+        f"columns={{{example!r}: 'categorical'}} (--kind {shlex.quote(f'{example}=categorical')}), or numeric, keeps "
+        "it, 'ignored' leaves it out without this note."
     )

@@ -94,6 +94,7 @@ class Reader:
             texts = _texts(X, text.by)
             known = LearnedText(text, text.fit(texts))
             source: Source = TextSource(texts, *known)
+            LOG.info("read %s texts, as %s", f"{len(texts):,}", text)
             return cls(source.row, source.kind, source.labels(), text=known), source
         source, schema, wished = open_table(X), None, options.columns or {}
         if isinstance(source, ColumnSource):
@@ -118,7 +119,9 @@ class Reader:
         return reader, source
 
     def describe(self) -> str:
-        """Return what the columns are, as `15 columns: 6 numbers, 8 categories, 1 date`."""
+        """Return what the columns are, as `15 columns: 6 numbers, 8 categories, 1 date`, or `arrays of 28 x 28`."""
+        if len(self.row.shape) > 1 and not self.row.is_sequence:
+            return f"arrays of {' x '.join(map(str, self.row.shape))}"
         kinds = ["numeric"] * self.row.size if self.schema is None else [kind_of(c) for c in self.schema.columns]
         counts = Counter(kinds)
         words = [f"{counts[kind]:,} {word[counts[kind] > 1]}" for kind, word in KIND_WORDS.items() if kind in counts]

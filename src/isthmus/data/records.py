@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from isthmus.core.extras import is_made_by
 from isthmus.data.labels import Labels
-from isthmus.data.source import is_made_by
 
 
 def frame_of_records(data: Any) -> Any:

@@ -17,17 +17,12 @@ if TYPE_CHECKING:
     from isthmus.data.dialect import Dialect
 
 
-def is_made_by(data: Any, library: str, *names: str) -> bool:
-    """Say whether `data` is of one of the classes of a library, or derived from it, without importing that."""
-    kinds = [kind for kind in type(data).__mro__ if kind.__module__.partition(".")[0] == library]
-    return any(kind.__name__ in names for kind in kinds) if names else bool(kinds)
-
-
 class Source(abc.ABC):
     """A table read in blocks of rows, as often as wanted; nothing of it changes once it is made."""
 
     name: str = "X"  # for messages: the path where it is a file
     folder: Any = None  # a temporary one that it reads from, removed when the last copy of it is gone
+    files: Sequence[str] = ()  # of the rows, where each is a file of its own
     row: Row
     n_rows: int
     dtype: np.dtype[Any]  # float32 where all is float32, else float64
@@ -37,6 +32,7 @@ class Source(abc.ABC):
     suffixes: ClassVar[tuple[str, ...]] = ()  # of the files it reads
     is_file: ClassVar[bool] = False  # it was read from files: of their columns a model takes those it needs by name
     keeps_texts: ClassVar[bool] = False  # its cells are written again as they were read, by `write`
+    takes: ClassVar[tuple[str, ...]] = ()  # those of reading files that it takes, behind the path
     reads_many: ClassVar[bool] = False  # files as one table: a folder of them, or those that match a pattern
     form: ClassVar[str]  # the name of this kind of table, also in model files: that of its module, unless it says so
 

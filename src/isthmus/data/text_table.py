@@ -32,6 +32,7 @@ class TextTable(FileSource):
     """A table whose cells are texts, all of it in memory; a subclass reads them from files."""
 
     keeps_texts: ClassVar[bool] = True
+    takes: ClassVar[tuple[str, ...]] = ("sep", "decimal", "encoding", "na", "header")
     formats: dict[str, CellFormat]  # of columns by name, also of those that are not selected
 
     @abc.abstractmethod

@@ -10,8 +10,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from isthmus.core.coercion import short
+from isthmus.core.extras import is_made_by
 from isthmus.data.files import are_pictures
-from isthmus.data.source import is_made_by
 from isthmus.errors import InvalidData, require
 
 By = Literal["word", "character"]

@@ -33,6 +33,7 @@ from isthmus.estimators._training import (
 from isthmus.estimators._validation import check_categories, check_part_labels, check_size
 from isthmus.estimators._validation_data import ValidationData
 from isthmus.model import inference
+from isthmus.model.identity_init import identity_weights
 from isthmus.model.model import Model
 from isthmus.model.ordered_code import cut_code
 from isthmus.model.pca_init import pca_weights
@@ -139,6 +140,8 @@ class AutoencoderTraining:
             return np.repeat(self.former.weights[None], len(job.seeds), axis=0)
         if self.estimator.init is None:
             weights = np.stack([draw_weights(skeleton, seed) for seed in job.seeds])
+        elif self.estimator.init == "identity":
+            weights = np.stack([identity_weights(skeleton, seed) for seed in job.seeds])
         elif row.is_table or row.may_be_missing or row.categories:
             raise InvalidPart("init='pca' needs numbers, and none missing: use init=None for this table.")
         else:

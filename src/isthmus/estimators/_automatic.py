@@ -6,20 +6,14 @@ import logging
 import warnings
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Any
 
 from isthmus.contracts import Likelihood, Row, Scaling
-from isthmus.core.constraints import AUTO
 from isthmus.core.spelling import resolve
 from isthmus.data.source import Source
+from isthmus.data.text_source import TextSource
 from isthmus.estimators._network_parts import AutoencoderParts
 
 LOG = logging.getLogger("isthmus")
-
-
-def is_auto(value: Any) -> bool:
-    """Say whether a parameter is left open."""
-    return isinstance(value, str) and value == AUTO
 
 
 def parts_for_images(parts: AutoencoderParts, source: Source, automatic: Collection[str]) -> AutoencoderParts:
@@ -40,6 +34,19 @@ def parts_for_images(parts: AutoencoderParts, source: Source, automatic: Collect
         "read %s as images: their scaling is %s, their likelihood %s", source.name, parts.scaling, parts.likelihood
     )
     return parts
+
+
+def parts_for_words(parts: AutoencoderParts, source: Source, automatic: Collection[str]) -> AutoencoderParts:
+    """Return the parts for texts: where their rows are words, these are explained as such.
+
+    Parameters
+    ----------
+    automatic : the parameters that are left open.
+    """
+    are_words = source.form == TextSource.form and bool(source.row.categories) and all(source.row.categories or ())
+    if not are_words or "likelihood" not in automatic:
+        return parts
+    return replace(parts, likelihood=resolve(Likelihood, "codes"))
 
 
 def warn_of_copying(parts: AutoencoderParts, row: Row) -> None:

@@ -14,11 +14,11 @@ from numpy.typing import ArrayLike
 
 from isthmus.contracts import Arrays, Row, Scaling
 from isthmus.core.constraints import Flag, Seed, Whole
+from isthmus.core.extras import is_made_by
 from isthmus.core.memory import require_memory
 from isthmus.core.spelling import resolve
 from isthmus.data.reader import Reader, TableOptions
 from isthmus.data.rows import scaled_blocks, support_of
-from isthmus.data.source import is_made_by
 from isthmus.data.sources import is_path, open_numbers
 from isthmus.data.validation import check_weight
 from isthmus.errors import InvalidData, require

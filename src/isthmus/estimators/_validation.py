@@ -47,7 +47,7 @@ def check_size(source: Source, weight: np.ndarray, least: int) -> None:
     if size < least:
         why = ": with one column there is nothing to compress" if size == 1 else ""
         beside = f", beside what is left out ({', '.join(map(short, left_out[:MOST_NAMED]))})," if left_out else ""
-        texts = " Texts are learned from a list of them, fit(list(frame['text']))." if left_out else ""
+        texts = " Texts are learned from a list of them, fit(list(frame['text'])) (--text NAME)." if left_out else ""
         what = f"{source.name}: {size} column(s)" if source.is_file else f"X has {size} feature(s) ({shape})"
         raise InvalidData(f"{what}{beside} while a minimum of {least} is required{why}.{texts}")
     count = np.count_nonzero(weight)

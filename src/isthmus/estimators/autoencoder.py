@@ -24,13 +24,13 @@ from isthmus.contracts import (
     Scaling,
     Text,
 )
-from isthmus.core.constraints import AUTO, Choice, Constraint, Flag, ManyParts, OnePart
+from isthmus.core.constraints import AUTO, Choice, Constraint, Flag, ManyParts, OnePart, is_auto
 from isthmus.data.reader import TableOptions
 from isthmus.data.schema import ColumnKinds
 from isthmus.data.source import Source
 from isthmus.errors import InvalidPart
 from isthmus.estimators._autoencoder_training import AutoencoderTraining
-from isthmus.estimators._automatic import is_auto, parts_for_images
+from isthmus.estimators._automatic import parts_for_images, parts_for_words
 from isthmus.estimators._device import each_on_device, on_device
 from isthmus.estimators._dry_run import fresh
 from isthmus.estimators._network_parts import AutoencoderParts
@@ -58,7 +58,7 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
     """An autoencoder: encoder, code, decoder, trained so that each row can be reconstructed from its code.
 
     Any parameter that is a part may be given as the part, as its spelling (`"top_k(256, k=16)"`), or as what
-    stands for one (`8` for `deterministic(8)`, `(64, 32)` for `mlp((64, 32))`).
+    stands for one (`8` for `deterministic(8)`, `64` or `(64, 32)` for `mlp((64, 32))`).
 
     Parameters
     ----------
@@ -66,13 +66,15 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
     encoder : from a row to the code, of `isthmus.backbones`.
     decoder : from the code to a row; None takes the encoder's layers in reverse.
     likelihood : how a row is explained, of `isthmus.likelihoods`; `"auto"` takes `"bernoulli"` for images that are
-        scaled by `pixels`, `"squared_error"` for all else.
+        scaled by `pixels`, `"codes"` for words of texts, `"squared_error"` for all else; `"auto(gaussian)"` that one
+        for all else.
     corruption : noise on the input in training, of `isthmus.corruptions`; None for none.
     penalties : terms beside the reconstruction, a list of `isthmus.penalties`.
     neighborhood : which rows each row must explain, of `isthmus.neighborhoods`; None for itself.
     tied : whether the matrices of the decoder are those of the encoder, transposed.
     init : `"pca"` starts the last layer of encoder and decoder where the code comes near the principal components and
-        the output near the row; None draws them.
+        the output near the row; `"identity"` starts them as they give what they are given, where encoder and decoder
+        have come with weights whose ends are the code and the row; None draws them.
     scaling : of the columns, of `isthmus.scalings`; None for none; `"auto"` takes `"pixels"`, from 0 to 1, for images
         (arrays of bytes of three or four axes, channels of numbers from 0 to 1 or of whole numbers from 0 to 255, and
         pictures), `"standard"` for all else. It is undone in `inverse_transform` and `reconstruct`.
@@ -125,8 +127,8 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
     """
 
     bottleneck: int | str | Bottleneck = field(default=2, kw_only=False)
-    encoder: str | Sequence[int] | Backbone | eqx.Module = "mlp"
-    decoder: str | Sequence[int] | Backbone | eqx.Module | None = None
+    encoder: str | int | Sequence[int] | Backbone | eqx.Module = "mlp"
+    decoder: str | int | Sequence[int] | Backbone | eqx.Module | None = None
     likelihood: str | Likelihood = AUTO
     corruption: str | Corruption | None = None
     penalties: str | Penalty | OwnFunction | Sequence[str | Penalty | OwnFunction] | None = ()
@@ -150,7 +152,7 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         "columns": ColumnKinds(),
         **REPEATED_TRAINING,
         "tied": Flag(),
-        "init": Choice((None, "pca")),
+        "init": Choice((None, "pca", "identity")),
     }
 
     @on_device
@@ -326,7 +328,7 @@ class Autoencoder(Reconstructor, RepeatedTrainingParameters):
         """Return the parts for a table that is new."""
         parts = replace(self.resolve_parts(), scaling=self.part("scaling"), likelihood=self.part("likelihood"))
         automatic = {name for name in ("scaling", "likelihood") if is_auto(getattr(self, name))}
-        return parts_for_images(parts, source, automatic)
+        return parts_for_images(parts_for_words(parts, source, automatic), source, automatic)
 
     def settings_of(self, parts: AutoencoderParts) -> dict[str, Any]:
         """Return the parameters as JSON, with the parts that stand for `"auto"`."""

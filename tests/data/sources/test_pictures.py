@@ -96,3 +96,35 @@ def test_what_are_no_pictures_of_one_form_is_refused(case: str, paths: list[str]
     make, message = REFUSED[case]
     with pytest.raises(InvalidData, match=message):
         autoencoder().fit(make(paths))
+
+
+def test_a_folder_and_a_pattern_of_pictures_are_a_table(paths: list[str], tmp_path: Path) -> None:
+    for place, path in enumerate(paths[:5]):
+        name = tmp_path / "photos" / ("b" if place % 2 else "a") / f"{place}.png"
+        name.parent.mkdir(parents=True, exist_ok=True)
+        name.write_bytes(Path(path).read_bytes())
+    source = isthmus.open_table(tmp_path / "photos")
+    assert list(source.files) == ["a/0.png", "a/2.png", "a/4.png", "b/1.png", "b/3.png"]
+    model = autoencoder().fit(paths)
+    due = model.transform([paths[place] for place in (0, 2, 4, 1, 3)])
+    np.testing.assert_array_equal(model.transform(str(tmp_path / "photos")), due)
+    np.testing.assert_array_equal(model.transform(str(tmp_path / "photos" / "*" / "*.png")), due)
+    np.testing.assert_array_equal(model.transform(tmp_path / "photos" / "b" / "1.png"), due[3:4])
+    (tmp_path / "photos" / "t.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(
+        InvalidData, match=r"photos stands for files of several kinds, \.png and \.csv: |\.csv and \.png: "
+    ):
+        model.transform(tmp_path / "photos")
+
+
+def test_answers_are_made_pictures(fitted: Autoencoder) -> None:
+    rows = fitted.reconstruct(COLOR)  # [n, height, width, channels], as it came
+    pictures = isthmus.to_images(fitted, rows)
+    np.testing.assert_array_equal(np.asarray(pictures[3]), np.rint(np.clip(rows[3], 0, 255)))
+    first = autoencoder(encoder="conv((4,))").fit(np.moveaxis(COLOR, -1, 1) / 255)
+    shown = isthmus.to_images(first, np.moveaxis(COLOR, -1, 1) / 255)
+    np.testing.assert_array_equal(np.asarray(shown[0]), COLOR[0])
+    with pytest.raises(
+        InvalidData, match=r"^expected images of a model whose scaling is 'pixels'; got rows without pixels"
+    ):
+        isthmus.to_images(autoencoder().fit(np.eye(5)), np.eye(5))

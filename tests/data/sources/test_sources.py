@@ -360,7 +360,7 @@ BAD_FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "npz of none": (lambda f: write(f, "x.npz", nothing()), r"x\.npz: expected one array, or one called X; got none\."),
     "unsupported": (
         lambda f: write(f, "x.html", "a,b\n"),
-        r"x\.html has an unsupported suffix\. There are: \.arrow, \.arrows, \.csv, \.feather, .*, \.xlsx\.$",
+        r"x\.html has an unsupported suffix\. There are: \.arrow, \.arrows, \.bmp, \.csv, \.feather, .*, \.xlsx\.$",
     ),
     "nearly supported": (
         lambda f: write(f, "x.parqet", "a,b\n"),

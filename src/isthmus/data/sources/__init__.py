@@ -13,7 +13,7 @@ import tempfile
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from isthmus.data.arrow import ColumnSource
 from isthmus.data.dialect import ReadingOptions
@@ -23,7 +23,6 @@ from isthmus.data.schema import ColumnKinds
 from isthmus.data.source import Source
 from isthmus.data.table_source import TableSource
 from isthmus.data.text_source import TextSource
-from isthmus.data.text_table import TextTable
 from isthmus.data.windows import Windows
 from isthmus.errors import InvalidData, is_file, no_file, suggestion
 
@@ -91,6 +90,7 @@ def open_table(
     encoding: str | None = None,
     na: Sequence[str] | None = None,
     header: bool | None = None,
+    key: str | None = None,
 ) -> Source:
     """Return the source of a table or of the path of one, whatever its columns hold; a source is its own.
 
@@ -110,6 +110,7 @@ def open_table(
         ? and the like are so among numbers and dates; among texts only ? and what no text is, as #N/A, since a word
         may be a value there. An empty list lets ? be a text.
     header : whether the first line holds the names of the columns; None refuses one that looks like a row.
+    key : the array of an NPZ file; None takes `X`, or the only one.
 
     Examples
     --------
@@ -122,7 +123,7 @@ def open_table(
     InvalidData
         If the file is missing or of an unknown kind, or cannot be read, or `data` is no table.
     """
-    options = ReadingOptions(sep, decimal, encoding, na, header)
+    options = ReadingOptions(sep, decimal, encoding, na, header, key)
     options.check()
     if isinstance(data, Source):
         source = data
@@ -142,19 +143,18 @@ def open_table(
     return source.with_kinds(columns)
 
 
-def _refuse_options(options: ReadingOptions, what: str) -> None:
-    """Raise `InvalidData` for an option of reading texts where none are read."""
-    given = next((name for name, value in options._asdict().items() if value is not None), None)
+def _refuse_options(options: ReadingOptions, what: str, taken: Sequence[str] = ()) -> None:
+    """Raise `InvalidData` for an option of reading files that is not `taken`."""
+    given = next((name for name, value in options._asdict().items() if value is not None and name not in taken), None)
     if given is not None:
-        raise InvalidData(f"{given}: expected a text file, as .csv, which it is for; got {what}. Leave it out.")
+        kind = "an NPZ file" if given == "key" else "a text file, as .csv"
+        raise InvalidData(f"{given}: expected {kind}, which it is for; got {what}. Leave it out.")
 
 
 def _open_path(path: str | Path, options: ReadingOptions) -> Source:
     kind = _kind_of_path(path)
-    if issubclass(kind, TextTable):
-        return kind(path, options)
-    _refuse_options(options, str(path))
-    return kind(path)
+    _refuse_options(options, str(path), kind.takes)
+    return cast(Any, kind)(path, options) if kind.takes else kind(path)
 
 
 class _TemporaryFolder:
@@ -168,10 +168,11 @@ class _TemporaryFolder:
 def _open_stream(stream: io.IOBase, options: ReadingOptions) -> Source:
     """Return the source of what a stream of bytes, as standard input, holds: its first bytes show the format."""
     folder = _TemporaryFolder()
-    beginning = stream.read(8)
+    beginning = stream.read(64)
     if not isinstance(beginning, bytes):
         raise InvalidData("expected a stream of bytes; got one of texts. Open it with mode 'rb'.")
     suffix = next((suffix for magic, suffix in SUFFIXES.items() if beginning.startswith(magic)), ".csv")
+    suffix = ".npz" if suffix == ".xlsx" and b".npy" in beginning else suffix  # archives, too
     path = folder.path / f"input{suffix}"
     with path.open("wb") as file:
         file.write(beginning)

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from isthmus.data.arrays import as_rows, flat_blocks, float_type, has_channels_last, pixel_limit, row_of
+from isthmus.data.dialect import AS_SHOWN, ReadingOptions
 from isthmus.data.files import is_one_file
 from isthmus.data.source import Source
 from isthmus.data.sources.channels_last import ChannelsLast
-from isthmus.errors import InvalidData
+from isthmus.errors import InvalidData, suggestion
 
 
 class Npy(Source):
@@ -21,12 +22,13 @@ class Npy(Source):
 
     suffixes = (".npy", ".npz")
     is_file = True
+    takes = ("key",)
 
-    def __init__(self, data: Any) -> None:
+    def __init__(self, data: Any, options: ReadingOptions = AS_SHOWN) -> None:
         self.name = str(data)
         path = Path(data)
         try:
-            array = _read(path)
+            array = _read(path, options.key)
         except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
             if isinstance(error, InvalidData):
                 raise
@@ -66,18 +68,24 @@ class Npy(Source):
         return filled
 
 
-def _read(path: Path) -> np.ndarray:
+def _read(path: Path, key: str | None) -> np.ndarray:
     with path.open("rb") as file:
         if file.read(2) == b"PK":  # an archive, whatever it is called
             file.seek(0)
             with np.load(file, allow_pickle=False) as archive:
-                return _pick(path, archive)
+                return _pick(path, archive, key)
+    if key is not None:
+        raise InvalidData(f"key: expected an NPZ file, which it is for; got {path}. Leave it out.")
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
-def _pick(path: Path, archive: Any) -> np.ndarray:
+def _pick(path: Path, archive: Any, key: str | None) -> np.ndarray:
     names = list(archive)
-    chosen = "X" if "X" in names else names[0] if len(names) == 1 else None
+    chosen = key or ("X" if "X" in names else names[0] if len(names) == 1 else None)
     if chosen is None:
-        raise InvalidData(f"{path}: expected one array, or one called X; got {', '.join(names) or 'none'}.")
+        there = ", ".join(names) or "none"
+        raise InvalidData(f"{path}: expected one array, or one called X; got {there}. Name one (key=, --key).")
+    if chosen not in names:
+        there = ", ".join(names) or "none"
+        raise InvalidData(f"{path} has no array {chosen!r}.{suggestion(chosen, names)} There are: {there}.")
     return archive[chosen]

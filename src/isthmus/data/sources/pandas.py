@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from isthmus.core.extras import is_made_by
 from isthmus.data.arrow import ColumnSource
 from isthmus.data.labels import Labels, labels_of
-from isthmus.data.source import is_made_by
 from isthmus.errors import InvalidData
 
 

@@ -1,4 +1,4 @@
-"""Pictures of Pillow, and paths of files of pictures."""
+"""Pictures of Pillow, paths of files of pictures, and folders of them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from isthmus.contracts import Row
+from isthmus.core.extras import is_made_by
 from isthmus.data.arrays import flat_blocks
-from isthmus.data.files import are_pictures
+from isthmus.data.files import PICTURES, are_pictures, is_folder, list_files
 from isthmus.data.labels import Labels
-from isthmus.data.source import Source, is_made_by
+from isthmus.data.source import Source
 from isthmus.errors import InvalidData, MissingExtra
 
 PLAIN = {"1": "L", "P": "RGB", "PA": "RGBA", "LA": "RGBA", "CMYK": "RGB", "YCbCr": "RGB", "HSV": "RGB", "LAB": "RGB"}
@@ -22,16 +23,24 @@ MODES = {"L": 1, "RGB": 3, "RGBA": 4}  # and their channels
 
 
 class Pictures(Source):
-    """A list of pictures of Pillow, or of paths of such, all of one size; answers are pictures of Pillow.
+    """Pictures of Pillow, all of one size; answers are pictures of Pillow.
 
-    Gray ones are rows [height, width], others [channels, height, width].
+    They are a list of such or of paths, a folder with all that is below it, or a pattern for paths. Gray ones are rows
+    [height, width], others [channels, height, width].
     """
 
     priority = 1
+    suffixes = PICTURES
+    reads_many = True
 
     def __init__(self, data: Any) -> None:
         if is_made_by(data, "PIL", "Image"):
             raise InvalidData("X: expected a list of pictures; got one picture. Pass [X].")
+        if isinstance(data, str | Path):
+            self.name, paths = str(data), list_files(data, PICTURES)
+            within = Path(data) if is_folder(data) else None
+            self.files = [str(path if within is None else path.relative_to(within)) for path in paths]
+            data = paths
         self._array = np.stack(list(_same_arrays(list(data))))
         if self._array.ndim == 4:
             self._array = np.moveaxis(self._array, -1, 1)
@@ -43,6 +52,8 @@ class Pictures(Source):
     def accepts(cls, data: Any) -> bool:
         is_list = isinstance(data, list | tuple) and len(data) > 0
         are_open = is_list and all(is_made_by(item, "PIL", "Image") for item in data)
+        if isinstance(data, str | Path):
+            return bool(list_files(data, PICTURES))
         return are_open or is_made_by(data, "PIL", "Image") or are_pictures(data)
 
     @property
@@ -51,7 +62,8 @@ class Pictures(Source):
 
     def describe(self) -> str:
         *channels, height, width = self.row.shape
-        return f"pictures of {height} x {width} pixels, {channels[0] if channels else 1} channels"
+        count = channels[0] if channels else 1
+        return f"pictures of {height} x {width} pixels, {count} channel{'s' * (count > 1)}"
 
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
         return flat_blocks(self._array, rows, self.dtype)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from isthmus.core.extras import is_made_by
 from isthmus.data.arrow import WIDE, ColumnSource, arrow_of
 from isthmus.data.labels import Labels
-from isthmus.data.source import is_made_by
 
 OWN = ("Enum", "Categorical", *WIDE)  # types that Arrow's do not bring back
 

@@ -4,5 +4,6 @@ from isthmus.parts.backbones.hyper import Hyper as Hyper
 from isthmus.parts.backbones.mlp import MLP as MLP
 from isthmus.parts.backbones.recurrent import Recurrent as Recurrent
 from isthmus.parts.backbones.residual import Residual as Residual
+from isthmus.parts.backbones.sequential import Sequential as Sequential
 from isthmus.parts.backbones.squeeze_excite import SqueezeExcite as SqueezeExcite
 from isthmus.parts.backbones.text import Text as Text
