@@ -286,8 +286,15 @@ def test_every_public_name_leads_somewhere() -> None:
     assert {"Autoencoder", "load", "__version__", "IsthmusError"} <= set(dir(isthmus))
     for name in dir(isthmus):
         assert getattr(isthmus, name) is not None
-    with pytest.raises(AttributeError, match=r"^module 'isthmus' has no attribute 'Autoencodr'$"):
-        isthmus.Autoencodr  # noqa: B018 -- asking is the test
+    for name, hint in {
+        "Autoencodr": r"\. Did you mean 'Autoencoder'\?",
+        "VAE": r"\. Did you mean isthmus\.variational\(…\)\?",
+        "LSTM": r"\. Did you mean 'recurrent', of isthmus\.backbones\?",
+        "houses": "",
+        "_none": "",
+    }.items():
+        with pytest.raises(AttributeError, match=f"^module 'isthmus' has no attribute '{name}'{hint}$"):
+            getattr(isthmus, name)
 
 
 def test_every_error_is_exported_and_drawn_in_the_tree() -> None:

@@ -111,7 +111,21 @@ def __getattr__(name: str) -> Any:
             raise AttributeError(f"isthmus.{name} could be {places}: write which.")
         if parts:
             return next(iter(parts.values()))
-    raise AttributeError(f"module 'isthmus' has no attribute {name!r}")
+    hint = "" if name.startswith("_") else _hint(name)
+    raise AttributeError(f"module 'isthmus' has no attribute {name!r}{hint}")
+
+
+def _hint(name: str) -> str:
+    """Return `. Did you mean …?` for a word of the field, or a near miss; else nothing."""
+    synonyms = importlib.import_module("isthmus.core.synonyms")
+    suggestion = importlib.import_module("isthmus.errors").suggestion
+    parts = {kind: synonyms.meant_part(kind, name, ())[0] for kind in synonyms.PARTS}
+    for kind, part in parts.items():
+        if part != name:
+            where = f"isthmus.{part}(…)" if part in _PLACES else f"{part!r}, of isthmus.{kind}"
+            return f". Did you mean {where}?"
+    near: str = suggestion(name, __dir__())
+    return f".{near}" if near else ""
 
 
 def _part_of(kind: str, name: str) -> Any:
