@@ -125,7 +125,8 @@ def test_what_is_no_autoencoder_is_shown_by_its_settings(told, table, tmp_path):
     assert found["model"].startswith("NetworkClassifier with ")
     assert (found["encoder"], found["max_epochs"], found["names"]) == ("mlp((4,))", "1", "a, b, c, d, e")
     assert told("detect", table, "--max-epochs", 2, "--save-model", "detector.safetensors")["rows"] == "60"
-    assert told("inspect", "detector.safetensors")["threshold"] == "quantile"
+    shown = told("inspect", "detector.safetensors")
+    assert (shown["threshold"], shown["rows"], shown["epochs"]) == ("quantile", "60", "2")
 
 
 def test_nothing_that_a_terminal_acts_on_is_shown(call, frame, tmp_path):

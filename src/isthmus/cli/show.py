@@ -52,7 +52,7 @@ def inspect(model: screen.Model) -> None:
         loaded, isthmus.Autoencoder | isthmus.StackedAutoencoder
     ):  # a network that answers, or what stands around an autoencoder
         settings = {name: str(value) for name, value in loaded.get_params(deep=False).items() if value is not None}
-        screen.show(screen.facts(lines | settings | {"names": _names(loaded)}))
+        screen.show(screen.facts(lines | _training(loaded) | settings | {"names": _names(loaded)}))
         return
     lines |= {
         **_parameters(loaded),
@@ -130,6 +130,19 @@ def _parameters(model: Autoencoder | StackedAutoencoder) -> dict[str, str]:
     parts = {name: word for name, word in words.items() if name in PARTS}
     others = {name: word for name, word in words.items() if name not in PARTS and values[name] is not None}
     return {name: word for name, word in (parts | others).items() if name not in ("bottleneck", "verbose", "device")}
+
+
+def _training(model: Any) -> dict[str, str]:
+    """Return what the training of the network inside a detector or an imputer has come to; nothing of other models."""
+    import isthmus
+
+    if isinstance(model, isthmus.AnomalyDetector):
+        network: Any = model.models_[0]
+    elif isinstance(model, isthmus.Imputer):
+        network = model.autoencoder_
+    else:
+        return {}
+    return summary.of(network)
 
 
 def _names(model: Autoencoder | StackedAutoencoder) -> str:
