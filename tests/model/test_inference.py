@@ -61,3 +61,39 @@ def test_a_normal_row_is_expected_given_what_is_there_by_the_schur_complement() 
 def test_columns_by_themselves_are_expected_as_ever() -> None:
     found = expectation("gaussian", head__mean__bias=MEAN)
     np.testing.assert_allclose(found, np.where(np.isnan(X), MEAN, X), rtol=1e-6)
+
+
+def linear(columns: int, size: int) -> tuple[Model, np.ndarray, np.ndarray]:
+    """Return a linear model with its weights, and a block of rows."""
+    skeleton = build(Row((columns,)), MLP(()), Deterministic(size), MLP(()), resolve(Likelihood, "squared_error"))
+    rows = np.random.default_rng(1).normal(size=(inference.BLOCK, columns)).astype(np.float32)
+    return as_data(skeleton), draw_weights(skeleton, 0), rows
+
+
+@pytest.mark.parametrize("count", [1, inference.FEW, inference.FEW + 1, inference.BLOCK])
+def test_no_more_rows_are_computed_than_count(count: int) -> None:
+    skeleton, weights, rows = linear(4, 3)
+    expected = rows @ weights[:12].reshape(4, 3) + weights[12:15]
+    computed = -(-count // inference.FEW) * inference.FEW
+    found = np.asarray(inference.encode(weights, skeleton, rows, count=np.int32(count)))
+    np.testing.assert_allclose(found[:computed], expected[:computed], rtol=1e-4, atol=1e-6)
+    assert not found[computed:].any()
+
+
+def test_both_arrays_of_rows_are_taken_few_at_a_time() -> None:
+    skeleton, weights, rows = linear(4, 3)
+    cells = rows[::-1].copy()
+    back = np.asarray(inference.reconstruct(weights, skeleton, rows))
+    found = np.asarray(inference.explain_as(weights, skeleton, rows, cells, count=np.int32(inference.BLOCK)))
+    np.testing.assert_allclose(found, -((cells - back) ** 2), rtol=1e-4, atol=1e-5)
+
+
+def test_a_wide_network_computes_whole_blocks() -> None:
+    skeleton, weights, rows = linear(400, 300)
+    assert weights.size > inference.NARROW
+    found = np.asarray(inference.encode(weights, skeleton, rows, count=np.int32(1)))
+    expected = rows @ weights[:120_000].reshape(400, 300) + weights[120_000:120_300]
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+    assert inference.runs(inference.encode, weights, 512) == 1
+    assert inference.runs(inference.encode, weights[:100], 512) == 512 / inference.FEW
+    assert inference.runs(inference.draw, weights[:100], 512) == 1

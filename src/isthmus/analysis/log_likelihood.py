@@ -71,7 +71,7 @@ def log_likelihood(estimator: Reconstructor, X: Any, draws: int = 5000, random_s
 
     compute = fitted.bind(_evidence)
 
-    def evidence_of(x: np.ndarray) -> Array:
+    def evidence_of(x: np.ndarray, count: np.int32) -> Array:  # noqa: ARG001 -- the noise is that of a whole block
         own = jax.random.fold_in(key, next(number))  # each block of rows has noise of its own
         return compute(x[:rows], own, int(draws), at_once)
 

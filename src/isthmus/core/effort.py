@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -52,14 +52,14 @@ class Suited:
     def __init__(self) -> None:
         self._chosen: dict[Any, Callable[..., Any]] = {}
 
-    def __call__(self, program: Any, *arguments: Any, times: float) -> Any:
+    def __call__(self, program: Any, *arguments: Any, times: float, **named: Any) -> Any:
         """Return a program of arguments, one that is called, or repeats its loop, about `times` times in all."""
         if program not in self._chosen:
-            self._chosen[program] = suited(program, arguments, times)
-        return self._chosen[program](*arguments)
+            self._chosen[program] = suited(program, arguments, times, named)
+        return self._chosen[program](*arguments, **named)
 
 
-def suited(program: Any, arguments: tuple[Any, ...], times: float) -> Any:
+def suited(program: Any, arguments: tuple[Any, ...], times: float, named: Mapping[str, Any] | None = None) -> Any:
     """Return a program compiled as thoroughly as it is worth for arguments of these shapes.
 
     Parameters
@@ -69,7 +69,7 @@ def suited(program: Any, arguments: tuple[Any, ...], times: float) -> Any:
     """
     if not _may_choose():
         return program
-    seconds = times * cost(program.trace(*arguments).jaxpr)
+    seconds = times * cost(program.trace(*arguments, **(named or {})).jaxpr)
     if seconds > LONG:
         return program
     options = _LEAST if seconds < SHORT else _LESS

@@ -29,7 +29,9 @@ def predict_cells(
     predict = model.fitted_.bind(inference.expectation_and_uncertainty)
     trust, shares = calibration.as_float32()
     blocks = inference.blockwise(
-        lambda block: predict(block, jax.random.fold_in(key, next(numbers)), trust, shares),
+        lambda block, count: predict(  # noqa: ARG005 -- the noise is that of a whole block
+            block, jax.random.fold_in(key, next(numbers)), trust, shares
+        ),
         iter([x.astype(np.float32)]),
     )
     columns = zip(*list(blocks), strict=True)
@@ -45,5 +47,7 @@ def log_probability(model: Autoencoder, x: np.ndarray, truth: np.ndarray, calibr
     explain = model.fitted_.bind(inference.log_density_toward)
     trust, shares = calibration.as_float32()
     rows = np.concatenate([x, truth], axis=1).astype(np.float32)
-    blocks = inference.blockwise(lambda block: explain(*np.split(block, 2, axis=1), trust, shares), iter([rows]))
+    blocks = inference.blockwise(
+        lambda block, count: explain(*np.split(block, 2, axis=1), trust, shares, count=count), iter([rows])
+    )
     return np.concatenate(list(blocks)).astype(np.float64)

@@ -161,7 +161,7 @@ def _codes_of(fitted: Fitted, sketch: Sketch) -> tuple[np.ndarray, np.ndarray | 
         return encode_rows(fitted, sketch.rows), sketch.place
     encode, numbers = fitted.bind(inference.encode_with_noise), itertools.count()
 
-    def draw(block: np.ndarray) -> Any:
+    def draw(block: np.ndarray, count: np.int32) -> Any:  # noqa: ARG001 -- the noise is that of a whole block
         return encode(block, jax.random.fold_in(key, next(numbers)))
 
     rows = np.concatenate([sketch.rows] * DRAWS)

@@ -96,7 +96,8 @@ class Fitted:
         drop_programs()
         own, skeleton = self._on_device()
         given = own if weights is None else jax.device_put(weights)
-        return partial(self.suited, function, given, skeleton, times=USES * self.n_samples / inference.BLOCK)
+        times = USES * inference.runs(function, given, self.n_samples)
+        return partial(self.suited, function, given, skeleton, times=times)
 
     def _on_device(self) -> tuple[Any, Model]:
         """Return the weights and the skeleton where they are computed with; they are brought there once."""

@@ -125,11 +125,13 @@ class FittedAutoencoder(Fitted):
 
     def _by_block(self, function: Callable[..., Any], rows: np.ndarray, cells: np.ndarray | None = None) -> np.ndarray:
         """Return a compiled function of scaled rows [n, d], and of other cells [n, d] where they are given, [n, d]."""
-        size = rows.shape[1]
-        beside = rows if cells is None else np.concatenate([rows, cells], axis=1)
         compute = self.bind(function)
-        of_block = compute if cells is None else lambda block: compute(block[:, :size], block[:, size:])
-        return np.concatenate(list(inference.blockwise(of_block, iter([beside]))))
+        beside = [rows] if cells is None else [rows, cells]
+
+        def of_block(block: np.ndarray, count: np.int32) -> Any:
+            return compute(*np.split(block, len(beside), axis=1), count=count)
+
+        return np.concatenate(list(inference.blockwise(of_block, iter([np.concatenate(beside, axis=1)]))))
 
     def to_state(self) -> State:
         """Return what a file holds of the autoencoder."""
@@ -426,7 +428,7 @@ def _decode_rows(fitted: FittedAutoencoder, codes: np.ndarray, seed: int | None)
     else:
         draw, key, numbers = fitted.bind(inference.draw), jax.random.key(seed), itertools.count(1)
 
-        def decode(block: np.ndarray) -> Any:
+        def decode(block: np.ndarray, count: np.int32) -> Any:  # noqa: ARG001 -- the noise is that of a whole block
             return draw(block, jax.random.fold_in(key, next(numbers)))
 
     blocks = inference.blockwise(decode, iter([codes.astype(np.float32)]))

@@ -1,11 +1,13 @@
 """The compiled steps of use: encode, decode, explain, in blocks of one size.
 
 Every row is computed by the same program whatever its company, so a row alone, in a batch or in another order
-gives the same number to the bit, and another number of rows compiles nothing.
+gives the same number to the bit, and another number of rows compiles nothing. Of a narrow network the program goes
+through a block by few rows at a time, as far as there are any: a row alone does not take the time of a whole block.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,9 +22,56 @@ from isthmus.core.programs import compiled
 from isthmus.model.model import Model
 
 BLOCK = 512  # rows
+FEW = 128  # rows that a narrow network computes at a time
+NARROW = 200_000  # weights at most: a wide one is faster by whole blocks, on several cores
+
+_by_rows: set[Any] = set()  # the programs that go through a block by few rows
 
 
-@compiled
+def by_rows(arrays: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Compile a function of weights, a model and `arrays` arrays of rows [n, ...]; what follows is for all rows.
+
+    Given how many rows count, `count`, the program computes no more than those, filled up to `FEW`.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def whole(weights: Array, model: Model, *arguments: Array, count: Array | None = None) -> Any:
+            rows, rest = arguments[:arrays], arguments[arrays:]
+            if count is None or not _is_narrow(weights):
+                return function(weights, model, *arguments)
+
+            def few(i: Array) -> Any:
+                own = [jax.lax.dynamic_slice_in_dim(array, i * FEW, FEW) for array in rows]
+                return function(weights, model, *own, *rest)
+
+            def put(i: Array, answer: Any) -> Any:
+                return jax.tree.map(
+                    lambda all_, some: jax.lax.dynamic_update_slice_in_dim(all_, some, i * FEW, axis=0), answer, few(i)
+                )
+
+            empty = jax.tree.map(
+                lambda part: jnp.zeros((BLOCK, *part.shape[1:]), part.dtype), jax.eval_shape(few, jnp.int32(0))
+            )
+            return jax.lax.fori_loop(0, (count + FEW - 1) // FEW, put, empty)
+
+        program = compiled(whole)
+        _by_rows.add(program)
+        return program
+
+    return decorate
+
+
+def runs(function: Callable[..., Any], weights: Array | np.ndarray, rows: float) -> float:
+    """Return how many times a program, or the loop that it is, is run through for so many rows."""
+    return rows / (FEW if function in _by_rows and _is_narrow(weights) else BLOCK)
+
+
+def _is_narrow(weights: Array | np.ndarray) -> bool:
+    return weights.size <= NARROW
+
+
+@by_rows(1)
 def encode(weights: Array, model: Model, x: Array) -> Array:
     """Return the point code of `x` [n, d], followed by what the decoder must know beside it, [n, size + c]."""
     code = assemble(model, weights).encode(x)
@@ -36,7 +85,7 @@ def encode_with_noise(weights: Array, model: Model, x: Array, key: Array) -> Arr
     return code.draws[0] if code.condition is None else jnp.concatenate([code.draws[0], code.condition], axis=1)
 
 
-@compiled
+@by_rows(1)
 def decode(weights: Array, model: Model, code: Array) -> Array:
     """Return the expected rows [n, d] of `code` [n, size + c]."""
     network, condition = assemble(model, weights), code[:, model.size :] if model.condition else None
@@ -50,13 +99,13 @@ def draw(weights: Array, model: Model, code: Array, key: Array) -> Array:
     return assemble(model, weights).decode(code[None, :, : model.size], None, condition).sample(key)[0]
 
 
-@compiled
+@by_rows(1)
 def reconstruct(weights: Array, model: Model, x: Array) -> Array:
     """Return the expected rows [n, d] of `x` [n, d]."""
     return _outcome(assemble(model, weights), x).mean()[0]
 
 
-@compiled
+@by_rows(1)
 def answer(weights: Array, model: Model, x: Array) -> Outcome:
     """Return the outcome of the targets of `x` [n, d], its arrays [n, t]."""
     network = assemble(model, weights)
@@ -64,41 +113,41 @@ def answer(weights: Array, model: Model, x: Array) -> Outcome:
     return jax.tree.map(lambda array: array[0], network.answer(code.draws, code.condition))
 
 
-@compiled
+@by_rows(1)
 def expect(weights: Array, model: Model, x: Array) -> Array:
     """Return the expected targets [n, t] of `x` [n, d]."""
     return answer(weights, model, x).mean()
 
 
-@compiled
+@by_rows(1)
 def explain(weights: Array, model: Model, x: Array) -> Array:
     """Return minus the loss of `x` [n, d] by column, as it is trained, [n, d]; 0 where a value is missing."""
     outcome = _outcome(assemble(model, weights), x)
     return outcome.log_prob_by_column(x, ~jnp.isnan(x) if model.may_be_missing else None)[0]
 
 
-@compiled
+@by_rows(1)
 def log_density(weights: Array, model: Model, x: Array) -> Array:
     """Return the log-density of `x` [n, d] by column, [n, d]; 0 where a value is missing."""
     outcome = _outcome(assemble(model, weights), x)
     return outcome.log_density_by_column(x, ~jnp.isnan(x) if model.may_be_missing else None)[0]
 
 
-@compiled
+@by_rows(2)
 def log_density_as(weights: Array, model: Model, x: Array, cells: Array) -> Array:
     """Return the log-density of `cells` [n, d] given the code of `x` [n, d], by column; 0 where one is NaN."""
     outcome = _outcome(assemble(model, weights), x)
     return outcome.log_density_by_column(cells, ~jnp.isnan(cells))[0]
 
 
-@compiled
+@by_rows(2)
 def explain_as(weights: Array, model: Model, x: Array, cells: Array) -> Array:
     """Return minus the loss of `cells` [n, d] given the code of `x` [n, d], by column; 0 where one is NaN."""
     outcome = _outcome(assemble(model, weights), x)
     return outcome.log_prob_by_column(cells, ~jnp.isnan(cells))[0]
 
 
-@compiled
+@by_rows(2)
 def log_density_toward(weights: Array, model: Model, x: Array, cells: Array, trust: Array, log_shares: Array) -> Array:
     """Return `log_density_as` with categories pulled towards their shares, as `expectation_and_uncertainty` has it."""
     outcome = _outcome(assemble(model, weights), x).toward_shares(trust, log_shares)
@@ -123,7 +172,7 @@ def expectation_and_uncertainty(
     return mean, uncertainty, outcome.sample(key)[0]
 
 
-@compiled
+@by_rows(1)
 def error(weights: Array, model: Model, x: Array) -> Array:
     """Return the squared difference between `x` [n, d] and its expected rows, [n, d]; 0 where a value is missing."""
     difference = reconstruct(weights, model, x) - x
@@ -168,12 +217,16 @@ def trained_network(
     )
 
 
-def blockwise(function: Callable[[np.ndarray], Any], blocks: Iterator[np.ndarray]) -> Iterator[Any]:
-    """Yield `function` of the rows, an array or a tree of such, `BLOCK` at a time, the last ones filled up and cut."""
+def blockwise(function: Callable[..., Any], blocks: Iterator[np.ndarray]) -> Iterator[Any]:
+    """Yield `function` of the rows, an array or a tree of such, `BLOCK` at a time, the last ones filled up and cut.
+
+    It is told as `count` how many of them are real.
+    """
     for rows in blocks:
         for start in range(0, len(rows), BLOCK):
             block = rows[start : start + BLOCK]
             count = len(block)
             if count < BLOCK:
                 block = np.concatenate([block, np.zeros((BLOCK - count, *block.shape[1:]), block.dtype)])
-            yield jax.tree.map(lambda array, count=count: np.asarray(array)[:count], function(block))
+            answer = function(block, count=np.int32(count))
+            yield jax.tree.map(lambda array, count=count: np.asarray(array)[:count], answer)

@@ -58,7 +58,7 @@ def refresh_neighbors(
 
 
 def _codes(weights: np.ndarray, model: Model, x: np.ndarray, suited: Suited) -> np.ndarray:
-    times = USUAL_EPOCHS * len(x) / inference.BLOCK
+    times = USUAL_EPOCHS * inference.runs(inference.encode, weights, len(x))
     encode = partial(suited, inference.encode, jax.device_put(weights), model, times=times)
     codes = list(inference.blockwise(encode, iter([x])))
     return np.concatenate(codes)[:, : model.size]  # without what the decoder knows beside it
