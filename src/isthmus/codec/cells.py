@@ -48,6 +48,15 @@ def concatenate(parts: Sequence[Cells]) -> Cells:
     return Cells(np.concatenate([part.values for part in parts]), np.concatenate([part.is_null for part in parts]))
 
 
+def distinct_texts(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distinct ones of texts [n] in their order, and the place of each among them, [n] int64."""
+    encoded = pa.array(texts, pa.large_binary()).dictionary_encode()
+    words = np.empty(len(encoded.dictionary), object)
+    words[:] = encoded.dictionary.to_pylist()
+    order = np.argsort(words, kind="stable")
+    return words[order], np.argsort(order)[np.asarray(encoded.indices, np.int64)]
+
+
 def greatest_error(before: Cells, after: Cells) -> float:
     """Return the largest difference between the numbers of two columns; infinite where one of them is none."""
     x, y = before.values, after.values

@@ -41,10 +41,7 @@ class Coder(abc.ABC):
 
     def binary(self, chances: np.ndarray, bits: np.ndarray | None) -> np.ndarray:
         """Return bits [n] int64, where the chance of a one is `chances` [n] of 2^16, neither 0 nor all."""
-        weights = np.empty((len(chances), 2))
-        weights[:, 1] = chances
-        weights[:, 0] = ONE - weights[:, 1]
-        return self.symbols(weights, bits).astype(np.int64)
+        return self.symbols(_of_bits(chances), bits).astype(np.int64)
 
     def wide(self, sizes: np.ndarray, values: np.ndarray | None) -> np.ndarray:
         """Return values [n] int64, each below its size [n] int64, whatever that is."""
@@ -78,6 +75,11 @@ class Writer(Coder):
         self._pending.append((symbols.astype(np.int32), _categorical(), weights))
         return symbols
 
+    def binary(self, chances: np.ndarray, bits: np.ndarray | None) -> np.ndarray:
+        assert bits is not None  # noqa: S101 -- who writes knows them
+        self._pending.append((bits.astype(np.int8), None, chances.astype(np.uint16)))  # laid out when it is written
+        return bits
+
     def uniform(self, sizes: np.ndarray, values: np.ndarray | None) -> np.ndarray:
         assert values is not None  # noqa: S101 -- who writes knows them
         self._count(float(np.log2(sizes).sum()))
@@ -96,7 +98,10 @@ class Writer(Coder):
     def flush(self) -> None:
         """Write what has come since the last time: it will be read before what was written then."""
         for values, family, parameters in reversed(self._pending):
-            self._stack.encode_reverse(values, family, parameters)
+            if family is None:
+                self._stack.encode_reverse(values.astype(np.int32), _categorical(), _of_bits(parameters))
+            else:
+                self._stack.encode_reverse(values, family, parameters)
         self._pending.clear()
 
     def to_bytes(self) -> bytes:
@@ -267,6 +272,14 @@ class IntervalReader(Coder):
 def _cumulative(weights: np.ndarray) -> np.ndarray:
     """Return how likely each symbol is together with those before it, [n, symbols]; none is impossible."""
     return np.cumsum(weights + 1, axis=1)
+
+
+def _of_bits(chances: np.ndarray) -> np.ndarray:
+    """Return how likely a zero and a one are, [n, 2], where the chance of a one is `chances` [n] of 2^16."""
+    weights = np.empty((len(chances), 2))
+    weights[:, 1] = chances
+    weights[:, 0] = ONE - weights[:, 1]
+    return weights
 
 
 def _stack(*words: np.ndarray) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from isthmus.codec.cells import Cells
+from isthmus.codec.cells import Cells, distinct_texts
 from isthmus.codec.columns import Column, NumberColumn
 from isthmus.codec.contexts import LARGEST, code_column
 from isthmus.codec.entropy import Reader, Writer
@@ -82,8 +82,8 @@ def write_contexts(
     else:
         special = np.where(cells.is_null, NULL, -1).astype(np.int8)
         rows = np.flatnonzero(special < 0)
-        words, places, counts = np.unique(cells.values[rows], return_inverse=True, return_counts=True)
-        order = np.argsort(-counts, kind="stable")
+        words, places = distinct_texts(cells.values[rows])
+        order = np.argsort(-np.bincount(places, minlength=len(words)), kind="stable")
         known = np.argsort(order)[places]
         lengths, extra = _pack_texts(words[order])
     if len(rows) < LEAST_ROWS or (np.abs(known) > LARGEST).any():
@@ -106,8 +106,7 @@ def as_relative(column: Column, cells: Cells, numbers: np.ndarray, special: np.n
     """Return a column as the contexts of others see it, [n] int64."""
     if isinstance(column, NumberColumn):
         return np.where(special >= 0, special.astype(np.int64) - MARKED, numbers)
-    places = np.unique(cells.values, return_inverse=True)[1].astype(np.int64)
-    return np.where(cells.is_null, -MARKED, places)
+    return np.where(cells.is_null, -MARKED, distinct_texts(cells.values)[1])
 
 
 def _read_contexts(column: Column, data: bytes, n: int, relatives: Relatives) -> tuple[Cells, np.ndarray, np.ndarray]:
@@ -200,7 +199,7 @@ def _write_dictionary(cells: Cells) -> bytes:
     """Return the distinct values of a block, and the place of each cell among them."""
     known = cells.values[~cells.is_null]
     if known.dtype == object:
-        words, places = np.unique(known, return_inverse=True)
+        words, places = distinct_texts(known)
         packed = _pack_texts(words)
     else:
         levels, places = np.unique(ordered(known), return_inverse=True)

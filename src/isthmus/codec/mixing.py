@@ -45,9 +45,10 @@ class Mixer:
     def __init__(self, n_contexts: int, n_sets: int, expected: int) -> None:
         bits = min(max(int(expected * n_contexts * 3).bit_length(), 10), 22)
         self._shift = np.uint64(64 - bits)
-        self._counts = np.zeros(2 << bits, np.uint16)
-        self._weights = np.full((n_sets * PER_SET, n_contexts), 2 * WEIGHT // (n_contexts + 2), np.int64)
-        self._salts = (np.arange(1, n_contexts + 1, dtype=np.uint64) * SPREAD_AGAIN)[None]
+        self._counts = np.zeros(2 << bits, "<u2")  # of zeros and of ones, side by side
+        self._pairs = self._counts.view("<u4")
+        self._weights = np.full((n_contexts, n_sets, PER_SET), 2 * WEIGHT // (n_contexts + 2), np.int64)
+        self._salts = (np.arange(1, n_contexts + 1, dtype=np.uint64) * SPREAD_AGAIN)[:, None]
 
     def code(self, coder: Coder, contexts: np.ndarray, sets: np.ndarray, numbers: np.ndarray | None) -> np.ndarray:
         """Write, or read, numbers [n] int64 of at least 0.
@@ -58,16 +59,17 @@ class Mixer:
         sets : [n], the set of weights of each.
         """
         n = len(contexts)
-        hashes = (contexts.astype(np.uint64) + self._salts) * SPREAD
+        hashes = (contexts.T.astype(np.uint64) + self._salts) * SPREAD
         hashes ^= hashes >> np.uint64(29)
         above = np.zeros(n, np.int64) if numbers is None else numbers + 1
         levels = np.zeros(n, np.int64)
         active = np.arange(n)
+        some, some_sets = hashes, sets
         for level in range(MOST_LEVELS):
             bits = None if numbers is None else (above[active] >> (level + 1) > 0).astype(np.int64)
-            nodes = np.full(len(active), level, np.uint64)
-            found = self._bits(coder, hashes[active], sets[active], level, nodes, bits)
-            active = active[found > 0]
+            found = self._bits(coder, some, some_sets, level, np.uint64(level), bits) > 0
+            if not found.all():
+                active, some, some_sets = active[found], some[:, found], some_sets[found]
             levels[active] += 1
             if not len(active):
                 break
@@ -82,7 +84,7 @@ class Mixer:
                 break
             bits = None if numbers is None else (above[active] >> below) & 1
             nodes = ((levels[active] + 1) * (1 << (MODELED + 1)) + answer[active]).astype(np.uint64)
-            found = self._bits(coder, hashes[active], sets[active], MOST_LEVELS + place, nodes, bits)
+            found = self._bits(coder, hashes[:, active], sets[active], MOST_LEVELS + place, nodes, bits)
             answer[active] = answer[active] * 2 + found
         return answer - 1
 
@@ -100,35 +102,47 @@ class Mixer:
         hashes: np.ndarray,
         sets: np.ndarray,
         level: int,
-        nodes: np.ndarray,
+        nodes: np.ndarray | np.uint64,
         bits: np.ndarray | None,
     ) -> np.ndarray:
-        mixed = hashes + nodes[:, None] * SPREAD_AGAIN
+        """Write, or read, a bit of each number; `hashes` are [n_contexts, n]."""
+        with np.errstate(over="ignore"):
+            mixed = hashes + nodes * SPREAD_AGAIN
         mixed ^= mixed >> np.uint64(32)
-        slots = ((mixed * SPREAD) >> self._shift).astype(np.int64) * 2
+        mixed *= SPREAD
+        mixed >>= self._shift
+        slots = mixed.astype(np.int64)
         logs, squash = _tables()
-        odds = logs[self._counts[slots + 1]] - logs[self._counts[slots]]  # [n, contexts]
-        total = (self._weights[sets * PER_SET + level] * odds).sum(axis=1) >> 16
-        chances = squash[np.clip(total, -REACH, REACH) + REACH]
+        pairs = self._pairs[slots]
+        odds = logs[pairs >> np.uint32(16)] - logs[pairs & np.uint32(0xFFFF)]  # [contexts, n]
+        weights = self._weights[:, :, level]
+        products = weights * odds if weights.shape[1] == 1 else weights[:, sets] * odds
+        total = np.add.reduce(products, axis=0) >> 16
+        chances = squash[np.minimum(np.maximum(total, -REACH), REACH) + REACH]
         bits = coder.binary(chances, bits)
-        errors = bits * CHANCE - chances
-        self._learn(sets, level, errors[:, None] * odds)
-        seen = slots + bits[:, None]
-        np.add.at(self._counts, seen.ravel(), ONE_MORE)
+        self._learn(sets, level, (bits * CHANCE - chances) * odds)
+        slots *= 2
+        seen = (slots + bits).ravel()
+        np.add.at(self._counts, seen, ONE_MORE)
         full = self._counts[seen] > LIMIT
         if full.any():
-            halved = np.unique(slots[full])
+            halved = np.unique(slots.ravel()[full])
             for place in (halved, halved + 1):
                 self._counts[place] = np.minimum(self._counts[place] >> 1, LIMIT)
         return bits
 
     def _learn(self, sets: np.ndarray, level: int, slopes: np.ndarray) -> None:
-        """Follow the slopes [n, contexts]: the mean of those of a set, times the root of how many there are, or so."""
-        for first in range(len(self._weights) // PER_SET):
-            chosen = slopes[sets == first] if len(self._weights) > PER_SET else slopes
-            if many := len(chosen):
+        """Follow the slopes [contexts, n]: the mean of those of a set, times the root of how many there are, or so."""
+        n_sets = self._weights.shape[1]
+        counts = np.bincount(sets, minlength=n_sets)
+        if n_sets == 1:
+            sums = slopes.sum(axis=1, keepdims=True)
+        else:  # sums of whole numbers below 2^53 are exact, in whatever order they are taken
+            sums = (slopes.astype(np.float64) @ (sets[:, None] == np.arange(n_sets))).astype(np.int64)
+        for first, many in enumerate(counts.tolist()):
+            if many:
                 rate = min(RATE * math.isqrt(many), MOST_RATE)
-                self._weights[first * PER_SET + level] += chosen.sum(axis=0) * rate // (many << 16)
+                self._weights[:, first, level] += sums[:, first] * rate // (many << 16)
 
 
 @functools.cache
