@@ -2,10 +2,10 @@
 
     python benchmarks/compression_grids.py --data FOLDER [--cases fields images photographs]
 
-`FOLDER` holds `era_interim_uvz`, `met_fields`, `pde_solutions`, `orl_faces`, `mnist` and `kodak`. Rivals are the packages
-pysz, numcodecs-wasm-sperr and imagecodecs; those that are not installed are left out. Fields are float32 and are
-compressed within an error relative to their range; where a field has missing values, rivals get the mean in their place
-and need not say where. SZ3 is the best of three algorithms for each field. What comes back is compared with what went in.
+`FOLDER` holds `era_interim_uvz`, `met_fields`, `pde_solutions`, `orl_faces`, `mnist` and `kodak`. Rivals are the
+packages pysz, numcodecs-wasm-sperr and imagecodecs; those that are not installed are left out. Fields are float32 and
+are compressed within an error relative to their range; where a field has missing values, rivals get the mean in their
+place and need not say where. SZ3 is the best of three algorithms for each field. What comes back is compared.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import importlib
 import lzma
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,14 +101,9 @@ def image_rows(folder: Path) -> Iterator[tuple[str, str, int, float, float, floa
         methods: dict[str, Callable[[np.ndarray], bytes]] = {
             "xz -9e": lambda a: lzma.compress(a.tobytes(), preset=9 | lzma.PRESET_EXTREME)
         }
-        coders = rival("imagecodecs")
-        if coders is not None:
-            methods["JPEG XL, effort 7, one mosaic"] = lambda a: coders.jpegxl_encode(
-                mosaic(a), lossless=True, effort=7
-            )
-            methods["JPEG XL, effort 9, one mosaic"] = lambda a: coders.jpegxl_encode(
-                mosaic(a), lossless=True, effort=9
-            )
+        if rival("imagecodecs") is not None:
+            for effort in (7, 9):
+                methods[f"JPEG XL, effort {effort}, one mosaic"] = partial(as_mosaic, effort)
         for method, write in methods.items():
             data, seconds = timed(lambda write=write, images=images: write(images))
             yield name, method, len(data), 8 * len(data) / images.size, images.nbytes / seconds / 1e6, np.nan
@@ -117,6 +113,11 @@ def image_rows(folder: Path) -> Iterator[tuple[str, str, int, float, float, floa
         assert np.array_equal(restored, images)
         speeds = images.nbytes / writing / 1e6, images.nbytes / reading / 1e6
         yield name, "isthmus", len(data), 8 * len(data) / images.size, *speeds
+
+
+def as_mosaic(effort: int, images: np.ndarray) -> bytes:
+    """Return images as one picture by JPEG XL."""
+    return importlib.import_module("imagecodecs").jpegxl_encode(mosaic(images), lossless=True, effort=effort)
 
 
 def mosaic(images: np.ndarray) -> np.ndarray:
@@ -130,7 +131,7 @@ def mosaic(images: np.ndarray) -> np.ndarray:
 
 
 def photograph_rows(folder: Path) -> Iterator[tuple[str, str, float, float, int]]:
-    """Yield photograph, method, bits of one of three values of a pixel, and peak signal to noise in dB; and the error."""
+    """Yield photograph, method, bits of one of the three values of a pixel, signal to noise in dB, and the error."""
     coders = importlib.import_module("imagecodecs")
     writers = {
         "JPEG XL": lambda image, quality: coders.jpegxl_encode(image, distance=quality, effort=7),
@@ -189,9 +190,9 @@ def main() -> None:
         for name, error, ratio, others, made, writing, reading in field_rows(chosen.data):
             gains.append(ratio / max(others, default=ratio))
             rivals = "; ".join(f"{other:.1f}" for other in others)
+            speed = f"{writing:.1f}; {reading:.1f}"
             print(
-                f"| {name} | {error:g} | {ratio:.1f} | {rivals} | {gains[-1]:.2f} | {made:.4f} | {writing:.1f}; {reading:.1f} |",
-                flush=True,
+                f"| {name} | {error:g} | {ratio:.1f} | {rivals} | {gains[-1]:.2f} | {made:.4f} | {speed} |", flush=True
             )
         print(f"\ngeometric mean {np.exp(np.log(gains).mean()):.3f}, least {min(gains):.2f}")
     if "images" in chosen.cases:
