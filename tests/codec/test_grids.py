@@ -183,6 +183,15 @@ def test_codecs_of_images_and_fields(tmp_path: Path) -> None:
     assert (tmp_path / "field.isth").read_bytes() == stream
 
 
+def test_less_effort_writes_cell_by_cell() -> None:
+    X = smooth_field()
+    codec = Codec(error=0.5, effort="fast").fit(X)
+    restored = codec.decompress(codec.compress(X))
+    finite = np.isfinite(X)
+    assert np.abs(restored[finite] - X[finite]).max() <= 0.5
+    assert codec.report(X)["method"].tolist() == ["numbers + pcodec"]
+
+
 def test_a_field_of_two_axes_is_one_where_it_is_said() -> None:
     row, column = np.indices((40, 50))
     X = np.sin(row / 9) * np.cos(column / 7)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import zstandard
 
-from isthmus import Codec, ModelFileError
+import isthmus
+from isthmus import Codec, InvalidData, InvalidPart, ModelFileError
 from isthmus.codec.columns import NumberColumn
 from isthmus.codec.container import Stream, write_stream
 from isthmus.codec.forms import open_form
@@ -87,3 +89,25 @@ def test_forged_columns_are_refused(stream: bytes, plain: object) -> None:
     write_stream(sink, opened.header | {"plain": plain}, b"", [(opened.block(0), 400)])
     with pytest.raises(ModelFileError, match=r"^the stream is damaged: it does not say how its columns become"):
         Codec().decompress(sink.getvalue())
+
+
+@pytest.mark.parametrize("effort", ["contexts", "fast"])
+def test_less_effort_learns_nothing_and_keeps_the_same_error(effort: str, table: pd.DataFrame, tmp_path: Path) -> None:
+    codec = Codec(effort=effort, error={"price": 0.01}).fit(table)
+    stream = codec.compress(table[list(table)[::-1]])  # in another order
+    restored = Codec().decompress(stream)
+    assert list(restored) == list(table)[::-1]
+    pd.testing.assert_frame_equal(restored.drop(columns="price"), table[list(restored)].drop(columns="price"))
+    finite = np.isfinite(table["price"])
+    assert np.abs(restored["price"][finite] - table["price"][finite]).max() <= 0.01
+    assert (codec.report(table)["method"] == "mixed contexts").any() == (effort == "contexts")
+    codec.save(tmp_path / "codec.safetensors")
+    again = isthmus.load(tmp_path / "codec.safetensors")
+    assert again.compress(table) == codec.compress(table)
+    assert codec.rate(table).model_bytes == 0
+    with pytest.raises(InvalidData, match=r'writes no rows alone: use compress, or effort="network"\.$'):
+        codec.compress_rows(table)
+    with pytest.raises(InvalidData, match=r"^column 'color' was not there at the fit\."):
+        codec.compress(table.assign(color=1))
+    with pytest.raises(InvalidPart, match='autoencoder must be None where effort is not "network"'):
+        Codec(isthmus.Autoencoder(2), effort=effort).fit(table)

@@ -48,6 +48,10 @@ Grid = Annotated[
         "--grid/--no-grid", help="Take an array as images or fields, or as a table; else by its axes, from three on."
     ),
 ]
+Effort = Annotated[
+    Literal["network", "contexts", "fast"],
+    typer.Option("--effort", help="Learn a network; learn nothing, and mix contexts; or neither, which is fastest."),
+]
 Report = Annotated[bool, typer.Option("--report", help="Show by column how it was written, and what was lost.")]
 
 
@@ -60,6 +64,7 @@ def compress(
     relative_to: RelativeTo = None,
     alone: Alone = False,
     grid: Grid = None,
+    effort: Effort = "network",
     report: Report = False,
     random_state: table.Seed = None,
     force: output.Force = False,
@@ -84,7 +89,8 @@ def compress(
     with screen.silence(quiet), screen.reading(quiet):
         source = reading.open(data)
         if model is None:
-            settings: dict[str, Any] = {"history": False if alone else None, "embed": save_model is None, "grid": grid}
+            settings: dict[str, Any] = {"history": False if alone else None, "embed": save_model is None}
+            settings |= {"grid": grid, "effort": effort}
             codec = isthmus.Codec(error=error, relative_to=relative_to, random_state=random_state or 0, **settings).fit(
                 source
             )

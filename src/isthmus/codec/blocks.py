@@ -28,6 +28,7 @@ class Blocks:
 
     columns: Sequence[Column]
     lanes: Lanes | None  # none where there is no network
+    may_mix: bool = True  # whether mixed contexts are tried where there is none
 
     def write(self, cells: Sequence[Cells]) -> tuple[bytes, list[tuple[int, float]]]:
         """Return the bytes of rows, and by column the method that was taken and how many bytes it took."""
@@ -68,7 +69,7 @@ class Blocks:
         numbers = np.zeros((n, len(chosen)), np.int64)
         special = np.full((n, len(chosen)), -1, np.int8)
         cells: list[Cells | None] = [None] * len(chosen)
-        relatives = Relatives() if self._has_contexts else None
+        relatives = Relatives() if self.lanes is None and methods.CONTEXTS in chosen else None
         for place, method in enumerate(chosen):
             if method != methods.NETWORK:
                 length = int.from_bytes(data[start : start + LENGTH.size], "little")
@@ -154,7 +155,7 @@ class Blocks:
     @property
     def _has_contexts(self) -> bool:
         """Whether columns may be written by mixed contexts, which take time, and see the columns before."""
-        return self.lanes is None and len(self.columns) <= MOST_CONTEXT_COLUMNS
+        return self.lanes is None and self.may_mix and len(self.columns) <= MOST_CONTEXT_COLUMNS
 
     @property
     def _network(self) -> Lanes:

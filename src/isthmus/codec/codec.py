@@ -22,10 +22,10 @@ from isthmus.codec.forms import Form, open_form
 from isthmus.codec.grids import GridCodec, fit_grid
 from isthmus.codec.lanes import Layout
 from isthmus.codec.learning import fit_alphabets, fit_network
-from isthmus.codec.plain import FINGERPRINT, PlainCodec
+from isthmus.codec.plain import FINGERPRINT, PlainCodec, without_levels
 from isthmus.codec.reports import Rate, rate, report
 from isthmus.codec.single import SingleRows
-from isthmus.codec.streams import TableReader, in_order, pressed
+from isthmus.codec.streams import AnyCodec, TableReader, in_order, pressed
 from isthmus.codec.tolerance import Errors
 from isthmus.core.constraints import Choice, Constraint, Flag, Seed, Whole
 from isthmus.data.reader import Reader
@@ -49,7 +49,7 @@ ROW_CHECK = 2  # bytes of the checksum of a row by itself
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class Codec(Estimator[FittedCodec | GridCodec]):
+class Codec(Estimator[AnyCodec]):
     """Compress tables to bytes and back, lossless or within an error that is never exceeded, by what it has learned.
 
     Values become whole numbers: exactly, or on a lattice that is as wide as the error allows. What a lattice cannot
@@ -81,6 +81,8 @@ class Codec(Estimator[FittedCodec | GridCodec]):
     embed : whether each stream holds the model, so that it needs no other file; one that is smaller without a model is
         written without, each column by pcodec, zstd, raw, or mixed contexts (Mahoney, 2005), which take no model.
     random_state : seed of the training.
+    effort : `"network"`, which is learned in the fit; `"contexts"`: nothing is learned, and streams need no model;
+        `"fast"`: nor are contexts mixed, which is ten times as fast. Grids take no network.
 
     Attributes
     ----------
@@ -109,6 +111,7 @@ class Codec(Estimator[FittedCodec | GridCodec]):
     embed: bool = False
     random_state: int | np.random.RandomState | None = 0
     grid: bool | None = None
+    effort: str = "network"
 
     constraints: ClassVar[Mapping[str, Constraint]] = {
         "autoencoder": Estimators(Autoencoder, "an Autoencoder, or None", optional=True),
@@ -120,6 +123,7 @@ class Codec(Estimator[FittedCodec | GridCodec]):
         "embed": Flag(),
         "random_state": Seed(),
         "grid": Choice((None, True, False)),
+        "effort": Choice(("network", "contexts", "fast")),
     }
 
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -150,6 +154,10 @@ class Codec(Estimator[FittedCodec | GridCodec]):
             self._fitted = fit_grid(self.to_json(), form, cells[0].values, tolerance)
             return self
         columns = fit_columns(form, cells, tolerances_of(form, self.error, self.relative_to))
+        if self.effort != "network":
+            plain = [without_levels(column) for column in columns]
+            self._fitted = PlainCodec(form, plain, self.to_json(), self.effort != "fast")
+            return self
         fitted, bits = self._learn(form, cells, columns)
         if self.autoencoder is not None:
             model = clone(self.autoencoder).fit(X)
@@ -278,7 +286,7 @@ class Codec(Estimator[FittedCodec | GridCodec]):
 
     def rate(self, X: Any) -> Rate:
         """Return how many bytes a row of a table takes, with and without the model."""
-        return rate(self.fitted_, *self._open(X), 0 if self.fitted_.is_grid else len(self._model_bytes()))
+        return rate(self.fitted_, *self._open(X), 0 if self.fitted_.is_alone else len(self._model_bytes()))
 
     def report(self, X: Any) -> Any:
         """Return a pandas DataFrame with a row for each column of a table: how it is written, and what is lost.
@@ -313,6 +321,8 @@ class Codec(Estimator[FittedCodec | GridCodec]):
         if self.grid:
             require(self.autoencoder is None, "autoencoder", "None where grid is True", self.autoencoder)
             require(not isinstance(self.error, Mapping), "error", "a number where grid is True", self.error)
+        if self.effort != "network":
+            require(self.autoencoder is None, "autoencoder", 'None where effort is not "network"', self.autoencoder)
         if self.relative_to is not None:
             require(self.error is not None, "relative_to", "None where there is no error", self.relative_to)
 
@@ -327,6 +337,11 @@ class Codec(Estimator[FittedCodec | GridCodec]):
         codec.check_parameters()
         if "grid" in stored.header:
             codec._fitted = GridCodec.from_json(stored.header["grid"], str(stored.path), codec.to_json())
+            return codec
+        if "plain" in stored.header:
+            form = Form.from_json(stored.header.get("form"), str(stored.path))
+            plain = PlainCodec.from_json(stored.header["plain"], form, str(stored.path))
+            codec._fitted = replace(plain, settings=codec.to_json(), may_mix=codec.effort != "fast")
             return codec
         codec._fitted = restore_fitted(stored, codec.to_json())
         return codec
@@ -352,13 +367,15 @@ class Codec(Estimator[FittedCodec | GridCodec]):
         return False if asks_for_columns else None
 
     def _open(self, X: Any) -> tuple[Form, Iterator[list[Cells]]]:
-        return open_form(X, as_grid=self.fitted_.is_grid)
+        return open_form(X, as_grid=self.fitted_.form.is_grid)
 
     def _table(self) -> FittedCodec:
         """Return what was fitted, where that is a table, whose rows can stand alone."""
         fitted = self.fitted_
         if isinstance(fitted, GridCodec):
             raise InvalidData("a codec of images or fields writes no rows alone: use compress, or Codec(grid=False).")
+        if isinstance(fitted, PlainCodec):
+            raise InvalidData('a codec without a network writes no rows alone: use compress, or effort="network".')
         return fitted
 
     def _singles(self) -> SingleRows:
@@ -382,7 +399,7 @@ class Codec(Estimator[FittedCodec | GridCodec]):
             return path.read_bytes()
 
     def _embedded(self) -> bytes:
-        return self._model_bytes() if self.embed and not self.fitted_.is_grid else b""
+        return self._model_bytes() if self.embed and not self.fitted_.is_alone else b""
 
 
 def _embedded_codec(model: bytes) -> Codec:

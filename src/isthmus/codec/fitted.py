@@ -51,7 +51,7 @@ class FittedCodec:
     layout: Layout
     network: IntegerNetwork
     autoencoder: Autoencoder | None = None  # whose code stands before the columns, where that pays
-    is_grid: ClassVar[bool] = False
+    is_alone: ClassVar[bool] = False  # whether its streams need no model
 
     @property
     def n_codes(self) -> int:
@@ -103,26 +103,13 @@ class FittedCodec:
         InvalidData
             If a column is missing, was not there at the fit, or is of another type.
         """
-        names, known = list(form.schema.names), self.names
-        if form.is_array != self.form.is_array or (form.is_array and form.shape != self.form.shape):
-            raise InvalidData(f"X: expected {shown_form(self.form)}, as at the fit; got {shown_form(form)}.")
-        for name in names:
-            if name not in known:
-                raise InvalidData(
-                    f"column {name!r} was not there at the fit.{suggestion(name, known)} Leave it out, or fit again."
-                )
-        if missing := [name for name in known if name not in names]:
-            raise InvalidData(f"column {missing[0]!r} is missing: expected the {len(known)} columns of the fit.")
-        if form.is_array and form.dtype != self.form.dtype:
-            raise InvalidData(f"X: expected values of type {self.form.dtype}, as at the fit; got {form.dtype}.")
-        expected, given = storage_types(self.form.schema), storage_types(form.schema)
-        places = [names.index(name) for name in known]
-        for name, place, dtype in zip(known, places, expected, strict=True):
-            is_missing = pa.types.is_null(form.schema.field(name).type)  # in all rows: of any type, as Arrow has it
-            if given[place] != dtype and not is_missing:
-                was, now = self.form.schema.field(name).type, form.schema.field(name).type
-                raise InvalidData(f"column {name!r}: expected values of type {was}, as at the fit; got {now}.")
-        return places
+        check_form(self.form, form)
+        names = list(form.schema.names)
+        return [names.index(name) for name in self.names]
+
+    def arranged(self, form: Form) -> FittedCodec:
+        """Return the same, which takes columns in any order."""
+        return self
 
     def to_state(self) -> State:
         """Return what a file holds."""
@@ -152,6 +139,34 @@ class FittedCodec:
             "columns": described,
         }
         return State(json, tensors)
+
+
+def check_form(known_form: Form, form: Form) -> None:
+    """Compare a table with that of the fit.
+
+    Raises
+    ------
+    InvalidData
+        If a column is missing, was not there at the fit, or is of another type.
+    """
+    names, known = list(form.schema.names), list(known_form.schema.names)
+    if form.is_array != known_form.is_array or (form.is_array and form.shape != known_form.shape):
+        raise InvalidData(f"X: expected {shown_form(known_form)}, as at the fit; got {shown_form(form)}.")
+    for name in names:
+        if name not in known:
+            raise InvalidData(
+                f"column {name!r} was not there at the fit.{suggestion(name, known)} Leave it out, or fit again."
+            )
+    if missing := [name for name in known if name not in names]:
+        raise InvalidData(f"column {missing[0]!r} is missing: expected the {len(known)} columns of the fit.")
+    if form.is_array and form.dtype != known_form.dtype:
+        raise InvalidData(f"X: expected values of type {known_form.dtype}, as at the fit; got {form.dtype}.")
+    expected, given = storage_types(known_form.schema), storage_types(form.schema)
+    for name, dtype in zip(known, expected, strict=True):
+        is_missing = pa.types.is_null(form.schema.field(name).type)  # in all rows: of any type, as Arrow has it
+        if given[names.index(name)] != dtype and not is_missing:
+            was, now = known_form.schema.field(name).type, form.schema.field(name).type
+            raise InvalidData(f"column {name!r}: expected values of type {was}, as at the fit; got {now}.")
 
 
 def fit_columns(form: Form, cells: Sequence[Cells], tolerances: Mapping[str, Tolerance]) -> list[Column]:

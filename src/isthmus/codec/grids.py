@@ -32,6 +32,7 @@ class GridBlocks:
 
     quantiser: Quantiser
     shape: tuple[int, ...]  # of a row
+    may_mix: bool = True  # whether ways by mixed contexts are tried
 
     def write(self, cells: Sequence[Cells]) -> tuple[bytes, list[tuple[int, float]]]:
         """Return the bytes of rows, and the method that was taken and how many bytes it took."""
@@ -40,7 +41,8 @@ class GridBlocks:
         numbers, special = column.numbers(flat)
         is_kept, numbers = (special < 0).reshape(values.shape), numbers.reshape(values.shape)
         tried = [methods.smallest(column, flat, numbers.ravel(), special)]
-        beside, waves = neighbor_plans(numbers, is_kept), wavelet_plans(values, is_kept, self.quantiser)
+        beside = neighbor_plans(numbers, is_kept) if self.may_mix else []
+        waves = wavelet_plans(values, is_kept, self.quantiser) if self.may_mix else []
         by_neighbors = min(beside, key=lambda plan: plan.bits, default=None)
         by_wavelets = min(waves, key=lambda plan: plan.bits, default=None)
         least = CLOSE * min((plan.bits for plan in (by_neighbors, by_wavelets) if plan is not None), default=0.0)
@@ -86,12 +88,12 @@ class GridCodec:
     n_codes: ClassVar[int] = 0
     fingerprint: ClassVar[str] = FINGERPRINT
     autoencoder: ClassVar[None] = None
-    is_grid: ClassVar[bool] = True
+    is_alone: ClassVar[bool] = True
 
     @property
     def blocks(self) -> GridBlocks:
         """How blocks of rows are written and read."""
-        return GridBlocks(self.quantiser, self.form.shape)
+        return GridBlocks(self.quantiser, self.form.shape, self.settings.get("effort") != "fast")
 
     @property
     def columns(self) -> list[GridColumn]:
@@ -121,6 +123,10 @@ class GridCodec:
         if form.dtype != self.form.dtype:
             raise InvalidData(f"X: expected values of type {self.form.dtype}, as at the fit; got {form.dtype}.")
         return [0]
+
+    def arranged(self, form: Form) -> GridCodec:
+        """Return the same: there is one column."""
+        return self
 
     def header(self, form: Form) -> dict[str, Any]:
         """Return the header of a stream of a grid of a form."""

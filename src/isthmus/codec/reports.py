@@ -12,7 +12,7 @@ import numpy as np
 from isthmus.codec.cells import Cells, greatest_error
 from isthmus.codec.forms import Form
 from isthmus.codec.methods import NAMES
-from isthmus.codec.streams import FittedTable, Table, pressed
+from isthmus.codec.streams import AnyCodec, Table, pressed
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Rate:
         return self.original / self.compressed
 
 
-def rate(fitted: FittedTable, form: Form, blocks: Iterable[list[Cells]], model: int) -> Rate:
+def rate(fitted: AnyCodec, form: Form, blocks: Iterable[list[Cells]], model: int) -> Rate:
     """Return how many bytes a row of a table takes, beside so many of the model."""
     original, sink, rows = 0, _Length(), 0
 

@@ -22,8 +22,7 @@ from isthmus.errors import InvalidData, ModelFileError
 MOST_CELLS = 2**21  # of a block
 MOST_HELD = 2**26  # bytes of blocks that are held until it is known whether a model pays
 
-FittedTable = FittedCodec | GridCodec
-AnyCodec = FittedTable | PlainCodec
+AnyCodec = FittedCodec | PlainCodec | GridCodec
 
 
 class Piece(NamedTuple):
@@ -75,17 +74,17 @@ class Table(NamedTuple):
         write_stream(file, self.header, self.model, blocks)
 
 
-def pressed(fitted: FittedTable, form: Form, blocks: Iterable[list[Cells]], model: bytes = b"") -> Table:
+def pressed(fitted: AnyCodec, form: Form, blocks: Iterable[list[Cells]], model: bytes = b"") -> Table:
     """Return a table as it is written; `model` is the model file to embed, empty for none.
 
     A table is written without its model where the blocks, as many as are held in memory, then take fewer bytes.
     """
-    header, rest = fitted.header(form), iter(blocks)
-    if not model or isinstance(fitted, GridCodec):
+    fitted, rest = fitted.arranged(form), iter(blocks)
+    header = fitted.header(form)
+    if not model or not isinstance(fitted, FittedCodec):
         return Table(fitted, header, b"", _written(fitted, form, rest))
-    described = form.to_json(to_pack=True)
     packed, plain = zip_bytes(model), plain_codec(fitted, form)
-    plain_header = {"model": plain.fingerprint, "form": described, "plain": plain.to_json()}
+    plain_header = plain.header(form)
     saved = len(zip_bytes(json.dumps(plain_header, ensure_ascii=False).encode())) - len(packed)
     by_model: list[Piece] = []
     by_itself: list[Piece] = []
