@@ -335,15 +335,7 @@ class Codec(Estimator[AnyCodec]):
         """Return the fitted estimator of a file, which may hold anything."""
         codec = cls.from_json(header_field(stored, "parameters", dict))
         codec.check_parameters()
-        if "grid" in stored.header:
-            codec._fitted = GridCodec.from_json(stored.header["grid"], str(stored.path), codec.to_json())
-            return codec
-        if "plain" in stored.header:
-            form = Form.from_json(stored.header.get("form"), str(stored.path))
-            plain = PlainCodec.from_json(stored.header["plain"], form, str(stored.path))
-            codec._fitted = replace(plain, settings=codec.to_json(), may_mix=codec.effort != "fast")
-            return codec
-        codec._fitted = restore_fitted(stored, codec.to_json())
+        codec._fitted = _restored(stored, codec)
         return codec
 
     def _learn(self, form: Form, cells: Sequence[Cells], columns: Sequence[Column]) -> tuple[FittedCodec, float]:
@@ -400,6 +392,18 @@ class Codec(Estimator[AnyCodec]):
 
     def _embedded(self) -> bytes:
         return self._model_bytes() if self.embed and not self.fitted_.is_alone else b""
+
+
+def _restored(stored: Opened, codec: Codec) -> AnyCodec:
+    """Return the fitted state of a file, which may hold anything, beside the parameters."""
+    settings, name = codec.to_json(), str(stored.path)
+    if "grid" in stored.header:
+        return GridCodec.from_json(stored.header["grid"], name, settings)
+    if "plain" in stored.header:
+        form = Form.from_json(stored.header.get("form"), name)
+        plain = PlainCodec.from_json(stored.header["plain"], form, name)
+        return replace(plain, settings=settings, may_mix=codec.effort != "fast")
+    return restore_fitted(stored, settings)
 
 
 def _embedded_codec(model: bytes) -> Codec:
