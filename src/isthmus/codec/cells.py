@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -66,7 +67,8 @@ def greatest_error(before: Cells, after: Cells) -> float:
         return 0.0 if np.array_equal(x, y) else np.inf
     with np.errstate(invalid="ignore", over="ignore"):
         if x.dtype.kind != "f":
-            return float(np.abs(x.astype(object) - y.astype(object)).max())
+            exact: Any = np.int64 if x.dtype.itemsize < 8 else object
+            return float(np.abs(x.astype(exact) - y.astype(exact)).max(initial=0))
         is_same = (x == y) | (np.isnan(x) & np.isnan(y))
         return float(np.where(is_same, 0.0, np.abs(x.astype(np.float64) - y.astype(np.float64))).max(initial=0.0))
 
