@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -67,6 +68,13 @@ def last(x: np.ndarray) -> np.ndarray:
     return np.moveaxis(x, 1, -1)
 
 
+def of_any_number(function: Any, x: np.ndarray) -> np.ndarray:
+    """Return a function of rows as it is exported: without knowing how many they are."""
+    rows = jax.export.symbolic_shape("rows, ...", like=x.shape)
+    exported = jax.export.export(jax.jit(function))(jax.ShapeDtypeStruct(rows, x.dtype))
+    return np.asarray(exported.call(x))
+
+
 @pytest.mark.parametrize("padding", PADDINGS)
 @pytest.mark.parametrize("stride", [1, 2, 3])
 @pytest.mark.parametrize("kernel", [2, 3])
@@ -83,7 +91,10 @@ def test_a_convolution_is_that_of_scipy_and_a_transposed_one_its_transpose(
         expected = correlated(x, weights, window)
         np.testing.assert_allclose(jax.jit(layer.__call__)(last(x)), last(expected) + bias, rtol=1e-9)
         transpose = np.concatenate([flat[:-3].reshape(-1, 3).T.ravel(), [0.5, 0.25]])
-        back = np.asarray(jax.jit(assembled(transposed(window, 3, image), transpose).__call__)(last(y))) - [0.5, 0.25]
+        up = assembled(transposed(window, 3, image), transpose)
+        back = np.asarray(jax.jit(up.__call__)(last(y))) - [0.5, 0.25]
+        for way, given, found in ((layer, last(x), last(expected) + bias), (up, last(y), np.add(back, [0.5, 0.25]))):
+            np.testing.assert_allclose(of_any_number(way.__call__, given), found, rtol=1e-9, atol=1e-12)
     assert after == expected.shape[1:]
     assert back.shape == last(x).shape
     np.testing.assert_allclose(np.sum(back * last(x), axis=(1, 2, 3)), np.sum(expected * y, axis=(1, 2, 3)), rtol=1e-8)

@@ -10,10 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from isthmus.core.parameter_specs import constant, uniform
@@ -83,7 +85,7 @@ def columns(x: Array, window: Window) -> Array:
 def by_rows(function: Callable[[Array], Array], x: Array, cells: int) -> Array:
     """Return `function` of `x`, of as many rows at a time as have at most `CELLS` cells; `cells` has each."""
     rows, most = x.shape[0], max(CELLS // cells, 1)
-    if not isinstance(rows, int) or rows <= most:  # where the number is free, as in an exported graph, all at once
+    if _is_free(x) or rows <= most:
         return function(x)
     size = max(count for count in range(1, most + 1) if rows % count == 0)
     # Computed again for the gradient: that is faster than to write them to memory and read them again.
@@ -105,9 +107,12 @@ def enlarge(x: Array, factor: int, shape: tuple[int, int]) -> Array:
     """Return `x` with each pixel repeated, cut or its edge continued to `shape`."""
     if factor > 1:
         x = jnp.repeat(jnp.repeat(x, factor, axis=1), factor, axis=2)
-    x = x[:, : shape[0], : shape[1]]
-    missing = [(0, side - given) for side, given in zip(shape, x.shape[1:3], strict=True)]
-    return jnp.pad(x, ((0, 0), *missing, (0, 0)), mode="edge")
+    for axis, side in enumerate(shape, 1):
+        missing = side - x.shape[axis]
+        x = jax.lax.slice_in_dim(x, 0, min(side, x.shape[axis]), axis=axis)
+        edge = jax.lax.slice_in_dim(x, x.shape[axis] - 1, x.shape[axis], axis=axis)
+        x = jnp.concatenate([x, *[edge] * missing], axis=axis)
+    return x
 
 
 def pixels(x: Array, image: Image) -> Array:
@@ -121,11 +126,47 @@ def rows_of(x: Array, purposes: int) -> Array:
     return x.reshape(n, height, width, purposes, -1).transpose(0, 3, 4, 1, 2).reshape(n, -1)
 
 
+def _is_free(x: Any) -> bool:
+    """Say whether the number of rows is not known, as in an exported graph: then all are taken at once."""
+    return not isinstance(x.shape[0], int)
+
+
 def _convolved(x: Array, kernel: Array, window: Window) -> Array:
+    if _is_free(x):
+        return _whole(x, kernel, window)
     return columns(x, window) @ kernel
+
+
+def _whole(x: Array, kernel: Array, window: Window) -> Array:
+    """Return what `_convolved` does as one operation, for which other runtimes have code of their own."""
+    return _sliding(
+        x, kernel.reshape(window.kernel, window.kernel, -1, kernel.shape[1]), window.stride, [window.zeros] * 2
+    )
+
+
+def _whole_spread(x: Array, kernel: Array, window: Window, shape: tuple[int, int, int]) -> Array:
+    """Return what `_spread` does as one operation: a mirrored convolution of the pixels with zeros between them."""
+    side, stride, (low, _), (height, wide, channels) = window.kernel, window.stride, window.zeros, shape
+    is_pixel = np.zeros((stride, 1, stride, 1), bool)
+    is_pixel[0, 0, 0] = True
+    apart = jnp.where(is_pixel, x[:, :, None, :, None], x.dtype.type(0)).reshape(
+        -1, stride * x.shape[1], stride * x.shape[2], x.shape[3]
+    )
+    weights = kernel.reshape(-1, side, side, channels).transpose(1, 2, 0, 3)[::-1, ::-1]
+    zeros = [
+        (side - 1 - low, max(out - given + low, 0)) for out, given in zip((height, wide), apart.shape[1:3], strict=True)
+    ]
+    return _sliding(apart, weights, 1, zeros)[:, :height, :wide]
+
+
+def _sliding(x: Array, weights: Array, stride: int, zeros: list[tuple[int, int]]) -> Array:
+    layout = ("NHWC", "HWIO", "NHWC")
+    return jax.lax.conv_general_dilated(x, weights, [stride] * 2, zeros, dimension_numbers=layout)
 
 
 def _spread(x: Array, kernel: Array, window: Window, shape: tuple[int, int, int]) -> Array:
     """Return the transpose of `columns` of what `x` [n, h', w', inputs] gives for every place of the window."""
+    if _is_free(x):
+        return _whole_spread(x, kernel, window, shape)
     image = jax.ShapeDtypeStruct((x.shape[0], *shape), x.dtype)
     return jax.linear_transpose(partial(columns, window=window), image)(x @ kernel)[0]
