@@ -108,13 +108,18 @@ def suggestion(word: str, words: Iterable[str]) -> str:
     >>> suggestion("topk", ["top_k", "nested"]), suggestion("nope", ["income", "age"])
     (" Did you mean 'top_k'?", '')
     """
+    near = _nearest(word, words)
+    return f" Did you mean {near!r}?" if near else ""
+
+
+def _nearest(word: str, words: Iterable[str]) -> str | None:
     known = list(words) if len(word) <= 100 else []
     for near in difflib.get_close_matches(word, known, n=3, cutoff=0.6):
         first, second = word.lower(), near.lower()
         is_part = first.startswith(second) or second.startswith(first)
         if is_part or _edits(first, second) <= max(1, len(word) // 3):
-            return f" Did you mean {near!r}?"
-    return ""
+            return near
+    return None
 
 
 def _edits(first: str, second: str) -> int:
@@ -162,4 +167,7 @@ def no_file(path: Path) -> str:
         others = [other.name for other in path.parent.iterdir()]
     except OSError:  # the folder does not exist, or may not be read
         others = []
-    return f"there is no file {shown}.{suggestion(path.name, others)}"
+    alike = {Path(name).stem: name for name in others if Path(name).suffix == path.suffix}
+    near = alike.get(_nearest(path.stem, alike) or "")  # what all names end in makes none of them near
+    hint = f" Did you mean {near!r}?" if near else suggestion(path.name, set(others) - set(alike.values()))
+    return f"there is no file {shown}.{hint}"

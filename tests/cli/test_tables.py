@@ -32,7 +32,9 @@ def mixed():
 def test_a_mixed_file_is_fitted_and_answered(told, mixed, suffix):
     path = f"data{suffix}"
     mixed.to_csv(path, index=False) if suffix == ".csv" else mixed.to_parquet(path)
-    assert told("fit", path, *FIT)["columns"] == "5"
+    due = "5: 2 numbers, 1 category, 1 true or false, 1 date"
+    assert told("fit", path, *FIT)["columns"] == due
+    assert told("inspect", "model.safetensors")["columns"] == due
     told("transform", "model.safetensors", path, "--out", "codes.npy")
     assert np.load("codes.npy").shape == (60, 2)
     told("reconstruct", "model.safetensors", path, "--out", "out.parquet")
@@ -48,7 +50,7 @@ def test_a_mixed_file_is_fitted_and_answered(told, mixed, suffix):
 
 def test_columns_are_chosen_before_it_is_asked_what_they_hold(told, mixed):
     mixed.assign(odd=[[1]] * 60).to_parquet("data.parquet")
-    assert told("fit", "data.parquet", *FIT, "--drop", "odd")["columns"] == "5"
+    assert told("fit", "data.parquet", *FIT, "--drop", "odd")["columns"].startswith("5: 2 numbers, ")
 
 
 def test_an_array_file_holds_numbers_only(refused, told, mixed):

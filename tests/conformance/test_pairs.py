@@ -88,7 +88,10 @@ def roads(side: str, width: int, activations: Sequence[str]) -> list[Option]:
             else f"({width},)"
         ) + (", tasks=2" if has("backbones", name, "tasks") else "")
         parts = (f"{side}={name}", f"activations={activation}")
-        found.append((parts, {side: f"{name}({own}, activation={activation})"}))
+        spelling = f"{name}({own}, activation={activation})"
+        if not has("backbones", name, "activation"):
+            spelling = f"{name}(('linear({width})', '{activation}'))"  # it is one of the layers
+        found.append((parts, {side: spelling}))
     return found
 
 

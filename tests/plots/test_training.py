@@ -53,6 +53,7 @@ def test_a_loss_of_one_term_is_drawn_once_and_losses_below_zero_on_a_plain_scale
     assert [(line.get_label(), line.get_marker()) for line in panel.lines] == [("loss", "o")]
     assert panel.get_yscale() == "linear"
     assert len(history([]).axes[0].lines) == 0
+    assert history(records)._repr_png_().startswith(b"\x89PNG")  # what a notebook asks a figure for
 
 
 def test_a_model_shows_its_history() -> None:

@@ -13,12 +13,18 @@ def of(model: Autoencoder | StackedAutoencoder) -> dict[str, str]:
     """Return what training has come to, by name."""
     return {
         "rows": f"{model.n_samples_:,}",
-        "columns": f"{model.n_features_in_:,}",
+        "columns": _columns(model),
         "code": f"{model.n_components_} number{'s' * (model.n_components_ > 1)}: {model.resolve_parts().bottleneck}",
         "epochs": _epochs(model.history_),
         "loss": loss(best_record(model.history_)),
         "stopped": str(model.stop_reason_),
     }
+
+
+def _columns(model: Autoencoder | StackedAutoencoder) -> str:
+    """Return how many columns there are, and of a mixed table of which kinds."""
+    kinds = model.fitted_.reader.describe().partition(": ")[2]
+    return f"{model.n_features_in_:,}" + (f": {kinds}" if ", " in kinds else "")
 
 
 def best_record(history: Sequence[Mapping[str, float]]) -> Mapping[str, float]:

@@ -31,7 +31,7 @@ def activations(codes: Any, rows: Any = None, title: str = "") -> Figure:
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['0.00', '1.00', '1.00', '0.00']
     """
-    from matplotlib.figure import Figure
+    from isthmus.plots._figure import Figure
 
     array = np.asarray(codes, float)
     if array.ndim != 2:

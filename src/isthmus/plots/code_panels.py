@@ -39,7 +39,7 @@ def code_panels(
     >>> [axes.get_title() for axes in figure.axes]
     ['PCA', 'code']
     """
-    from matplotlib.figure import Figure
+    from isthmus.plots._figure import Figure
 
     arrays = {name: np.asarray(points, float) for name, points in codes.items()}
     n = len(next(iter(arrays.values()), ()))

@@ -31,7 +31,7 @@ def codes(points: Any, labels: Any = None, title: str = "") -> Figure:
     >>> figure.axes[0].name, len(figure.axes[0].collections)
     ('3d', 2)
     """
-    from matplotlib.figure import Figure
+    from isthmus.plots._figure import Figure
 
     array = np.asarray(points, float)
     if array.ndim != 2 or array.shape[1] not in (2, 3):

@@ -28,7 +28,7 @@ def error_by_column(errors: Any, names: Any = None, count: int = 30, title: str 
     >>> [bar.get_width() for bar in figure.axes[0].patches]
     [np.float64(4.5), np.float64(2.0)]
     """
-    from matplotlib.figure import Figure
+    from isthmus.plots._figure import Figure
 
     array = np.asarray(errors, float)
     if array.ndim != 2:

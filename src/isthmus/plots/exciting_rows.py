@@ -29,7 +29,7 @@ def exciting_rows(codes: Any, pictures: Any, count: int = 6, units: Any = None, 
     >>> [panel.images[0].get_array().min() for panel in figure.axes]
     [np.float64(4.0), np.float64(8.0)]
     """
-    from matplotlib.figure import Figure
+    from isthmus.plots._figure import Figure
 
     array, images = np.asarray(codes, float), np.asarray(pictures, float)
     if images.ndim != 3 or array.ndim != 2 or len(images) != len(array):

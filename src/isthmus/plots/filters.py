@@ -30,7 +30,7 @@ def filters(weights: Any, shape: tuple[int, int] | None = None, title: str = "")
     >>> len(figure.axes), figure.axes[0].images[0].get_array().shape
     (2, (4, 4))
     """
-    from matplotlib.figure import Figure
+    from isthmus.plots._figure import Figure
 
     array = np.asarray(weights, float)
     if shape is None:

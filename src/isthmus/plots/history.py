@@ -28,8 +28,9 @@ def history(records: Sequence[Mapping[str, Any]], title: str = "") -> Figure:
     >>> [line.get_label() for line in history(records).axes[0].lines]
     ['loss', 'reconstruction', 'kl']
     """
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
+
+    from isthmus.plots._figure import Figure
 
     figure = Figure(figsize=(7, 4.5), layout="constrained", dpi=150)
     panel = figure.subplots()

@@ -30,9 +30,10 @@ def learning_curves(histories: pd.DataFrame, title: str = "") -> Figure:
     >>> [axes.get_xlabel() for axes in learning_curves(pd.DataFrame(record)).axes]
     ['epochs', 'seconds']
     """
-    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
     from matplotlib.ticker import MaxNLocator
+
+    from isthmus.plots._figure import Figure
 
     figure = Figure(figsize=(11, 4.5), layout="constrained", dpi=150)
     panels = figure.subplots(1, 2, sharey=True)

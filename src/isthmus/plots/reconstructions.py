@@ -30,8 +30,9 @@ def reconstructions(
     >>> len(figure.axes)
     11
     """
-    from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    from isthmus.plots._figure import Figure
 
     count = len(next(iter(pictures.values())))
     height = 0.75 * len(pictures) + 0.5

@@ -33,7 +33,7 @@ def score_histogram(
     >>> [int(bar.get_height()) for bar in figure.axes[0].patches]
     [1, 2]
     """
-    from matplotlib.figure import Figure
+    from isthmus.plots._figure import Figure
 
     array = np.asarray(scores, float)
     if array.ndim != 1 or not len(array) or not np.isfinite(array).all():

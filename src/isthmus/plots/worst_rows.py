@@ -31,7 +31,7 @@ def worst_rows(errors: Any, count: int = 12, names: Any = None, rows: Any = None
     >>> [text.get_text() for text in figure.axes[0].get_yticklabels()]
     ['1', '0']
     """
-    from matplotlib.figure import Figure
+    from isthmus.plots._figure import Figure
 
     array = np.asarray(errors, float)
     if array.ndim != 2:

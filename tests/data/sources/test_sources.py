@@ -372,6 +372,10 @@ BAD_FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
         lambda f: (write(f, "sensors.csv", "a,b\n"), f / "sensor.csv")[1],
         r"there is no file .*sensor\.csv\. Did you mean 'sensors\.csv'\?",
     ),
+    "nowhere near": (
+        lambda f: (write(f, "new.csv", "a,b\n"), f / "nofile.csv")[1],
+        r"there is no file .*nofile\.csv\.$",
+    ),
     "in a folder that is missing": (lambda f: f / "no" / "x.csv", r"there is no file .*x\.csv\."),
     "a folder": (lambda f: f, r"is a folder without tables: expected files that end in "),
     "too long a name": (lambda f: f / ("x" * 5000 + ".csv"), "there is no file"),
