@@ -115,7 +115,7 @@ def test_pictures_come_and_go_in_folders(call, refused, tmp_path):
         Image.fromarray(picture).save(tmp_path / "photos" / f"{place}.png")
     words = ("--bottleneck", 2, "--encoder", 4, "--max-epochs", 1, "--out", "m.safetensors")
     said = call("fit", "photos", *words).stderr.splitlines()
-    assert said[0] == "isthmus: read photos as arrays of 6 x 5; pictures of 6 x 5 pixels, 1 channel."
+    assert said[0] == "isthmus: read photos as arrays of 6 x 5; pictures of 5 x 6 pixels, 1 channel."
     assert said[1].startswith(
         "isthmus: read photos as images: their scaling is pixels, their likelihood bernoulli. --sc"
     )
@@ -132,6 +132,24 @@ def test_pictures_come_and_go_in_folders(call, refused, tmp_path):
     assert refused("sample", "m.safetensors", "--out", "new.csv").startswith(
         "the model answers pictures: name a folder"
     )
+
+
+def test_pictures_are_brought_to_one_size(call, refused, tmp_path):
+    Image = pytest.importorskip("PIL.Image")
+    (tmp_path / "photos").mkdir()
+    for place, (mode, size) in enumerate([("RGB", (8, 6)), ("L", (6, 8)), ("RGBA", (9, 9)), ("RGB", (4, 3))]):
+        Image.new(mode, size, 40 * place).save(tmp_path / "photos" / f"{place}.png")
+    words = ("--bottleneck", 2, "--encoder", 4, "--max-epochs", 1, "--out", "m.safetensors")
+    assert refused("fit", "photos", *words).endswith("or a folder of them by size=(64, 64) (--size 64x64).")
+    assert "pictures of 4 x 3 pixels, 3 channels" in call("fit", "photos", "--size", "4x3", *words).stderr
+    due = isthmus.open_table("photos", size=(4, 3)).whole()
+    assert due.shape == (4, 3, 3, 4)
+    with Image.open("photos/3.png") as picture:
+        np.testing.assert_array_equal(due[3], np.moveaxis(np.asarray(picture), -1, 0))
+    assert call("transform", "m.safetensors", "photos", "--size", "4x3", "--out", "codes.csv").exit_code == 0
+    assert refused("fit", "photos", "--size", "4", *words[:-1], "n.safetensors").startswith("--size: expected a width")
+    message = refused("fit", "photos", "--size", "0x3", *words[:-1], "n.safetensors")
+    assert message.startswith("--size must be a width and a height, from 1 to 10,000, or None. Got (0, 3).")
 
 
 def test_an_array_of_an_archive_is_named(call, refused):

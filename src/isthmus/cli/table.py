@@ -64,6 +64,17 @@ class Reading:
         option("--key", says="The array of an NPZ file.", panel=PANEL, metavar="NAME", default="X, or the only one"),
     ] = None
 
+    size: Annotated[
+        str | None,
+        option(
+            "--size",
+            says="Width and height that pictures are brought to, as 64x64.",
+            panel=PANEL,
+            metavar="WxH",
+            default="as they are; all must agree",
+        ),
+    ] = None
+
     def open(self, path: Path, kinds: Sequence[str] = ()) -> Any:
         """Return the source of a file, `-` for standard input; `kinds` say what columns hold, as `--kind` has it."""
         import isthmus
@@ -75,8 +86,18 @@ class Reading:
             "encoding": self.encoding,
             "header": self.header,
             "key": self.key,
+            "size": self._sides(),
         }
         return isthmus.open_table(data, parse_kinds(kinds), sep=separator, na=self.na or None, **options)
+
+    def _sides(self) -> tuple[int, int] | None:
+        """Return the width and the height of pictures, None where none are said."""
+        if self.size is None:
+            return None
+        match = re.fullmatch(r"([0-9]{1,6})[x×]([0-9]{1,6})", self.size)
+        if match is None:
+            raise InvalidData(f"--size: expected a width and a height, as 64x64; got {self.size!r}.")
+        return int(match[1]), int(match[2])
 
 
 Keep = Annotated[

@@ -23,6 +23,7 @@ from isthmus.errors import InvalidData, require
 SEPARATORS = ",;\t|"
 SAMPLE = 65_536  # characters that the separator is noticed from
 BLOCK = 65_536  # lines at a time
+MOST_SIDE = 10_000  # pixels of a picture
 MOST_BYTES = 1 << 24  # of a line that is cut without looking for quotes
 MAGIC = {
     b"\x1f\x8b": ("compressed by gzip", ".csv.gz"),
@@ -44,6 +45,7 @@ class ReadingOptions(NamedTuple):
     na: Sequence[str] | None = None  # words for a missing cell
     header: bool | None = None  # whether the first line holds the names of the columns
     key: str | None = None  # of an NPZ file: the name of an array
+    size: Sequence[int] | None = None  # of pictures: the width and height that they are brought to
 
     def check(self) -> None:
         """Raise `InvalidPart` for what no file can be read by."""
@@ -59,6 +61,12 @@ class ReadingOptions(NamedTuple):
         require(is_words, "na", "a list of texts, or None", self.na)
         require(self.header in (None, True, False), "header", "True, False or None", self.header)
         require(self.key is None or isinstance(self.key, str), "key", "the name of an array, or None", self.key)
+        is_size = self.size is None or (
+            isinstance(self.size, Sequence)
+            and len(self.size) == 2
+            and all(type(side) is int and 1 <= side <= MOST_SIDE for side in self.size)
+        )
+        require(is_size, "size", f"a width and a height, from 1 to {MOST_SIDE:,}, or None", self.size)
 
 
 AS_SHOWN = ReadingOptions()

@@ -91,6 +91,7 @@ def open_table(
     na: Sequence[str] | None = None,
     header: bool | None = None,
     key: str | None = None,
+    size: Sequence[int] | None = None,
 ) -> Source:
     """Return the source of a table or of the path of one, whatever its columns hold; a source is its own.
 
@@ -111,6 +112,8 @@ def open_table(
         may be a value there. An empty list lets ? be a text.
     header : whether the first line holds the names of the columns; None refuses one that looks like a row.
     key : the array of an NPZ file; None takes `X`, or the only one.
+    size : the width and height that pictures are brought to, each as the mode of the first; None refuses pictures
+        that differ.
 
     Examples
     --------
@@ -123,7 +126,7 @@ def open_table(
     InvalidData
         If the file is missing or of an unknown kind, or cannot be read, or `data` is no table.
     """
-    options = ReadingOptions(sep, decimal, encoding, na, header, key)
+    options = ReadingOptions(sep, decimal, encoding, na, header, key, size)
     options.check()
     if isinstance(data, Source):
         source = data
@@ -147,7 +150,7 @@ def _refuse_options(options: ReadingOptions, what: str, taken: Sequence[str] = (
     """Raise `InvalidData` for an option of reading files that is not `taken`."""
     given = next((name for name, value in options._asdict().items() if value is not None and name not in taken), None)
     if given is not None:
-        kind = "an NPZ file" if given == "key" else "a text file, as .csv"
+        kind = {"key": "an NPZ file", "size": "a folder of pictures"}.get(given, "a text file, as .csv")
         raise InvalidData(f"{given}: expected {kind}, which it is for; got {what}. Leave it out.")
 
 

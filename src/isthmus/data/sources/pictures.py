@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from isthmus.contracts import Row
 from isthmus.core.extras import is_made_by
 from isthmus.data.arrays import flat_blocks
+from isthmus.data.dialect import AS_SHOWN, ReadingOptions
 from isthmus.data.files import PICTURES, are_pictures, is_folder, list_files
 from isthmus.data.labels import Labels
 from isthmus.data.source import Source
@@ -32,8 +33,9 @@ class Pictures(Source):
     priority = 1
     suffixes = PICTURES
     reads_many = True
+    takes = ("size",)
 
-    def __init__(self, data: Any) -> None:
+    def __init__(self, data: Any, options: ReadingOptions = AS_SHOWN) -> None:
         if is_made_by(data, "PIL", "Image"):
             raise InvalidData("X: expected a list of pictures; got one picture. Pass [X].")
         if isinstance(data, str | Path):
@@ -41,7 +43,7 @@ class Pictures(Source):
             within = Path(data) if is_folder(data) else None
             self.files = [str(path if within is None else path.relative_to(within)) for path in paths]
             data = paths
-        self._array = np.stack(list(_same_arrays(list(data))))
+        self._array = np.stack(list(_same_arrays(list(data), options.size)))
         if self._array.ndim == 4:
             self._array = np.moveaxis(self._array, -1, 1)
         self.row = Row(self._array.shape[1:])
@@ -63,7 +65,7 @@ class Pictures(Source):
     def describe(self) -> str:
         *channels, height, width = self.row.shape
         count = channels[0] if channels else 1
-        return f"pictures of {height} x {width} pixels, {count} channel{'s' * (count > 1)}"
+        return f"pictures of {width} x {height} pixels, {count} channel{'s' * (count > 1)}"
 
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
         return flat_blocks(self._array, rows, self.dtype)
@@ -87,20 +89,26 @@ def _pillow() -> Any:
     return Image
 
 
-def _same_arrays(pictures: list[Any]) -> Iterator[np.ndarray]:
-    """Yield pictures as arrays [height, width] or [height, width, channels], or refuse the first that differs."""
-    first = ""
+def _same_arrays(pictures: list[Any], size: Sequence[int] | None) -> Iterator[np.ndarray]:
+    """Yield pictures as arrays [height, width] or [height, width, channels], or refuse the first that differs.
+
+    With a `size`, width and height, each is brought to it and to the mode of the first.
+    """
+    first, mode = "", ""
     for i, item in enumerate(pictures):
         picture = _read(item) if isinstance(item, str | Path) else item
         picture = picture.convert(PLAIN.get(picture.mode, picture.mode))
         if picture.mode not in MODES:
             raise InvalidData(f"picture {i}: expected 8 bits a channel; got the mode {picture.mode}. Pass arrays.")
+        if size is not None:
+            mode = mode or picture.mode
+            picture = picture.convert(mode).resize(tuple(size))
         form = f"{picture.width} x {picture.height} pixels, {MODES[picture.mode]} channels"
         first = first or form
         if form != first:
             raise InvalidData(
                 f"picture {i} has {form}, and picture 0 has {first}: expected pictures of one size and mode. Resize "
-                "them, picture.convert('RGB').resize((64, 64))."
+                "them, picture.convert('RGB').resize((64, 64)), or a folder of them by size=(64, 64) (--size 64x64)."
             )
         yield np.asarray(picture)
 
