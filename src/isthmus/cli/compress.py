@@ -151,7 +151,9 @@ def decompress(
         else:
             output.fill(out, lambda file: _write_batches(out, file, reader))
     if output.shows_results(out, quiet):
-        screen.tell(f"{out}: {reader.n_rows:,} rows, {len(reader.form.schema):,} columns")
+        form = reader.form
+        each = f" of {' x '.join(map(str, form.shape))}" if form.is_grid else f", {len(form.schema):,} columns"
+        screen.tell(f"{out}: {reader.n_rows:,} rows{each}")
 
 
 def _write_batches(out: Path, file: Any, reader: Any) -> None:

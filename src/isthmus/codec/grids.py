@@ -23,6 +23,7 @@ from isthmus.errors import InvalidData, ModelFileError
 from isthmus.storage.state import State
 
 CLOSE = 1.25  # times the bits of the best estimate: what may need so many is tried
+SAMPLE = 2**20  # values, from which it is seen whether they are decimals
 DAMAGED = "the stream is damaged: a grid in it cannot be read."
 
 
@@ -178,7 +179,8 @@ class GridColumn:
 
 def fit_grid(settings: dict[str, Any], form: Form, values: np.ndarray, tolerance: Tolerance | None) -> GridCodec:
     """Return the codec of grids of a form, of which the fit has seen some values [n, ...]."""
-    quantiser = fit_quantiser(values.ravel(), tolerance)
-    if isinstance(quantiser, Levels):
-        quantiser = fit_decimals(values.ravel())
+    flat = values.ravel()
+    quantiser = fit_decimals(flat[:SAMPLE]) if tolerance is None else fit_quantiser(flat, tolerance)
+    if isinstance(quantiser, Levels):  # where the error that is allowed is none
+        quantiser = fit_decimals(flat[:SAMPLE])
     return GridCodec(settings, form, quantiser)
