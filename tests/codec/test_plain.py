@@ -111,3 +111,14 @@ def test_less_effort_learns_nothing_and_keeps_the_same_error(effort: str, table:
         codec.compress(table.assign(color=1))
     with pytest.raises(InvalidPart, match='autoencoder must be None where effort is not "network"'):
         Codec(isthmus.Autoencoder(2), effort=effort).fit(table)
+
+
+def test_blocks_are_short_where_rows_tell_of_those_after_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("isthmus.codec.blocks.NEAR_ROWS", 500)
+    random = np.random.Generator(np.random.Philox(0))
+    walk = np.cumsum(random.integers(-1, 2, (1200, 3)), axis=0)
+    for X, rows in ((walk, [500, 500, 200]), (random.permutation(walk), [1200])):
+        codec = Codec(effort="contexts").fit(X)
+        stream = codec.compress(X)
+        assert [entry.rows for entry in Stream(stream).entries] == rows
+        assert (codec.decompress(stream) == X).all()

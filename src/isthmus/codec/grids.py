@@ -54,6 +54,10 @@ class GridBlocks:
         method, data = min(tried, key=lambda pair: len(pair[1]))
         return bytes([method]) + data, [(method, float(len(data)))]
 
+    def most_rows(self, cells: Sequence[Cells]) -> int:
+        """Return how many of these rows should be in a block at most: all."""
+        return len(cells[0])
+
     def read(self, data: bytes, n: int) -> list[Cells]:
         """Return the cells of a block of `n` rows.
 

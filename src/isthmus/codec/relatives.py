@@ -82,6 +82,12 @@ def make_plan(numbers: np.ndarray, rows: np.ndarray, relatives: Relatives, *, is
     return Plan(kind, in_lanes, tuple(parents))
 
 
+def follows(numbers: np.ndarray) -> bool:
+    """Say whether the number above tells something of each of these numbers [n]."""
+    own = classes(numbers, CLASSES)
+    return told(own[1:], own[:-1]) > LEAST
+
+
 def classes(numbers: np.ndarray, many: int) -> np.ndarray:
     """Return numbers [n] in about so many classes that are about as frequent; of few, each is its own."""
     distinct, places, counts = np.unique(numbers, return_inverse=True, return_counts=True)

@@ -43,7 +43,8 @@ def in_order(codec: AnyCodec, form: Form, block: Sequence[Cells]) -> list[Cells]
 
 def pieces(codec: AnyCodec, cells: Sequence[Cells]) -> Iterator[Piece]:
     """Yield rows as blocks of at most 1 MiB, and of so many cells that they fit into memory; one row may take more."""
-    n, most = len(cells[0]), max(MOST_CELLS // codec.cells_of_row, 1)
+    n = len(cells[0])
+    most = min(max(MOST_CELLS // codec.cells_of_row, 1), max(codec.blocks.most_rows(cells), 1))
     if n > most:
         for start in range(0, n, most):
             yield from pieces(codec, [part.part(slice(start, start + most)) for part in cells])
