@@ -113,7 +113,7 @@ def test_less_effort_learns_nothing_and_keeps_the_same_error(effort: str, table:
         Codec(isthmus.Autoencoder(2), effort=effort).fit(table)
 
 
-def test_blocks_are_short_where_rows_tell_of_those_after_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_are_short_where_rows_are_others_as_they_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("isthmus.codec.blocks.NEAR_ROWS", 500)
     random = np.random.Generator(np.random.Philox(0))
     walk = np.cumsum(random.integers(-1, 2, (1200, 3)), axis=0)

@@ -15,12 +15,13 @@ from isthmus.codec.columns import Column
 from isthmus.codec.entropy import Coder
 from isthmus.codec.lanes import LANE, Escapes, Lanes, Rows
 from isthmus.codec.methods import as_relative
-from isthmus.codec.relatives import SAMPLE, Relatives, follows
+from isthmus.codec.relatives import SAMPLE, Relatives, drift
 from isthmus.codec.symbols import ESCAPE
 from isthmus.errors import ModelFileError
 
 LENGTH = struct.Struct("<I")
-MOST_ROWS, NEAR_ROWS = 2**16, 20_000  # of a block; where rows tell of those after them, and contexts are mixed
+MOST_ROWS, NEAR_ROWS = 2**16, 20_000  # of a block; of one whose rows are others as they go on, by contexts
+DRIFT = 0.15  # of the bits of numbers, that their place in a block tells, from which on that is so
 MOST_CONTEXT_COLUMNS = 256  # of a table that is written by mixed contexts
 
 
@@ -58,13 +59,15 @@ class Blocks:
         return bytes(method for method, _ in taken) + b"".join(parts) + learned, taken
 
     def most_rows(self, cells: Sequence[Cells]) -> int:
-        """Return how many of these rows should be in a block at most: fewer where what tells of them is near."""
+        """Return how many of these rows should be in a block at most: fewer where they are others as they go on."""
         if not self._has_contexts or len(cells[0]) <= NEAR_ROWS:
             return MOST_ROWS
-        some = [part.part(slice(SAMPLE)) for part in cells]
+        places = np.arange(0, len(cells[0]), max(len(cells[0]) // SAMPLE, 1))
+        some = [part.take(places) for part in cells]
         pairs = zip(self.columns, some, self._numbers(some), strict=True)
-        varied = [numbers for numbers in (as_relative(c, part, *pair) for c, part, pair in pairs) if np.ptp(numbers)]
-        return NEAR_ROWS if 4 * sum(follows(numbers) for numbers in varied) > len(varied) else MOST_ROWS
+        drifts = [drift(as_relative(column, part, *pair)) for column, part, pair in pairs]
+        moved, bits = (sum(values) for values in zip(*drifts, strict=True))
+        return NEAR_ROWS if moved > DRIFT * bits else MOST_ROWS
 
     def read(self, data: bytes, n: int) -> list[Cells]:
         """Return the cells of each column of a block of `n` rows.

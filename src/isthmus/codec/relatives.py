@@ -82,10 +82,10 @@ def make_plan(numbers: np.ndarray, rows: np.ndarray, relatives: Relatives, *, is
     return Plan(kind, in_lanes, tuple(parents))
 
 
-def follows(numbers: np.ndarray) -> bool:
-    """Say whether the number above tells something of each of these numbers [n]."""
+def drift(numbers: np.ndarray) -> tuple[float, float]:
+    """Return how many bits of numbers [n] it tells in which eighth of them they stand, and how many they have."""
     own = classes(numbers, CLASSES)
-    return told(own[1:], own[:-1]) > LEAST
+    return max(told(own, np.arange(len(own)) * 8 // max(len(own), 1)), 0.0), _entropy(own)[1]
 
 
 def classes(numbers: np.ndarray, many: int) -> np.ndarray:
