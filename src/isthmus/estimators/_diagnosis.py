@@ -11,9 +11,9 @@ import pandas as pd
 from jaxtyping import Array
 
 from isthmus.core.parameter_specs import assemble
-from isthmus.core.programs import compiled
 from isthmus.errors import InvalidData
 from isthmus.estimators._device import on_device
+from isthmus.model.inference import by_rows
 from isthmus.model.model import Model
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def diagnose_code(estimator: Reconstructor, X: Any) -> pd.DataFrame:
     return frame
 
 
-@compiled
+@by_rows(1)
 def _point_and_kl(weights: Array, model: Model, x: Array) -> Array:
     """Return the point code of `x` [n, d] and, where it is a distribution, its KL by unit: [n, size or 2 · size]."""
     network = assemble(model, weights)
