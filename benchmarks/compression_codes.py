@@ -2,7 +2,7 @@
 
     python benchmarks/compression_codes.py --data FOLDER [--out docs/compression.png]
 
-`FOLDER` holds `usps/usps.npz` (images of digits) and `beijing_air/beijing_air.parquet` (the numbers of a table). Codes
+Images are the digits of scikit-learn; `FOLDER` holds `beijing_air/beijing_air.parquet` (the numbers of a table). Codes
 of rows that were not learned from are rounded within an error and written by `Codec` without a model, the same for
 both; rows are restored from them. Of all sizes of the code and errors the best are drawn: those with no other that is
 smaller and nearer. The bytes of the two models are not counted. The error is that of the mean square, in terms of the
@@ -17,24 +17,24 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
 import isthmus
 
-SIZES = {"USPS digits, 16 x 16": (4, 8, 16, 32, 64), "Beijing air, 11 numbers": (2, 3, 5, 8)}
+SIZES = {"digits, 8 x 8": (3, 6, 12, 24), "Beijing air, 11 numbers": (2, 4, 7)}
 STEPS = (0.02, 0.06, 0.2, 0.5)  # the error of a code, in terms of the spread of all its numbers
 COLUMNS = ["PM2.5", "PM10", "SO2", "NO2", "CO", "O3", "TEMP", "PRES", "DEWP", "RAIN", "WSPM"]
 
 
 def sets(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """Yield the name of a set, rows to learn from, and others, [n, d] float32."""
-    with np.load(folder / "usps" / "usps.npz") as file:
-        parts = [file[name].reshape(len(file[name]), -1).astype(np.float32) for name in ("x_train", "x_test")]
-    yield "USPS digits, 16 x 16", *parts
+    digits = np.random.Generator(np.random.Philox(0)).permutation(load_digits().data.astype(np.float32))
+    yield "digits, 8 x 8", digits[:1200], digits[1200:]
     table = pd.read_parquet(folder / "beijing_air" / "beijing_air.parquet")[COLUMNS].dropna().astype(np.float32)
     order = np.random.Generator(np.random.Philox(0)).permutation(len(table))
     values = table.to_numpy()
-    learned, measured = values[order[:20_000]], values[order[20_000:30_000]]
+    learned, measured = values[order[:5_000]], values[order[5_000:10_000]]
     mean, spread = learned.mean(axis=0), learned.std(axis=0)
     yield "Beijing air, 11 numbers", (learned - mean) / spread, (measured - mean) / spread
 
