@@ -130,5 +130,5 @@ def test_a_label_column_teaches_and_is_no_column(tmp_path: Any, monkeypatch: pyt
     model = isthmus.load("m.safetensors")
     assert model.feature_names_in_.tolist() == list("abcd")
     assert model.tied is True
-    refused = CliRunner().invoke(app, [word.replace("kind", "knd") for word in words])
+    refused = CliRunner().invoke(app, [*(word.replace("kind", "knd") for word in words), "--force"])
     assert "has no column 'knd'. Did you mean 'kind'?" in refused.output

@@ -70,7 +70,7 @@ def test_every_start_has_its_own() -> None:
     [
         ({"bottleneck": 40, "corruption": "masking"}, r"init='pca' needs a code of at most 32 numbers. It has 40\."),
         ({"encoder": "mlp(())", "tied": True}, "one out to the row, not tied to another"),
-        ({"init": "random"}, r"init must be None or 'pca'. Got 'random'\."),
+        ({"init": "random"}, r"init must be None, 'pca' or 'identity'. Got 'random'\."),
     ],
 )
 def test_what_cannot_start_so_is_refused(settings: dict[str, object], sentence: str) -> None:

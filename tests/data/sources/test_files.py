@@ -240,7 +240,7 @@ def twice(folder: Path) -> Path:
 BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
     "empty folder": (
         lambda f: f,
-        r" is a folder without tables: expected files that end in \.csv, \.parquet, \.pq, \.tsv\.$",
+        r" is a folder without tables: expected files that end in \.bmp, \.csv, \.gif, .*\.parquet, .*\.tsv, \.webp\.$",
     ),
     "folder of other files": (lambda f: write(f / "x.md").parent, r" is a folder without tables: "),
     "folder of arrays": (lambda f: write(f / "x.npy").parent, r" is a folder without tables: "),
@@ -257,7 +257,7 @@ BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "no match": (
         lambda f: several(f, ".csv") / "*.parquet",
-        r"^no table matches .*\*\.parquet: expected a pattern for files that end in \.csv, \.parquet, \.pq, \.tsv\.$",
+        r"^no table matches .*\*\.parquet: expected a pattern for files that end in \.bmp, \.csv, \.gif, .*\.parquet, .*\.tsv, \.webp\.$",
     ),
     "no table matches": (lambda f: write(f / "x.md").parent / "*", r"^no table matches "),
     "csv with another column": (
