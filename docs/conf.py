@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from sklearn.base import BaseEstimator
+
 import isthmus
 
 MADE = Path(__file__).parent / "api"  # written at each build
@@ -59,7 +61,7 @@ def is_internal(app: Any, what: str, name: str, object_: Any, skip: bool, option
 def shown() -> set[str]:
     """Return the names that `dir` of an estimator lists, or of any other public class."""
     classes = [value for name in isthmus.__all__ if isinstance(value := getattr(isthmus, name), type)]
-    estimators = [value for value in classes if hasattr(value, "fit")]
+    estimators = [value for value in classes if issubclass(value, BaseEstimator)]
     names = {name for value in estimators for name in dir(value())}
     return names.union(*(dir(value) for value in classes if value not in estimators and value is not isthmus.Part))
 

@@ -77,21 +77,23 @@ def by_limited_slopes(weights: np.ndarray) -> np.ndarray:
 )
 def test_steps_are_those_of_one_vector(optimizer: Optimizer, by_hand: Callable[[np.ndarray], np.ndarray]) -> None:
     assert has_large(MODEL)
-    check(Plan(None, (), optimizer), by_hand)
+    for found, begin in trained(Plan(None, (), optimizer)):
+        assert found == pytest.approx(by_hand(begin), abs=1e-5)
 
 
 def test_each_weight_has_its_own_factor() -> None:
     scale = np.arange(len(draw_weights(MODEL, 0)), dtype=np.float32) % 3
-    check(Plan(None, (), Adam(0.01), step_scale=scale), lambda weights: by_adam(weights, scale=scale))
+    for found, begin in trained(Plan(None, (), Adam(0.01), step_scale=scale)):
+        assert found == pytest.approx(by_adam(begin, scale=scale), abs=1e-5)
 
 
-def check(plan: Plan, by_hand: Callable[[np.ndarray], np.ndarray]) -> None:
+def trained(plan: Plan) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return of each of two starts the weights that training ends with and those that it begins with."""
     table = DeviceTable(ROWS, np.ones(len(ROWS), np.float32), np.int32(len(ROWS)))
     job = Job(MODEL, plan, table, None, len(ROWS), STEPS, (), (3, 4))
     *_, end = loop.train(job, loop.start(job))
-    for start, seed in enumerate(job.seeds):
-        expected = by_hand(draw_weights(MODEL, seed).astype(np.float64))
-        assert np.asarray(end.state.weights)[start] == pytest.approx(expected, abs=1e-5)
+    begin = [draw_weights(MODEL, seed).astype(np.float64) for seed in job.seeds]
+    return list(zip(np.asarray(end.state.weights), begin, strict=True))
 
 
 def test_blocks_are_the_large_matrices_and_the_rest() -> None:
