@@ -22,7 +22,7 @@ SCALE = "scale"
 class Chain(BackboneModule):
     """Layers, each given what the one before gives."""
 
-    layers: tuple[Link | Dropped, ...]
+    layers: tuple[Callable[[Array, Array | None], Array], ...]
 
     def __call__(self, x: Array, key: Array | None) -> Array:
         x = x.reshape(x.shape[0], -1)

@@ -14,6 +14,7 @@ from jaxtyping import Array
 
 from isthmus.contracts import Activation, Affine, Backbone, BackboneModule, OwnFunction, Row, affine, spelling
 from isthmus.errors import require
+from isthmus.layers.chain import Chain
 from isthmus.layers.dropout import dropconnect, dropout
 
 MOST_LAYERS, MOST_RANKS = 1000, 10_000
@@ -99,7 +100,7 @@ class MLP(Backbone):
             )
             for inputs, outputs in pairwise(widths)
         )
-        return Layers(layers), widths[-1]
+        return Chain(layers), widths[-1]
 
 
 class Layer(eqx.Module):
@@ -114,17 +115,3 @@ class Layer(eqx.Module):
         else:
             hidden = self.activation(dropconnect(self.affine, x, self.dropconnect, jax.random.fold_in(key, 0)))
         return hidden if key is None or self.dropout is None else dropout(hidden, self.dropout, key)
-
-
-class Layers(BackboneModule):
-    layers: tuple[Layer, ...]
-
-    def __call__(self, x: Array, key: Array | None) -> Array:
-        x = x.reshape(x.shape[0], -1)
-        for i, layer in enumerate(self.layers):
-            x = layer(x, None if key is None else jax.random.fold_in(key, i))
-        return x
-
-    @property
-    def is_identity(self) -> bool:
-        return not self.layers
