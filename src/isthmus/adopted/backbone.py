@@ -25,13 +25,17 @@ class Held:
         self.arrays = arrays
 
 
-class Started(EquinoxModule):
-    """A module for one row whose weights start as they are."""
+class StartedAsHeld(BackboneModule):
+    """What weights start as that somebody has: as they are."""
 
     own: Held = eqx.field(static=True)
 
     def start(self, x: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
         return dict(zip(parameter_specs(self), self.own.arrays, strict=True))
+
+
+class Started(StartedAsHeld, EquinoxModule):
+    """A module for one row whose weights start as they are."""
 
 
 @jax.tree_util.register_static

@@ -6,15 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import equinox as eqx
 import jax
 import numpy as np
 
 from isthmus.adopted._own import Own
-from isthmus.adopted.backbone import Held
+from isthmus.adopted.backbone import Held, StartedAsHeld
 from isthmus.contracts import Backbone, BackboneModule, Row
 from isthmus.core.extras import is_made_by
-from isthmus.core.parameter_specs import parameter_specs
 from isthmus.core.registry import find_part
 from isthmus.errors import InvalidPart
 from isthmus.layers.chain import Chain
@@ -35,13 +33,8 @@ PLAIN = {
 """Layers without settings; rows are flat here as they come."""
 
 
-class StartedChain(Chain):
+class StartedChain(StartedAsHeld, Chain):
     """Layers whose weights start as they are."""
-
-    own: Held = eqx.field(static=True)
-
-    def start(self, x: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
-        return dict(zip(parameter_specs(self), self.own.arrays, strict=True))
 
 
 @jax.tree_util.register_static
