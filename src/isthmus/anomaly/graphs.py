@@ -20,7 +20,7 @@ from isthmus.onnx.network import compute
 
 if TYPE_CHECKING:
     from isthmus.anomaly.fitted import FittedDetector
-    from isthmus.estimators._reconstructor import FittedAutoencoder
+    from isthmus.estimators._fitted_autoencoder import FittedAutoencoder
 
 SPARE = 8  # more candidates than are asked for: products of matrices tell distances that are nearly equal wrongly
 

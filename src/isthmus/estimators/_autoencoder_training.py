@@ -19,8 +19,8 @@ from isthmus.errors import InvalidPart, require
 from isthmus.estimators._automatic import warn_of_copying
 from isthmus.estimators._code_sampler import sampler_of_training
 from isthmus.estimators._encoder import learn_reader
+from isthmus.estimators._fitted_autoencoder import FittedAutoencoder, category_mask
 from isthmus.estimators._network_parts import AutoencoderParts
-from isthmus.estimators._reconstructor import FittedAutoencoder, category_mask
 from isthmus.estimators._run import TrainingResult
 from isthmus.estimators._seeds import seed_of
 from isthmus.estimators._training import (

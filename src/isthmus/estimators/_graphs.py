@@ -15,7 +15,7 @@ from isthmus.onnx.network import compute, compute_among
 
 if TYPE_CHECKING:
     from isthmus.estimators._fitted import Fitted
-    from isthmus.estimators._reconstructor import FittedAutoencoder
+    from isthmus.estimators._fitted_autoencoder import FittedAutoencoder
     from isthmus.estimators._supervised import FittedSupervised
     from isthmus.estimators.imputer import FittedImputer
 

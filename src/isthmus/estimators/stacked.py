@@ -23,8 +23,9 @@ from isthmus.estimators._code_sampler import sampler_of_training
 from isthmus.estimators._device import on_device
 from isthmus.estimators._encoder import learn_reader
 from isthmus.estimators._estimator import Estimators
+from isthmus.estimators._fitted_autoencoder import FittedAutoencoder, category_mask
 from isthmus.estimators._network_parts import StackParts
-from isthmus.estimators._reconstructor import FittedAutoencoder, Reconstructor, category_mask
+from isthmus.estimators._reconstructor import Reconstructor
 from isthmus.estimators._run import FitOptions, run_training
 from isthmus.estimators._seeds import seed_of
 from isthmus.estimators._training import (
