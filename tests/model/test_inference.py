@@ -97,3 +97,17 @@ def test_a_wide_network_computes_whole_blocks() -> None:
     assert inference.runs(inference.encode, weights, 512) == 1
     assert inference.runs(inference.encode, weights[:100], 512) == 512 / inference.FEW
     assert inference.runs(inference.draw, weights[:100], 512) == 1
+
+
+def test_each_block_has_noise_of_its_own() -> None:
+    rows = [np.zeros((inference.BLOCK + 1, 2), np.float32), np.zeros((3, 2), np.float32)]
+
+    def draw(block: np.ndarray, key: jax.Array) -> jax.Array:
+        return jax.random.normal(key, block.shape)
+
+    key = jax.random.key(5)
+    found = list(inference.blockwise_with_noise(draw, iter(rows), key, iter([7, 1, 4])))
+    assert [len(block) for block in found] == [inference.BLOCK, 1, 3]
+    for block, number in zip(found, (7, 1, 4), strict=True):
+        own = jax.random.normal(jax.random.fold_in(key, number), (inference.BLOCK, 2))
+        np.testing.assert_array_equal(block, own[: len(block)])

@@ -19,7 +19,7 @@ from isthmus.errors import InvalidPart
 from isthmus.estimators._device import on_device
 from isthmus.estimators._reconstructor import Reconstructor
 from isthmus.estimators._seeds import seed_of
-from isthmus.model.inference import BLOCK, blockwise
+from isthmus.model.inference import BLOCK, blockwise_with_noise
 from isthmus.model.model import Model
 
 DECODED = 4096  # rows at a time
@@ -71,13 +71,12 @@ def log_likelihood(estimator: Reconstructor, X: Any, draws: int = 5000, random_s
 
     compute = fitted.bind(_evidence)
 
-    def evidence_of(x: np.ndarray, count: np.int32) -> Array:  # noqa: ARG001 -- the noise is that of a whole block
-        own = jax.random.fold_in(key, next(number))  # each block of rows has noise of its own
+    def evidence_of(x: np.ndarray, own: Array) -> Array:
         return compute(x[:rows], own, int(draws), at_once)
 
     answers = []
     for scaled, is_unseen in fitted.reader.scale_marked(source):
-        evidence = np.concatenate(list(blockwise(evidence_of, iter([scaled]))))[:, 0]
+        evidence = np.concatenate(list(blockwise_with_noise(evidence_of, iter([scaled]), key, number)))[:, 0]
         evidence = evidence - np.log(fitted.n_samples + 1) * is_unseen.sum(axis=1)
         answers.append(np.where(fitted.is_outside(scaled).any(axis=1), -np.inf, evidence))
     return np.concatenate(answers).astype(source.dtype)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -25,15 +25,9 @@ def predict_cells(
     model: Autoencoder, x: np.ndarray, calibration: FillCalibration, seed: int | None = None
 ) -> CellPrediction:
     """Return the calibrated prediction of every cell of scaled rows `x` [n, d]; with a seed it draws categories."""
-    key, numbers = jax.random.key(seed or 0), itertools.count()
-    predict = model.fitted_.bind(inference.expectation_and_uncertainty)
     trust, shares = calibration.as_float32()
-    blocks = inference.blockwise(
-        lambda block, count: predict(  # noqa: ARG005 -- the noise is that of a whole block
-            block, jax.random.fold_in(key, next(numbers)), trust, shares
-        ),
-        iter([x.astype(np.float32)]),
-    )
+    predict = partial(model.fitted_.bind(inference.expectation_and_uncertainty), trust=trust, log_shares=shares)
+    blocks = inference.blockwise_with_noise(predict, iter([x.astype(np.float32)]), jax.random.key(seed or 0))
     columns = zip(*list(blocks), strict=True)
     cells = CellPrediction(*(np.concatenate(arrays).astype(np.float64) for arrays in columns))
     return cells._replace(mean=calibration.toward_center(cells.mean))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any, NamedTuple, Self
 
 import jax
@@ -159,13 +158,8 @@ def _codes_of(fitted: Fitted, sketch: Sketch) -> tuple[np.ndarray, np.ndarray | 
     neck, key = fitted.model.neck, jax.random.key(0)
     if not neck.is_random or neck.sample(key, 1) is not None:
         return encode_rows(fitted, sketch.rows), sketch.place
-    encode, numbers = fitted.bind(inference.encode_with_noise), itertools.count()
-
-    def draw(block: np.ndarray, count: np.int32) -> Any:  # noqa: ARG001 -- the noise is that of a whole block
-        return encode(block, jax.random.fold_in(key, next(numbers)))
-
-    rows = np.concatenate([sketch.rows] * DRAWS)
-    codes = np.concatenate(list(inference.blockwise(draw, iter([rows])))).astype(np.float64)
+    encode, rows = fitted.bind(inference.encode_with_noise), np.concatenate([sketch.rows] * DRAWS)
+    codes = np.concatenate(list(inference.blockwise_with_noise(encode, iter([rows]), key))).astype(np.float64)
     return codes, None if sketch.place is None else np.tile(sketch.place, DRAWS)
 
 

@@ -322,15 +322,12 @@ class Reconstructor(Encoder, Estimator[FittedAutoencoder]):
 
 def _decode_rows(fitted: FittedAutoencoder, codes: np.ndarray, seed: int | None) -> np.ndarray:
     """Return the expected row of each of the codes [n, size + c], or with a seed a draw of p(x | z), scaled [n, d]."""
+    rows = iter([codes.astype(np.float32)])
     if seed is None:
-        decode = fitted.bind(inference.decode)
+        blocks = inference.blockwise(fitted.bind(inference.decode), rows)
     else:
-        draw, key, numbers = fitted.bind(inference.draw), jax.random.key(seed), itertools.count(1)
-
-        def decode(block: np.ndarray, count: np.int32) -> Any:  # noqa: ARG001 -- the noise is that of a whole block
-            return draw(block, jax.random.fold_in(key, next(numbers)))
-
-    blocks = inference.blockwise(decode, iter([codes.astype(np.float32)]))
+        draw, key = fitted.bind(inference.draw), jax.random.key(seed)
+        blocks = inference.blockwise_with_noise(draw, rows, key, itertools.count(1))
     return np.concatenate(list(blocks)).astype(np.float64)
 
 

@@ -8,6 +8,7 @@ through a block by few rows at a time, as far as there are any: a row alone does
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -215,6 +216,18 @@ def trained_network(
         baseline=baseline,
         is_number=np.ones(rows.shape[1], bool) if model.counts is None else np.array(model.counts) == 0,
     )
+
+
+def blockwise_with_noise(
+    function: Callable[..., Any], blocks: Iterator[np.ndarray], key: Array, numbers: Iterator[int] | None = None
+) -> Iterator[Any]:
+    """Yield `function` of the rows as `blockwise` does, each block with noise of its own: a key made of its number."""
+    numbers = itertools.count() if numbers is None else numbers
+
+    def of_block(block: np.ndarray, count: np.int32) -> Any:  # noqa: ARG001 -- the noise is that of a whole block
+        return function(block, jax.random.fold_in(key, next(numbers)))
+
+    return blockwise(of_block, blocks)
 
 
 def blockwise(function: Callable[..., Any], blocks: Iterator[np.ndarray]) -> Iterator[Any]:
